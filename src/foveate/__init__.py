@@ -1,1 +1,66 @@
+"""Does attention help on your images? Train with and without it, compare fairly, see where it looks.
+
+The public names are imported when they are first used, so that `import foveate` takes milliseconds and does
+not load PyTorch. Everything else is reached by its module.
+
+>>> import foveate
+>>> "cbam" in foveate.attention_names()
+True
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+_HOMES = {
+    "create_model": "foveate.models.hosts",
+    "create_attention": "foveate.attention.registry",
+    "attention_names": "foveate.attention.registry",
+    "attach": "foveate.models.attach",
+    "detach": "foveate.models.attach",
+    "record": "foveate.inspection.record",
+    "load": "foveate.evaluation.predictor",
+    "DataSpec": "foveate.data.module",
+    "ModelSpec": "foveate.training.spec",
+    "TrainingSpec": "foveate.training.spec",
+    "RunSpec": "foveate.training.spec",
+    "UserError": "foveate.errors",
+}
+
+__all__ = [  # noqa: RUF022 (in the order in which they are met)
+    "create_model",
+    "create_attention",
+    "attention_names",
+    "attach",
+    "detach",
+    "record",
+    "load",
+    "DataSpec",
+    "ModelSpec",
+    "TrainingSpec",
+    "RunSpec",
+    "UserError",
+]
+
+if TYPE_CHECKING:
+    from foveate.attention.registry import attention_names, create_attention
+    from foveate.data.module import DataSpec
+    from foveate.errors import UserError
+    from foveate.evaluation.predictor import load
+    from foveate.inspection.record import record
+    from foveate.models.attach import attach, detach
+    from foveate.models.hosts import create_model
+    from foveate.training.spec import ModelSpec, RunSpec, TrainingSpec
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'foveate' has no attribute '{name}'; it has {', '.join(__all__)}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,46 @@
+"""`foveate list`: what there is to choose from."""
+
+from foveate.errors import choose
+
+KINDS = ("attentions", "hosts", "encoders", "places", "datasets")
+
+
+def list_(kind: str, *, arch: str = "unet", encoder: str = "resnet18") -> None:
+    """List what there is to choose from.
+
+    Args:
+        kind: attentions, hosts, encoders, places or datasets.
+        arch: the host whose places are listed.
+        encoder: its encoder.
+
+    Example:
+      foveate list places --arch fpn --encoder resnet34
+    """
+    choose(kind, KINDS, "kind of list")
+    print("\n".join(_rows(kind, arch, encoder)))
+
+
+def _rows(kind: str, arch: str, encoder: str) -> list[str]:
+    if kind == "attentions":
+        from foveate.attention.registry import attention_names, describe_attention
+
+        return [describe_attention(name) for name in attention_names()]
+    if kind == "hosts":
+        from foveate.models.hosts import host_names
+
+        return list(host_names())
+    if kind == "encoders":
+        from foveate.models.hosts import encoder_names
+
+        return list(encoder_names())
+    if kind == "datasets":
+        from foveate.data.open import dataset_names
+
+        return list(dataset_names())
+    import torch
+
+    from foveate.models.hosts import create_model
+    from foveate.models.places import find_places
+
+    model = create_model(arch, encoder)
+    return [str(place) for place in find_places(model, torch.zeros(1, 3, 64, 64)).values()]

@@ -1,0 +1,90 @@
+"""`foveate`: finds the command, reads its flags, runs it, and turns what goes wrong into one message."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+
+from foveate.errors import UserError, choose
+
+COMMANDS = {
+    "compare": "train with and without attention, and say what each mechanism changes and costs",
+    "fit": "train one arm on your images",
+    "evaluate": "score a trained run",
+    "predict": "masks (or labels) for new images from a trained run",
+    "list": "the attentions, hosts, encoders, places and data sets there are",
+}
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, with a line that says what was kept and how to go on."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; the return value is the exit code.
+
+    0: done. 1: a fault of foveate or of the machine. 2: something the user can mend. 130: stopped by Ctrl-C.
+
+    >>> main(["fit", "--epochs", "many", "photos"])
+    2
+    """
+    try:
+        return _run(list(sys.argv[1:] if argv is None else argv))
+    except UserError as error:
+        return _fail(str(error), 2)
+    except KeyboardInterrupt as stop:
+        return _fail(str(stop) or "stopped; nothing that was finished is lost", 130, "stopped")
+    except BrokenPipeError:
+        # The reader (head, less) has gone; the interpreter must not complain about it on exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}", 2)
+    except Exception as error:
+        said = str(error).strip().splitlines()
+        return _fail(
+            f"{type(error).__name__}: {said[0] if said else 'no message'}\n"
+            "This is a fault of foveate, not yours; set FOVEATE_DEBUG=1 to see where it happened",
+            1,
+        )
+
+
+def _run(argv: list[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return 0
+    if argv[0] in ("-V", "--version"):
+        from foveate import __version__
+
+        print(f"foveate {__version__}")
+        return 0
+    if argv[0].startswith("-"):
+        raise UserError(f"'{argv[0]}' stands before a command; begin with one of {', '.join(COMMANDS)}")
+    name = choose(argv[0], COMMANDS, "command")
+    from foveate.cli.parser import call
+
+    command = getattr(import_module(f"foveate.cli.{name}"), name if name != "list" else "list_")
+    return call(command, f"foveate {name}", argv[1:]) or 0
+
+
+def _fail(message: str, code: int, kind: str = "error") -> int:
+    if os.environ.get("FOVEATE_DEBUG") == "1":
+        traceback.print_exc()
+    sys.stdout.flush()
+    print(f"foveate: {kind}: {message}", file=sys.stderr)
+    return code
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    rows = "\n".join(f"  {name:<{width}}  {what}" for name, what in COMMANDS.items())
+    return (
+        "usage: foveate COMMAND ...\n\n"
+        "Does attention help on your images?\n\n"
+        f"commands:\n{rows}\n\n"
+        "  foveate COMMAND --help   the flags of one command, with an example\n"
+        "  foveate --version        the version\n\n"
+        "example:\n  foveate compare photos/ --out runs/photos"
+    )

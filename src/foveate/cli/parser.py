@@ -1,0 +1,197 @@
+"""From a function to a command: its parameters are the flags, its docstring the help.
+
+A parameter whose type is a dataclass stands for a group of flags; commands share such groups. Underneath is
+jsonargparse, so every command also has `--config FILE` and `--print_config`.
+"""
+
+import argparse
+import difflib
+import inspect
+import json
+import re
+import types
+from collections.abc import Callable, Sequence
+from dataclasses import is_dataclass
+from typing import Any, NoReturn, get_args, get_origin
+
+from jsonargparse import ArgumentParser, DefaultHelpFormatter
+
+from foveate.errors import UserError
+
+
+class HelpFormatter(DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Terse help: flags with dashes, the default where there is one, and no types."""
+
+    def __init__(self, prog: str, **kwargs: Any):
+        super().__init__(prog, max_help_position=30, width=100, **kwargs)
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        said = (action.help or "").rstrip(".")
+        default = action.default
+        shown = action.option_strings and default not in (None, False, [], {}, argparse.SUPPRESS)
+        if isinstance(default, tuple | list):
+            default = " ".join(map(str, default))
+        return f"{said} (default: {default})" if shown else said
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if not action.option_strings:
+            return action.dest.upper()
+        flag = next(option for option in reversed(action.option_strings) if not option.endswith("+"))
+        if action.dest == "print_config":
+            return flag
+        flag = flag.replace("_", "-")
+        return flag if action.nargs == 0 or _type(action) is bool else f"{flag} {self._value(action)}"
+
+    def _value(self, action: argparse.Action) -> str:
+        if isinstance(action.metavar, str):
+            return action.metavar
+        name = action.dest.rsplit("_")[-1].upper()
+        return f"{name} ..." if _is_list(action) else name
+
+
+class Parser(ArgumentParser):
+    """A jsonargparse parser whose errors are `UserError`s."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        raise UserError(self._sentence(message)) from None
+
+    def _sentence(self, message: str) -> str:
+        flags = {option for action in self._actions for option in action.option_strings}
+        if unknown := re.search(r"(?i)unrecognized arguments: (.*)", message):
+            return self._unknown(unknown[1].split(), flags)
+        if missing := re.search(r"arguments are required: (.*)", message):
+            return f"{missing[1].upper()} is missing; {self._usage_hint()}"
+        if bad := re.match(r'Parser key "(\w+)":\s*(.*)', message, re.DOTALL):
+            flag = f"--{bad[1]}" if f"--{bad[1]}" in flags else bad[1].upper()
+            return f"{flag.replace('_', '-')}: {_plain_type_error(bad[2])}"
+        return " ".join(message.split())
+
+    def _unknown(self, words: list[str], flags: set[str]) -> str:
+        word = next((word for word in words if word.startswith("-")), words[0])
+        if not word.startswith("-"):
+            return f"'{word}' is one value too many; {self._usage_hint()}"
+        name = word.split("=")[0]
+        nearest = difflib.get_close_matches(name, sorted(flags), n=1)
+        hint = f"; did you mean {nearest[0].replace('_', '-')}?" if nearest else ""
+        return f"there is no flag {name.replace('_', '-')}{hint} All are listed by {self.prog} --help"
+
+    def _usage_hint(self) -> str:
+        return f"the form is: {self.usage.replace('%(prog)s', self.prog)}" if self.usage else "see --help"
+
+
+def call(command: Callable[..., Any], prog: str, argv: Sequence[str]) -> Any:
+    """Parse `argv` by the signature of `command` and call it."""
+    parser = build(command, prog)
+    try:
+        flags = vars(parser.parse_args(normalise(argv, parser)))
+    except SystemExit as leave:  # --help and --print_config
+        return leave.code
+    return command(**arguments(command, flags))
+
+
+def build(command: Callable[..., Any], prog: str) -> Parser:
+    """The parser of a command function."""
+    parameters = inspect.signature(command).parameters
+    groups = {name: p.annotation for name, p in parameters.items() if is_dataclass(p.annotation)}
+    said, _, example = (inspect.getdoc(command) or "").partition("Example:\n")
+    description = said.partition("Args:\n")[0].strip()
+    required = [name for name, p in parameters.items() if p.default is p.empty and name not in groups]
+    optional = [name for name, p in parameters.items() if p.default is None and p.kind is not p.KEYWORD_ONLY]
+    usage = " ".join(["%(prog)s", *map(str.upper, required), *(f"[{name.upper()}]" for name in optional)])
+    parser = Parser(
+        prog=prog,
+        usage=f"{usage} [--flag value ...]",
+        description=description,
+        epilog=f"example:\n{example.rstrip()}" if example else None,
+        formatter_class=HelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_function_arguments(command, as_positional=True, skip=set(groups))
+    parser._action_groups[-1].title = "arguments"
+    for group in groups.values():
+        parser.add_class_arguments(group)
+        parser._action_groups[-1].title = (inspect.getdoc(group) or "").partition("\n")[0].rstrip(".").lower()
+    parser.add_argument(
+        "--config", action="config", help="take flags from a YAML file; others on the line win"
+    )
+    _help_last(parser)
+    return parser
+
+
+def normalise(argv: Sequence[str], parser: ArgumentParser) -> list[str]:
+    """Let people write flags as they would guess them.
+
+    `--encoder-weights x` is `--encoder_weights x`; a switch needs no value and has a `--no-` form; a list takes
+    the words that follow; a config file comes first, so that what is on the line wins over it.
+    """
+    actions = {option: action for action in parser._actions for option in action.option_strings}
+    config: list[str] = []
+    plain: list[str] = []
+    words = list(argv)
+    while words:
+        word = words.pop(0)
+        if word == "--":
+            return [*config, *plain, word, *words]
+        if not re.match(r"--\w", word):
+            plain.append(word)
+            continue
+        name, equals, value = word.partition("=")
+        name = name.replace("-", "_").replace("__", "--", 1)
+        action = actions.get(name)
+        if action is None and _type(actions.get(name.replace("--no_", "--", 1))) is bool:
+            plain.append(f"{name.replace('--no_', '--', 1)}=false")
+        elif action is None or (equals and not _is_list(action)):
+            (config if name == "--config" else plain).append(f"{name}{equals}{value}")
+        elif _type(action) is bool:
+            given = words.pop(0) if words and words[0] in ("true", "false") else "true"
+            plain.append(f"{name}={given}")
+        elif _is_list(action):
+            items = [value] if equals else []
+            while words and not words[0].startswith("--"):
+                items.append(words.pop(0))
+            plain.append(f"{name}={json.dumps(items)}")
+        elif name == "--config" and words:
+            config.append(f"{name}={words.pop(0)}")
+        else:
+            plain.append(name)
+    return [*config, *plain]
+
+
+def arguments(command: Callable[..., Any], flags: dict[str, Any]) -> dict[str, Any]:
+    """Gather flat flags into the arguments of `command`, its groups included."""
+    given = {}
+    for name, parameter in inspect.signature(command).parameters.items():
+        kind = parameter.annotation
+        if is_dataclass(kind) and isinstance(kind, type):
+            given[name] = kind(**{field: flags[field] for field in kind.__dataclass_fields__})
+        else:
+            given[name] = flags[name]
+    return given
+
+
+def _help_last(parser: ArgumentParser) -> None:
+    """Move what every command has behind what this one has."""
+    options = parser._optionals
+    parser._action_groups.remove(options)
+    parser._action_groups.append(options)
+
+
+def _type(action: argparse.Action | None) -> Any:
+    """The type of a flag's value, without `| None`."""
+    hint = getattr(action, "_typehint", None)
+    if get_origin(hint) is types.UnionType:
+        hint = next((part for part in get_args(hint) if part is not type(None)), None)
+    return hint
+
+
+def _is_list(action: argparse.Action) -> bool:
+    return get_origin(_type(action)) is list
+
+
+def _plain_type_error(message: str) -> str:
+    message = " ".join(message.split())
+    match = re.search(r"Expected an? <class '(\w+)'>.*?Got value: (.*)", message)
+    words = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a word"}
+    if match and match[1] in words:
+        return f"expected {words[match[1]]}, got '{match[2]}'"
+    return message
