@@ -1,0 +1,147 @@
+"""What a run is: frozen dataclasses, written as YAML, that with the data fix every bit of it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from foveate.data.files import write_whole
+from foveate.data.module import DataSpec
+from foveate.errors import UserError, choose
+from foveate.training.class_weights import SCHEMES
+from foveate.training.losses import loss_names
+from foveate.training.plain import from_plain, to_plain
+
+OPTIMIZERS = ("adamw", "sgd")
+SCHEDULES = ("cosine", "poly", "constant")
+PRECISIONS = ("auto", "32", "bf16", "fp16")
+MONITORS = ("score", "loss")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """The host network and the arm that is attached to it.
+
+    arch: a host name (`foveate list hosts`). encoder: its encoder, or for arch "classifier" the timm name.
+    encoder_weights: "none", "imagenet" or a .safetensors file. arm: what is attached where, "none" for the
+    bare host. gate: "zero" (starts as the host) or "none" (the published form). options: further arguments
+    of the host.
+    """
+
+    arch: str = "unet"
+    encoder: str = "resnet18"
+    encoder_weights: str = "none"
+    arm: str = "none"
+    gate: str = "zero"
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """How the weights are found. The defaults suit a few hundred images.
+
+    epochs: passes over the training images.
+    lr: peak learning rate; encoder_lr_factor scales it for the encoder (below 1 for pretrained weights).
+    weight_decay: decoupled for adamw; never on biases, normalisation and gates.
+    warmup: share of all steps in which the rate rises linearly, before `schedule` lets it fall to 0 step by
+    step.
+    loss: "auto" is dice_ce for masks and ce for labels; see `foveate.training.losses`.
+    label_smoothing: in [0, 1), for the cross entropy in the loss.
+    class_weights: "none", "inverse_sqrt" (1 / sqrt(share)), "enet" (1 / ln(1.02 + share)) or "median"
+    (median frequency balancing); from the training pixels, scaled to mean 1.
+    ema: decay of the averaged weights that are validated and saved, 0 for none; it starts lower, as (1 + t)
+    / (10 + t).
+    precision: "auto" takes bf16 where the hardware multiplies it, else 32 bits. The same spec gives other
+    last digits in another precision: environment.json records which one ran.
+    clip: largest norm of the gradient, 0 for no clipping.
+    patience: epochs without a better monitored value before the run stops, None for never.
+    monitor: "score" (mIoU or accuracy on the validation images) or "loss" decides which weights are best.
+    """
+
+    epochs: int = 30
+    lr: float = 1e-3
+    weight_decay: float = 0.01
+    optimizer: str = "adamw"
+    schedule: str = "cosine"
+    warmup: float = 0.05
+    encoder_lr_factor: float = 1.0
+    loss: str = "auto"
+    label_smoothing: float = 0.0
+    class_weights: str = "none"
+    ema: float = 0.99
+    precision: str = "auto"
+    clip: float = 1.0
+    patience: int | None = None
+    monitor: str = "score"
+
+    def __post_init__(self):
+        choose(self.optimizer, OPTIMIZERS, "optimizer")
+        choose(self.schedule, SCHEDULES, "schedule")
+        choose(self.loss, ("auto", *loss_names()), "loss")
+        choose(self.class_weights, SCHEMES, "class weighting")
+        choose(self.precision, PRECISIONS, "precision")
+        choose(self.monitor, MONITORS, "monitor")
+        _in_range("epochs", self.epochs, self.epochs >= 1, "at least 1")
+        _in_range("lr", self.lr, self.lr > 0, "above 0")
+        _in_range("weight_decay", self.weight_decay, self.weight_decay >= 0, "0 or more")
+        _in_range("warmup", self.warmup, 0 <= self.warmup < 1, "a share of all steps in [0, 1)")
+        _in_range("encoder_lr_factor", self.encoder_lr_factor, self.encoder_lr_factor >= 0, "0 or more")
+        _in_range("label_smoothing", self.label_smoothing, 0 <= self.label_smoothing < 1, "in [0, 1)")
+        _in_range("ema", self.ema, 0 <= self.ema < 1, "a decay in [0, 1), 0 for none")
+        _in_range("clip", self.clip, self.clip >= 0, "0 (no clipping) or more")
+        _in_range(
+            "patience", self.patience, self.patience is None or self.patience >= 1, "at least 1, or none"
+        )
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One training run: data, model, training and the seed of everything that is drawn.
+
+    >>> spec = RunSpec(DataSpec("synthetic"), ModelSpec(arm="cbam@decoder"), seed=3)
+    >>> RunSpec.from_yaml(spec.to_yaml()) == spec
+    True
+    >>> RunSpec.from_yaml("data: {source: synthetic}\\ntraining: {epoch: 3}")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    foveate.errors.UserError: training: unknown key 'epoch'; did you mean 'epochs'? There are: ...
+    """
+
+    data: DataSpec
+    model: ModelSpec = ModelSpec()
+    training: TrainingSpec = TrainingSpec()
+    seed: int = 0
+
+    def to_yaml(self) -> str:
+        """The whole tree in YAML of plain types; `from_yaml` gives back an equal spec."""
+        return yaml.safe_dump(to_plain(self), sort_keys=False, allow_unicode=True)
+
+    @classmethod
+    def from_yaml(cls, text: str, where: str = "") -> "RunSpec":
+        """Read what `to_yaml` wrote; keys left out have their defaults. `where` names the file in errors."""
+        try:
+            tree = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise UserError(f"{where or 'the run spec'} is not valid YAML: {error}") from error
+        try:
+            return from_plain(cls, tree)
+        except UserError as error:
+            raise UserError(f"{where}: {error}") if where else error from None
+
+    def save(self, path: Path) -> None:
+        """Write the YAML whole or not at all."""
+        with write_whole(path) as file:
+            file.write(self.to_yaml().encode())
+
+    @classmethod
+    def load(cls, path: Path) -> "RunSpec":
+        """Read a spec.yaml; errors name the file and the key."""
+        try:
+            return cls.from_yaml(Path(path).read_text(), str(path))
+        except FileNotFoundError:
+            raise UserError(f"{path}: there is no such file; a run directory has its spec.yaml") from None
+
+
+def _in_range(name: str, value: object, good: bool, expected: str) -> None:
+    if not good:
+        raise UserError(f"{name} is {value}; it must be {expected}")
