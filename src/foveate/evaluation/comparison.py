@@ -1,0 +1,238 @@
+"""Arms against a baseline: what each one changes, whether that is more than luck, and what it costs.
+
+The score is mIoU for segmentation and accuracy for classification, dataset-wide, from the per-image confusion
+matrices of every run. Classes that the (resampled) truth lacks are left out for both arms alike, so that a
+class which only one of them invents does not change what is averaged; where every class occurs in the test
+images this is `Scores.miou`. Intervals and p-values come from `foveate.evaluation.statistics`; p-values of
+the verdicts are Holm-adjusted over all arms, those against a placebo over all arms that have one; intervals
+and the differences of single classes are not adjusted.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Integer, Num
+from numpy import ndarray
+
+from foveate.evaluation.cost import Cost
+from foveate.evaluation.plain import from_plain, to_plain
+from foveate.evaluation.scores import Counts, accuracy, counts, iou, mean_over_classes
+from foveate.evaluation.statistics import (
+    LEVEL,
+    RESAMPLES,
+    Estimate,
+    detectable_difference,
+    estimate,
+    holm,
+    resampled_sums,
+    spread,
+)
+from foveate.evaluation.verdict import Verdict, decide, sentence
+
+Task = Literal["segmentation", "classification"]
+
+
+@dataclass(frozen=True)
+class ClassDifference:
+    """A class's score (IoU, or recall for classification) in this arm, and its change against the baseline."""
+
+    name: str
+    score: float
+    difference: Estimate | None
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One arm: its score, and (None for the baseline) the paired difference with its verdict.
+
+    `difference.p` is as tested, `p_holm` adjusted; `detectable` is the difference that these seeds and
+    images, at their measured spread, would have found with 80% power.
+    """
+
+    arm: str
+    seeds: tuple[int, ...]
+    score: Estimate
+    classes: tuple[ClassDifference, ...]
+    cost: Cost | None
+    difference: Estimate | None = None
+    p_holm: float = float("nan")
+    verdict: Verdict | None = None
+    sentence: str = ""
+    detectable: float = float("nan")
+    placebo: str | None = None
+    versus_placebo: Estimate | None = None
+    p_placebo: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All arms of a comparison, the baseline first; `to_json` and `from_json` go to plain JSON types and back."""
+
+    baseline: str
+    metric: str
+    images: int
+    level: float
+    arms: tuple[ArmResult, ...]
+
+    def __getitem__(self, arm: str) -> ArmResult:
+        """The result of one arm by its name."""
+        return next(result for result in self.arms if result.arm == arm)
+
+    def to_json(self) -> dict:
+        """This comparison in plain JSON types."""
+        return to_plain(self)
+
+    @classmethod
+    def from_json(cls, plain: dict) -> "Comparison":
+        """The comparison that `to_json` wrote."""
+        return from_plain(cls, plain)
+
+
+def class_scores(features: Num[ndarray, "*n f"], task: Task) -> Float[ndarray, "*n c"]:
+    """IoU (recall for classification) a class from summed hits, predicted, true; NaN where the truth lacks it."""
+    of = Counts(*np.split(features, 3, axis=-1))
+    if task == "segmentation":
+        return np.where(of.true > 0, iou(of), np.nan)
+    return np.where(of.true > 0, of.hits / np.maximum(of.true, 1), np.nan)
+
+
+def main_score(features: Num[ndarray, "*n f"], task: Task) -> Float[ndarray, "*n 1"]:
+    """mIoU, or accuracy for classification, with a last axis of one."""
+    if task == "segmentation":
+        return mean_over_classes(class_scores(features, task))[..., None]
+    return accuracy(Counts(*np.split(features, 3, axis=-1)))[..., None]
+
+
+class Runs:
+    """One arm's runs: the scores of each seed on all images, and on bootstrap samples of the images.
+
+    The last axis holds the main score and then one score a class.
+    """
+
+    def __init__(self, confusions: Integer[ndarray, "seeds n c c"], task: Task, resamples: int = RESAMPLES):
+        features = np.concatenate(counts(confusions), axis=-1)
+        self.images = features.shape[1]
+        self.per_seed = self._scores(features.sum(1), task)
+        self.resampled = self._scores(resampled_sums(features, resamples), task)
+
+    @staticmethod
+    def _scores(features: Num[ndarray, "*n f"], task: Task) -> Float[ndarray, "*n s"]:
+        return np.concatenate([main_score(features, task), class_scores(features, task)], axis=-1)
+
+    def score(self, which: int = 0, level: float = LEVEL) -> Estimate:
+        """The mean over seeds of score number `which` (0 the main one, then the classes)."""
+        return estimate(self.per_seed[:, which], self.resampled[..., which], self.images, level)
+
+    def minus(self, other: "Runs", which: int = 0, level: float = LEVEL) -> Estimate:
+        """The mean paired difference of score number `which` against runs of the same seeds and images."""
+        per_seed = (self.per_seed - other.per_seed)[:, which]
+        return estimate(per_seed, (self.resampled - other.resampled)[..., which], self.images, level)
+
+
+def paired_difference(
+    arm: Integer[ndarray, "seeds n c c"],
+    baseline: Integer[ndarray, "seeds n c c"],
+    task: Task = "segmentation",
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+) -> Estimate:
+    """The difference in mIoU (accuracy) between two arms whose seeds and images correspond.
+
+    >>> right, wrong = np.eye(2, dtype=int) * 9, np.array([[8, 1], [1, 8]])
+    >>> d = paired_difference(np.stack([[right] * 6] * 3), np.stack([[wrong] * 6] * 3))
+    >>> round(d.mean, 2), d.excludes_zero
+    (0.2, True)
+    """
+    return Runs(arm, task, resamples).minus(Runs(baseline, task, resamples), level=level)
+
+
+def compare(
+    runs: Mapping[str, Mapping[int, Integer[ndarray, "n c c"]]],
+    classes: Sequence[str],
+    task: Task = "segmentation",
+    baseline: str = "none",
+    placebos: Mapping[str, str] | None = None,
+    costs: Mapping[str, Cost] | None = None,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+) -> Comparison:
+    """Compare every arm with the baseline.
+
+    `runs` maps arm and seed to the per-image confusion matrices on the same test images in the same order;
+    `placebos` maps an arm to the arm that stands beside it as a placebo. An arm is compared on the seeds that
+    it shares with its opponent. Raises `ValueError` for a missing baseline, unequal images, or no shared
+    seed.
+    """
+    placebos, costs = dict(placebos or {}), dict(costs or {})
+    _check(runs, baseline, placebos)
+
+    def estimates(arm: str, opponent: str) -> tuple[Runs, Runs]:
+        seeds = _shared(runs, arm, opponent)
+        return tuple(
+            Runs(np.stack([runs[name][s] for s in seeds]), task, resamples) for name in (arm, opponent)
+        )
+
+    def result(arm: str) -> ArmResult:
+        own, other = estimates(arm, baseline)
+        paired = arm != baseline
+        difference = own.minus(other, level=level) if paired else None
+        per_class = tuple(
+            ClassDifference(
+                name,
+                float(own.per_seed[:, k].mean()),
+                own.minus(other, k, level) if paired else None,
+            )
+            for k, name in enumerate(classes, start=1)
+        )
+        placebo = placebos.get(arm)
+        versus = None
+        if placebo is not None:
+            arm_runs, placebo_runs = estimates(arm, placebo)
+            versus = arm_runs.minus(placebo_runs, level=level)
+        seeds = tuple(_shared(runs, arm, baseline))
+        score = own.score(level=level)
+        return ArmResult(
+            arm, seeds, score, per_class, costs.get(arm), difference, placebo=placebo, versus_placebo=versus
+        )
+
+    results = [result(baseline), *(result(arm) for arm in runs if arm != baseline)]
+    metric = "mIoU" if task == "segmentation" else "accuracy"
+    images = len(next(iter(runs[baseline].values())))
+    return Comparison(baseline, metric, images, level, _with_verdicts(results, metric, level))
+
+
+def _with_verdicts(results: list[ArmResult], metric: str, level: float) -> tuple[ArmResult, ...]:
+    """Adjust the p-values over the arms and say what follows."""
+    first, *others = results
+    adjusted = holm([r.difference.p for r in others])
+    against_placebo = holm([r.versus_placebo.p if r.versus_placebo else float("nan") for r in others])
+    told = []
+    for r, p, p_placebo in zip(others, adjusted, against_placebo, strict=True):
+        d = r.difference
+        detectable = detectable_difference(d.seeds, d.images, *spread(d), arms=len(others), level=level)
+        verdict = decide(d, p, level)
+        words = sentence(r.arm, metric, verdict, d, p, detectable, r.cost, first.cost)
+        told.append(
+            replace(r, p_holm=p, p_placebo=p_placebo, verdict=verdict, sentence=words, detectable=detectable)
+        )
+    return first, *told
+
+
+def _shared(runs: Mapping[str, Mapping[int, ndarray]], arm: str, opponent: str) -> list[int]:
+    return sorted(set(runs[arm]) & set(runs[opponent]))
+
+
+def _check(runs: Mapping[str, Mapping[int, ndarray]], baseline: str, placebos: Mapping[str, str]) -> None:
+    for name in (baseline, *placebos.values()):
+        if name not in runs:
+            raise ValueError(f"there are no runs of '{name}' among {', '.join(runs)}")
+    for arm, opponent in [(arm, baseline) for arm in runs] + list(placebos.items()):
+        if not _shared(runs, arm, opponent):
+            raise ValueError(f"'{arm}' and '{opponent}' share no seed, so nothing can be paired")
+    truths = {(arm, s): c.sum(-1) for arm, by_seed in runs.items() for s, c in by_seed.items()}
+    first = next(iter(truths.values()))
+    for (arm, s), truth in truths.items():
+        if truth.shape != first.shape or (truth != first).any():
+            raise ValueError(f"'{arm}' seed {s} was scored on other images (or masks) than the first run")

@@ -1,0 +1,202 @@
+r"""The statistics behind a verdict: is the difference between two arms more than luck?
+
+Two kinds of luck enter D, the mean over S seeds of the paired differences D_s of a dataset-wide score:
+
+    D_s = delta + t_s + u + e_s     t_s: training, new for each seed
+                                    u:   the n test images, the same for every seed
+                                    e_s: how the images and seed s happen to suit each other
+
+so that Var(D) = [Var(t) + Var(e)] / S + Var(u) = A + B.
+
+A: the variance of the D_s over seeds, divided by S. It holds t and e; it cannot see u, which moves all seeds
+alike.
+
+B: from bootstrap samples of the images, the *same* sample for both arms and all seeds (D_s* are the
+differences on
+   it). Var*(D*) estimates Var(u) + Var(e) / S, and adding it to A as it is would count Var(e) / S twice. What
+   two different seeds share under resampling is u alone, so
+
+       B = mean over s != s' of Cov*(D_s*, D_s'*) = Var*(D*) - [mean_s Var*(D_s*) - Var*(D*)] / (S - 1),
+
+   times n / (n - 1), the bootstrap's small-sample bias, and 0 where that estimate is negative.
+
+The 95% interval is D +- sqrt(t_a^2 A + t_b^2 B), t_a and t_b the 97.5% points of Student's t with S - 1 and n
+- 1 degrees of freedom: Banerjee (1960), "Approximate confidence interval for linear functions of means of k
+populations when the population variances are not equal", Sankhya 22. For independent normal estimates its
+coverage is *proven* to be at least the level, whatever the ratio of A to B. Welch's way, t at Satterthwaite's
+degrees of freedom for A + B, is shorter but lets up to 12% false alarms through at 2 seeds and 8% at 3 when
+training is the larger luck: with one or two degrees of freedom, a seed variance that is small by chance also
+makes the degrees of freedom look large. The p-value is the level at which the interval touches 0.
+`benchmarks/false_alarms.py` measures all of this.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from jaxtyping import Float, Num
+from numpy import ndarray
+from scipy import optimize, stats
+
+RESAMPLES = 2000
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds with its interval; low, high and p are NaN where there is a single seed.
+
+    `seed_variance` and `image_variance` are A and B of this module: the two parts of the squared standard
+    error. `p` tests against 0 and means something for differences only.
+    """
+
+    mean: float
+    low: float
+    high: float
+    p: float
+    seed_variance: float
+    image_variance: float
+    seeds: int
+    images: int
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the interval lies on one side of 0."""
+        return self.low > 0 or self.high < 0
+
+
+def resampled_sums(values: Num[ndarray, "seeds n f"], resamples: int = RESAMPLES, seed: int = 0):
+    """Sum the per-image values over bootstrap samples of the images, the same samples for all seeds.
+
+    Returns an array `resamples seeds f`. Equal `n`, `resamples` and `seed` draw equal samples, so that calls
+    for two arms stay paired.
+    """
+    seeds, images, features = values.shape
+    draws = np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), size=resamples)
+    columns = values.astype(np.float64).transpose(1, 0, 2).reshape(images, seeds * features)
+    return (draws.astype(np.float64) @ columns).reshape(resamples, seeds, features)
+
+
+def estimate(
+    per_seed: Float[ndarray, "seeds"],
+    resampled: Float[ndarray, "resamples seeds"],
+    images: int,
+    level: float = LEVEL,
+) -> Estimate:
+    """Join the spread over seeds and the spread over resampled images into one interval (see the module).
+
+    `per_seed` is the score, or paired difference, of each seed on all images; `resampled` the same on each
+    bootstrap sample. Samples on which a value is undefined (NaN) are left out.
+
+    >>> rng = np.random.default_rng(0)
+    >>> resampled = 0.025 + rng.normal(0, 0.002, (500, 1)) * np.ones(3)
+    >>> e = estimate(np.array([0.02, 0.03, 0.025]), resampled, images=60)
+    >>> round(e.mean, 3), round(e.low, 2), round(e.high, 2), e.p < 0.05
+    (0.025, 0.01, 0.04, True)
+    """
+    seeds, mean = len(per_seed), float(np.mean(per_seed))
+    resampled = resampled[np.isfinite(resampled).all(axis=1)]
+    if seeds < 2 or images < 2 or len(resampled) < 2 or not np.isfinite(mean):
+        nan = float("nan")
+        return Estimate(mean, nan, nan, nan, nan, nan, seeds, images)
+    seed_variance = float(np.var(per_seed, ddof=1)) / seeds
+    covariance = np.cov(resampled, rowvar=False) * images / (images - 1)
+    shared = (covariance.sum() - np.trace(covariance)) / (seeds * (seeds - 1))
+    image_variance = max(float(shared), 0.0)
+
+    def half_width(tail: float) -> float:
+        points = stats.t.isf(tail / 2, [seeds - 1, images - 1])
+        return float(np.sqrt(points**2 @ [seed_variance, image_variance]))
+
+    half = half_width(1 - level)
+    p = _level_at(half_width, abs(mean))
+    return Estimate(mean, mean - half, mean + half, p, seed_variance, image_variance, seeds, images)
+
+
+def _level_at(half_width: Callable[[float], float], distance: float) -> float:
+    """The p at which an interval of that half width just reaches `distance`."""
+    smallest = 1e-12
+    if distance == 0:
+        return 1.0
+    if half_width(smallest) < distance:
+        return smallest
+    return float(optimize.brentq(lambda p: half_width(p) - distance, smallest, 1.0, xtol=1e-14, rtol=1e-9))
+
+
+def holm(p: Sequence[float]) -> tuple[float, ...]:
+    """Adjust p-values for having asked several questions (Holm 1979); NaN stays NaN and is not counted.
+
+    >>> [round(p, 3) for p in holm([0.01, 0.04, float("nan")])]
+    [0.02, 0.04, nan]
+    """
+    from statsmodels.stats.multitest import multipletests
+
+    values = np.array(p, dtype=np.float64)
+    asked = np.isfinite(values)
+    if asked.any():
+        values[asked] = multipletests(values[asked], method="holm")[1]
+    return tuple(values.tolist())
+
+
+def permutation_p(differences: Sequence[float]) -> float:
+    """Exact two-sided sign-flip test over seeds: no assumption but symmetry, and no image sampling.
+
+    Its smallest possible value is 2^(1 - seeds), 0.25 for 3 seeds, so it cannot decide anything below 6
+    seeds. Meant for up to about 16 seeds: all 2^seeds flips are looked at.
+
+    >>> permutation_p([0.02, 0.03, 0.01])
+    0.25
+    """
+    d = np.asarray(differences, dtype=np.float64)
+    signs = np.array(list(product((1.0, -1.0), repeat=len(d))))
+    sums = np.abs(signs @ d)
+    return float(np.mean(sums >= np.abs(d.sum()) * (1 - 1e-12)))
+
+
+def detectable_difference(
+    seeds: int,
+    images: int,
+    seed_sd: float = 0.01,
+    image_sd: float = 0.08,
+    power: float = 0.8,
+    arms: int = 1,
+    level: float = LEVEL,
+) -> float:
+    """The smallest true difference that a comparison finds with the given power; infinite for a single seed.
+
+    `seed_sd`: standard deviation over seeds of the paired difference; `image_sd`: what the images contribute,
+    so that image_sd^2 / images is the image variance of this module (both in units of the score). The
+    defaults are rough values for mIoU of small runs; `spread` gives measured ones. `arms` is how many arms
+    are compared with the baseline: the first of Holm's steps asks for (1 - level) / arms.
+
+    >>> round(detectable_difference(seeds=3, images=60), 3)
+    0.043
+    >>> detectable_difference(3, 60) > detectable_difference(5, 60) > detectable_difference(5, 240)
+    True
+    """
+    if seeds < 2 or images < 2:
+        return float("inf")
+    variances = np.array([seed_sd**2 / seeds, image_sd**2 / images])
+    return _detectable(variances, seeds, images, power, (1 - level) / arms)
+
+
+def _detectable(variances: Float[ndarray, "2"], seeds: int, images: int, power: float, tail: float) -> float:
+    """Average the power over the chi-square spread of both variance estimates, on a grid of their quantiles."""
+    df = np.array([seeds - 1, images - 1])
+    quantiles = (np.arange(200) + 0.5) / 200
+    seed_estimate, image_estimate = (
+        v * stats.chi2.ppf(quantiles, d) / d for v, d in zip(variances, df, strict=True)
+    )
+    points = stats.t.isf(tail / 2, df) ** 2
+    half = np.sqrt(points[0] * seed_estimate[:, None] + points[1] * image_estimate[None, :])
+    error = np.sqrt(variances.sum())
+    if error == 0:
+        return 0.0
+    upper = half.max() + 10 * error
+    return float(optimize.brentq(lambda d: stats.norm.sf((half - d) / error).mean() - power, 0.0, upper))
+
+
+def spread(of: Estimate) -> tuple[float, float]:
+    """The measured (seed_sd, image_sd) of a difference, in the units `detectable_difference` takes."""
+    return (of.seed_variance * of.seeds) ** 0.5, (of.image_variance * of.images) ** 0.5

@@ -1,0 +1,1 @@
+"""Where attention looks, and pictures of predictions, errors and maps."""
