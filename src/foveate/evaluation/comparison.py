@@ -36,7 +36,7 @@ Task = Literal["segmentation", "classification"]
 
 @dataclass(frozen=True)
 class ClassDifference:
-    """A class's score (IoU, or recall for classification) in this arm, and its change against the baseline."""
+    """A class's score (IoU; recall for classification) in this arm, and its change from the baseline."""
 
     name: str
     score: float
@@ -68,7 +68,7 @@ class ArmResult:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All arms of a comparison, the baseline first; `to_json` and `from_json` go to plain JSON types and back."""
+    """All arms of a comparison, the baseline first; `to_json` and `from_json` speak plain JSON types."""
 
     baseline: str
     metric: str
@@ -91,7 +91,7 @@ class Comparison:
 
 
 def class_scores(features: Num[ndarray, "*n f"], task: Task) -> Float[ndarray, "*n c"]:
-    """IoU (recall for classification) a class from summed hits, predicted, true; NaN where the truth lacks it."""
+    """IoU (recall for classification) a class from summed counts; NaN where the truth lacks it."""
     of = Counts(*np.split(features, 3, axis=-1))
     if task == "segmentation":
         return np.where(of.true > 0, iou(of), np.nan)

@@ -1,18 +1,174 @@
-"""What a network costs: parameters, floating-point operations, time and memory of one inference."""
+"""What a network costs: parameters, floating-point operations, time and memory of one inference.
 
+FLOPs are counted by `torch.utils.flop_counter`: two for each multiply-accumulate of convolutions, matrix products and
+scaled dot-product attention; element-wise work and normalisation are not counted. The fused encoder path of
+`nn.MultiheadAttention`, which the counter cannot see, is switched off while counting.
+"""
+
+import copy
+import statistics
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
 
 
 @dataclass(frozen=True)
 class Cost:
-    """One image through a network.
+    """One image through a network, at the input size and on the device where it was measured.
 
-    parameters: how many numbers were learned. flops: floating-point operations, two per multiply-accumulate.
-    latency_ms, latency_spread_ms: median and interquartile range. memory_bytes: peak above the weights.
+    parameters: how many numbers are learned. flops: floating-point operations, two per multiply-accumulate.
+    latency_ms with latency_low_ms and latency_high_ms: median and quartiles over repeats. memory_bytes: the
+    largest amount allocated at one time during the inference, weights and input not included.
     """
 
     parameters: int
     flops: int
     latency_ms: float
-    latency_spread_ms: float
+    latency_low_ms: float
+    latency_high_ms: float
     memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Median and quartiles in milliseconds of one batch-1 inference."""
+
+    median_ms: float
+    low_ms: float
+    high_ms: float
+
+
+def parameters(model: nn.Module) -> int:
+    """The number of learnable numbers; shared ones count once.
+
+    >>> parameters(nn.Conv2d(3, 4, 1))
+    16
+    """
+    return sum(p.numel() for p in model.parameters())
+
+
+def flops(model: nn.Module, image: Float[Tensor, "b c h w"]) -> int:
+    """Floating-point operations of one forward pass in evaluation mode, two per multiply-accumulate.
+
+    >>> flops(nn.Conv2d(3, 4, 1, bias=False), torch.zeros(1, 3, 5, 5))
+    600
+    """
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with FlopCounterMode(display=False) as counter:
+            _infer(model, image)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+    return counter.get_total_flops()
+
+
+def latency(
+    models: Mapping[str, nn.Module], image: Float[Tensor, "b c h w"], repeats: int = 20, warm_up: int = 3
+) -> dict[str, Latency]:
+    """Time one inference of each model, taking turns, so that a machine that slows down slows all of them.
+
+    Every turn begins with another model. Times are wall clock in milliseconds, after `warm_up` unmeasured turns.
+
+    >>> times = latency({"a": nn.Identity(), "b": nn.Conv2d(3, 3, 3)}, torch.zeros(1, 3, 8, 8), repeats=5)
+    >>> sorted(times), times["b"].low_ms <= times["b"].median_ms
+    (['a', 'b'], True)
+    """
+    names = list(models)
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(warm_up + repeats):
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
+            _finish(image)
+            start = time.perf_counter()
+            _infer(models[name], image)
+            _finish(image)
+            if turn >= warm_up:
+                times[name].append(1000 * (time.perf_counter() - start))
+    return {name: _quartiles(measured) for name, measured in times.items()}
+
+
+def peak_memory(model: nn.Module, image: Float[Tensor, "b c h w"]) -> int:
+    """The largest number of bytes that one inference holds at one time, beyond the weights and the input.
+
+    On CUDA from the allocator's own peak. On the CPU from the profiler, which sees every allocation and release of
+    PyTorch's allocator in order; scratch memory inside oneDNN and BLAS is not part of it.
+
+    >>> peak_memory(nn.Conv2d(3, 4, 1, bias=False), torch.zeros(1, 3, 8, 8)) >= 4 * 8 * 8 * 4
+    True
+    """
+    _infer(model, image)
+    if image.is_cuda:
+        torch.cuda.synchronize(image.device)
+        torch.cuda.reset_peak_memory_stats(image.device)
+        before = torch.cuda.memory_allocated(image.device)
+        _infer(model, image)
+        return torch.cuda.max_memory_allocated(image.device) - before
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        _infer(model, image)
+    held = peak = 0
+    changes = (e for e in profiler.profiler.kineto_results.events() if e.name() == "[memory]")
+    for event in sorted(changes, key=lambda e: e.start_ns()):
+        held += event.nbytes()
+        peak = max(peak, held)
+    return peak
+
+
+def costs(
+    models: Mapping[str, nn.Module],
+    size: tuple[int, int],
+    channels: int = 3,
+    repeats: int = 20,
+    device: torch.device | str = "cpu",
+    progress: Callable[[str], None] | None = None,
+) -> dict[str, Cost]:
+    """Measure every model on the same image of noise, `channels` by `size` (h, w), at batch 1 in float32.
+
+    The models are left as they were found, mode and device included.
+    """
+    image = torch.rand(1, channels, *size, generator=torch.Generator().manual_seed(0)).to(device)
+    placed = {name: _placed(model, image.device) for name, model in models.items()}
+    times = latency(placed, image, repeats)
+    result = {}
+    for name, model in placed.items():
+        if progress is not None:
+            progress(name)
+        t = times[name]
+        result[name] = Cost(
+            parameters(model), flops(model, image), t.median_ms, t.low_ms, t.high_ms, peak_memory(model, image)
+        )
+    return result
+
+
+def _placed(model: nn.Module, device: torch.device) -> nn.Module:
+    there = next(iter(model.parameters()), torch.empty(0)).device
+    return model if there == device else copy.deepcopy(model).to(device)
+
+
+def _infer(model: nn.Module, image: Tensor) -> None:
+    training = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        with torch.inference_mode():
+            model(image)
+    finally:
+        for module, mode in training.items():
+            module.training = mode
+
+
+def _finish(image: Tensor) -> None:
+    if image.is_cuda:
+        torch.cuda.synchronize(image.device)
+
+
+def _quartiles(times: list[float]) -> Latency:
+    if len(times) < 2:
+        return Latency(times[0], times[0], times[0])
+    low, median, high = statistics.quantiles(times, n=4, method="inclusive")
+    return Latency(median, low, high)

@@ -16,6 +16,7 @@ two most probable classes, lies within 0.1 of 0.5. For two classes that is |p - 
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Integer
@@ -31,7 +32,7 @@ EIGHT = np.ones((3, 3), dtype=bool)
 
 @dataclass(frozen=True)
 class SizeBin:
-    """Objects whose area, as a share of the image, lies in [low, high): how many, found, and mean coverage."""
+    """Objects with a share of the image in [low, high): how many, share found, mean coverage."""
 
     low: float
     high: float
@@ -81,7 +82,7 @@ def size_bins(
     bounds = (0.0, *edges, 1.0)
     place = np.digitize(objects[:, 1], edges)
     bins = []
-    for k, (low, high) in enumerate(zip(bounds, bounds[1:], strict=False)):
+    for k, (low, high) in enumerate(pairwise(bounds)):
         coverage = objects[place == k, 2]
         mean, found = (coverage.mean(), (coverage >= 0.5).mean()) if len(coverage) else (np.nan, np.nan)
         bins.append(SizeBin(low, high, len(coverage), float(found), float(mean)))
@@ -118,6 +119,7 @@ def boundary_counts(
 class NearHalfCount:
     """Counts pixels of two minds and errors, batch by batch.
 
+    >>> import torch
     >>> count = NearHalfCount()
     >>> count.add(torch.tensor([[[0.55, 0.9]], [[0.45, 0.1]]])[None], torch.tensor([[[1, 0]]]))
     >>> count.result()
@@ -129,7 +131,7 @@ class NearHalfCount:
         self.near = self.near_wrong = self.far = self.far_wrong = 0
 
     def add(self, probabilities: Float[Tensor, "n c *size"], truth: Integer[Tensor, "n *size"]) -> None:
-        """Add a batch: probabilities over at least two classes along dimension 1, and truth with 255 = ignore."""
+        """Add a batch: probabilities over two or more classes along dimension 1, truth with 255 = ignore."""
         (first, second), called = probabilities.topk(2, 1).values.unbind(1), probabilities.argmax(1)
         counted = truth != IGNORE
         near = (first / (first + second) - 0.5 < self.margin)[counted]

@@ -1,4 +1,4 @@
-"""Results as JSON and back: dataclasses of numbers, strings and tuples; NaN and infinity are written as null."""
+"""Results as JSON and back: dataclasses of numbers, strings, tuples; NaN and infinity become null."""
 
 import dataclasses
 import math

@@ -89,7 +89,7 @@ def accuracy(of: Counts) -> Float[ndarray, "*n"]:
 
 @dataclass(frozen=True)
 class ClassScores:
-    """One class: the share of counted pixels (images) that are truly of it, and its scores in [0, 1] or NaN."""
+    """One class: the share of pixels (images) that are truly of it, and its scores in [0, 1] or NaN."""
 
     name: str
     share: float

@@ -12,13 +12,12 @@ A: the variance of the D_s over seeds, divided by S. It holds t and e; it cannot
 alike.
 
 B: from bootstrap samples of the images, the *same* sample for both arms and all seeds (D_s* are the
-differences on
-   it). Var*(D*) estimates Var(u) + Var(e) / S, and adding it to A as it is would count Var(e) / S twice. What
-   two different seeds share under resampling is u alone, so
+differences on it). Var*(D*) estimates Var(u) + Var(e) / S, and adding it to A as it is would count Var(e) / S
+twice. What two different seeds share under resampling is u alone, so
 
-       B = mean over s != s' of Cov*(D_s*, D_s'*) = Var*(D*) - [mean_s Var*(D_s*) - Var*(D*)] / (S - 1),
+    B = mean over s != s' of Cov*(D_s*, D_s'*) = Var*(D*) - [mean_s Var*(D_s*) - Var*(D*)] / (S - 1),
 
-   times n / (n - 1), the bootstrap's small-sample bias, and 0 where that estimate is negative.
+times n / (n - 1), the bootstrap's small-sample bias, and 0 where that estimate is negative.
 
 The 95% interval is D +- sqrt(t_a^2 A + t_b^2 B), t_a and t_b the 97.5% points of Student's t with S - 1 and n
 - 1 degrees of freedom: Banerjee (1960), "Approximate confidence interval for linear functions of means of k
@@ -182,7 +181,7 @@ def detectable_difference(
 
 
 def _detectable(variances: Float[ndarray, "2"], seeds: int, images: int, power: float, tail: float) -> float:
-    """Average the power over the chi-square spread of both variance estimates, on a grid of their quantiles."""
+    """Average the power over the chi-square spread of both variance estimates, by their quantiles."""
     df = np.array([seeds - 1, images - 1])
     quantiles = (np.arange(200) + 0.5) / 200
     seed_estimate, image_estimate = (
