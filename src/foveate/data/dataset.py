@@ -1,0 +1,112 @@
+"""A dataset as foveate sees it: named entries in three splits, and how to read one."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float64, Int64, UInt8
+
+from foveate.data.errors import DataError
+from foveate.data.images import read_size
+
+SPLITS = ("train", "val", "test")
+Task = Literal["segmentation", "classification"]
+Color = tuple[int, int, int]
+Read = Callable[["Entry"], tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"] | int]]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One image of a dataset: its stem (unique there), its files, and its label where it has one instead of a mask."""
+
+    stem: str
+    image: Path | None = None
+    mask: Path | None = None
+    label: int | None = None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Entries in the splits train, val and test, with the names of their classes.
+
+    colors: one RGB triple a class, for display. counts: pixels per class of each stem's mask, where they are known.
+    notes: sentences on how the folder was understood.
+    """
+
+    name: str
+    source: str
+    task: Task
+    classes: tuple[str, ...]
+    colors: tuple[Color, ...]
+    splits: Mapping[str, tuple[Entry, ...]]
+    root: Path | None
+    reader: Read
+    counts: Mapping[str, Int64[np.ndarray, " classes"]] = field(default_factory=dict, repr=False)
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len({entry.stem for entries in self.splits.values() for entry in entries})
+
+    def read(self, entry: Entry) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"] | int]:
+        """Decode one entry at its own size: RGB image, and mask of class ids (255 = ignore) or label."""
+        return self.reader(entry)
+
+    def size_of(self, entry: Entry) -> tuple[int, int]:
+        """Height and width of an entry's image."""
+        return read_size(entry.image) if entry.image else self.read(entry)[0].shape[:2]
+
+    def index(self, split: str) -> tuple[Entry, ...]:
+        """The entries of train, val or test, in a fixed order."""
+        if split not in self.splits:
+            raise DataError(f"there is no split '{split}'; there are: {', '.join(SPLITS)}")
+        return self.splits[split]
+
+    def split_table(self) -> dict[str, list[str]]:
+        """The stems of each split; `open_dataset(source, splits=table)` gives exactly these splits again."""
+        return {split: [entry.stem for entry in self.splits[split]] for split in SPLITS}
+
+    def describe(self) -> str:
+        """One paragraph for the user: what was recognised, how many images, which classes, where the splits come from."""
+        counts = ", ".join(f"{len(self.splits[split])} {split}" for split in SPLITS)
+        names = ", ".join(self.classes[:20]) + (", ..." if len(self.classes) > 20 else "")
+        notes = "".join(f" {note[0].upper()}{note[1:]}." for note in self.notes)
+        return (
+            f"{self.source}: {self.name}, {self.task}, {len(self)} images ({counts}), "
+            f"{len(self.classes)} classes ({names}).{notes}"
+        )
+
+
+def class_counts(dataset: Dataset, split: str = "train") -> Int64[np.ndarray, " classes"]:
+    """Pixels (or images, for labels) of each class in a split; ignored pixels are not counted."""
+    counts = np.zeros(len(dataset.classes), dtype=np.int64)
+    for entry in dataset.index(split):
+        if entry.label is not None:
+            counts[entry.label] += 1
+        elif entry.stem in dataset.counts:
+            counts += dataset.counts[entry.stem]
+        else:
+            counts += np.bincount(dataset.read(entry)[1].ravel(), minlength=256)[: len(counts)]
+    return counts
+
+
+def class_frequencies(dataset: Dataset) -> Float64[np.ndarray, " classes"]:
+    """Share of each class among the counted pixels (or images) of train; sums to 1."""
+    counts = class_counts(dataset)
+    return counts / counts.sum()
+
+
+def check(dataset: Dataset) -> Dataset:
+    """Return the dataset if every class occurs in train; otherwise raise `DataError` with the class and the remedy."""
+    if dataset.root is None:
+        return dataset
+    missing = [name for name, count in zip(dataset.classes, class_counts(dataset), strict=True) if count == 0]
+    if missing:
+        what = "class" if len(missing) == 1 else "classes"
+        raise DataError(
+            f"{dataset.source}: the {what} {', '.join(map(repr, missing))} never occur{'s' * (len(missing) == 1)} in the "
+            f"{len(dataset.index('train'))} training images, so nothing can be learnt about it; leave it out of the classes "
+            "(or name it 'void' to ignore it), add training images that show it, or choose another --split-seed"
+        )
+    return dataset

@@ -1,0 +1,122 @@
+"""Decoded images at one size, from memory or from disk, and the batches made of them."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from PIL import Image
+from torch.utils.data import Dataset as TorchDataset
+
+from foveate.data.dataset import Dataset, Entry
+from foveate.data.transforms import Augmentation, Draws
+
+Target = UInt8[np.ndarray, "h w"] | int
+Batch = dict[str, Any]
+
+
+def read_resized(
+    dataset: Dataset, entry: Entry, size: tuple[int, int]
+) -> tuple[UInt8[np.ndarray, "h w 3"], Target]:
+    """Decode one entry and bring it to `size`: the image smoothed, the mask by nearest pixel."""
+    image, target = dataset.read(entry)
+    if image.shape[:2] != tuple(size):
+        width_height = size[::-1]
+        image = np.asarray(Image.fromarray(image).resize(width_height, Image.Resampling.BILINEAR))
+        if not isinstance(target, int):
+            target = np.asarray(Image.fromarray(target).resize(width_height, Image.Resampling.NEAREST))
+    return image, target
+
+
+@dataclass(frozen=True)
+class Disk:
+    """Frames that are decoded whenever they are asked for."""
+
+    dataset: Dataset
+    entries: tuple[Entry, ...]
+    size: tuple[int, int]
+
+    def __getitem__(self, index: int) -> tuple[UInt8[np.ndarray, "h w 3"], Target]:
+        return read_resized(self.dataset, self.entries[index], self.size)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Frames that were decoded once, in one array of images and one of masks (or labels)."""
+
+    entries: tuple[Entry, ...]
+    images: UInt8[np.ndarray, "n h w 3"]
+    targets: np.ndarray
+
+    @classmethod
+    def load(cls, disk: Disk) -> "Memory":
+        """Decode all frames with as many threads as there are cores."""
+        count, (height, width) = len(disk.entries), disk.size
+        images = np.empty((count, height, width, 3), dtype=np.uint8)
+        labels = disk.dataset.task == "classification"
+        targets = (
+            np.empty(count, dtype=np.int64) if labels else np.empty((count, height, width), dtype=np.uint8)
+        )
+
+        def fill(index: int) -> None:
+            images[index], targets[index] = disk[index]
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for _ in pool.map(fill, range(count)):
+                pass
+        return cls(disk.entries, images, targets)
+
+    def __getitem__(self, index: int) -> tuple[UInt8[np.ndarray, "h w 3"], Target]:
+        target = self.targets[index]
+        return self.images[index], target if target.ndim else int(target)
+
+
+class Frames(TorchDataset):
+    """Makes whole batches at once, augmented where there is an augmentation.
+
+    Keys are indices, or (epoch, index) pairs as `EpochSampler` gives them. size_at: size of an epoch's training images.
+    """
+
+    def __init__(
+        self,
+        source: Disk | Memory,
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
+        size_at: Callable[[int], tuple[int, int]] | None = None,
+    ) -> None:
+        self.source, self.augmentation, self.seed, self.size_at = source, augmentation, seed, size_at
+
+    def __len__(self) -> int:
+        return len(self.source.entries)
+
+    def __getitem__(self, key: int | tuple[int, int]) -> Batch:
+        return self.__getitems__([key])
+
+    def __getitems__(self, keys: Sequence[int | tuple[int, int]]) -> Batch:
+        places = [key if isinstance(key, tuple) else (0, key) for key in keys]
+        pairs = [self._frame(epoch, index) for epoch, index in places]
+        images, targets = zip(*pairs, strict=True)
+        labels = isinstance(targets[0], int)
+        return {
+            "image": torch.stack(images),
+            "label" if labels else "mask": torch.tensor(targets) if labels else torch.stack(targets).long(),
+            "index": torch.tensor([index for _, index in places]),
+            "stem": [self.source.entries[index].stem for _, index in places],
+        }
+
+    def _frame(self, epoch: int, index: int) -> tuple[torch.Tensor, torch.Tensor | int]:
+        pixels, target = self.source[index]
+        image = torch.from_numpy(pixels).movedim(-1, 0)
+        mask = None if isinstance(target, int) else torch.from_numpy(target)
+        if self.augmentation is None:
+            image = image.to(torch.float32, memory_format=torch.contiguous_format).div_(255)
+        else:
+            augment = (
+                self.augmentation if self.size_at is None else self.augmentation.at_size(self.size_at(epoch))
+            )
+            image, mask = augment(image, mask, Draws.at(self.seed, epoch, index))
+        return image, target if mask is None else mask

@@ -1,0 +1,159 @@
+"""Read any image file as 8-bit RGB, and refuse a broken one with a sentence that names it."""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from jaxtyping import UInt8
+from PIL import Image
+
+from foveate.data.errors import DataError
+
+SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".gif"])
+MAX_PIXELS = 89_478_485
+"""Images with more pixels are refused from their header, before anything is decoded (Pillow's own warning level)."""
+
+_ORIENTATION_TAG = 0x0112
+_BITS_TAG = 258
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def read_image(path: str | Path) -> UInt8[np.ndarray, "h w 3"]:
+    """Decode an image file to RGB, upright as its EXIF tag says.
+
+    Grey is repeated, alpha dropped, CMYK and palettes converted; 16-bit values are scaled by the full range of their
+    type (65535 becomes 255), and floats must lie in [0, 1]. Raises `DataError` for a file that is empty, truncated,
+    not an image, or larger than `MAX_PIXELS`.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "grey.png"
+    >>> Image.fromarray(np.full((2, 3), 65535, dtype=np.uint16)).save(path)
+    >>> image = read_image(path)
+    >>> image.shape, int(image.max())
+    ((2, 3, 3), 255)
+    """
+    with open_image(path) as image:
+        if image.format == "TIFF" and _is_deep_color(image):
+            return _read_deep_tiff(Path(path))
+        turn = _TURNS.get(_orientation(image))
+        image.load()
+        upright = image if turn is None else image.transpose(turn)
+        if upright.mode.startswith("I") or upright.mode == "F":
+            return np.repeat(_scale(np.asarray(upright), path)[..., None], 3, axis=2)
+        return np.asarray(upright.convert("RGB"))
+
+
+def read_size(path: str | Path) -> tuple[int, int]:
+    """Height and width in pixels, upright, from the header alone."""
+    with open_image(path) as image:
+        width, height = image.size
+        return (width, height) if _orientation(image) >= 5 else (height, width)
+
+
+def read_raw(
+    path: str | Path, colored: bool = False
+) -> UInt8[np.ndarray, "h w"] | UInt8[np.ndarray, "h w 3"]:
+    """Decode a mask file without touching its values: palette ids stay ids; `colored` gives RGB instead.
+
+    Raises `DataError` for a JPEG (its values are not what was saved) and for colours where ids were expected.
+    """
+    with open_image(path) as image:
+        if image.format in ("JPEG", "MPO"):
+            raise DataError(
+                f"{path}: the mask is a JPEG, and JPEG compression changes class values near every edge; "
+                "export the masks again as PNG from the original annotations"
+            )
+        turn = _TURNS.get(_orientation(image))
+        image.load()
+        upright = image if turn is None else image.transpose(turn)
+        if colored:
+            return np.asarray(upright.convert("RGB"))
+        raw = np.asarray(upright)
+        if raw.ndim == 3:
+            channels = raw[..., : 1 if upright.mode == "LA" else 3]
+            if (channels != channels[..., :1]).any():
+                raise DataError(
+                    f"{path}: the mask is in colour; add a class_dict.csv with the columns name,r,g,b to the "
+                    "dataset's folder, or save masks as 8-bit single-channel PNG with one value per class"
+                )
+            raw = channels[..., 0]
+        if raw.dtype != np.uint8 and raw.size and not (raw.min() >= 0 and raw.max() <= 255):
+            raise DataError(
+                f"{path}: mask values reach {raw.max()}; save masks as 8-bit PNG with values 0 to 255"
+            )
+        return raw.astype(np.uint8)
+
+
+@contextmanager
+def open_image(path: str | Path) -> Iterator[Image.Image]:
+    """Open an image's header; whatever fails there or while decoding inside the block becomes a `DataError`."""
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise DataError(_too_large(path, f"{image.width} x {image.height}"))
+            yield image
+    except DataError:
+        raise
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file") from None
+    except Image.DecompressionBombError as error:
+        pixels = next((word for word in str(error).replace("(", " ").split() if word.isdigit()), "too many")
+        raise DataError(_too_large(path, pixels)) from None
+    except Image.UnidentifiedImageError:
+        if Path(path).stat().st_size == 0:
+            raise DataError(f"{path}: the file is empty (0 bytes); copy it again or remove it") from None
+        raise DataError(
+            f"{path}: not an image that can be read, whatever its name says; replace it by a PNG or JPEG, or remove it"
+        ) from None
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError) as error:
+        raise DataError(
+            f"{path}: the image is damaged or truncated ({error}); copy it again or remove it"
+        ) from None
+
+
+def _too_large(path: str | Path, pixels: str) -> str:
+    return f"{path}: {pixels} pixels are more than the limit of {MAX_PIXELS}; cut the image into tiles or scale it down"
+
+
+def _orientation(image: Image.Image) -> int:
+    # Pillow turns TIFFs itself, and would decode a whole PNG to look for an EXIF chunk behind its pixels.
+    if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):
+        return 1
+    return int(image.getexif().get(_ORIENTATION_TAG, 1))
+
+
+def _is_deep_color(image: Image.Image) -> bool:
+    bits = image.tag_v2.get(_BITS_TAG, (8,))
+    return len(bits) >= 3 and max(bits) > 8
+
+
+def _read_deep_tiff(path: Path) -> UInt8[np.ndarray, "h w 3"]:
+    # Pillow would cut the values to 8 bits by itself, and not for every layout of the channels.
+    with tifffile.TiffFile(path) as file:
+        page = file.pages[0]
+        values = page.asarray()
+    if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
+        values = np.moveaxis(values, 0, -1)
+    return np.ascontiguousarray(_scale(values[..., :3], path))
+
+
+def _scale(values: np.ndarray, path: str | Path) -> UInt8[np.ndarray, "..."]:
+    """Values of a deeper type to 0 .. 255, by that type's full range."""
+    top = 1.0 if values.dtype.kind == "f" else 65535.0
+    if values.size and not (values.min() >= 0 and values.max() <= top):
+        raise DataError(
+            f"{path}: values from {values.min()} to {values.max()} where 0 to {top:g} was expected; save the image as 8-bit"
+        )
+    return np.rint(values * (255.0 / top)).astype(np.uint8)

@@ -1,0 +1,69 @@
+"""The registry of dataset layouts, and what a reader of one hands over."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int64
+
+from foveate.data.dataset import Color, Entry, Read, Task
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a reader found in a folder, before it is split.
+
+    parts: entries by the split the folder puts them in (train, val, test), or all of them under "all". reader: decodes
+    one entry; it must pickle, for it travels to worker processes. colors may be empty. counts: pixels per class of each
+    stem. notes: sentences for the user.
+    """
+
+    task: Task
+    classes: tuple[str, ...]
+    parts: Mapping[str, Sequence[Entry]]
+    reader: Read
+    colors: tuple[Color, ...] = ()
+    counts: Mapping[str, Int64[np.ndarray, " classes"]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LayoutReader:
+    """A registered layout: `recognise(root)` says whether a folder has it, `read(root, classes)` reads it."""
+
+    name: str
+    order: int
+    summary: str
+    recognise: Callable[[Path], bool]
+    read: Callable[[Path, Sequence[str] | None], Layout]
+
+
+_READERS: dict[str, LayoutReader] = {}
+
+
+def reader(name: str, order: int, summary: str) -> Callable[[type], type]:
+    """Class decorator: register a layout with its static methods `recognise` and `read`; low orders are asked first."""
+
+    def register(layout: type) -> type:
+        if name in _READERS:
+            raise ValueError(f"the layout '{name}' is registered twice")
+        _READERS[name] = LayoutReader(name, order, summary, layout.recognise, layout.read)
+        return layout
+
+    return register
+
+
+def layout_readers() -> tuple[LayoutReader, ...]:
+    """All layouts, in the order in which they are tried; every module of `foveate.data.readers` is one.
+
+    >>> [layout.name for layout in layout_readers()]
+    ['coloured', 'camvid', 'paired', 'class_folders']
+    """
+    import foveate.data.readers as package
+
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+    return tuple(sorted(_READERS.values(), key=lambda layout: layout.order))

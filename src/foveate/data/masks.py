@@ -1,0 +1,166 @@
+"""What the values or colours of a mask file mean, decided once for a whole dataset."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+
+from foveate.data.errors import DataError
+from foveate.data.images import read_raw
+
+IGNORE = 255
+"""The mask value that no loss, score or map ever counts."""
+
+MAX_UNNAMED = 64
+"""More distinct values than this in masks without class names are taken for a blurred or resampled mask."""
+
+_VOID = re.compile(r"(void|ignored?|unlabell?ed|unlabell?ed[ _-]?pixels?)", re.IGNORECASE)
+_OUTSIDE = -1
+
+Color = tuple[int, int, int]
+
+
+def is_void(name: str) -> bool:
+    """Whether a class name says that its pixels are not to be counted.
+
+    >>> [name for name in ("Void", "unlabelled", "ignore", "avoidance") if is_void(name)]
+    ['Void', 'unlabelled', 'ignore']
+    """
+    return _VOID.fullmatch(name.strip()) is not None
+
+
+@dataclass(frozen=True)
+class MaskCodec:
+    """Maps what is stored in a mask file to class ids.
+
+    values: stored value (or colour) and the class id it stands for, or `IGNORE`. classes: names by id. reading: how the
+    masks were understood, in words for the user.
+    """
+
+    classes: tuple[str, ...]
+    values: tuple[tuple[int | Color, int], ...]
+    reading: str
+
+    @property
+    def colored(self) -> bool:
+        return isinstance(self.values[0][0], tuple)
+
+    @cached_property
+    def _table(self) -> np.ndarray:
+        table = np.full(256, _OUTSIDE, dtype=np.int16)
+        for value, number in self.values:
+            table[value] = number
+        return table
+
+    @cached_property
+    def _colors(self) -> tuple[np.ndarray, np.ndarray]:
+        coded = sorted((_pack(np.array(color)), number) for color, number in self.values)
+        return np.array([code for code, _ in coded]), np.array(
+            [number for _, number in coded], dtype=np.uint8
+        )
+
+    def decode(self, raw: UInt8[np.ndarray, "..."], path: str | Path) -> UInt8[np.ndarray, "h w"]:
+        """Class ids of what `read_raw` gave; `DataError` for a value or colour that means nothing.
+
+        >>> codec = MaskCodec(("background", "foreground"), ((0, 0), (255, 1)), "0/255")
+        >>> codec.decode(np.array([[0, 255]], dtype=np.uint8), "a.png")
+        array([[0, 1]], dtype=uint8)
+        """
+        if self.colored:
+            return self._decode_colors(raw, path)
+        ids = self._table[raw]
+        if ids.min(initial=0) == _OUTSIDE:
+            values, counts = np.unique(raw[ids == _OUTSIDE], return_counts=True)
+            raise DataError(
+                f"{path}: mask value {values[0]} ({counts[0]} pixels) stands for none of the {len(self.classes)} "
+                f"classes ({', '.join(self.classes)}); mend the mask, or name all classes in the order of their values "
+                "with --classes"
+            )
+        return ids.astype(np.uint8)
+
+    def _decode_colors(self, raw: UInt8[np.ndarray, "h w 3"], path: str | Path) -> UInt8[np.ndarray, "h w"]:
+        codes, numbers = self._colors
+        packed = _pack(raw)
+        position = np.minimum(np.searchsorted(codes, packed), len(codes) - 1)
+        unknown = codes[position] != packed
+        if unknown.any():
+            code, count = max(
+                zip(*np.unique(packed[unknown], return_counts=True), strict=True), key=lambda p: p[1]
+            )
+            color = (int(code) >> 16, int(code) >> 8 & 255, int(code) & 255)
+            raise DataError(
+                f"{path}: colour {color} ({count} pixels; {unknown.sum()} pixels in all have unknown colours) is not in "
+                "class_dict.csv; add it there (named 'void' to ignore it) or mend the mask"
+            )
+        return numbers[position]
+
+    def count(self, stored: Int64[np.ndarray, "256"]) -> Int64[np.ndarray, " classes"]:
+        """Pixels per class from pixels per stored value."""
+        counts = np.zeros(len(self.classes), dtype=np.int64)
+        for value, number in self.values:
+            if number != IGNORE:
+                counts[number] += stored[value]
+        return counts
+
+
+def read_mask(path: str | Path, codec: MaskCodec) -> UInt8[np.ndarray, "h w"]:
+    """Class ids of a mask file, with `IGNORE` where nothing is to be counted; `DataError` where it cannot be read."""
+    return codec.decode(read_raw(path, codec.colored), path)
+
+
+def choose_codec(values: Sequence[int], classes: Sequence[str] | None = None) -> MaskCodec:
+    """How to read single-channel masks, from all the values that occur in a dataset and the names the user gave.
+
+    Only 0 and 255 (or 0 and 1): background and foreground. Otherwise values are class ids, in order of `classes` where
+    given, and 255 is ignored; so is a class named void, ignore or unlabelled.
+
+    >>> choose_codec([0, 255]).classes
+    ('background', 'foreground')
+    >>> choose_codec([0, 1, 2, 255], ["road", "void", "car"]).values
+    ((0, 0), (1, 255), (2, 1), (255, 255))
+    """
+    found = set(map(int, values))
+    names = tuple(classes) if classes else None
+    if len(set(names or ())) != len(names or ()):
+        raise DataError(f"--classes names a class twice: {', '.join(names)}; give each class its own name")
+    if found <= {0, 255} and (names is None or len(names) == 2) and 255 in found:
+        pair = names or ("background", "foreground")
+        return MaskCodec(pair, ((0, 0), (255, 1)), f"masks are binary: 0 = {pair[0]}, 255 = {pair[1]}")
+    found.discard(IGNORE)
+    if names is None and found <= {0, 1}:
+        names = ("background", "foreground")
+    if names is None:
+        return _unnamed(found)
+    outside = sorted(found - set(range(len(names))))
+    if outside:
+        raise DataError(
+            f"the masks hold the value {outside[0]}, and {len(names)} classes ({', '.join(names)}) cover 0 to "
+            f"{len(names) - 1}; name every class, in the order of the values, with --classes, or mend the masks"
+        )
+    kept = tuple(name for name in names if not is_void(name))
+    pairs = tuple((value, IGNORE if is_void(name) else kept.index(name)) for value, name in enumerate(names))
+    void = [str(value) for value, name in enumerate(names) if is_void(name)]
+    reading = f"masks hold class ids; {' and '.join([*void, '255'])} {'are' if void else 'is'} ignored"
+    return MaskCodec(kept, (*pairs, (IGNORE, IGNORE)), reading)
+
+
+def _unnamed(found: set[int]) -> MaskCodec:
+    if len(found) > MAX_UNNAMED:
+        raise DataError(
+            f"the masks hold {len(found)} different values, as masks do that were resized with smoothing or came through "
+            "JPEG; export them again without smoothing as PNG, or name the classes with --classes"
+        )
+    values = sorted(found)
+    names = tuple(f"class {value}" for value in values)
+    pairs = tuple((value, number) for number, value in enumerate(values))
+    reading = f"masks hold class ids {', '.join(map(str, values))}; 255 is ignored"
+    return MaskCodec(names, (*pairs, (IGNORE, IGNORE)), reading)
+
+
+def _pack(colors: np.ndarray) -> np.ndarray:
+    red, green, blue = np.moveaxis(colors.astype(np.int32), -1, 0)
+    return red << 16 | green << 8 | blue

@@ -1,0 +1,90 @@
+"""Open a folder of images, whatever its layout, or the synthetic scenes."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from foveate.data import synthetic
+from foveate.data.dataset import Dataset, check
+from foveate.data.errors import DataError
+from foveate.data.layout import Layout, layout_readers
+from foveate.data.palette import palette
+from foveate.data.splits import arrange, restore
+
+
+def open_dataset(
+    source: str | Path,
+    classes: Sequence[str] | None = None,
+    split_seed: int = 0,
+    val_from_train: bool = True,
+    splits: Mapping[str, Sequence[str]] | None = None,
+) -> Dataset:
+    """Recognise a dataset and split it into train, val and test.
+
+    source: a folder in one of the layouts of `dataset_names()`, or "synthetic", "synthetic:COUNT" or
+    "synthetic:COUNT:HxW" (COUNT training images of that size). classes: names in the order of the mask values (or, where
+    the data names its classes, those to keep). Where the folder gives no split: 70/15/15 by stem, from `split_seed`;
+    where it gives train and val only, val becomes test and a new val is cut from train, unless `val_from_train` is
+    False: then val is both. splits: a recorded `Dataset.split_table()` to reproduce.
+
+    Raises `DataError` for folders and masks that cannot be understood, naming the file, the value and the remedy.
+
+    >>> dataset = open_dataset("synthetic:8")
+    >>> [len(dataset.index(split)) for split in ("train", "val", "test")]
+    [8, 3, 3]
+    """
+    if synthetic.is_synthetic(source):
+        name, root, layout = "synthetic", None, synthetic.read(str(source), classes)
+    else:
+        root = Path(source).expanduser()
+        name, layout = _recognise(root, classes)
+    entries, note = (
+        arrange(layout.parts, split_seed, val_from_train) if splits is None else restore(layout.parts, splits)
+    )
+    return check(
+        Dataset(
+            name=name,
+            source=str(source),
+            task=layout.task,
+            classes=layout.classes,
+            colors=layout.colors or palette(len(layout.classes)),
+            splits=entries,
+            root=root,
+            reader=layout.reader,
+            counts=layout.counts,
+            notes=(*layout.notes, note),
+        )
+    )
+
+
+def dataset_names() -> tuple[str, ...]:
+    """The layouts that are recognised.
+
+    >>> dataset_names()
+    ('synthetic', 'coloured', 'camvid', 'paired', 'class_folders')
+    """
+    return tuple(dataset_summaries())
+
+
+def dataset_summaries() -> dict[str, str]:
+    """By layout, a line on what its folders are called."""
+    return {"synthetic": synthetic.SUMMARY} | {layout.name: layout.summary for layout in layout_readers()}
+
+
+def _recognise(root: Path, classes: Sequence[str] | None) -> tuple[str, Layout]:
+    if not root.exists():
+        raise DataError(
+            f"{root}: there is no such folder; give the folder of your images, or the word synthetic"
+        )
+    if not root.is_dir():
+        raise DataError(f"{root}: is a file; give the folder that holds images/ and masks/, or class folders")
+    for layout in layout_readers():
+        if layout.recognise(root):
+            return layout.name, layout.read(root, classes)
+    names = sorted(path.name + "/" * path.is_dir() for path in root.iterdir())
+    if not names:
+        raise DataError(
+            f"{root}: the folder is empty; put images/ and masks/ there, or one folder of images per class"
+        )
+    shown = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
+    layouts = "; ".join(layout.summary for layout in layout_readers())
+    raise DataError(f"{root}: no known layout (found {shown}). foveate reads: {layouts}")

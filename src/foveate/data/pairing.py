@@ -1,0 +1,125 @@
+"""Find images and masks in folders and put them together by stem."""
+
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+
+from foveate.data.dataset import SPLITS, Entry
+from foveate.data.errors import DataError
+from foveate.data.images import SUFFIXES, read_image, read_raw, read_size
+from foveate.data.masks import MaskCodec, read_mask
+
+IMAGE_FOLDERS = ("images", "image", "imgs", "img")
+MASK_FOLDERS = ("masks", "mask", "labels", "label", "annotations")
+_ENDINGS = ("_mask", "_label", "_labels", "_gt", "_l")
+
+
+def find_folder(root: Path, names: Iterable[str]) -> Path | None:
+    """The subfolder of `root` with one of these names, in whatever case; the first name that is there wins."""
+    folders = {path.name.lower(): path for path in sorted(root.iterdir()) if path.is_dir()}
+    return next((folders[name] for name in names if name in folders), None)
+
+
+def list_images(folder: Path) -> list[Path]:
+    """All image files under a folder, sorted; hidden files are passed over."""
+    files = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    return sorted(path for path in files if not path.name.startswith("."))
+
+
+def pair(images: Path, masks: Path, prefix: str = "") -> tuple[Entry, ...]:
+    """Entries of two folders whose files belong together by stem; a mask may be called `stem_mask` and the like.
+
+    `DataError` where a folder is empty, an image lacks its mask or the reverse, or a stem fits two files.
+    """
+    image_files, mask_files = _by_stem(images, "image"), _by_stem(masks, "mask")
+    mask_files = {_match(stem, image_files): path for stem, path in _distinct(mask_files, image_files)}
+    _require(image_files.keys() - mask_files.keys(), image_files, "image", "mask", masks)
+    _require(mask_files.keys() - image_files.keys(), mask_files, "mask", "image", images)
+    return tuple(Entry(prefix + stem, image_files[stem], mask_files[stem]) for stem in sorted(image_files))
+
+
+def by_split(entries: Sequence[Entry]) -> dict[str, tuple[Entry, ...]]:
+    """Entries by their first folder where that is train, val or test for all of them; otherwise all under "all"."""
+    tops = {entry.stem.partition("/")[0] for entry in entries if "/" in entry.stem}
+    if tops and tops <= set(SPLITS) and all("/" in entry.stem for entry in entries):
+        return {top: tuple(e for e in entries if e.stem.startswith(f"{top}/")) for top in sorted(tops)}
+    return {"all": tuple(entries)}
+
+
+def survey(entries: Sequence[Entry], codec: MaskCodec | None = None) -> Int64[np.ndarray, "entries 256"]:
+    """Pixels per stored value (per class id with a codec) of each mask, reading every mask once.
+
+    Raises the `DataError` of the first mask that cannot be read, or that differs in size from its image.
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return np.stack(list(pool.map(partial(_survey_one, codec=codec), entries)))
+
+
+def read_pair(entry: Entry, codec: MaskCodec) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
+    """Image and class ids of one entry, at its own size."""
+    image, mask = read_image(entry.image), read_mask(entry.mask, codec)
+    _same_size(entry, image.shape[:2], mask.shape)
+    return image, mask
+
+
+def _survey_one(entry: Entry, codec: MaskCodec | None) -> Int64[np.ndarray, "256"]:
+    stored = read_raw(entry.mask) if codec is None else read_mask(entry.mask, codec)
+    _same_size(entry, read_size(entry.image), stored.shape)
+    return np.bincount(stored.ravel(), minlength=256)
+
+
+def _same_size(entry: Entry, image: Sequence[int], mask: Sequence[int]) -> None:
+    if tuple(image) != tuple(mask):
+        raise DataError(
+            f"{entry.mask}: the mask is {mask[0]} x {mask[1]} pixels (height x width) and its image {entry.image} is "
+            f"{image[0]} x {image[1]}; export the mask at the image's size"
+        )
+
+
+def _by_stem(folder: Path, what: str) -> dict[str, Path]:
+    files: dict[str, Path] = {}
+    for path in list_images(folder):
+        stem = path.relative_to(folder).with_suffix("").as_posix()
+        if stem in files:
+            raise DataError(f"{folder}: {files[stem].name} and {path.name} share a stem, so which {what} is meant is "
+                            f"ambiguous; keep one of them")  # fmt: skip
+        files[stem] = path
+    if not files:
+        raise DataError(
+            f"{folder}: holds no {what} files ({', '.join(sorted(SUFFIXES))}); put the {what}s there"
+        )
+    return files
+
+
+def _match(mask_stem: str, images: Iterable[str]) -> str:
+    """The image stem that a mask's stem means: itself, or itself without an ending such as _mask."""
+    shorter = (mask_stem[: -len(end)] for end in _ENDINGS if mask_stem.lower().endswith(end))
+    return next((stem for stem in (mask_stem, *shorter) if stem in images), mask_stem)
+
+
+def _distinct(masks: dict[str, Path], images: dict[str, Path]) -> Iterable[tuple[str, Path]]:
+    seen: dict[str, Path] = {}
+    for stem, path in masks.items():
+        image = _match(stem, images)
+        if image in seen:
+            raise DataError(
+                f"{path.parent}: {seen[image].name} and {path.name} both fit the image '{image}', so which mask is meant "
+                "is ambiguous; keep one of them"
+            )
+        seen[image] = path
+        yield stem, path
+
+
+def _require(lonely: Iterable[str], files: dict[str, Path], what: str, missing: str, folder: Path) -> None:
+    stems = sorted(lonely)
+    if stems:
+        shown = ", ".join(files[stem].name for stem in stems[:3]) + (", ..." if len(stems) > 3 else "")
+        raise DataError(
+            f"{len(stems)} of {len(files)} {what}s have no {missing} of the same name in {folder}: {shown}; "
+            f"add the {missing}s or remove these {what}s"
+        )

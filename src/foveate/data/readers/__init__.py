@@ -1,0 +1,1 @@
+"""One module a dataset layout; each registers itself with `foveate.data.layout.reader`."""

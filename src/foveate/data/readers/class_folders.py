@@ -1,0 +1,70 @@
+"""One folder a class, with or without `train/ val/ test/` above: classification."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from foveate.data.dataset import SPLITS, Entry
+from foveate.data.errors import DataError
+from foveate.data.images import read_image
+from foveate.data.layout import Layout, reader
+from foveate.data.pairing import find_folder, list_images
+from foveate.errors import choose
+
+
+@reader("class_folders", 40, "one folder of images per class, with or without train/ val/ test/ above")
+class ClassFolders:
+    @staticmethod
+    def recognise(root: Path) -> bool:
+        return any(list_images(folder) for _, split in _split_roots(root) for folder in _folders(split))
+
+    @staticmethod
+    def read(root: Path, classes: Sequence[str] | None) -> Layout:
+        splits = _split_roots(root)
+        there = sorted({folder.name for _, split in splits for folder in _folders(split)})
+        names = tuple(choose(name, there, "class folder") for name in classes) if classes else tuple(there)
+        if len(names) < 2:
+            raise DataError(
+                f"{root}: has one class folder only ('{names[0]}'); classification needs two or more. For segmentation, "
+                "put the masks into masks/ and the images into images/"
+            )
+        parts = {part: _entries(root, split, names) for part, split in splits}
+        return Layout("classification", names, parts, read_labelled)
+
+
+def read_labelled(entry: Entry) -> tuple[UInt8[np.ndarray, "h w 3"], int]:
+    """Image and label of one entry."""
+    return read_image(entry.image), entry.label
+
+
+def _folders(root: Path) -> list[Path]:
+    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _split_roots(root: Path) -> list[tuple[str, Path]]:
+    found = [
+        (split, folder) for split in SPLITS if (folder := find_folder(root, [split])) and _folders(folder)
+    ]
+    return found or [("all", root)]
+
+
+def _entries(root: Path, split: Path, classes: Sequence[str]) -> tuple[Entry, ...]:
+    entries: dict[str, Entry] = {}
+    for label, name in enumerate(classes):
+        if not (split / name).is_dir():
+            continue
+        files = list_images(split / name)
+        if not files:
+            raise DataError(
+                f"{split / name}: the class folder holds no images; add some or remove the folder"
+            )
+        for path in files:
+            stem = path.relative_to(root).with_suffix("").as_posix()
+            if stem in entries:
+                raise DataError(
+                    f"{split / name}: {entries[stem].image.name} and {path.name} share a stem and are ambiguous; rename one"
+                )
+            entries[stem] = Entry(stem, path, label=label)
+    return tuple(entries.values())

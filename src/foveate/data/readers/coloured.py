@@ -1,0 +1,92 @@
+"""Coloured masks whose class_dict.csv (name,r,g,b) says which colour is which class.
+
+Folders: `train/ train_labels/ val/ val_labels/ test/ test_labels/`, or `images/ masks/`.
+"""
+
+import csv
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from foveate.data.dataset import SPLITS, Color
+from foveate.data.errors import DataError
+from foveate.data.layout import Layout, reader
+from foveate.data.masks import IGNORE, MaskCodec, is_void
+from foveate.data.pairing import IMAGE_FOLDERS, MASK_FOLDERS, by_split, find_folder, pair, read_pair, survey
+from foveate.errors import choose
+
+
+@reader("coloured", 10, "train/ train_labels/ ... (or images/ masks/) with coloured masks and class_dict.csv")
+class Coloured:
+    @staticmethod
+    def recognise(root: Path) -> bool:
+        return (root / "class_dict.csv").is_file()
+
+    @staticmethod
+    def read(root: Path, classes: Sequence[str] | None) -> Layout:
+        table = read_class_dict(root / "class_dict.csv")
+        codec = color_codec(table, classes)
+        pairs = {
+            split: (find_folder(root, [split]), find_folder(root, [f"{split}_labels"])) for split in SPLITS
+        }
+        parts = {
+            split: pair(*folders, prefix=f"{split}/") for split, folders in pairs.items() if all(folders)
+        }
+        if not parts:
+            images, masks = find_folder(root, IMAGE_FOLDERS), find_folder(root, MASK_FOLDERS)
+            if images is None or masks is None:
+                raise DataError(
+                    f"{root}: has a class_dict.csv but neither train/ with train_labels/ nor images/ with masks/; add them"
+                )
+            parts = by_split(pair(images, masks))
+        entries = [entry for part in parts.values() for entry in part]
+        counts = survey(entries, codec)[:, : len(codec.classes)]
+        return Layout(
+            task="segmentation",
+            classes=codec.classes,
+            colors=tuple(color for name, color in table if name in codec.classes),
+            parts=parts,
+            reader=partial(read_pair, codec=codec),
+            counts={entry.stem: row for entry, row in zip(entries, counts, strict=True)},
+            notes=(codec.reading,),
+        )
+
+
+def read_class_dict(path: Path) -> list[tuple[str, Color]]:
+    """Names and colours in the file's order; `DataError` names the line that is wrong."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = [[cell.strip() for cell in row] for row in csv.reader(file)]
+    if not rows or [cell.lower() for cell in rows[0][:4]] != ["name", "r", "g", "b"]:
+        raise DataError(
+            f"{path}:1: the header must be name,r,g,b; found {','.join(rows[0]) if rows else 'nothing'}"
+        )
+    table: list[tuple[str, Color]] = []
+    for line, row in enumerate(rows[1:], start=2):
+        if not any(row):
+            continue
+        if len(row) < 4 or not all(cell.isdecimal() and int(cell) <= 255 for cell in row[1:4]):
+            raise DataError(
+                f"{path}:{line}: '{','.join(row)}' is not name,r,g,b with values 0 to 255; mend the line"
+            )
+        color = (int(row[1]), int(row[2]), int(row[3]))
+        for name, other in table:
+            if row[0] == name or color == other:
+                raise DataError(
+                    f"{path}:{line}: '{row[0]}' {color} repeats the name or colour of '{name}'; remove one"
+                )
+        table.append((row[0], color))
+    if not table:
+        raise DataError(f"{path}: names no class; add one line name,r,g,b per class")
+    return table
+
+
+def color_codec(table: Sequence[tuple[str, Color]], classes: Sequence[str] | None) -> MaskCodec:
+    """Codec of a class_dict; `classes` keeps only these, and ignores the pixels of all others."""
+    names = [name for name, _ in table]
+    wanted = {choose(name, names, "class of class_dict.csv") for name in classes or names}
+    kept = tuple(name for name in names if name in wanted and not is_void(name))
+    ids = {name: number for number, name in enumerate(kept)}
+    values = tuple((color, ids.get(name, IGNORE)) for name, color in table)
+    left_out = [name for name in names if name not in ids]
+    reading = "masks are coloured as class_dict.csv says"
+    return MaskCodec(kept, values, reading + (f"; {', '.join(left_out)} ignored" if left_out else ""))

@@ -1,0 +1,41 @@
+"""The order in which training images are seen."""
+
+from collections.abc import Iterator
+
+import torch
+import torch.distributed as dist
+from torch.utils.data import Sampler
+
+
+class EpochSampler(Sampler[tuple[int, int]]):
+    """Yields (epoch, index) in an order that depends on (seed, epoch) alone.
+
+    The epoch travels with the index, so that workers which outlive an epoch draw the right augmentation. With several
+    processes each takes every `world`-th index; the order is filled up from its start until all have equally many.
+
+    >>> sampler = EpochSampler(4, seed=0)
+    >>> sampler.set_epoch(2)
+    >>> sorted(sampler)
+    [(2, 0), (2, 1), (2, 2), (2, 3)]
+    """
+
+    def __init__(self, length: int, seed: int, rank: int | None = None, world: int | None = None) -> None:
+        running = dist.is_available() and dist.is_initialized()
+        self.rank = rank if rank is not None else dist.get_rank() if running else 0
+        self.world = world if world is not None else dist.get_world_size() if running else 1
+        self.length, self.seed, self.epoch = length, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of this epoch, counted from 0; Lightning calls it too."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-self.length // self.world)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        order = torch.randperm(self.length, generator=generator).tolist()
+        total = len(self) * self.world
+        order = (order * -(-total // self.length))[:total]
+        epoch = self.epoch
+        return iter([(epoch, index) for index in order[self.rank : total : self.world]])

@@ -1,0 +1,87 @@
+"""Which images train, which validate, which test: the same for the same stems and seed, on every machine."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from foveate.data.dataset import SPLITS, Entry
+from foveate.data.errors import DataError
+
+SHARE = 0.15
+"""Of all images, what goes to val and what to test."""
+
+Splits = dict[str, tuple[Entry, ...]]
+
+
+def hash_order(entries: Sequence[Entry], seed: int) -> list[Entry]:
+    """Entries in an order that depends on their stems and the seed alone.
+
+    >>> [entry.stem for entry in hash_order([Entry("a"), Entry("b"), Entry("c")], seed=0)]
+    ['a', 'c', 'b']
+    """
+    return sorted(entries, key=lambda entry: hashlib.sha256(f"{seed}:{entry.stem}".encode()).digest())
+
+
+def cut(entries: Sequence[Entry], parts: int, seed: int) -> list[tuple[Entry, ...]]:
+    """Cut `parts` groups of 15% off: returns them and then the rest, each sorted by stem.
+
+    Entries with labels are cut class by class. A class of fewer than `parts` + 1 images stays whole in the rest.
+    """
+    groups: dict[int | None, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(entry.label, []).append(entry)
+    pieces: list[list[Entry]] = [[] for _ in range(parts + 1)]
+    for group in groups.values():
+        ordered = hash_order(group, seed)
+        size = max(1, round(SHARE * len(ordered))) if len(ordered) > parts else 0
+        for number in range(parts):
+            pieces[number] += ordered[number * size : (number + 1) * size]
+        pieces[parts] += ordered[parts * size :]
+    return [tuple(sorted(piece, key=lambda entry: entry.stem)) for piece in pieces]
+
+
+def arrange(parts: Mapping[str, Sequence[Entry]], seed: int, val_from_train: bool) -> tuple[Splits, str]:
+    """Splits out of what the folder gives, and a sentence on where they come from.
+
+    parts: either {"all": entries} or what the layout has of train, val and test. Without a test split the given val
+    becomes test, and val is cut from train; `val_from_train=False` keeps val and scores on it too.
+    """
+    given = {split: tuple(parts[split]) for split in SPLITS if parts.get(split)}
+    pool = tuple(entry for entries in parts.values() for entry in entries)
+    if set(given) == set(SPLITS):
+        return given, "the folder's own splits are used"
+    if "train" in given and len(given) == 2:
+        if "val" in given and not val_from_train:
+            return {**given, "test": given["val"]}, "val is used for validation and for the scores"
+        (held_out,) = set(given) - {"train"}
+        val, train = cut(given["train"], 1, seed)
+        note = f"val is cut from train (15% by stem, split seed {seed})"
+        if held_out == "val":
+            note = f"the folder's val is kept for testing, and {note}"
+        return _filled({"train": train, "val": val, "test": given[held_out]}), note
+    val, test, train = cut(pool, 2, seed)
+    note = f"no split was given: 70/15/15 by stem, split seed {seed}"
+    return _filled({"train": train, "val": val, "test": test}), note
+
+
+def restore(parts: Mapping[str, Sequence[Entry]], table: Mapping[str, Sequence[str]]) -> tuple[Splits, str]:
+    """The splits that a table of stems records, from whatever the folder holds now."""
+    entries = {entry.stem: entry for group in parts.values() for entry in group}
+    lost = [stem for split in SPLITS for stem in table[split] if stem not in entries]
+    if lost:
+        raise DataError(
+            f"{len(lost)} images of the recorded split are gone, '{lost[0]}' the first of them; put them back, or start a "
+            "new run"
+        )
+    splits = {split: tuple(entries[stem] for stem in table[split]) for split in SPLITS}
+    return _filled(splits), "the recorded splits are used"
+
+
+def _filled(splits: Splits) -> Splits:
+    for split, entries in splits.items():
+        if not entries:
+            total = sum(map(len, splits.values()))
+            raise DataError(
+                f"{total} images are too few for a split into train, val and test: {split} is left empty; at least 3 are "
+                "needed (3 of a class for class folders)"
+            )
+    return splits
