@@ -12,7 +12,7 @@ import re
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import is_dataclass
-from typing import Any, NoReturn, get_args, get_origin
+from typing import Any, NoReturn, Union, get_args, get_origin
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
@@ -26,27 +26,34 @@ class HelpFormatter(DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, max_help_position=30, width=100, **kwargs)
 
     def _get_help_string(self, action: argparse.Action) -> str:
-        said = (action.help or "").rstrip(".")
+        said = _COMMON_HELP.get(action.dest) or (action.help or "").rstrip(".")
         default = action.default
-        shown = action.option_strings and default not in (None, False, [], {}, argparse.SUPPRESS)
+        if not action.option_strings or default is None or default is False or default == argparse.SUPPRESS:
+            return said
         if isinstance(default, tuple | list):
             default = " ".join(map(str, default))
-        return f"{said} (default: {default})" if shown else said
+        return f"{said} (default: {'on' if default is True else default})"
 
     def _format_action_invocation(self, action: argparse.Action) -> str:
         if not action.option_strings:
             return action.dest.upper()
-        flag = next(option for option in reversed(action.option_strings) if not option.endswith("+"))
-        if action.dest == "print_config":
-            return flag
-        flag = flag.replace("_", "-")
-        return flag if action.nargs == 0 or _type(action) is bool else f"{flag} {self._value(action)}"
+        flags = [option.replace("_", "-") for option in action.option_strings if not option.endswith("+")]
+        takes_value = action.dest not in _COMMON_HELP and _type(action) is not bool
+        value = f" {self._value(action)}" if takes_value else " FILE" if action.dest == "config" else ""
+        return f"{', '.join(flags)}{value}"
 
     def _value(self, action: argparse.Action) -> str:
-        if isinstance(action.metavar, str):
-            return action.metavar
         name = action.dest.rsplit("_")[-1].upper()
+        if get_origin(_type(action)) is tuple:
+            return "LOW HIGH"
         return f"{name} ..." if _is_list(action) else name
+
+
+_COMMON_HELP = {
+    "help": "show this and exit",
+    "config": "take flags from a YAML file; others on the line win",
+    "print_config": "print all flags as YAML, ready for --config, and exit",
+}
 
 
 class Parser(ArgumentParser):
@@ -61,6 +68,8 @@ class Parser(ArgumentParser):
             return self._unknown(unknown[1].split(), flags)
         if missing := re.search(r"arguments are required: (.*)", message):
             return f"{missing[1].upper()} is missing; {self._usage_hint()}"
+        if message.startswith("Problems parsing config"):
+            return f"--config: {' '.join(message.split())}"
         if bad := re.match(r'Parser key "(\w+)":\s*(.*)', message, re.DOTALL):
             flag = f"--{bad[1]}" if f"--{bad[1]}" in flags else bad[1].upper()
             return f"{flag.replace('_', '-')}: {_plain_type_error(bad[2])}"
@@ -111,9 +120,7 @@ def build(command: Callable[..., Any], prog: str) -> Parser:
     for group in groups.values():
         parser.add_class_arguments(group)
         parser._action_groups[-1].title = (inspect.getdoc(group) or "").partition("\n")[0].rstrip(".").lower()
-    parser.add_argument(
-        "--config", action="config", help="take flags from a YAML file; others on the line win"
-    )
+    parser.add_argument("--config", action="config")
     _help_last(parser)
     return parser
 
@@ -121,8 +128,8 @@ def build(command: Callable[..., Any], prog: str) -> Parser:
 def normalise(argv: Sequence[str], parser: ArgumentParser) -> list[str]:
     """Let people write flags as they would guess them.
 
-    `--encoder-weights x` is `--encoder_weights x`; a switch needs no value and has a `--no-` form; a list takes
-    the words that follow; a config file comes first, so that what is on the line wins over it.
+    `--encoder-weights x` is `--encoder_weights x`; a switch needs no value and has a `--no-` form; a list
+    takes the words that follow; a config file comes first, so that what is on the line wins over it.
     """
     actions = {option: action for action in parser._actions for option in action.option_strings}
     config: list[str] = []
@@ -179,19 +186,20 @@ def _help_last(parser: ArgumentParser) -> None:
 def _type(action: argparse.Action | None) -> Any:
     """The type of a flag's value, without `| None`."""
     hint = getattr(action, "_typehint", None)
-    if get_origin(hint) is types.UnionType:
+    if get_origin(hint) in (types.UnionType, Union):
         hint = next((part for part in get_args(hint) if part is not type(None)), None)
     return hint
 
 
 def _is_list(action: argparse.Action) -> bool:
-    return get_origin(_type(action)) is list
+    return get_origin(_type(action)) in (list, tuple)
 
 
 def _plain_type_error(message: str) -> str:
     message = " ".join(message.split())
-    match = re.search(r"Expected an? <class '(\w+)'>.*?Got value: (.*)", message)
+    expected = re.search(r"Expected an? <class '(\w+)'>", message)
+    value = re.search(r"(?:Got|Given) value: (.*?)(?: Subtypes|$)", message)
     words = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a word"}
-    if match and match[1] in words:
-        return f"expected {words[match[1]]}, got '{match[2]}'"
+    if expected and value and expected[1] in words:
+        return f"expected {words[expected[1]]}, got '{value[1]}'"
     return message

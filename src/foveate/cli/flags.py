@@ -1,0 +1,153 @@
+"""The groups of flags that commands share.
+
+Their defaults are those of the specs they become, which a test holds: importing a spec would load PyTorch.
+"""
+
+import re
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from foveate.errors import UserError
+
+if TYPE_CHECKING:
+    from foveate.data.module import DataSpec
+    from foveate.training.spec import ModelSpec, TrainingSpec
+
+
+@dataclass(frozen=True)
+class DataFlags:
+    """Data.
+
+    Args:
+        size: height x width to which images are resized, such as 192x256; chosen from the data if not given.
+        classes: class names in the order of their ids, separated by spaces or commas.
+        val_from_train: where a data set has two parts, score on the second and cut validation from the first;
+            --no-val-from-train validates and scores on the second.
+        split_seed: draws the split where the data has none.
+        crop: height x width of the random crops in training; the whole image if not given.
+        scale: limits of the random rescaling in training.
+        flip: probability of a left-right flip in training.
+        color: strength of the colour changes in training, from 0 to 1.
+        batch: images a step; chosen from the size if not given.
+        workers: processes that read images which do not fit in memory.
+        memory_gb: gigabytes that decoded images may take, all parts together.
+    """
+
+    size: str | None = None
+    classes: list[str] | None = None
+    val_from_train: bool = True
+    split_seed: int = 0
+    crop: str | None = None
+    scale: tuple[float, float] = (0.75, 1.5)
+    flip: float = 0.5
+    color: float = 0.2
+    batch: int | None = None
+    workers: int | None = None
+    memory_gb: float = 4.0
+
+    def spec(self, source: str) -> "DataSpec":
+        """The data of a run."""
+        from foveate.data.module import DataSpec
+
+        given: dict[str, Any] = asdict(self)
+        given["size"] = parse_size(self.size, "--size")
+        given["crop"] = parse_size(self.crop, "--crop")
+        given["classes"] = parse_names(self.classes)
+        return DataSpec(source, **given)
+
+
+@dataclass(frozen=True)
+class ModelFlags:
+    """Model.
+
+    Args:
+        arch: the host network; foveate list hosts shows all.
+        encoder: its encoder; foveate list encoders shows all.
+        encoder_weights: none, imagenet (downloaded once) or FILE.safetensors.
+        gate: zero (starts as exactly the host) or none (the published form).
+        options: further arguments of the host, as YAML, such as '{decoder_channels: [64, 48, 32, 24, 16]}'.
+    """
+
+    arch: str = "unet"
+    encoder: str = "resnet18"
+    encoder_weights: str = "none"
+    gate: str = "zero"
+    options: dict[str, Any] | None = None
+
+    def spec(self, arm: str) -> "ModelSpec":
+        """The model of a run with this arm."""
+        from foveate.training.spec import ModelSpec
+
+        return ModelSpec(**{**asdict(self), "options": self.options or {}}, arm=arm)
+
+
+@dataclass(frozen=True)
+class TrainingFlags:
+    """Training.
+
+    Args:
+        lr: peak learning rate.
+        optimizer: adamw or sgd.
+        schedule: cosine, poly or constant.
+        warmup: share of all steps in which the learning rate rises.
+        weight_decay: never on biases, normalisation and gates.
+        encoder_lr_factor: learning rate of the encoder relative to the rest.
+        loss: auto, ce, dice, dice_ce, bce, focal, lovasz or ce_lovasz.
+        label_smoothing: in the cross entropy, from 0 to 1.
+        class_weights: none, inverse_sqrt, enet or median.
+        ema: decay of the averaged weights that are scored and saved, 0 for none.
+        precision: auto, 32, bf16 or fp16.
+        clip: largest norm of the gradient, 0 for no clipping.
+        patience: epochs without improvement before training stops.
+        monitor: score or loss, by which the best weights are chosen.
+    """
+
+    lr: float = 1e-3
+    optimizer: str = "adamw"
+    schedule: str = "cosine"
+    warmup: float = 0.05
+    weight_decay: float = 0.01
+    encoder_lr_factor: float = 1.0
+    loss: str = "auto"
+    label_smoothing: float = 0.0
+    class_weights: str = "none"
+    ema: float = 0.99
+    precision: str = "auto"
+    clip: float = 1.0
+    patience: int | None = None
+    monitor: str = "score"
+
+    def spec(self, epochs: int | None) -> "TrainingSpec":
+        """How a run is trained; without epochs, for as long as the default is."""
+        from foveate.training.spec import TrainingSpec
+
+        return TrainingSpec(**asdict(self), **({} if epochs is None else {"epochs": epochs}))
+
+
+def parse_size(text: str | None, flag: str) -> tuple[int, int] | None:
+    """Height and width from "192x256", or from "256" for a square.
+
+    >>> parse_size("192x256", "--size"), parse_size("96", "--size")
+    ((192, 256), (96, 96))
+    >>> parse_size("big", "--size")
+    Traceback (most recent call last):
+    foveate.errors.UserError: --size: 'big' is no size; write height x width in pixels, such as 192x256
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)(?:\s*[xX×]\s*(\d+))?", text.strip())
+    if not match or int(match[1]) == 0 or (match[2] is not None and int(match[2]) == 0):
+        raise UserError(f"{flag}: '{text}' is no size; write height x width in pixels, such as 192x256")
+    height = int(match[1])
+    return height, int(match[2]) if match[2] else height
+
+
+def parse_names(words: list[str] | None) -> tuple[str, ...] | None:
+    """Names that were separated by spaces or commas.
+
+    >>> parse_names(["sky,road", "car"])
+    ('sky', 'road', 'car')
+    """
+    if words is None:
+        return None
+    return tuple(name.strip() for word in words for name in word.split(",") if name.strip())
