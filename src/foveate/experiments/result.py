@@ -1,0 +1,162 @@
+"""What a comparison found, as plain values: `comparison.json`, `comparison.csv` and `curves.csv` in its directory."""
+
+import csv
+import dataclasses
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from foveate.data.files import write_whole
+from foveate.errors import UserError
+from foveate.evaluation.comparison import ArmResult
+from foveate.evaluation.comparison import Comparison as Findings
+from foveate.evaluation.plain import from_plain, to_plain
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One arm of a comparison.
+
+    `role` is "host", "arm" or "placebo"; a placebo names the arms it stands `beside`. `folder` holds its runs.
+    `scores` maps the name of a score to one value a seed, `class_scores` the name of a class likewise.
+    """
+
+    arm: str
+    folder: str
+    role: str
+    beside: tuple[str, ...]
+    scores: dict[str, tuple[float, ...]]
+    class_scores: dict[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One epoch of one run; a value that was not measured is NaN."""
+
+    arm: str
+    seed: int
+    epoch: int
+    train_loss: float
+    val_loss: float
+    val_score: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that a report needs besides the pictures.
+
+    `score` names the score the verdicts are about ("miou" or "accuracy"), `class_score` the one shown by class.
+    `findings` holds differences, intervals, verdicts and costs by arm. `seconds` is the time of all runs together.
+    """
+
+    task: str
+    dataset: str
+    description: str
+    classes: tuple[str, ...]
+    colors: tuple[tuple[int, int, int], ...]
+    size: tuple[int, int]
+    host: str
+    score: str
+    class_score: str
+    seeds: tuple[int, ...]
+    epochs: int
+    contenders: tuple[Contender, ...]
+    findings: Findings
+    command: str
+    finished: str
+    seconds: float
+    environment: dict[str, str]
+    curves: tuple[CurvePoint, ...] = field(default=(), repr=False)
+
+    @property
+    def baseline(self) -> Contender:
+        """The bare host."""
+        return next(item for item in self.contenders if item.role == "host")
+
+    @property
+    def arms(self) -> tuple[Contender, ...]:
+        """The contenders that the question is about: neither the host nor a placebo."""
+        return tuple(item for item in self.contenders if item.role == "arm")
+
+    @property
+    def placebos(self) -> tuple[Contender, ...]:
+        """The plain convolutions that stand beside the arms."""
+        return tuple(item for item in self.contenders if item.role == "placebo")
+
+    def placebo_of(self, arm: str) -> Contender | None:
+        """The placebo that stands beside `arm`, if there is one."""
+        return next((item for item in self.placebos if arm in item.beside), None)
+
+    def result(self, arm: str) -> ArmResult:
+        """What was found about one contender."""
+        return self.findings[arm]
+
+    def save(self, folder: Path) -> None:
+        """Write `comparison.json`, `comparison.csv` and `curves.csv`; each appears whole or not at all."""
+        with write_whole(folder / "comparison.csv", "w") as file:
+            writer = csv.writer(file)
+            writer.writerow(["arm", "role", "seed", "quantity", "class", "value"])
+            writer.writerows(self._rows())
+        with write_whole(folder / "curves.csv", "w") as file:
+            writer = csv.writer(file)
+            writer.writerow([item.name for item in dataclasses.fields(CurvePoint)])
+            writer.writerows(dataclasses.astuple(point) for point in self.curves)
+        plain: dict[str, Any] = {"format": FORMAT, **to_plain(dataclasses.replace(self, curves=()))}
+        with write_whole(folder / "comparison.json", "w") as file:
+            json.dump(plain, file, indent=1, ensure_ascii=False, allow_nan=False)
+
+    def _rows(self) -> Iterator[tuple[str, str, int | str, str, str, float]]:
+        """Long format: one row a number. A quantity that does not belong to one seed leaves the seed empty."""
+        for item in self.contenders:
+            result = self.result(item.arm)
+            for name, values in item.scores.items():
+                for seed, value in zip(self.seeds, values, strict=True):
+                    yield item.arm, item.role, seed, name, "", value
+            for label, values in item.class_scores.items():
+                for seed, value in zip(self.seeds, values, strict=True):
+                    yield item.arm, item.role, seed, self.class_score, label, value
+            for name, value in dataclasses.asdict(result.cost).items():
+                yield item.arm, item.role, "", name, "", value
+            if result.difference is not None:
+                yield item.arm, item.role, "", "p_holm", "", result.p_holm
+            changes = [
+                ("", result.difference),
+                *((change.name, change.difference) for change in result.classes),
+            ]
+            for label, change in changes:
+                for name in ("mean", "low", "high") if change is not None else ():
+                    yield item.arm, item.role, "", f"difference_{name}", label, getattr(change, name)
+
+
+def load_comparison(folder: Path | str) -> Comparison:
+    """Read back the directory that a finished comparison left.
+
+    Raises `UserError` where there is none, or where another version wrote it.
+    """
+    path = Path(folder) / "comparison.json"
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"{folder}: holds no comparison.json, so no comparison has finished there; "
+            "run the same `foveate compare` again to finish it"
+        ) from None
+    except ValueError as error:
+        raise UserError(
+            f"{path}: is not JSON ({error}); run `foveate compare` again to write it anew"
+        ) from None
+    if not isinstance(plain, dict) or plain.get("format") != FORMAT:
+        raise UserError(f"{path}: was written by another version of foveate; run `foveate compare` again")
+    with (Path(folder) / "curves.csv").open(encoding="utf-8", newline="") as file:
+        curves = tuple(_point(row) for row in csv.DictReader(file))
+    return dataclasses.replace(from_plain(Comparison, plain), curves=curves)
+
+
+def _point(row: dict[str, str]) -> CurvePoint:
+    values = (float(row[name] or math.nan) for name in ("train_loss", "val_loss", "val_score"))
+    return CurvePoint(row["arm"], int(row["seed"]), int(row["epoch"]), *values)

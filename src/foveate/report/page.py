@@ -1,0 +1,155 @@
+"""Draw the report of a comparison: `write_report(directory)` reads what the comparison left and writes `report.html`."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from foveate.data.files import write_whole
+from foveate.experiments.gallery import Exhibit, Panel, load_gallery
+from foveate.experiments.result import Comparison, load_comparison
+from foveate.report import pictures, view, words
+
+
+def write_report(folder: Path | str) -> Path:
+    """Write `report.html` into the directory of a finished comparison and return its path.
+
+    Needs only `comparison.json`, `curves.csv` and `gallery.npz` from the directory: no run, no data, no network.
+    Raises `UserError` where there is no finished comparison.
+    """
+    folder = Path(folder)
+    text = render(load_comparison(folder), load_gallery(folder))
+    path = folder / "report.html"
+    with write_whole(path, "w") as file:
+        file.write(text)
+    return path
+
+
+def render(comparison: Comparison, exhibits: tuple[Exhibit, ...] = ()) -> str:
+    """The page as one string of HTML. Names of classes, images and arms are escaped: they come from the user's files."""
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    sources = files("foveate.report")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    template = environment.from_string((sources / "template.html").read_text(encoding="utf-8"))
+    style = Markup((sources / "style.css").read_text(encoding="utf-8"))
+    return template.render(_context(comparison, exhibits), style=style)
+
+
+def _context(comparison: Comparison, exhibits: tuple[Exhibit, ...]) -> dict[str, Any]:
+    views = view.arm_views(comparison)
+    score, height, width = words.score_name(comparison.score), *comparison.size
+    return {
+        "question": f"Does attention help on {comparison.dataset}?",
+        "answer": words.headline(comparison),
+        "facts": [
+            ("Host", comparison.host),
+            ("Runs", f"{len(comparison.contenders)} arms × {len(comparison.seeds)} seeds"),
+            ("Training", f"{comparison.epochs} epochs at {height}×{width}"),
+            ("Judged on", f"{comparison.findings.images} test images"),
+            ("Detectable difference", _detectable(comparison)),
+        ],
+        "arms": list(views.values()),
+        "placebos": bool(comparison.placebos),
+        "score": score,
+        "class_score": words.score_name(comparison.class_score),
+        "seeds": len(comparison.seeds),
+        "test_images": comparison.findings.images,
+        "pixels": f"{height}×{width} pixels (height × width)",
+        "forest": view.forest(comparison, views),
+        "by_class": view.by_class(comparison, views),
+        "curves": view.curves(comparison, views),
+        "gallery": [_exhibit(comparison, exhibit, views) for exhibit in exhibits],
+        "gallery_lead": _gallery_lead(comparison),
+        **_legends(comparison),
+        "notes": words.notes(comparison),
+        "command": comparison.command,
+        "environment": comparison.environment,
+        "made": _made(comparison),
+    }
+
+
+def _detectable(comparison: Comparison) -> str:
+    smallest = words.detectable(comparison)
+    return "unknown" if smallest is None else f"{words.points(smallest).lstrip('+')} points"
+
+
+def _gallery_lead(comparison: Comparison) -> str:
+    text = "The test images whose own scores differ most between an arm and the host, gains and losses alike, as the runs"
+    text += f" of seed {comparison.seeds[0]} see them. They are extremes, not samples."
+    if comparison.task == "segmentation":
+        text += " Blue pixels are wrong for the host and right for the arm."
+    return text + " Attention is scaled to its own smallest and largest weight."
+
+
+def _legends(comparison: Comparison) -> dict[str, Any]:
+    if comparison.task != "segmentation":
+        return {"legend_classes": [], "legend_errors": []}
+    said = {
+        "right": "right",
+        "wrong": "wrong",
+        "mended": "wrong for the host, right here",
+        "void": "not counted",
+    }
+    named = zip(comparison.classes, comparison.colors, strict=True)
+    return {
+        "legend_classes": [{"name": name, "color": view.css(color)} for name, color in named],
+        "legend_errors": [
+            {"name": said[key], "color": view.css(color)} for key, color in pictures.ERROR_COLORS.items()
+        ],
+    }
+
+
+def _exhibit(comparison: Comparison, exhibit: Exhibit, views: dict[str, Any]) -> dict[str, Any]:
+    host = exhibit.panels[0]
+    best = max(exhibit.panels[1:], key=lambda panel: abs(panel.score - host.score), default=host)
+    note = ""
+    if comparison.task == "segmentation" and best is not host:
+        note = f"{best.arm}: {words.points(best.score - host.score)} points of {words.score_name(comparison.score)} to the host"
+    return {
+        "stem": exhibit.stem,
+        "note": note,
+        "image": pictures.photo(exhibit.image),
+        "truth": None if exhibit.truth is None else pictures.classes(exhibit.truth, comparison.colors),
+        "label": None if exhibit.label is None else comparison.classes[exhibit.label],
+        "panels": [_panel(comparison, exhibit, panel, views[panel.arm]) for panel in exhibit.panels],
+    }
+
+
+def _panel(comparison: Comparison, exhibit: Exhibit, panel: Panel, arm: dict[str, Any]) -> dict[str, Any]:
+    shown = []
+    where = f"{arm['name']} on {exhibit.stem}"
+    if panel.prediction is not None:
+        host = None if panel is exhibit.panels[0] else exhibit.panels[0].prediction
+        score = f"{words.score_name(comparison.score)} {words.percent(panel.score)}%"
+        shown.append((pictures.classes(panel.prediction, comparison.colors), f"Prediction, {score}", True))
+        shown.append((pictures.errors(panel.prediction, exhibit.truth, host), "Errors", True))
+    if panel.attention is not None:
+        drawn = (
+            pictures.attention(exhibit.image, panel.attention)
+            if panel.spatial
+            else pictures.heat(panel.attention)
+        )
+        shown.append((drawn, f"Attention: {panel.attends}", True))
+    text = ""
+    if panel.label is not None:
+        right = "right" if panel.label == exhibit.label else "wrong"
+        text = f"{comparison.classes[panel.label]}, {words.percent(panel.score)}% sure: {right}"
+    return {
+        "arm": arm,
+        "text": text,
+        "pictures": [
+            {"source": source, "caption": caption, "crisp": crisp, "said": f"{caption}: {where}"}
+            for source, caption, crisp in shown
+        ],
+    }
+
+
+def _made(comparison: Comparison) -> list[tuple[str, str]]:
+    rows = [
+        ("Data", comparison.description),
+        ("Seeds", ", ".join(map(str, comparison.seeds))),
+        ("Finished", comparison.finished),
+        ("Time", words.duration(comparison.seconds)),
+    ]
+    return rows + list(comparison.environment.items())

@@ -1,0 +1,83 @@
+"""Arrays as `data:` addresses of PNG files, so that the report carries its pictures inside itself."""
+
+import base64
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from foveate.data.sample import IGNORE
+
+ERROR_COLORS = {
+    "right": (222, 226, 230),
+    "wrong": (213, 94, 0),
+    "mended": (0, 114, 178),
+    "void": (255, 255, 255),
+}
+"""How an error map is drawn: right, wrong, wrong for the host but right here, and not counted."""
+
+_VOID = (128, 128, 128)
+
+
+def photo(image: np.ndarray) -> str:
+    """An RGB image, uint8 `h w 3`, as it is.
+
+    >>> photo(np.zeros((2, 2, 3), np.uint8))[:22]
+    'data:image/png;base64,'
+    """
+    return _address(Image.fromarray(image))
+
+
+def classes(mask: np.ndarray, colors: Sequence[tuple[int, int, int]]) -> str:
+    """Class ids, uint8 `h w`, in the colours of the classes; ignored pixels are grey."""
+    return _indexed(mask, {**dict(enumerate(colors)), IGNORE: _VOID})
+
+
+def errors(prediction: np.ndarray, truth: np.ndarray, host: np.ndarray | None = None) -> str:
+    """Where a prediction is wrong, and, with the host's prediction beside it, what it mends.
+
+    All three are class ids, uint8 `h w`.
+    """
+    drawn = np.where(prediction == truth, 0, 1).astype(np.uint8)
+    if host is not None:
+        drawn[(prediction == truth) & (host != truth)] = 2
+    drawn[truth == IGNORE] = 3
+    return _indexed(drawn, dict(enumerate(ERROR_COLORS.values())))
+
+
+def attention(image: np.ndarray, weights: np.ndarray) -> str:
+    """Attention weights 0 to 255 (uint8 `h w`) over a darkened grey image (uint8 `h w 3`): bright is where it looks."""
+    height, width = image.shape[:2]
+    heat = np.asarray(Image.fromarray(weights).resize((width, height), Image.Resampling.NEAREST))
+    grey = np.asarray(Image.fromarray(image).convert("L"), np.float32)[..., None]
+    share = heat.astype(np.float32)[..., None] / 255
+    blend = 0.35 * grey * (1 - share) + _heat_colors()[heat] * (0.15 + 0.85 * share)
+    picture = Image.fromarray(blend.clip(0, 255).astype(np.uint8))
+    return _address(picture.quantize(64, dither=Image.Dither.NONE))
+
+
+def heat(weights: np.ndarray) -> str:
+    """Weights 0 to 255 (uint8 `h w`), each one a flat cell."""
+    return _indexed(weights, dict(enumerate(map(tuple, _heat_colors().astype(int).tolist()))))
+
+
+def _heat_colors() -> np.ndarray:
+    from matplotlib import colormaps
+
+    return colormaps["inferno"](np.linspace(0.0, 1.0, 256))[:, :3].astype(np.float32) * 255
+
+
+def _indexed(mask: np.ndarray, colors: dict[int, tuple[int, int, int]]) -> str:
+    palette = np.zeros((256, 3), np.uint8)
+    for value, color in colors.items():
+        palette[value] = color
+    image = Image.fromarray(mask.astype(np.uint8), mode="P")
+    image.putpalette(palette.tobytes())
+    return _address(image)
+
+
+def _address(image: Image.Image) -> str:
+    file = io.BytesIO()
+    image.save(file, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")

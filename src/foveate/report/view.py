@@ -1,0 +1,210 @@
+"""From a comparison to what the template shows: names, formatted numbers, and positions on axes."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from foveate.evaluation.statistics import Estimate
+from foveate.experiments.result import Comparison, Contender
+from foveate.report import words
+from foveate.report.scales import Scale, fit_scale
+
+ARM_COLORS = 6
+View = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One estimate with its interval on a strip, in percent along it; `y` and `radius` are in pixels."""
+
+    color: int
+    hollow: bool
+    at: float
+    low: float
+    high: float
+    y: float
+    radius: float
+    seeds: tuple[float, ...] = ()
+
+
+def arm_views(comparison: Comparison) -> dict[str, View]:
+    """What is shown of every arm wherever it appears, by name; a placebo wears the colour of its arm."""
+    colors = {comparison.baseline.arm: 0}
+    colors |= {arm.arm: 1 + number % ARM_COLORS for number, arm in enumerate(comparison.arms)}
+    colors |= {arm.arm: colors[arm.beside[0]] for arm in comparison.placebos}
+    return {arm.arm: _arm_view(comparison, arm, colors[arm.arm]) for arm in comparison.contenders}
+
+
+def _arm_view(comparison: Comparison, arm: Contender, color: int) -> View:
+    found, host = comparison.result(arm.arm), comparison.result(comparison.baseline.arm)
+    cost, base, is_host = found.cost, host.cost, arm.role == "host"
+    mebibytes = f"{cost.memory_bytes / 2**20:.0f} MiB"
+    costs = [
+        (words.quantity(cost.parameters), words.added(cost.parameters, base.parameters)),
+        (words.quantity(cost.flops), words.ratio(cost.flops, base.flops)),
+        (f"{cost.latency_ms:.1f} ms", words.ratio(cost.latency_ms, base.latency_ms)),
+        (mebibytes, words.ratio(cost.memory_bytes, base.memory_bytes)),
+    ]
+    view = {
+        "name": arm.arm,
+        "pieces": re.findall(r"[^(@+=,]+[@(+=,]?|[(@+=,]", arm.arm),
+        "role": arm.role,
+        "color": color,
+        "note": "the bare host"
+        if is_host
+        else f"placebo beside {', '.join(arm.beside)}"
+        if arm.beside
+        else "",
+        "score": words.percent(found.score.mean),
+        "interval": f"{words.percent(found.score.low)} to {words.percent(found.score.high)}",
+        "costs": [{"value": value, "against": "" if is_host else against} for value, against in costs],
+        **dict.fromkeys(("difference", "difference_interval", "verdict", "mark", "tone", "p"), ""),
+    }
+    if found.difference is not None:
+        view |= {
+            "difference": words.points(found.difference.mean),
+            "difference_interval": words.interval(found.difference),
+            "verdict": found.verdict,
+            "mark": words.MARKS[found.verdict],
+            "tone": found.verdict if found.verdict in ("helps", "hurts") else "open",
+            "p": words.p_value(found.p_holm),
+        }
+    return view | {"sentences": words.verdict(comparison, arm) if arm.role == "arm" else []}
+
+
+def forest(comparison: Comparison, views: dict[str, View]) -> View:
+    """The paired differences: every arm with its placebo right below it, and the single seeds as dots."""
+    ordered: list[Contender] = []
+    for arm in comparison.arms:
+        placebo = comparison.placebo_of(arm.arm)
+        ordered += [arm] if placebo is None or placebo in ordered else [arm, placebo]
+    seeds = {arm.arm: _seed_differences(comparison, arm) for arm in ordered}
+    means = {arm.arm: comparison.result(arm.arm).difference for arm in ordered}
+    scale = fit_scale(
+        [*_ends(means.values()), *(v for values in seeds.values() for v in values)], 6, include=0.0
+    )
+    rows = []
+    for arm in ordered:
+        view, difference = views[arm.arm], means[arm.arm]
+        mark = replace(_mark(scale, difference, view, 17, 6.5), seeds=tuple(map(scale, seeds[arm.arm])))
+        said = f"{arm.arm}: {view['difference']} points, 95% interval {view['difference_interval']}"
+        rows.append(_strip(scale, said) | {"arm": view, "marks": [mark]})
+    return {"rows": rows, "ticks": _ticks(scale, signed=True)}
+
+
+def by_class(comparison: Comparison, views: dict[str, View]) -> View:
+    """The difference of every class score: one row a class, one mark an arm, and the same in numbers."""
+    others = [arm for arm in comparison.contenders if arm.role != "host"]
+    changes = {
+        (arm.arm, change.name): change.difference
+        for arm in others
+        for change in comparison.result(arm.arm).classes
+        if change.difference is not None and math.isfinite(change.difference.mean)
+    }
+    scale = fit_scale(_ends(changes.values()), 6, include=0.0)
+    host = {change.name: change.score for change in comparison.result(comparison.baseline.arm).classes}
+    rows = []
+    for name, color in zip(comparison.classes, comparison.colors, strict=True):
+        known = [(line, views[arm.arm], changes.get((arm.arm, name))) for line, arm in enumerate(others)]
+        said = "; ".join(
+            f"{view['name']} {words.points(change.mean)} points" for _, view, change in known if change
+        )
+        rows.append(
+            _strip(scale, f"{name}: {said or 'does not occur in the test images'}")
+            | {
+                "name": name,
+                "swatch": css(color),
+                "host": words.percent(host.get(name, math.nan)),
+                "marks": [
+                    _mark(scale, change, view, 11 + 13 * line, 4) for line, view, change in known if change
+                ],
+                "height": 22 + 13 * max(len(others) - 1, 0),
+                "cells": [_cell(change) for _, _, change in known],
+            }
+        )
+    return {"rows": rows, "ticks": _ticks(scale, signed=True)}
+
+
+def curves(comparison: Comparison, views: dict[str, View]) -> list[View]:
+    """One plot a quantity: validation score, validation loss, training loss, where they were measured."""
+    titles = (
+        ("val_score", f"Validation {words.score_name(comparison.score)}, %", 100.0),
+        ("val_loss", "Validation loss", 1.0),
+        ("train_loss", "Training loss", 1.0),
+    )
+    plots = [_plot(comparison, views, name, title, factor) for name, title, factor in titles]
+    return [plot for plot in plots if plot]
+
+
+def css(color: Sequence[int]) -> str:
+    """A colour as CSS writes it.
+
+    >>> css((0, 114, 178))
+    'rgb(0, 114, 178)'
+    """
+    return "rgb({}, {}, {})".format(*color)
+
+
+def _plot(comparison: Comparison, views: dict[str, View], quantity: str, title: str, factor: float) -> View:
+    runs: dict[str, dict[int, dict[int, float]]] = {}
+    for point in comparison.curves:
+        if math.isfinite(value := getattr(point, quantity)):
+            runs.setdefault(point.arm, {}).setdefault(point.seed, {})[point.epoch] = factor * value
+    lines = [line for arm, by_seed in runs.items() for line in by_seed.values()]
+    if not lines:
+        return {}
+    vertical = fit_scale((value for line in lines for value in line.values()), 5)
+    first, last = min(min(line) for line in lines), max(max(line) for line in lines)
+    last = max(last, first + 1)
+    ticks = tuple(
+        tick for tick in fit_scale([first, last], min(6, last - first), margin=0.0).ticks if tick % 1 == 0
+    )
+    horizontal = Scale(first, last, ticks)
+    drawn = []
+    for arm, by_seed in runs.items():
+        shared = sorted(set.intersection(*(set(line) for line in by_seed.values())))
+        mean = {epoch: sum(line[epoch] for line in by_seed.values()) / len(by_seed) for epoch in shared}
+        weighted = [(line, "thin") for line in by_seed.values() if len(by_seed) > 1] + [(mean, "thick")]
+        for line, weight in weighted:
+            placed = " ".join(
+                f"{horizontal(x)},{round(100 - vertical(y), 2)}" for x, y in sorted(line.items())
+            )
+            drawn.append({"points": placed, "weight": weight, "arm": views[arm]})
+    return {
+        "title": title,
+        "said": f"{title}, by epoch, one line a run",
+        "ticks": _ticks(vertical),
+        "epochs": _ticks(horizontal),
+        "lines": sorted(drawn, key=lambda line: line["weight"] == "thick"),
+    }
+
+
+def _seed_differences(comparison: Comparison, arm: Contender) -> list[float]:
+    pairs = zip(arm.scores[comparison.score], comparison.baseline.scores[comparison.score], strict=True)
+    return [100 * (own - host) for own, host in pairs]
+
+
+def _ends(estimates: Any) -> list[float]:
+    return [100 * end for estimate in estimates for end in (estimate.low, estimate.mean, estimate.high)]
+
+
+def _cell(change: Estimate | None) -> View:
+    if change is None:
+        return {"value": "–", "interval": ""}
+    return {"value": words.points(change.mean), "interval": words.interval(change)}
+
+
+def _strip(scale: Scale, said: str) -> View:
+    return {"said": said, "zero": scale(0.0), "ticks": [scale(tick) for tick in scale.ticks]}
+
+
+def _mark(scale: Scale, change: Estimate, view: View, y: float, radius: float) -> Mark:
+    ends = [end if math.isfinite(end) else change.mean for end in (change.low, change.high)]
+    at, low, high = (scale(100 * value) for value in (change.mean, *ends))
+    return Mark(view["color"], view["role"] == "placebo", at, low, high, y, radius)
+
+
+def _ticks(scale: Scale, signed: bool = False) -> list[View]:
+    return [{"at": scale(tick), "label": scale.label(tick, signed)} for tick in scale.ticks]

@@ -1,0 +1,191 @@
+"""How the report writes numbers and verdicts: plain words, true minus signs, no more digits than mean something."""
+
+import math
+from collections.abc import Sequence
+
+from foveate.evaluation.statistics import Estimate
+from foveate.experiments.result import Comparison, Contender
+
+SCORE_NAMES = {"miou": "mean IoU", "iou": "IoU"}
+
+MARKS = {"helps": "▲", "hurts": "▼", "not shown": "≈", "no verdict": "?"}
+
+
+def score_name(score: str) -> str:
+    """The words for a score's key; a key without words of its own stands for itself."""
+    return SCORE_NAMES.get(score, score.replace("_", " "))
+
+
+def percent(value: float) -> str:
+    """A score from 0 to 1 in percent.
+
+    >>> percent(0.6127), percent(float("nan"))
+    ('61.3', '–')
+    """
+    return f"{100 * value:.1f}" if math.isfinite(value) else "–"
+
+
+def points(value: float) -> str:
+    """A difference of scores in percentage points, always with its sign.
+
+    >>> points(0.0182), points(-0.0049), points(0.0)
+    ('+1.82', '−0.49', '0.00')
+    """
+    if not math.isfinite(value):
+        return "–"
+    text = f"{100 * value:+.2f}".replace("-", "−")
+    return text if text[1:] != "0.00" else "0.00"
+
+
+def interval(of: Estimate) -> str:
+    """The ends of a difference's interval, in points; nothing where there is none.
+
+    >>> interval(Estimate(0.01, -0.002, 0.022, 0.1, 0, 0, seeds=3, images=60))
+    '−0.20 to +2.20'
+    """
+    return f"{points(of.low)} to {points(of.high)}" if math.isfinite(of.low + of.high) else ""
+
+
+def p_value(p: float) -> str:
+    """A p-value with its relation.
+
+    >>> p_value(0.0324), p_value(0.00002), p_value(1.0)
+    ('p = 0.032', 'p < 0.001', 'p = 1.00')
+    """
+    if not math.isfinite(p):
+        return ""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def quantity(value: float) -> str:
+    """A count with three digits and a prefix.
+
+    >>> quantity(14_328_209), quantity(7.2e9), quantity(98)
+    ('14.3 M', '7.20 G', '98')
+    """
+    for limit, sign in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= limit:
+            scaled = value / limit
+            digits = max(0, 2 - math.floor(math.log10(abs(scaled))))
+            return f"{scaled:.{digits}f} {sign}"
+    return f"{value:.0f}"
+
+
+def ratio(value: float, host: float) -> str:
+    """How many times the host's.
+
+    >>> ratio(31.0, 30.0)
+    '×1.03'
+    """
+    return f"×{value / host:.2f}" if host and math.isfinite(value) else "–"
+
+
+def added(value: int, host: int) -> str:
+    """What was added to the host's count.
+
+    >>> added(1_000_098, 1_000_000), added(7, 7)
+    ('+98', '±0')
+    """
+    change = value - host
+    return "±0" if change == 0 else ("+" if change > 0 else "−") + quantity(abs(change))
+
+
+def duration(seconds: float) -> str:
+    """A length of time as a person says it.
+
+    >>> duration(42), duration(150), duration(7300)
+    ('42 s', '2 min 30 s', '2 h 1 min')
+    """
+    total = round(seconds)
+    if total < 60:
+        return f"{total} s"
+    if total < 3600:
+        return f"{total // 60} min {total % 60} s"
+    return f"{total // 3600} h {total % 3600 // 60} min"
+
+
+def headline(comparison: Comparison) -> str:
+    """All verdicts in one sentence, the arms that help first."""
+    arms = comparison.arms
+    said = {
+        outcome: [a.arm for a in arms if comparison.result(a.arm).verdict == outcome] for outcome in MARKS
+    }
+    helps, hurts, open_ = said["helps"], said["hurts"], said["not shown"] + said["no verdict"]
+    if not arms:
+        return "Only the bare host was trained; give arms to compare it with."
+    if not helps and not hurts:
+        if len(open_) == 1:
+            return f"Not shown: {open_[0]} makes no difference that stands out from chance."
+        return f"Not shown: none of the {len(open_)} arms makes a difference that stands out from chance."
+    groups = ((helps, "help"), (hurts, "hurt"))
+    parts = [f"{_list(names)} {verb}{'s' * (len(names) == 1)}" for names, verb in groups if names]
+    if open_:
+        parts.append(f"no effect is shown for {_list(open_)}")
+    return f"{'Yes' if helps else 'No'}: {'; '.join(parts)}."
+
+
+def verdict(comparison: Comparison, arm: Contender) -> list[str]:
+    """The verdict on one arm in plain sentences: the change, what a placebo does, what it costs."""
+    found, host = comparison.result(arm.arm), comparison.result(comparison.baseline.arm)
+    score, mean = score_name(comparison.score), found.difference.mean
+    chance = f"95% interval {interval(found.difference)}, {p_value(found.p_holm)}"
+    said = {
+        "helps": f"Raises {score} by {points(abs(mean)).lstrip('+')} points ({chance}).",
+        "hurts": f"Lowers {score} by {points(abs(mean)).lstrip('+')} points ({chance}).",
+        "not shown": f"Changes {score} by {points(mean)} points ({chance}): chance alone could do this.",
+        "no verdict": f"Changes {score} by {points(mean)} points; too few runs for a verdict.",
+    }
+    cost = (
+        f"Costs {added(found.cost.parameters, host.cost.parameters)} parameters"
+        f" and {ratio(found.cost.latency_ms, host.cost.latency_ms)} the host's latency."
+    )
+    return [said[found.verdict], *_placebo(comparison, arm), cost]
+
+
+def _placebo(comparison: Comparison, arm: Contender) -> list[str]:
+    placebo, over = comparison.placebo_of(arm.arm), comparison.result(arm.arm).versus_placebo
+    if placebo is None or over is None:
+        return []
+    own = comparison.result(placebo.arm).difference.mean
+    text = (
+        f"A plain convolution of the same size (placebo) changes it by {points(own)};"
+        f" over the placebo the arm is {points(over.mean)} ({interval(over)})"
+    )
+    if comparison.result(arm.arm).verdict == "helps" and not over.low > 0:
+        text += ", so the gain may come from more parameters rather than from attention"
+    return [text + "."]
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """What a reader must know to trust a verdict no further than it goes."""
+    score, seeds, images = score_name(comparison.score), len(comparison.seeds), comparison.findings.images
+    said = [
+        f"Every arm was trained with the same {seeds} seeds as the host. Runs of one seed share the host's initial"
+        " weights, the order of the batches and the augmentation draws, so a difference is the arm's doing or"
+        " chance, nothing else.",
+        "The intervals cover both kinds of chance: another seed for the training, and another draw of the"
+        f" {images} test images. They are 95% intervals for the difference of {score} on images like these.",
+        "“Helps” and “hurts” mean that the p-value, corrected after Holm for the number of arms, is at most 0.05."
+        " “Not shown” does not mean “no effect”: it means that this comparison cannot tell the effect from chance.",
+    ]
+    if (smallest := detectable(comparison)) is not None:
+        said.append(
+            f"With these seeds and images, a true difference of about {points(smallest).lstrip('+')} points would"
+            " have been shown four times out of five. Smaller effects need more seeds or more test images."
+        )
+    if comparison.placebos:
+        said.append(
+            "A placebo is a plain convolution with as many parameters as the arm it stands beside. What an arm gains"
+            " over its placebo comes from attention; what they share comes from more parameters."
+        )
+    return [*said, "The verdicts hold for this data, this host, this image size and this length of training."]
+
+
+def detectable(comparison: Comparison) -> float | None:
+    """The difference that the comparison could have shown, the largest over its arms; None where it is unknown."""
+    known = [comparison.result(arm.arm).detectable for arm in comparison.arms]
+    return max((value for value in known if math.isfinite(value)), default=None)
+
+
+def _list(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

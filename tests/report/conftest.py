@@ -1,0 +1,167 @@
+"""A finished comparison drawn from noise: real scores and verdicts of made-up predictions, with hostile names."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from foveate.evaluation.comparison import compare
+from foveate.evaluation.cost import Cost
+from foveate.evaluation.scores import counts, iou, mean_over_classes
+from foveate.experiments.gallery import Exhibit, Panel, save_gallery
+from foveate.experiments.result import Comparison, Contender, CurvePoint
+
+CLASSES = (
+    "sky",
+    "building",
+    "pole",
+    "road",
+    "a very long class name of pedestrians",
+    "<script>alert(1)</script>",
+)
+COLORS = ((135, 206, 235), (128, 64, 64), (240, 180, 40), (100, 100, 110), (30, 90, 200), (200, 30, 120))
+SKILL = {
+    "none": 0.80,
+    "cbam@decoder": 0.835,
+    "placebo@decoder(parameters=290)": 0.803,
+    "smooth@encoder5(threshold=0.4)": 0.805,
+    "placebo@encoder5(parameters=98816)": 0.79,
+}
+SEEDS = (0, 1, 2)
+
+
+@pytest.fixture(scope="session")
+def comparison() -> Comparison:
+    return draw_comparison()
+
+
+@pytest.fixture
+def comparison_folder(tmp_path: Path, comparison: Comparison) -> Path:
+    folder = tmp_path / "c"
+    folder.mkdir()
+    comparison.save(folder)
+    save_gallery(folder, draw_gallery())
+    return folder
+
+
+def draw_comparison() -> Comparison:
+    rng = np.random.default_rng(0)
+    truths = rng.dirichlet([4, 4, 0.3, 6, 1, 0.6], size=40)
+    luck = rng.normal(0, 0.04, (40, 1))
+    runs = {}
+    for arm, skill in SKILL.items():
+        runs[arm] = {seed: _confusions(rng, truths, skill + luck + rng.normal(0, 0.002)) for seed in SEEDS}
+    truth = np.round(truths * 4000)
+    for by_seed in runs.values():
+        for seed, matrices in by_seed.items():
+            by_seed[seed] = _fit_rows(matrices, truth).astype(np.int64)
+    costs = {
+        arm: Cost(
+            14_300_000 + 290 * k**6,
+            7_200_000_000 + 10**7 * k,
+            31.2 + 0.6 * k,
+            30.9 + 0.6 * k,
+            31.9 + 0.6 * k,
+            (212 + k) * 2**20,
+        )
+        for k, arm in enumerate(SKILL)
+    }
+    placebos = {arm: placebo for arm, placebo in zip(list(SKILL)[1::2], list(SKILL)[2::2], strict=True)}
+    findings = compare(runs, CLASSES, placebos=placebos, costs=costs, resamples=200)
+    contenders = tuple(_contender(arm, runs[arm], placebos) for arm in SKILL)
+    return Comparison(
+        task="segmentation",
+        dataset="street scenes",
+        description="photos/: paired, segmentation, 240 images (160 train, 40 val, 40 test), 6 classes.",
+        classes=CLASSES,
+        colors=COLORS,
+        size=(96, 128),
+        host="U-Net, ResNet-18",
+        score="miou",
+        class_score="iou",
+        seeds=SEEDS,
+        epochs=20,
+        contenders=contenders,
+        findings=findings,
+        command='foveate compare photos/ --arms "cbam@decoder" "smooth@encoder5(threshold=0.4)" --placebo --seeds 3',
+        finished="2026-11-21 14:03 UTC",
+        seconds=2712.0,
+        environment={
+            "foveate": "0.1.0",
+            "torch": "2.15.0",
+            "Processor": "2 cores",
+            "Host name": "<b>box</b>",
+        },
+        curves=_curves(rng),
+    )
+
+
+def _confusions(rng, truths, skill):
+    right = np.clip(skill, 0, 0.98) * (0.6 + 0.4 * np.sqrt(truths))
+    spread = rng.dirichlet(np.ones(truths.shape[1]), size=truths.shape)
+    return truths[..., None] * ((1 - right[..., None]) * spread + right[..., None] * np.eye(truths.shape[1]))
+
+
+def _fit_rows(matrices, truth):
+    """Whole pixels whose rows add up to the same truth in every run."""
+    scaled = np.floor(matrices / matrices.sum(-1, keepdims=True).clip(1e-9) * truth[..., None])
+    c = np.arange(truth.shape[1])
+    scaled[:, c, c] += truth - scaled.sum(-1)
+    return scaled
+
+
+def _contender(arm, by_seed, placebos):
+    of = [counts(by_seed[seed].sum(0)) for seed in SEEDS]
+    per_class = {name: tuple(float(iou(one)[k]) for one in of) for k, name in enumerate(CLASSES)}
+    beside = tuple(key for key, value in placebos.items() if value == arm)
+    role = "host" if arm == "none" else "placebo" if beside else "arm"
+    scores = {"miou": tuple(float(mean_over_classes(iou(one))) for one in of)}
+    return Contender(arm, arm.partition("(")[0], role, beside, scores, per_class)
+
+
+def _curves(rng):
+    points = []
+    for arm, skill in SKILL.items():
+        for seed in SEEDS:
+            pace = rng.uniform(4, 6)
+            for epoch in range(20):
+                progress = 1 - np.exp(-(epoch + 1) / pace)
+                noise = rng.normal(0, 0.01)
+                points.append(
+                    CurvePoint(
+                        arm,
+                        seed,
+                        epoch,
+                        2.2 - 1.7 * progress,
+                        2.3 - 1.5 * progress - noise,
+                        skill * progress + noise,
+                    )
+                )
+    return tuple(points)
+
+
+def draw_gallery() -> list[Exhibit]:
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[:96, :128]
+    exhibits = []
+    for number in range(4):
+        truth = np.where(y < 30 + 6 * number, 0, np.where(y > 70, 3, 1)).astype(np.uint8)
+        truth[20:80, 20 * number + 30 : 20 * number + 34] = 2
+        truth[50:75, 70:90] = 5
+        truth[:4] = 255
+        image = np.array(COLORS, np.uint8)[np.where(truth == 255, 0, truth)]
+        image = np.clip(image + rng.normal(0, 12, image.shape), 0, 255).astype(np.uint8)
+        panels = []
+        for arm in SKILL:
+            prediction = np.where(truth == 255, 0, truth).astype(np.uint8)
+            row, column = rng.integers(0, 60, 2)
+            prediction[row : row + 25, column : column + 40] = rng.integers(0, 6)
+            attention = None
+            if arm != "none":
+                blob = np.exp(-((x - column) ** 2 + (y - row) ** 2) / 900)[::16, ::16]
+                attention = (255 * blob).astype(np.uint8)
+            score = float((prediction == truth).mean())
+            said = "how much each position is let through" if attention is not None else ""
+            panels.append(Panel(arm, score, prediction=prediction, attention=attention, attends=said))
+        exhibits.append(Exhibit(f"scene_{number:04d}<img src=x>", image, truth, None, tuple(panels)))
+    return exhibits
