@@ -1,0 +1,73 @@
+"""What mechanisms that compare every position with every other have in common: attend, and show chosen rows.
+
+Positions are flat, `row * width + column`; q, k, v are `b n c` with n = height * width.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from einops import rearrange
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.nn import functional as F
+
+from foveate.errors import UserError
+
+MATRIX_LIMIT = 2**26
+"""The most weights (batch * queries * positions) that `weights` computes: 256 MB in float32."""
+
+
+def positions_first(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b n c"]:
+    """One row a position; contiguous, since fused attention kernels refuse channels that are strided."""
+    return rearrange(x, "b c h w -> b (h w) c").contiguous()
+
+
+def attend(
+    q: Float[Tensor, "b n c"], k: Float[Tensor, "b n c"], v: Float[Tensor, "b n c"]
+) -> Float[Tensor, "b n c"]:
+    """softmax(q k^T) v, unscaled, without the n x n matrix.
+
+    >>> q = k = torch.zeros(1, 2, 1)
+    >>> attend(q, k, torch.tensor([[[1.0], [3.0]]])).flatten().tolist()
+    [2.0, 2.0]
+    """
+    q, k, v = (rearrange(a, "b n c -> b 1 n c") for a in (q, k, v))
+    return rearrange(F.scaled_dot_product_attention(q, k, v, scale=1.0), "b 1 n c -> b n c")
+
+
+def rows(
+    q: Float[Tensor, "b n c"], k: Float[Tensor, "b n c"], positions: Int64[Tensor, " q"]
+) -> Float[Tensor, "b q n"]:
+    """The rows of softmax(q k^T) at `positions`."""
+    return (q[:, positions] @ k.mT).softmax(-1)
+
+
+def chosen_queries(
+    queries: Sequence[int] | Tensor | None, x: Float[Tensor, "b c h w"]
+) -> Int64[Tensor, " q"]:
+    """The flat positions whose rows are wanted, all of them for None, checked against the map and the limit.
+
+    >>> chosen_queries([0, 11], torch.zeros(1, 8, 3, 4))
+    tensor([ 0, 11])
+    >>> chosen_queries([12], torch.zeros(1, 8, 3, 4))
+    Traceback (most recent call last):
+    foveate.errors.UserError: queries=[12]: expected flat positions from 0 to 11 in a map of 3x4
+    """
+    batch, _, height, width = x.shape
+    count = height * width
+    chosen = torch.as_tensor(range(count) if queries is None else queries, device=x.device)
+    whole = (
+        chosen.ndim == 1 and len(chosen) > 0 and not chosen.is_floating_point() and chosen.dtype != torch.bool
+    )
+    if not whole or chosen.min() < 0 or chosen.max() >= count:
+        raise UserError(
+            f"queries={chosen.tolist()}: expected flat positions from 0 to {count - 1} "
+            f"in a map of {height}x{width}"
+        )
+    if batch * len(chosen) * count > MATRIX_LIMIT:
+        raise UserError(
+            f"{len(chosen)} rows of pairwise weights over a map of {height}x{width}, batch {batch}, are more than "
+            f"{MATRIX_LIMIT} values; choose at most {max(1, MATRIX_LIMIT // (batch * count))} positions "
+            f"with queries="
+        )
+    return chosen.long()

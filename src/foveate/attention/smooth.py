@@ -1,0 +1,110 @@
+"""Smooth Attention: self-attention whose rows are averaged with their neighbours' where neighbours disagree.
+
+"Smooth Attention: Improving Image Semantic Segmentation", 2024,
+https://doi.org/10.20944/preprints202409.1283. With A = softmax(Q K^T), unscaled, the row of position i
+becomes the mean of the rows of its 8 neighbours (itself left out, edges replicated) if max_k |A_ik - A_jk| >
+t for one of them; then y = gamma A' V + x with gamma learnt from 0. The decision carries no gradient. All as
+in the authors' code, to rounding.
+
+The n x n matrix is never formed: averaging rows of A and then multiplying by V equals averaging rows of
+O = A V. So O comes from a fused kernel, O' is its mean over neighbours where a row is smoothed, and the
+decision needs only the largest entries of each row (see `disagreement`). Memory grows with n instead of n^2.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from einops import rearrange
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+
+from .disagreement import disagreeing
+from .maps import PairwiseMap
+from .options import positive
+from .pairwise import attend, chosen_queries, positions_first, rows
+from .registry import register
+
+NEIGHBOURS = tuple((down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if (down, right) != (0, 0))
+
+
+def neighbour_mean(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    """The mean of the 8 neighbours of every position, itself left out, edges replicated.
+
+    >>> neighbour_mean(torch.tensor([[[[8.0, 0.0]]]]))  # left of 8 is 8 again: 5 of the 8 neighbours
+    tensor([[[[5., 3.]]]])
+    """
+    total = x
+    for dim in (-2, -1):
+        size = x.shape[dim]
+        padded = torch.cat([total.narrow(dim, 0, 1), total, total.narrow(dim, size - 1, 1)], dim)
+        total = padded.narrow(dim, 0, size) + total + padded.narrow(dim, 2, size)
+    return (total - x) / 8
+
+
+def smooth_rows(
+    q: Float[Tensor, "b n c"],
+    k: Float[Tensor, "b n c"],
+    smoothed: Bool[Tensor, "b n"],
+    height: int,
+    positions: Int64[Tensor, " q"],
+) -> Float[Tensor, "b q n"]:
+    """The rows of A' at `positions`."""
+    width = q.shape[1] // height
+    mean = torch.zeros((), dtype=q.dtype, device=q.device)
+    for down, right in NEIGHBOURS:
+        row = (positions // width + down).clamp(0, height - 1)
+        column = (positions % width + right).clamp(0, width - 1)
+        mean = mean + rows(q, k, row * width + column) / 8
+    return torch.where(smoothed[:, positions, None], mean, rows(q, k, positions))
+
+
+@register("smooth")
+class SmoothAttention(nn.Module):
+    """Smooth Attention: self-attention, averaged over neighbours where neighbouring positions look elsewhere.
+
+    `threshold` is t, above 0: the largest difference of two neighbours' attention to one position that is
+    left alone. Nothing is smoothed for t >= 1. Memory grows with h * w, time with its square. `weights` gives
+    a `PairwiseMap` with one head, of the smoothed rows of the flat positions `queries` (default: all, where
+    they fit `pairwise.MATRIX_LIMIT`).
+
+    >>> attention = SmoothAttention(8, threshold=0.1)
+    >>> x = torch.rand(1, 8, 5, 9)
+    >>> torch.equal(attention(x), x)  # gamma starts at 0
+    True
+    >>> attention.weights(x, queries=[0, 44])[0].values.shape
+    torch.Size([1, 1, 2, 45])
+    >>> attention.smoothed(x).shape
+    torch.Size([1, 5, 9])
+    """
+
+    starts_at_identity = True
+
+    def __init__(self, channels: int, threshold: float = 0.4) -> None:
+        super().__init__()
+        self.query = nn.Conv2d(channels, channels, 1)
+        self.key = nn.Conv2d(channels, channels, 1)
+        self.value = nn.Conv2d(channels, channels, 1)
+        self.gamma = nn.Parameter(torch.zeros(1))
+        self.threshold = positive("threshold", threshold)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        height = x.shape[2]
+        q, k, v = (positions_first(f(x)) for f in (self.query, self.key, self.value))
+        found = rearrange(attend(q, k, v), "b (h w) c -> b c h w", h=height)
+        if self.threshold < 1:
+            smoothed = rearrange(disagreeing(q, k, height, self.threshold), "b (h w) -> b 1 h w", h=height)
+            found = torch.where(smoothed, neighbour_mean(found), found)
+        return x + (self.gamma * found).to(x.dtype)
+
+    def smoothed(self, x: Float[Tensor, "b c h w"]) -> Bool[Tensor, "b h w"]:
+        """The positions whose rows are smoothed."""
+        q, k = (positions_first(f(x)) for f in (self.query, self.key))
+        return rearrange(disagreeing(q, k, x.shape[2], self.threshold), "b (h w) -> b h w", h=x.shape[2])
+
+    def weights(
+        self, x: Float[Tensor, "b c h w"], queries: Sequence[int] | Tensor | None = None
+    ) -> tuple[PairwiseMap]:
+        chosen, (height, width) = chosen_queries(queries, x), x.shape[2:]
+        q, k = (positions_first(f(x)) for f in (self.query, self.key))
+        values = smooth_rows(q, k, disagreeing(q, k, height, self.threshold), height, chosen)
+        return (PairwiseMap(rearrange(values, "b q k -> b 1 q k"), (height, width), chosen),)
