@@ -1,0 +1,1 @@
+"""Hosts, the places on them, the arms attached there, and checkpoints."""

@@ -1,0 +1,229 @@
+"""Put attention into a model without touching its code, its weights or their names, and take it out again.
+
+Attention modules live in one child, `model.attached`; forward hooks call them where the arm says. With gate="zero"
+each is wrapped in `ResidualGate`, so that the model at step 0 computes bit for bit what it computed before; mechanisms
+whose own gate starts closed (`starts_at_identity`) stay as they are, since two zero gates in series never learn.
+gate="none" is the published form. A head replaces the host's output layer and so starts a new function by nature.
+
+Hooks are objects that refer to the modules, so that deepcopy, pickle, torch.compile and torch.export take the model
+as a whole.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from foveate.attention.registry import create_attention
+from foveate.errors import UserError, choose
+
+from .arms import Arm, AttentionAt, Head, parse_arm
+from .gates import ResidualGate
+from .heads import create_head
+from .host import Host
+from .places import Place, match_places, named_places, probe_model
+from .probe import Probe, replace
+
+Gate = Literal["zero", "none"]
+
+
+def attach(model: nn.Module, arm: str | Arm, gate: Gate = "zero", example: Tensor | None = None) -> nn.Module:
+    """Attach an arm to `model`, in place, and return the model.
+
+    `example` (b c h w) is needed for models that foveate did not build: one forward on it finds the places and their
+    channels. New modules start in training or evaluation as the model is, on its device and in its dtype; building
+    them leaves the global random state as it was, so that all arms of a seed share the host's weights.
+
+    Raises `UserError` for an unknown attention, place, option or gate, for an attention that changes the shape at its
+    place, and for a model that carries an arm already.
+
+    >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 2, 3))
+    >>> x = torch.randn(1, 3, 16, 16)
+    >>> before = model(x)
+    >>> torch.equal(attach(model, "se@1(reduction=4)", example=x)(x), before)
+    True
+    >>> list(attached(model))
+    ['se@1']
+    """
+    arm = parse_arm(arm)
+    choose(gate, ("zero", "none"), "gate")
+    if isinstance(getattr(model, "attached", None), Attachments):
+        raise UserError(f"the model already carries the arm '{model.attached.arm}'; call detach(model) first")
+    if hasattr(model, "attached"):
+        raise UserError(
+            f"{type(model).__name__} has an attribute 'attached' of its own, where attention would live"
+        )
+    if not arm.parts:
+        return model
+    probe = probe_model(model, example)
+    named = named_places(probe)
+    with torch.random.fork_rng(devices=[]):
+        attachments = Attachments(arm, gate)
+        hooks = [hook for part in arm.attentions for hook in _build(model, probe, named, part, attachments)]
+        heads = [_build_head(model, part) for part in arm.heads]
+    model.attached = attachments
+    _register(model, hooks, attachments)
+    for head in heads:
+        head.exchange(model)
+        attachments.heads.append(head)
+    attachments.train(model.training)
+    return model
+
+
+def detach(model: nn.Module) -> nn.Module:
+    """Take out what `attach` put in, in place; the model and its state_dict are the host's again."""
+    attachments = getattr(model, "attached", None)
+    if isinstance(attachments, Attachments):
+        for handle in attachments.handles:
+            handle.remove()
+        for head in attachments.heads:
+            head.exchange(model)
+        del model.attached
+    return model
+
+
+def attached(model: nn.Module) -> dict[str, nn.Module]:
+    """The attention modules in a model (those with `weights`), by names such as "cbam@decoder"."""
+    attachments = getattr(model, "attached", None)
+    if not isinstance(attachments, Attachments):
+        return {}
+    modules = {label: getattr(attachments, key) for label, key in attachments.labels.items()}
+    return {
+        name: gate.attention if isinstance(gate, ResidualGate) else gate for name, gate in modules.items()
+    }
+
+
+def attention_parameters(model: nn.Module) -> tuple[str, ...]:
+    """Names in `named_parameters()` of what the arm added, its head included."""
+    attachments = getattr(model, "attached", None)
+    if not isinstance(attachments, Attachments):
+        return ()
+    prefixes = ("attached.", *(f"{head.name}." for head in attachments.heads))
+    return tuple(name for name, _ in model.named_parameters() if name.startswith(prefixes))
+
+
+def gate_parameters(model: nn.Module) -> tuple[str, ...]:
+    """Names in `named_parameters()` of the residual gates: scalars that weight decay should leave alone."""
+    gates = {f"{name}.gate" for name, module in model.named_modules() if isinstance(module, ResidualGate)}
+    return tuple(name for name, _ in model.named_parameters() if name in gates)
+
+
+class Attachments(nn.Module):
+    """The child `attached` of a model: the attention modules, and what is needed to take them out again."""
+
+    def __init__(self, arm: Arm, gate: str):
+        super().__init__()
+        self.arm, self.gate = arm, gate
+        self.labels: dict[str, str] = {}
+        self.handles: list[RemovableHandle] = []
+        self.heads: list[Exchange] = []
+
+    def add(self, label: str, module: nn.Module) -> None:
+        key = re.sub(r"\W", "_", label)
+        while hasattr(self, key):
+            key += "_"
+        self.labels[label] = key
+        self.add_module(key, module)
+
+
+@dataclass(frozen=True)
+class Hook:
+    """Calls `attention` on the tensor at `place`: the form in which forward hooks and pre-hooks keep it."""
+
+    attention: nn.Module
+    place: Place
+
+    def on_output(self, module: nn.Module, args: tuple, output: Any) -> Any:
+        return self.attention(output)
+
+    def on_entry(self, module: nn.Module, args: tuple, output: Any) -> Any:
+        feature = output
+        for step in self.place.path:
+            feature = feature[step]
+        return replace(output, self.place.path, self.attention(feature))
+
+    def on_input(self, module: nn.Module, args: tuple) -> tuple:
+        return (self.attention(args[0]), *args[1:])
+
+
+@dataclass
+class Exchange:
+    """A submodule that stands aside for another; not a child of anything meanwhile, so the state_dict is clean."""
+
+    name: str
+    other: nn.Module
+
+    def exchange(self, model: nn.Module) -> None:
+        parent, _, child = self.name.rpartition(".")
+        owner = model.get_submodule(parent)
+        current, other = getattr(owner, child), self.other
+        weight = next(current.parameters())
+        setattr(owner, child, other.to(weight).train(current.training))
+        self.other = current
+
+
+def _build(
+    model: nn.Module, probe: Probe, named: dict[str, Place], part: AttentionAt, attachments: Attachments
+) -> list[Hook]:
+    hooks = []
+    for place in match_places(probe, named, part.place):
+        label = f"{part.name}@{place.name}"
+        if label in attachments.labels:
+            raise UserError(f"arm '{attachments.arm}': '{label}' is meant twice; leave one out")
+        attention = create_attention(part.name, place.channels, **dict(part.options))
+        reference = next(model.parameters(), torch.zeros(()))
+        attention.to(reference)
+        _check_shape(label, attention, place, reference)
+        if attachments.gate == "zero" and not attention.starts_at_identity:
+            attention = ResidualGate(attention).to(reference)
+        attachments.add(label, attention)
+        hooks.append(Hook(attention, place))
+    return hooks
+
+
+def _check_shape(label: str, attention: nn.Module, place: Place, reference: Tensor) -> None:
+    x = torch.zeros(1, place.channels, *place.size).to(reference)
+    try:
+        with torch.no_grad():
+            shape = attention.eval()(x).shape
+    except (RuntimeError, ValueError) as error:
+        raise UserError(f"{label} fails on a map of shape {tuple(x.shape)}: {error}") from error
+    if shape != x.shape:
+        raise UserError(
+            f"{label} turns a map of shape {tuple(x.shape)} into {tuple(shape)}; it must keep the shape"
+        )
+
+
+def _build_head(model: nn.Module, part: Head) -> Exchange:
+    network = model.network if isinstance(model, Host) else model
+    scope = "segmentation_head" if hasattr(network, "segmentation_head") else "classifier"
+    layers = [
+        (f"{scope}.{name}", module)
+        for name, module in getattr(network, scope, nn.Module()).named_modules()
+        if isinstance(module, nn.Conv2d)
+    ]
+    if not layers:
+        raise UserError(
+            f"head '{part.name}' replaces the output convolution of a segmentation host; this has none"
+        )
+    name, layer = layers[-1]
+    head = create_head(part.name, layer.in_channels, layer.out_channels, **dict(part.options))
+    return Exchange(f"network.{name}" if isinstance(model, Host) else name, head)
+
+
+def _register(model: nn.Module, hooks: list[Hook], attachments: Attachments) -> None:
+    for hook in hooks:
+        module = model.get_submodule(hook.place.module)
+        if hook.place.where == "input":
+            attachments.handles.append(module.register_forward_pre_hook(hook.on_input))
+        elif hook.place.where == "entry":
+            attachments.handles.append(module.register_forward_hook(hook.on_entry))
+    # Output hooks go before any other hook of the module (some encoders collect their features by hooks), so the
+    # last one registered runs first.
+    for hook in reversed(hooks):
+        if hook.place.where == "output":
+            module = model.get_submodule(hook.place.module)
+            attachments.handles.append(module.register_forward_hook(hook.on_output, prepend=True))

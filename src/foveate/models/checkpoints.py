@@ -1,0 +1,115 @@
+"""A model on disk: `best.safetensors` with the weights, `config.json` with all that rebuilds the model.
+
+Nothing on disk is executed: weights are safetensors, the config is JSON. Both are written whole or not at all.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_model as load_tensors
+from safetensors.torch import save_model as save_tensors
+from torch import nn
+
+from foveate.data.files import write_whole
+from foveate.errors import UserError
+
+from .host import Host
+from .hosts import create_model
+
+FORMAT = 1
+
+
+def save_model(model: Host, folder: str | Path, name: str = "best") -> Path:
+    """Write `folder/NAME.safetensors` and `folder/config.json`; returns the path of the weights.
+
+    The config holds the format's version, the model's `config` and its `notes` (class names, size and whatever else
+    was noted on the model, in JSON types). Each file replaces its predecessor only when it is complete: when the disk
+    is full, a `UserError` says so and the previous checkpoint stays.
+    """
+    folder = Path(folder)
+    weights = folder / f"{name}.safetensors"
+    config = {"format": FORMAT, "model": model.config, "notes": model.notes}
+    try:
+        text = json.dumps(config, indent=2)
+        with write_whole(weights) as file:
+            save_tensors(model, file.name)
+        with write_whole(folder / "config.json", "w") as file:
+            file.write(text)
+    except (OSError, SafetensorError) as error:
+        raise UserError(
+            f"{weights}: the checkpoint cannot be written ({error}); the previous one is kept"
+        ) from error
+    return weights
+
+
+def load_model(path: str | Path, name: str = "best") -> Host:
+    """Rebuild a model from the folder that `save_model` wrote to (or its .safetensors file), in evaluation mode, on the CPU.
+
+    Never touches the network. Raises `UserError` when a file is missing, truncated, a pickle, or of another version,
+    and when the weights are not those of the model in the config.
+    """
+    path = Path(path)
+    weights = path if path.is_file() else path / f"{name}.safetensors"
+    if not weights.is_file():
+        raise UserError(
+            f"{weights}: there is no such checkpoint; give the folder that holds {name}.safetensors"
+        )
+    if weights.suffix != ".safetensors":
+        raise UserError(
+            f"{weights}: not a .safetensors file; checkpoints of other kinds can run code and are not read"
+        )
+    config = _read_config(weights.parent / "config.json")
+    model = _rebuild(config, weights.parent / "config.json")
+    _load_weights(model, weights)
+    return model.eval()
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{path}: missing; a checkpoint is config.json beside its .safetensors file"
+        ) from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not readable as JSON, perhaps truncated ({error})") from error
+    version = config.get("format") if isinstance(config, dict) else None
+    if version != FORMAT:
+        raise UserError(
+            f"{path}: a checkpoint of format {version!r}, this foveate reads format {FORMAT}; "
+            "use the version of foveate that wrote it"
+        )
+    if not isinstance(config.get("model"), dict):
+        raise UserError(f"{path}: lacks the entry 'model'")
+    return config
+
+
+def _rebuild(config: dict[str, Any], path: Path) -> Host:
+    arguments = dict(config["model"])
+    try:
+        mean, std = arguments.pop("mean"), arguments.pop("std")
+        with torch.random.fork_rng(devices=[]):
+            model = create_model(**arguments.pop("options"), **arguments, encoder_weights=None)
+        model.set_normalisation(mean, std)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: the model it describes cannot be built: {error}") from error
+    model.notes = dict(config.get("notes", {}))
+    return model
+
+
+def _load_weights(model: nn.Module, path: Path) -> None:
+    try:
+        load_tensors(model, path, strict=True)
+    except SafetensorError as error:
+        start = path.read_bytes()[:2] if path.stat().st_size else b""
+        kind = (
+            "a pickle, which can run code and is not read"
+            if start in (b"PK", b"\x80\x02", b"\x80\x04")
+            else "truncated"
+        )
+        raise UserError(f"{path}: not a readable safetensors file ({kind}: {error})") from error
+    except RuntimeError as error:
+        raise UserError(f"{path}: the weights are not those of the model in config.json: {error}") from error

@@ -1,0 +1,112 @@
+"""The one shape every model has: an image in [0, 1] of any size goes in, logits at that size come out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from foveate.errors import UserError
+
+
+class Host(nn.Module):
+    """A network with its normalisation, its padding and all that rebuilds it.
+
+    `forward(image: b c h w in [0, 1])` returns logits `b classes h w` (segmentation) or `b classes` (classification)
+    for any h, w. Inside, the image is normalised as the encoder expects (buffers `mean`, `std`), padded at the bottom
+    and at the right to a multiple of the network's stride (`multiple`; at least `smallest`), and the logits are cropped. The padding is zero after
+    normalisation, the mean colour: what convolutions see beyond any border.
+
+    Attributes:
+        network: the host itself, with the names its own library gave it
+        logits: an identity that the cropped logits pass through; attention at the place `logits` hangs there
+        task: "segmentation" or "classification"
+        encoder: dotted name inside `network` of the encoder, "" where the network itself is the encoder
+        head: dotted name inside `network` of what follows the features, left out of the encoder's weights
+        notes: JSON types that travel with the checkpoint (class names, size, ...), filled by whoever knows them
+
+    Raises `UserError` for an image of another rank or number of channels, and in training when the batch is one image
+    and a batch normalisation gets one value per channel (pooled branches of PSPNet, DeepLabV3, PAN; inputs as small
+    as the stride): PyTorch cannot normalise one value; use a batch of two or more.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        network: nn.Module,
+        config: dict[str, Any],
+        multiple: int = 1,
+        smallest: int = 1,
+        encoder: str = "",
+        head: str = "",
+        task: str = "segmentation",
+    ):
+        super().__init__()
+        self.network = network
+        self.logits = nn.Identity()
+        self.multiple, self.smallest = multiple, smallest
+        self.encoder, self.head, self.task = encoder, head, task
+        self.notes: dict[str, Any] = {}
+        self._config = config
+        self.set_normalisation(config["mean"], config["std"])
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """All that `create_model` needs to build this model again, arm included; JSON types."""
+        attachments = getattr(self, "attached", None)
+        arm = (
+            {"arm": "none"}
+            if attachments is None
+            else {"arm": str(attachments.arm), "gate": attachments.gate}
+        )
+        return {**self._config, **arm}
+
+    def set_normalisation(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        """Set what is subtracted from each channel of the image in [0, 1], and what the rest is divided by."""
+        for name, values in (("mean", mean), ("std", std)):
+            self._config[name] = [float(value) for value in values]
+            self.register_buffer(
+                name, torch.tensor(self._config[name]).reshape(1, -1, 1, 1), persistent=False
+            )
+
+    def example(self) -> Float[Tensor, "1 c h w"]:
+        """A small image of fixed noise, for probing shapes: 64 pixels a side, more where the stride asks for it."""
+        side = max(64, self.multiple, self.smallest)
+        noise = torch.rand(
+            1, len(self._config["mean"]), side, side, generator=torch.Generator().manual_seed(0)
+        )
+        return noise.to(self.mean)
+
+    def forward(self, image: Float[Tensor, "b c h w"]) -> Tensor:
+        channels = self.mean.shape[1]
+        if image.ndim != 4 or image.shape[1] != channels:
+            raise UserError(
+                f"the model takes a batch of images b {channels} h w; got an input of shape {tuple(image.shape)}"
+            )
+        h, w = image.shape[-2:]
+        x = (image - self.mean) / self.std
+        bottom, right = self._missing(h), self._missing(w)
+        if bottom or right:
+            x = F.pad(x, (0, right, 0, bottom))
+        output = self.network(x) if torch.compiler.is_compiling() else self._run(x)
+        if isinstance(output, dict):
+            output = output["out"]
+        return self.logits(output[..., :h, :w] if self.task == "segmentation" else output)
+
+    def _missing(self, length: int) -> int:
+        return -length % self.multiple if length >= self.smallest else self.smallest - length
+
+    def _run(self, x: Tensor) -> Tensor:
+        try:
+            return self.network(x)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise UserError(
+                f"cannot train on a batch of one image here: with an input of {x.shape[-2]}x{x.shape[-1]} a batch "
+                "normalisation gets one value per channel; use a batch of two or more, or larger images"
+            ) from error
