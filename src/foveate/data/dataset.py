@@ -19,7 +19,9 @@ Read = Callable[["Entry"], tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "
 
 @dataclass(frozen=True)
 class Entry:
-    """One image of a dataset: its stem (unique there), its files, and its label where it has one instead of a mask."""
+    """One image of a dataset: its stem (unique there), its files, and its label where it has one instead of a
+    mask.
+    """
 
     stem: str
     image: Path | None = None
@@ -31,8 +33,8 @@ class Entry:
 class Dataset:
     """Entries in the splits train, val and test, with the names of their classes.
 
-    colors: one RGB triple a class, for display. counts: pixels per class of each stem's mask, where they are known.
-    notes: sentences on how the folder was understood.
+    colors: one RGB triple a class, for display. counts: pixels per class of each stem's mask, where they are
+    known. notes: sentences on how the folder was understood.
     """
 
     name: str
@@ -68,7 +70,9 @@ class Dataset:
         return {split: [entry.stem for entry in self.splits[split]] for split in SPLITS}
 
     def describe(self) -> str:
-        """One paragraph for the user: what was recognised, how many images, which classes, where the splits come from."""
+        """One paragraph for the user: what was recognised, how many images, which classes, where the splits
+        come from.
+        """
         counts = ", ".join(f"{len(self.splits[split])} {split}" for split in SPLITS)
         names = ", ".join(self.classes[:20]) + (", ..." if len(self.classes) > 20 else "")
         notes = "".join(f" {note[0].upper()}{note[1:]}." for note in self.notes)
@@ -98,15 +102,18 @@ def class_frequencies(dataset: Dataset) -> Float64[np.ndarray, " classes"]:
 
 
 def check(dataset: Dataset) -> Dataset:
-    """Return the dataset if every class occurs in train; otherwise raise `DataError` with the class and the remedy."""
+    """Return the dataset if every class occurs in train; otherwise raise `DataError` with the class and the
+    remedy.
+    """
     if dataset.root is None:
         return dataset
     missing = [name for name, count in zip(dataset.classes, class_counts(dataset), strict=True) if count == 0]
     if missing:
         what = "class" if len(missing) == 1 else "classes"
         raise DataError(
-            f"{dataset.source}: the {what} {', '.join(map(repr, missing))} never occur{'s' * (len(missing) == 1)} in the "
-            f"{len(dataset.index('train'))} training images, so nothing can be learnt about it; leave it out of the classes "
-            "(or name it 'void' to ignore it), add training images that show it, or choose another --split-seed"
+            f"{dataset.source}: the {what} {', '.join(map(repr, missing))} never "
+            f"occur{'s' * (len(missing) == 1)} in the {len(dataset.index('train'))} training images, so "
+            "nothing can be learnt about it; leave it out of the classes (or name it 'void' to ignore it), "
+            "add training images that show it, or choose another --split-seed"
         )
     return dataset

@@ -12,8 +12,9 @@ from typing import IO
 def write_whole(path: str | Path, mode: str = "wb") -> Iterator[IO]:
     """Open a temporary file beside `path` and move it there when the block ends well.
 
-    A reader sees the old content or the new, never a part of it, whatever moment the process dies at. When the block
-    raises (a full disk included) the temporary file is removed and what stood at `path` stays. The folder must exist.
+    A reader sees the old content or the new, never a part of it, whatever moment the process dies at. When
+    the block raises (a full disk included) the temporary file is removed and what stood at `path` stays. The
+    folder must exist.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())

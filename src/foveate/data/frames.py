@@ -78,7 +78,8 @@ class Memory:
 class Frames(TorchDataset):
     """Makes whole batches at once, augmented where there is an augmentation.
 
-    Keys are indices, or (epoch, index) pairs as `EpochSampler` gives them. size_at: size of an epoch's training images.
+    Keys are indices, or (epoch, index) pairs as `EpochSampler` gives them. size_at: size of an epoch's
+    training images.
     """
 
     def __init__(

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import tifffile
 from jaxtyping import UInt8
 from PIL import Image
 
@@ -15,7 +14,9 @@ from foveate.data.errors import DataError
 
 SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".gif"])
 MAX_PIXELS = 89_478_485
-"""Images with more pixels are refused from their header, before anything is decoded (Pillow's own warning level)."""
+"""Images with more pixels are refused from their header, before anything is decoded (Pillow's own warning
+level).
+"""
 
 _ORIENTATION_TAG = 0x0112
 _BITS_TAG = 258
@@ -33,9 +34,9 @@ _TURNS = {
 def read_image(path: str | Path) -> UInt8[np.ndarray, "h w 3"]:
     """Decode an image file to RGB, upright as its EXIF tag says.
 
-    Grey is repeated, alpha dropped, CMYK and palettes converted; 16-bit values are scaled by the full range of their
-    type (65535 becomes 255), and floats must lie in [0, 1]. Raises `DataError` for a file that is empty, truncated,
-    not an image, or larger than `MAX_PIXELS`.
+    Grey is repeated, alpha dropped, CMYK and palettes converted; 16-bit values are scaled by the full range
+    of their type (65535 becomes 255), and floats must lie in [0, 1]. Raises `DataError` for a file that is
+    empty, truncated, not an image, or larger than `MAX_PIXELS`.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "grey.png"
@@ -82,23 +83,24 @@ def read_raw(
             return np.asarray(upright.convert("RGB"))
         raw = np.asarray(upright)
         if raw.ndim == 3:
-            channels = raw[..., : 1 if upright.mode == "LA" else 3]
+            channels = raw[..., : 1 if upright.mode in ("LA", "PA") else 3]
             if (channels != channels[..., :1]).any():
                 raise DataError(
                     f"{path}: the mask is in colour; add a class_dict.csv with the columns name,r,g,b to the "
                     "dataset's folder, or save masks as 8-bit single-channel PNG with one value per class"
                 )
             raw = channels[..., 0]
-        if raw.dtype != np.uint8 and raw.size and not (raw.min() >= 0 and raw.max() <= 255):
+        if raw.dtype.kind == "f" or not 0 <= raw.min() <= raw.max() <= 255:
             raise DataError(
-                f"{path}: mask values reach {raw.max()}; save masks as 8-bit PNG with values 0 to 255"
+                f"{path}: mask values run from {raw.min()} to {raw.max()} ({raw.dtype}); save masks as "
+                "8-bit PNG with whole values from 0 to 255"
             )
         return raw.astype(np.uint8)
 
 
 @contextmanager
 def open_image(path: str | Path) -> Iterator[Image.Image]:
-    """Open an image's header; whatever fails there or while decoding inside the block becomes a `DataError`."""
+    """Open an image's header; what fails there or inside the block becomes a `DataError`."""
     try:
         with Image.open(path) as image:
             if image.width * image.height > MAX_PIXELS:
@@ -115,7 +117,8 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
         if Path(path).stat().st_size == 0:
             raise DataError(f"{path}: the file is empty (0 bytes); copy it again or remove it") from None
         raise DataError(
-            f"{path}: not an image that can be read, whatever its name says; replace it by a PNG or JPEG, or remove it"
+            f"{path}: not an image that can be read, whatever its name says; replace it by a PNG or JPEG, "
+            "or remove it"
         ) from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError) as error:
         raise DataError(
@@ -124,7 +127,10 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
 
 
 def _too_large(path: str | Path, pixels: str) -> str:
-    return f"{path}: {pixels} pixels are more than the limit of {MAX_PIXELS}; cut the image into tiles or scale it down"
+    return (
+        f"{path}: {pixels} pixels are more than the limit of {MAX_PIXELS}; cut the image into tiles or "
+        "scale it down"
+    )
 
 
 def _orientation(image: Image.Image) -> int:
@@ -141,6 +147,8 @@ def _is_deep_color(image: Image.Image) -> bool:
 
 def _read_deep_tiff(path: Path) -> UInt8[np.ndarray, "h w 3"]:
     # Pillow would cut the values to 8 bits by itself, and not for every layout of the channels.
+    import tifffile
+
     with tifffile.TiffFile(path) as file:
         page = file.pages[0]
         values = page.asarray()
@@ -154,6 +162,7 @@ def _scale(values: np.ndarray, path: str | Path) -> UInt8[np.ndarray, "..."]:
     top = 1.0 if values.dtype.kind == "f" else 65535.0
     if values.size and not (values.min() >= 0 and values.max() <= top):
         raise DataError(
-            f"{path}: values from {values.min()} to {values.max()} where 0 to {top:g} was expected; save the image as 8-bit"
+            f"{path}: values from {values.min()} to {values.max()} where 0 to {top:g} was expected; save "
+            "the image as 8-bit"
         )
     return np.rint(values * (255.0 / top)).astype(np.uint8)

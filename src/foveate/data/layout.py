@@ -16,9 +16,9 @@ from foveate.data.dataset import Color, Entry, Read, Task
 class Layout:
     """What a reader found in a folder, before it is split.
 
-    parts: entries by the split the folder puts them in (train, val, test), or all of them under "all". reader: decodes
-    one entry; it must pickle, for it travels to worker processes. colors may be empty. counts: pixels per class of each
-    stem. notes: sentences for the user.
+    parts: entries by the split the folder puts them in (train, val, test), or all of them under "all".
+    reader: decodes one entry; it must pickle, for it travels to worker processes. colors may be empty.
+    counts: pixels per class of each stem. notes: sentences for the user.
     """
 
     task: Task
@@ -45,7 +45,9 @@ _READERS: dict[str, LayoutReader] = {}
 
 
 def reader(name: str, order: int, summary: str) -> Callable[[type], type]:
-    """Class decorator: register a layout with its static methods `recognise` and `read`; low orders are asked first."""
+    """Class decorator: register a layout with its static methods `recognise` and `read`; low orders are asked
+    first.
+    """
 
     def register(layout: type) -> type:
         if name in _READERS:

@@ -1,7 +1,7 @@
 """What the values or colours of a mask file mean, decided once for a whole dataset."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -37,8 +37,8 @@ def is_void(name: str) -> bool:
 class MaskCodec:
     """Maps what is stored in a mask file to class ids.
 
-    values: stored value (or colour) and the class id it stands for, or `IGNORE`. classes: names by id. reading: how the
-    masks were understood, in words for the user.
+    values: stored value (or colour) and the class id it stands for, or `IGNORE`. classes: names by id.
+    reading: how the masks were understood, in words for the user.
     """
 
     classes: tuple[str, ...]
@@ -76,9 +76,9 @@ class MaskCodec:
         if ids.min(initial=0) == _OUTSIDE:
             values, counts = np.unique(raw[ids == _OUTSIDE], return_counts=True)
             raise DataError(
-                f"{path}: mask value {values[0]} ({counts[0]} pixels) stands for none of the {len(self.classes)} "
-                f"classes ({', '.join(self.classes)}); mend the mask, or name all classes in the order of their values "
-                "with --classes"
+                f"{path}: mask value {values[0]} ({counts[0]} pixels) stands for none of the "
+                f"{len(self.classes)} classes ({', '.join(self.classes)}); mend the mask, or name all "
+                "classes in the order of their values with --classes"
             )
         return ids.astype(np.uint8)
 
@@ -93,8 +93,9 @@ class MaskCodec:
             )
             color = (int(code) >> 16, int(code) >> 8 & 255, int(code) & 255)
             raise DataError(
-                f"{path}: colour {color} ({count} pixels; {unknown.sum()} pixels in all have unknown colours) is not in "
-                "class_dict.csv; add it there (named 'void' to ignore it) or mend the mask"
+                f"{path}: colour {color} ({count} pixels; {unknown.sum()} pixels in all have unknown "
+                "colours) is not in class_dict.csv; add it there (named 'void' to ignore it) or mend the "
+                "mask"
             )
         return numbers[position]
 
@@ -108,22 +109,24 @@ class MaskCodec:
 
 
 def read_mask(path: str | Path, codec: MaskCodec) -> UInt8[np.ndarray, "h w"]:
-    """Class ids of a mask file, with `IGNORE` where nothing is to be counted; `DataError` where it cannot be read."""
+    """Class ids of a mask file, with `IGNORE` where nothing is to be counted; `DataError` where it cannot be
+    read.
+    """
     return codec.decode(read_raw(path, codec.colored), path)
 
 
-def choose_codec(values: Sequence[int], classes: Sequence[str] | None = None) -> MaskCodec:
-    """How to read single-channel masks, from all the values that occur in a dataset and the names the user gave.
+def choose_codec(values: Mapping[int, str | Path], classes: Sequence[str] | None = None) -> MaskCodec:
+    """How to read single-channel masks, from the values that occur in a dataset and the names given.
 
-    Only 0 and 255 (or 0 and 1): background and foreground. Otherwise values are class ids, in order of `classes` where
-    given, and 255 is ignored; so is a class named void, ignore or unlabelled.
+    values: every stored value, with a file that holds it. Only 0 and 255 (or 0 and 1): background and
+    foreground. Otherwise values are class ids, in order of `classes` where given, and 255 is ignored; so is a class named void, ignore or unlabelled.
 
-    >>> choose_codec([0, 255]).classes
+    >>> choose_codec({0: "a.png", 255: "a.png"}).classes
     ('background', 'foreground')
-    >>> choose_codec([0, 1, 2, 255], ["road", "void", "car"]).values
+    >>> choose_codec(dict.fromkeys([0, 1, 2, 255], "a.png"), ["road", "void", "car"]).values
     ((0, 0), (1, 255), (2, 1), (255, 255))
     """
-    found = set(map(int, values))
+    found = set(values)
     names = tuple(classes) if classes else None
     if len(set(names or ())) != len(names or ()):
         raise DataError(f"--classes names a class twice: {', '.join(names)}; give each class its own name")
@@ -138,8 +141,10 @@ def choose_codec(values: Sequence[int], classes: Sequence[str] | None = None) ->
     outside = sorted(found - set(range(len(names))))
     if outside:
         raise DataError(
-            f"the masks hold the value {outside[0]}, and {len(names)} classes ({', '.join(names)}) cover 0 to "
-            f"{len(names) - 1}; name every class, in the order of the values, with --classes, or mend the masks"
+            f"{values[outside[0]]}: the mask holds the value {outside[0]}, and {len(names)} classes "
+            f"({', '.join(names)}) cover 0 "
+            f"to {len(names) - 1}; name every class, in the order of the values, with --classes, or mend "
+            "the masks"
         )
     kept = tuple(name for name in names if not is_void(name))
     pairs = tuple((value, IGNORE if is_void(name) else kept.index(name)) for value, name in enumerate(names))
@@ -151,8 +156,9 @@ def choose_codec(values: Sequence[int], classes: Sequence[str] | None = None) ->
 def _unnamed(found: set[int]) -> MaskCodec:
     if len(found) > MAX_UNNAMED:
         raise DataError(
-            f"the masks hold {len(found)} different values, as masks do that were resized with smoothing or came through "
-            "JPEG; export them again without smoothing as PNG, or name the classes with --classes"
+            f"the masks hold {len(found)} different values, as masks do that were resized with smoothing or "
+            "came through JPEG; export them again without smoothing as PNG, or name the classes with "
+            "--classes"
         )
     values = sorted(found)
     names = tuple(f"class {value}" for value in values)

@@ -21,10 +21,11 @@ from foveate.data.transforms import Augmentation
 class DataSpec:
     """What to train on and how it is shown.
 
-    source, classes, split_seed, val_from_train: as in `open_dataset`. size: height and width all images are resized to;
-    None chooses. crop: height and width of the training windows (None: `size`). crop_schedule: (fraction of the epochs,
-    crop) pairs, each in force from that fraction on. scale, flip, color: as in `Augmentation`. batch, workers: None
-    chooses. memory_gb: how much the decoded images may take up (10^9 bytes).
+    source, classes, split_seed, val_from_train: as in `open_dataset`. size: height and width all images are
+    resized to; None chooses. crop: height and width of the training windows (None: `size`). crop_schedule:
+    (fraction of the epochs, crop) pairs, each in force from that fraction on. scale, flip, color: as in
+    `Augmentation`. batch, workers: None chooses. memory_gb: how much the decoded images may take up (10^9
+    bytes).
     """
 
     source: str
@@ -43,11 +44,11 @@ class DataSpec:
 
 
 class DataModule(LightningDataModule):
-    """Batches of one dataset: dicts of image (float32 b 3 h w in [0, 1]), mask (int64 b h w) or label (int64 b), index
-    (int64 b, the place in the split) and stem (list of str).
+    """Batches of one dataset: dicts of image (float32 b 3 h w in [0, 1]), mask (int64 b h w) or label (int64
+    b), index (int64 b, the place in the split) and stem (list of str).
 
-    seed decides the training order and the augmentation, the data spec everything else. epochs is needed for a
-    crop_schedule only. splits: a recorded `Dataset.split_table()` to reproduce.
+    seed decides the training order and the augmentation, the data spec everything else. epochs is needed for
+    a crop_schedule only. splits: a recorded `Dataset.split_table()` to reproduce.
 
     >>> module = DataModule(DataSpec("synthetic:8", batch=4), seed=0)
     >>> module.setup()
@@ -70,7 +71,9 @@ class DataModule(LightningDataModule):
         self._memory: dict[str, Memory] = {}
 
     def setup(self, stage: str | None = None) -> None:
-        """Open the dataset and settle size and batch; images are decoded when a loader first needs their split."""
+        """Open the dataset and settle size and batch; images are decoded when a loader first needs their
+        split.
+        """
         if self._dataset is None:
             spec = self.spec
             dataset = open_dataset(
@@ -115,7 +118,9 @@ class DataModule(LightningDataModule):
 
     @property
     def workers(self) -> int:
-        """Processes that read ahead: none on a CPU with the images in memory, where they would compete with the model."""
+        """Processes that read ahead: none on a CPU with the images in memory, where they would compete with
+        the model.
+        """
         if self.spec.workers is not None:
             return self.spec.workers
         if self.in_memory and not torch.cuda.is_available():
@@ -130,7 +135,8 @@ class DataModule(LightningDataModule):
         if self.in_memory:
             return f"{images} fit in memory ({amount})"
         reading = f"{self.workers} workers read" if self.workers else "the main process reads"
-        return f"{images} would need {amount}, more than {self.spec.memory_gb:g} GB: {reading} them from disk each time"
+        budget = f"more than {self.spec.memory_gb:g} GB"
+        return f"{images} would need {amount}, {budget}: {reading} them from disk each time"
 
     def crop_at(self, epoch: int) -> tuple[int, int]:
         """Height and width of the training images in this epoch, counted from 0."""

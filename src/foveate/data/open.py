@@ -21,12 +21,14 @@ def open_dataset(
     """Recognise a dataset and split it into train, val and test.
 
     source: a folder in one of the layouts of `dataset_names()`, or "synthetic", "synthetic:COUNT" or
-    "synthetic:COUNT:HxW" (COUNT training images of that size). classes: names in the order of the mask values (or, where
-    the data names its classes, those to keep). Where the folder gives no split: 70/15/15 by stem, from `split_seed`;
-    where it gives train and val only, val becomes test and a new val is cut from train, unless `val_from_train` is
-    False: then val is both. splits: a recorded `Dataset.split_table()` to reproduce.
+    "synthetic:COUNT:HxW" (COUNT training images of that size). classes: names in the order of the mask values
+    (or, where the data names its classes, those to keep). Where the folder gives no split: 70/15/15 by stem,
+    from `split_seed`; where it gives train and val only, val becomes test and a new val is cut from train,
+    unless `val_from_train` is False: then val is both. splits: a recorded `Dataset.split_table()` to
+    reproduce.
 
-    Raises `DataError` for folders and masks that cannot be understood, naming the file, the value and the remedy.
+    Raises `DataError` for folders and masks that cannot be understood, naming the file, the value and the
+    remedy.
 
     >>> dataset = open_dataset("synthetic:8")
     >>> [len(dataset.index(split)) for split in ("train", "val", "test")]

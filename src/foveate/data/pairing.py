@@ -1,7 +1,7 @@
 """Find images and masks in folders and put them together by stem."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -9,18 +9,20 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from foveate.data.dataset import SPLITS, Entry
+from foveate.data.dataset import SPLITS, Color, Entry
 from foveate.data.errors import DataError
 from foveate.data.images import SUFFIXES, read_image, read_raw, read_size
-from foveate.data.masks import MaskCodec, read_mask
+from foveate.data.layout import Layout
+from foveate.data.masks import IGNORE, MaskCodec, choose_codec, read_mask
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "img")
 MASK_FOLDERS = ("masks", "mask", "labels", "label", "annotations")
+_SPLIT_ENDINGS = ("annot", "_labels", "_masks", "_annot")
 _ENDINGS = ("_mask", "_label", "_labels", "_gt", "_l")
 
 
 def find_folder(root: Path, names: Iterable[str]) -> Path | None:
-    """The subfolder of `root` with one of these names, in whatever case; the first name that is there wins."""
+    """The subfolder of `root` with one of these names, in any case; the first that is there wins."""
     folders = {path.name.lower(): path for path in sorted(root.iterdir()) if path.is_dir()}
     return next((folders[name] for name in names if name in folders), None)
 
@@ -32,7 +34,8 @@ def list_images(folder: Path) -> list[Path]:
 
 
 def pair(images: Path, masks: Path, prefix: str = "") -> tuple[Entry, ...]:
-    """Entries of two folders whose files belong together by stem; a mask may be called `stem_mask` and the like.
+    """Entries of two folders whose files belong together by stem; a mask may be called `stem_mask` and the
+    like.
 
     `DataError` where a folder is empty, an image lacks its mask or the reverse, or a stem fits two files.
     """
@@ -43,8 +46,38 @@ def pair(images: Path, masks: Path, prefix: str = "") -> tuple[Entry, ...]:
     return tuple(Entry(prefix + stem, image_files[stem], mask_files[stem]) for stem in sorted(image_files))
 
 
+def split_folders(root: Path) -> dict[str, tuple[Path | None, Path | None]]:
+    """By split, its folders of images and masks: `train/` with `train_masks/`, `train_labels/` or
+    `trainannot/`, or `train/images/` with `train/masks/`. Empty unless some split has a folder of masks.
+    """
+    found = {}
+    for split in SPLITS:
+        images, masks = find_folder(root, [split]), find_folder(root, [split + end for end in _SPLIT_ENDINGS])
+        if images and not masks and (inner := find_folder(images, MASK_FOLDERS)):
+            images, masks = find_folder(images, IMAGE_FOLDERS), inner
+        if images or masks:
+            found[split] = (images, masks)
+    return found if any(masks for _, masks in found.values()) else {}
+
+
+def pair_splits(root: Path) -> dict[str, tuple[Entry, ...]]:
+    """Entries of each of the `split_folders`; `DataError` where images or masks of a split are missing."""
+    folders = split_folders(root)
+    for split, (images, masks) in folders.items():
+        if images is None or masks is None:
+            lacks = "images" if images is None else "masks"
+            like = next(path.name for _, path in folders.values() if path)
+            raise DataError(
+                f"{root}: the {split} split has no folder of {lacks}; add it (masks as in {like}/), or move "
+                f"{(images or masks).name}/ elsewhere"
+            )
+    return {split: pair(images, masks, f"{split}/") for split, (images, masks) in folders.items()}
+
+
 def by_split(entries: Sequence[Entry]) -> dict[str, tuple[Entry, ...]]:
-    """Entries by their first folder where that is train, val or test for all of them; otherwise all under "all"."""
+    """Entries by their first folder where that is train, val or test for all of them; otherwise all under
+    "all".
+    """
     tops = {entry.stem.partition("/")[0] for entry in entries if "/" in entry.stem}
     if tops and tops <= set(SPLITS) and all("/" in entry.stem for entry in entries):
         return {top: tuple(e for e in entries if e.stem.startswith(f"{top}/")) for top in sorted(tops)}
@@ -58,6 +91,33 @@ def survey(entries: Sequence[Entry], codec: MaskCodec | None = None) -> Int64[np
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return np.stack(list(pool.map(partial(_survey_one, codec=codec), entries)))
+
+
+def read_indexed(
+    parts: Mapping[str, Sequence[Entry]],
+    classes: Sequence[str] | None,
+    colors: Mapping[str, Color] | None = None,
+) -> Layout:
+    """Layout of single-channel masks: what their values mean is decided from all of them together.
+
+    colors: names and colours of well-known classes in the order of their ids, with void to follow them; used
+    where no `classes` are given and the highest id is that of the last class or of void.
+    """
+    entries = [entry for part in parts.values() for entry in part]
+    stored = survey(entries)
+    first = {int(value): entries[stored[:, value].argmax()].mask for value in stored.any(axis=0).nonzero()[0]}
+    if classes is None and colors and max({*first} - {IGNORE}, default=0) in (len(colors) - 1, len(colors)):
+        classes = (*colors, "void")
+    codec = choose_codec(first, classes)
+    return Layout(
+        task="segmentation",
+        classes=codec.classes,
+        colors=tuple(colors.values()) if colors and codec.classes == tuple(colors) else (),
+        parts=parts,
+        reader=partial(read_pair, codec=codec),
+        counts={entry.stem: codec.count(row) for entry, row in zip(entries, stored, strict=True)},
+        notes=(codec.reading,),
+    )
 
 
 def read_pair(entry: Entry, codec: MaskCodec) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
@@ -76,8 +136,8 @@ def _survey_one(entry: Entry, codec: MaskCodec | None) -> Int64[np.ndarray, "256
 def _same_size(entry: Entry, image: Sequence[int], mask: Sequence[int]) -> None:
     if tuple(image) != tuple(mask):
         raise DataError(
-            f"{entry.mask}: the mask is {mask[0]} x {mask[1]} pixels (height x width) and its image {entry.image} is "
-            f"{image[0]} x {image[1]}; export the mask at the image's size"
+            f"{entry.mask}: the mask is {mask[0]} x {mask[1]} pixels (height x width) and its image "
+            f"{entry.image} is {image[0]} x {image[1]}; export the mask at the image's size"
         )
 
 
@@ -86,8 +146,10 @@ def _by_stem(folder: Path, what: str) -> dict[str, Path]:
     for path in list_images(folder):
         stem = path.relative_to(folder).with_suffix("").as_posix()
         if stem in files:
-            raise DataError(f"{folder}: {files[stem].name} and {path.name} share a stem, so which {what} is meant is "
-                            f"ambiguous; keep one of them")  # fmt: skip
+            raise DataError(
+                f"{folder}: {files[stem].name} and {path.name} share a stem, so which {what} is meant is "
+                "ambiguous; keep one of them"
+            )
         files[stem] = path
     if not files:
         raise DataError(
@@ -108,8 +170,8 @@ def _distinct(masks: dict[str, Path], images: dict[str, Path]) -> Iterable[tuple
         image = _match(stem, images)
         if image in seen:
             raise DataError(
-                f"{path.parent}: {seen[image].name} and {path.name} both fit the image '{image}', so which mask is meant "
-                "is ambiguous; keep one of them"
+                f"{path.parent}: {seen[image].name} and {path.name} both fit the image '{image}', so which "
+                "mask is meant is ambiguous; keep one of them"
             )
         seen[image] = path
         yield stem, path

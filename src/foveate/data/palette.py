@@ -15,8 +15,8 @@ _OKABE_ITO = (
 
 
 def palette(classes: int) -> tuple[tuple[int, int, int], ...]:
-    """One RGB triple a class: the eight of Okabe and Ito (2008), told apart by colour-blind readers too; beyond these,
-    hues in golden-ratio steps at three lightnesses.
+    """One RGB triple a class: the eight of Okabe and Ito (2008), told apart by colour-blind readers too;
+    beyond these, hues in golden-ratio steps at three lightnesses.
 
     >>> palette(2)
     ((0, 0, 0), (230, 159, 0))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-import torch
+import numpy as np
 import torch.distributed as dist
 from torch.utils.data import Sampler
 
@@ -10,8 +10,9 @@ from torch.utils.data import Sampler
 class EpochSampler(Sampler[tuple[int, int]]):
     """Yields (epoch, index) in an order that depends on (seed, epoch) alone.
 
-    The epoch travels with the index, so that workers which outlive an epoch draw the right augmentation. With several
-    processes each takes every `world`-th index; the order is filled up from its start until all have equally many.
+    The epoch travels with the index, so that workers which outlive an epoch draw the right augmentation. With
+    several processes each takes every `world`-th index; the order is filled up from its start until all have
+    equally many.
 
     >>> sampler = EpochSampler(4, seed=0)
     >>> sampler.set_epoch(2)
@@ -33,8 +34,7 @@ class EpochSampler(Sampler[tuple[int, int]]):
         return -(-self.length // self.world)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        order = torch.randperm(self.length, generator=generator).tolist()
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.length).tolist()
         total = len(self) * self.world
         order = (order * -(-total // self.length))[:total]
         epoch = self.epoch

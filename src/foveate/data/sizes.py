@@ -29,8 +29,8 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def choose_size(dataset: "Dataset", longest: int = 256) -> tuple[int, int]:
-    """Height and width to work at: the median of the training images, scaled down so that the longer side is at most
-    `longest`, in multiples of 32.
+    """Height and width to work at: the median of the training images, scaled down so that the longer side is
+    at most `longest`, in multiples of 32.
 
     >>> from foveate.data.open import open_dataset
     >>> choose_size(open_dataset("synthetic:4:360x480"))
@@ -44,10 +44,13 @@ def choose_size(dataset: "Dataset", longest: int = 256) -> tuple[int, int]:
 
 
 def choose_batch(task: str, train: int) -> int:
-    """Images a step: up to 8 with masks and 64 with labels, and no more than leaves about eight steps an epoch.
+    """Images a step: up to 8 with masks and 64 with labels, and no more than leaves about eight steps an
+    epoch.
 
-    >>> choose_batch("segmentation", 367), choose_batch("segmentation", 20), choose_batch("classification", 5000)
-    (8, 2, 64)
+    >>> choose_batch("segmentation", 367), choose_batch("segmentation", 20)
+    (8, 2)
+    >>> choose_batch("classification", 5000)
+    64
     """
     most = 8 if task == "segmentation" else 64
     return min(most, max(2, 2 ** int(np.log2(max(1, train / 8)))))

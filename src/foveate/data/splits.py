@@ -24,7 +24,8 @@ def hash_order(entries: Sequence[Entry], seed: int) -> list[Entry]:
 def cut(entries: Sequence[Entry], parts: int, seed: int) -> list[tuple[Entry, ...]]:
     """Cut `parts` groups of 15% off: returns them and then the rest, each sorted by stem.
 
-    Entries with labels are cut class by class. A class of fewer than `parts` + 1 images stays whole in the rest.
+    Entries with labels are cut class by class. A class of fewer than `parts` + 1 images stays whole in the
+    rest.
     """
     groups: dict[int | None, list[Entry]] = {}
     for entry in entries:
@@ -42,8 +43,8 @@ def cut(entries: Sequence[Entry], parts: int, seed: int) -> list[tuple[Entry, ..
 def arrange(parts: Mapping[str, Sequence[Entry]], seed: int, val_from_train: bool) -> tuple[Splits, str]:
     """Splits out of what the folder gives, and a sentence on where they come from.
 
-    parts: either {"all": entries} or what the layout has of train, val and test. Without a test split the given val
-    becomes test, and val is cut from train; `val_from_train=False` keeps val and scores on it too.
+    parts: either {"all": entries} or what the layout has of train, val and test. Without a test split the
+    given val becomes test, and val is cut from train; `val_from_train=False` keeps val and scores on it too.
     """
     given = {split: tuple(parts[split]) for split in SPLITS if parts.get(split)}
     pool = tuple(entry for entries in parts.values() for entry in entries)
@@ -58,6 +59,10 @@ def arrange(parts: Mapping[str, Sequence[Entry]], seed: int, val_from_train: boo
         if held_out == "val":
             note = f"the folder's val is kept for testing, and {note}"
         return _filled({"train": train, "val": val, "test": given[held_out]}), note
+    if len(given) == 2:
+        raise DataError(
+            "the folder has val and test but no train; add train, or put all images into one folder"
+        )
     val, test, train = cut(pool, 2, seed)
     note = f"no split was given: 70/15/15 by stem, split seed {seed}"
     return _filled({"train": train, "val": val, "test": test}), note
@@ -69,8 +74,8 @@ def restore(parts: Mapping[str, Sequence[Entry]], table: Mapping[str, Sequence[s
     lost = [stem for split in SPLITS for stem in table[split] if stem not in entries]
     if lost:
         raise DataError(
-            f"{len(lost)} images of the recorded split are gone, '{lost[0]}' the first of them; put them back, or start a "
-            "new run"
+            f"{len(lost)} images of the recorded split are gone, '{lost[0]}' the first of them; put them "
+            "back, or start a new run"
         )
     splits = {split: tuple(entries[stem] for stem in table[split]) for split in SPLITS}
     return _filled(splits), "the recorded splits are used"
@@ -81,7 +86,7 @@ def _filled(splits: Splits) -> Splits:
         if not entries:
             total = sum(map(len, splits.values()))
             raise DataError(
-                f"{total} images are too few for a split into train, val and test: {split} is left empty; at least 3 are "
-                "needed (3 of a class for class folders)"
+                f"{total} images are too few for a split into train, val and test: {split} is left empty; "
+                "at least 3 are needed (3 of a class for class folders)"
             )
     return splits

@@ -1,7 +1,8 @@
 """Drawn street scenes: endless, seeded, labelled without error, and made of what street scenes are hard for.
 
-Large regions (sky, buildings, road) beside small signs, thin poles and rare riders, with class shares near CamVid's, under
-changing light, texture and noise. A scene is a function of its seed and index alone: sizes only change its resolution.
+Large regions (sky, buildings, road) beside small signs, thin poles and rare riders, with class shares near
+CamVid's, under changing light, texture and noise. A scene is a function of its seed and index alone: sizes
+only change its resolution.
 """
 
 from collections.abc import Sequence
@@ -16,17 +17,12 @@ from foveate.data.dataset import Entry
 from foveate.data.errors import DataError
 from foveate.data.layout import Layout
 from foveate.data.masks import IGNORE
+from foveate.data.readers.camvid import CAMVID
 from foveate.data.sizes import parse_size
 
-CLASSES = (
-    "Sky", "Building", "Pole", "Road", "Pavement", "Tree", "SignSymbol", "Fence", "Car", "Pedestrian", "Bicyclist",
-)  # fmt: skip
+CLASSES, COLORS = tuple(CAMVID), tuple(CAMVID.values())
 SKY, BUILDING, POLE, ROAD, PAVEMENT, TREE, SIGN, FENCE, CAR, PEDESTRIAN, BICYCLIST = range(11)
-COLORS = (
-    (128, 128, 128), (128, 0, 0), (192, 192, 128), (128, 64, 128), (60, 40, 222), (128, 128, 0),
-    (192, 128, 128), (64, 64, 128), (64, 0, 128), (64, 64, 0), (0, 128, 192),
-)  # fmt: skip
-SUMMARY = "drawn street scenes, endless and seeded, no files; synthetic:COUNT and synthetic:COUNT:HxW set count and size"
+SUMMARY = "drawn street scenes, endless and seeded, no files (synthetic:COUNT or synthetic:COUNT:HxW)"
 
 _DEFAULT_TRAIN, _DEFAULT_SIZE = 64, (96, 128)
 # How strongly each class (by id; the last one stands for void) is textured, of 255.
@@ -40,13 +36,14 @@ def is_synthetic(source: object) -> bool:
 
 
 def read(source: str, classes: Sequence[str] | None = None) -> Layout:
-    """Layout of "synthetic", "synthetic:COUNT" or "synthetic:COUNT:HxW": COUNT scenes to train on, a third of it (3 at
-    least) to validate, as many to test."""
+    """Layout of "synthetic", "synthetic:COUNT" or "synthetic:COUNT:HxW": COUNT scenes to train on, a third of
+    it (3 at least) to validate, as many to test."""
     _, _, rest = source.partition(":")
     count, _, size = rest.partition(":")
     if count and not (count.isdecimal() and int(count) > 0):
         raise DataError(
-            f"'{source}': the number of scenes must be a whole number, as in synthetic:64 or synthetic:64:96x128"
+            f"'{source}': the number of scenes must be a whole number, as in synthetic:64 or "
+            "synthetic:64:96x128"
         )
     if classes is not None and tuple(classes) != CLASSES:
         raise DataError(f"'{source}': the classes are fixed ({', '.join(CLASSES)}); leave --classes out")
@@ -84,7 +81,7 @@ def _read_scene(
 
 @dataclass
 class _Scene:
-    """Draws every shape twice, in colour and as class id. Coordinates are shares of width and height, 0 to 1."""
+    """Draws every shape twice, in colour and as class id. Coordinates are shares of width and height."""
 
     random: np.random.Generator
     size: tuple[int, int]
@@ -156,7 +153,7 @@ class _Scene:
         edge = 0.0 if side < 0 else 1.0
         span = abs(edge - self.vanishing)
         near = 1.0
-        top = self.between(0.36, 0.60)
+        top = self.between(0.40, 0.72)
         while near > 0.12:
             far = near * self.between(0.45, 0.75)
             height = top * self.between(0.75, 1.15)
@@ -185,8 +182,8 @@ class _Scene:
     def ground(self) -> None:
         """Pavement on both sides of a road that narrows to the vanishing point, with its markings."""
         horizon, middle = self.horizon, self.vanishing
-        self.left, self.right = self.between(0.18, 0.62), self.between(0.18, 0.62)
-        walk = self.between(0.14, 0.34)
+        self.left, self.right = self.between(0.15, 0.6), self.between(0.15, 0.6)
+        walk = self.between(0.32, 0.66)
         paved = [
             (middle, horizon),
             (middle + 0.5 + self.right + walk, 1),
@@ -214,16 +211,16 @@ class _Scene:
 
     def roadside(self, side: int) -> None:
         """Fences, trees, poles with signs, people on foot; the far ones first."""
-        if self.random.random() < 0.45:
+        if self.random.random() < 0.6:
             low, tall = self.between(0.15, 0.3), self.between(0.16, 0.24)
-            high = low + self.between(0.12, 0.3)
-            (x0, y0), (x1, y1) = self.spot(side, low, 0.3), self.spot(side, high, 0.3)
+            high = low + self.between(0.16, 0.36)
+            (x0, y0), (x1, y1) = self.spot(side, low, 0.42), self.spot(side, high, 0.42)
             self.polygon(
                 FENCE,
                 self.color((96, 88, 84), 18),
                 [(x0, y0), (x1, y1), (x1, y1 - tall * high), (x0, y0 - tall * low)],
             )
-        for depth in sorted(self.random.uniform(0.12, 0.55, self.random.integers(1, 4))):
+        for depth in sorted(self.random.uniform(0.12, 0.6, self.random.integers(1, 5))):
             self.tree(*self.spot(side, depth, self.between(0.25, 0.5)), depth)
         for depth in sorted(self.random.uniform(0.1, 0.5, self.random.integers(1, 4))):
             self.pole(*self.spot(side, depth, 0.06), depth)
@@ -236,10 +233,10 @@ class _Scene:
         leaves = self.color((72, 94, 54), 16)
         for _ in range(5):
             dx, dy = self.random.normal(0, 0.10 * depth), self.random.normal(0, 0.10 * depth)
-            self.ellipse(TREE, leaves, x + dx, y - tall + dy, 0.38 * depth, 0.42 * depth)
+            self.ellipse(TREE, leaves, x + dx, y - tall + dy, 0.46 * depth, 0.5 * depth)
 
     def pole(self, x: float, y: float, depth: float) -> None:
-        tall, wide = depth * self.between(0.9, 1.5), max(0.028 * depth, 0.6 / self.size[1])
+        tall, wide = depth * self.between(0.8, 1.3), 0.018 * depth
         color = self.color((120, 118, 112), 22)
         self.box(POLE, color, x - wide / 2, y - tall, x + wide / 2, y)
         if self.random.random() < 0.55:
@@ -291,8 +288,11 @@ class _Scene:
         ])  # fmt: skip
         self.box(CAR, (48, 54, 62), x - 0.3 * wide, y - 0.92 * tall, x + 0.3 * wide, y - 0.6 * tall)
         for end in (-1, 1):
-            self.box(CAR, (28, 28, 30), x + end * 0.42 * wide - 0.06 * wide, y - 0.2 * tall, x + end * 0.42 * wide + 0.06 * wide, y)  # fmt: skip
-            self.box(CAR, (205, 70, 60), x + end * 0.4 * wide - 0.05 * wide, y - 0.48 * tall, x + end * 0.4 * wide + 0.05 * wide, y - 0.38 * tall)  # fmt: skip
+            tyre, lamp = x + end * 0.42 * wide, x + end * 0.4 * wide
+            self.box(CAR, (28, 28, 30), tyre - 0.06 * wide, y - 0.2 * tall, tyre + 0.06 * wide, y)
+            self.box(
+                CAR, (205, 70, 60), lamp - 0.05 * wide, y - 0.48 * tall, lamp + 0.05 * wide, y - 0.38 * tall
+            )
 
     def unlabelled(self) -> None:
         """What nobody labelled: bins, carts and the camera car's bonnet."""

@@ -1,13 +1,11 @@
 """`train/ trainannot/ val/ valannot/ test/ testannot/` with masks of class ids: CamVid as SegNet ships it."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from foveate.data.dataset import SPLITS, Color
 from foveate.data.layout import Layout, reader
-from foveate.data.masks import IGNORE, choose_codec
-from foveate.data.pairing import find_folder, pair, read_pair, survey
+from foveate.data.pairing import find_folder, pair_splits, read_indexed
 
 CAMVID: dict[str, Color] = {
     "Sky": (128, 128, 128),
@@ -33,24 +31,4 @@ class CamVid:
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
-        pairs = {
-            split: (find_folder(root, [split]), find_folder(root, [f"{split}annot"])) for split in SPLITS
-        }
-        parts = {
-            split: pair(*folders, prefix=f"{split}/") for split, folders in pairs.items() if all(folders)
-        }
-        entries = [entry for part in parts.values() for entry in part]
-        stored = survey(entries)
-        values = stored.sum(axis=0).nonzero()[0].tolist()
-        if classes is None and max(set(values) - {IGNORE}, default=0) in (len(CAMVID) - 1, len(CAMVID)):
-            classes = (*CAMVID, "void")
-        codec = choose_codec(values, classes)
-        return Layout(
-            task="segmentation",
-            classes=codec.classes,
-            colors=tuple(CAMVID.values()) if codec.classes == tuple(CAMVID) else (),
-            parts=parts,
-            reader=partial(read_pair, codec=codec),
-            counts={entry.stem: codec.count(row) for entry, row in zip(entries, stored, strict=True)},
-            notes=(codec.reading,),
-        )
+        return read_indexed(pair_splits(root), classes, CAMVID)

@@ -27,8 +27,8 @@ class ClassFolders:
         names = tuple(choose(name, there, "class folder") for name in classes) if classes else tuple(there)
         if len(names) < 2:
             raise DataError(
-                f"{root}: has one class folder only ('{names[0]}'); classification needs two or more. For segmentation, "
-                "put the masks into masks/ and the images into images/"
+                f"{root}: has one class folder only ('{names[0]}'); classification needs two or more. For "
+                "segmentation, put the masks into masks/ and the images into images/"
             )
         parts = {part: _entries(root, split, names) for part, split in splits}
         return Layout("classification", names, parts, read_labelled)
@@ -64,7 +64,8 @@ def _entries(root: Path, split: Path, classes: Sequence[str]) -> tuple[Entry, ..
             stem = path.relative_to(root).with_suffix("").as_posix()
             if stem in entries:
                 raise DataError(
-                    f"{split / name}: {entries[stem].image.name} and {path.name} share a stem and are ambiguous; rename one"
+                    f"{split / name}: {entries[stem].image.name} and {path.name} share a stem and are "
+                    "ambiguous; rename one"
                 )
             entries[stem] = Entry(stem, path, label=label)
     return tuple(entries.values())

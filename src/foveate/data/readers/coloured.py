@@ -8,11 +8,20 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from foveate.data.dataset import SPLITS, Color
+from foveate.data.dataset import Color
 from foveate.data.errors import DataError
 from foveate.data.layout import Layout, reader
 from foveate.data.masks import IGNORE, MaskCodec, is_void
-from foveate.data.pairing import IMAGE_FOLDERS, MASK_FOLDERS, by_split, find_folder, pair, read_pair, survey
+from foveate.data.pairing import (
+    IMAGE_FOLDERS,
+    MASK_FOLDERS,
+    by_split,
+    find_folder,
+    pair,
+    pair_splits,
+    read_pair,
+    survey,
+)
 from foveate.errors import choose
 
 
@@ -26,17 +35,13 @@ class Coloured:
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
         table = read_class_dict(root / "class_dict.csv")
         codec = color_codec(table, classes)
-        pairs = {
-            split: (find_folder(root, [split]), find_folder(root, [f"{split}_labels"])) for split in SPLITS
-        }
-        parts = {
-            split: pair(*folders, prefix=f"{split}/") for split, folders in pairs.items() if all(folders)
-        }
+        parts = pair_splits(root)
         if not parts:
             images, masks = find_folder(root, IMAGE_FOLDERS), find_folder(root, MASK_FOLDERS)
             if images is None or masks is None:
                 raise DataError(
-                    f"{root}: has a class_dict.csv but neither train/ with train_labels/ nor images/ with masks/; add them"
+                    f"{root}: has a class_dict.csv but neither train/ with train_labels/ nor images/ with "
+                    "masks/; add them"
                 )
             parts = by_split(pair(images, masks))
         entries = [entry for part in parts.values() for entry in part]
