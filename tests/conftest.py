@@ -1,13 +1,19 @@
 import os
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+from beartype import BeartypeConf, beartype
 from jaxtyping import install_import_hook
 
-# Every annotated shape and type is checked in the tests, and in the tests alone. FOVEATE_UNCHECKED=1 leaves
-# the checks out, to measure what they cost or to see whether they are what fails.
+# Every annotated shape and type is checked in the tests, and there alone; an int passes for a float. The
+# hook takes its checker by name. FOVEATE_UNCHECKED=1 leaves it out, to see whether the checks are what fails.
 if os.environ.get("FOVEATE_UNCHECKED") != "1":
-    install_import_hook("foveate", "beartype.beartype")
+    checks = ModuleType("foveate_checks")
+    checks.check = beartype(conf=BeartypeConf(is_pep484_tower=True))
+    sys.modules[checks.__name__] = checks
+    install_import_hook("foveate", "foveate_checks.check")
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ class Shape:
 def draw(
     paper: str,
     shape: Shape,
+    ink: str | None = None,
     *,
     out: str = "here",
     twice: bool = False,
@@ -36,6 +37,7 @@ def draw(
 
     Args:
         paper: what to draw on.
+        ink: what to draw with.
         out: where to put it.
         twice: once more.
         arms: what it holds.
@@ -44,7 +46,7 @@ def draw(
     Example:
       foveate draw wall --twice
     """
-    return paper, shape, out, twice, arms
+    return paper, shape, out, twice, arms, ink
 
 
 def parse(*argv: str):
@@ -52,7 +54,7 @@ def parse(*argv: str):
 
 
 def test_defaults_are_those_of_the_signature():
-    assert parse("wall") == ("wall", Shape(), "here", False, None)
+    assert parse("wall") == ("wall", Shape(), "here", False, None, None)
 
 
 def test_a_flag_may_be_written_with_dashes_or_underscores_and_with_equals():
@@ -73,8 +75,17 @@ def test_a_switch_needs_no_value_and_can_be_turned_off():
 
 def test_a_list_takes_the_words_that_follow_as_they_are():
     arms = ["none", "cbam@decoder", "smooth@encoder5(threshold=0.4, heads=[1,2])"]
-    assert parse("wall", "--arms", *arms, "--twice")[3:] == (True, arms)
+    assert parse("wall", "--arms", *arms, "--twice")[3:5] == (True, arms)
     assert parse("wall", "--names", "1", "true", "null")[1].names == ["1", "true", "null"]
+
+
+def test_an_argument_that_may_follow_stands_where_it_is_expected():
+    for words in (
+        ["wall", "red", "--out", "x"],
+        ["wall", "--out", "x", "red"],
+        ["--out=x", "wall", "--ink", "red"],
+    ):
+        assert parse(*words) == ("wall", Shape(), "x", False, None, "red")
 
 
 def test_limits_take_two_numbers():
@@ -88,7 +99,7 @@ def test_a_config_gives_flags_and_the_line_wins(tmp_path, capsys):
     config = tmp_path / "draw.yaml"
     config.write_text("# drawn well at five pixels\n" + capsys.readouterr().out)
 
-    assert parse("--config", str(config)) == ("wall", Shape(side_length=5), "here", False, None)
+    assert parse("--config", str(config)) == ("wall", Shape(side_length=5), "here", False, None, None)
     assert parse("door", "--side-length", "6", "--config", str(config))[:2] == ("door", Shape(side_length=6))
 
 
@@ -96,9 +107,9 @@ def test_a_config_gives_flags_and_the_line_wins(tmp_path, capsys):
     ("argv", "words"),
     [
         ([], r"PAPER is missing; the form is: foveate draw PAPER"),
-        (["wall", "door"], r"'door' is one value too many"),
+        (["wall", "red", "door"], r"'door' is one value too many"),
         (["wall", "--side-lenght", "3"], r"no flag --side-lenght; did you mean --side-length\?"),
-        (["wall", "--out", "a", "--zzz"], r"no flag --zzz All are|no flag --zzz"),
+        (["wall", "--out", "a", "--zzz"], r"no flag --zzz\. All are listed by foveate draw --help"),
         (["wall", "--side-length", "long"], r"--side-length: expected a whole number, got 'long'"),
         (["wall", "--side-length"], r"side_length|--side-length"),
         (["wall", "--count", "2.5"], r"--count: expected a whole number, got '2.5'"),
@@ -123,7 +134,7 @@ def test_a_config_with_an_unknown_key_or_broken_yaml_is_an_error(tmp_path):
 def test_help_shows_groups_defaults_and_the_example(capsys):
     assert parse("--help") in (0, None)
     said = capsys.readouterr().out
-    assert said.startswith("usage: foveate draw PAPER [--flag value ...]\n\nDraw a shape.\n")
+    assert said.startswith("usage: foveate draw PAPER [INK] [--flag value ...]\n\nDraw a shape.\n")
     assert "--side-length LENGTH" in said
     assert "in pixels (default: 3)" in said
     assert "\nshape:\n" in said

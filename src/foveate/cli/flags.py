@@ -25,6 +25,8 @@ class DataFlags:
             --no-val-from-train validates and scores on the second.
         split_seed: draws the split where the data has none.
         crop: height x width of the random crops in training; the whole image if not given.
+        crop_schedule: crops that change on the way, as SHARE:HEIGHTxWIDTH from that share of the epochs on,
+            such as 0:96x128 0.5:192x256.
         scale: limits of the random rescaling in training.
         flip: probability of a left-right flip in training.
         color: strength of the colour changes in training, from 0 to 1.
@@ -38,6 +40,7 @@ class DataFlags:
     val_from_train: bool = True
     split_seed: int = 0
     crop: str | None = None
+    crop_schedule: list[str] | None = None
     scale: tuple[float, float] = (0.75, 1.5)
     flip: float = 0.5
     color: float = 0.2
@@ -52,6 +55,7 @@ class DataFlags:
         given: dict[str, Any] = asdict(self)
         given["size"] = parse_size(self.size, "--size")
         given["crop"] = parse_size(self.crop, "--crop")
+        given["crop_schedule"] = tuple(map(_parse_stage, self.crop_schedule or ()))
         given["classes"] = parse_names(self.classes)
         return DataSpec(source, **given)
 
@@ -151,3 +155,14 @@ def parse_names(words: list[str] | None) -> tuple[str, ...] | None:
     if words is None:
         return None
     return tuple(name.strip() for word in words for name in word.split(",") if name.strip())
+
+
+def _parse_stage(text: str) -> tuple[float, tuple[int, int]]:
+    share, _, size = text.partition(":")
+    crop = parse_size(size, "--crop-schedule") if size else None
+    try:
+        if crop:
+            return float(share), crop
+    except ValueError:
+        pass
+    raise UserError(f"--crop-schedule: '{text}' is no stage; write SHARE:HEIGHTxWIDTH, such as 0.5:192x256")

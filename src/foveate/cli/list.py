@@ -34,13 +34,15 @@ def _rows(kind: str, arch: str, encoder: str) -> list[str]:
 
         return list(encoder_names())
     if kind == "datasets":
-        from foveate.data.open import dataset_names
+        from foveate.data.open import dataset_summaries
 
-        return list(dataset_names())
-    import torch
-
+        return [f"{name:<14} {summary}" for name, summary in dataset_summaries().items()]
     from foveate.models.hosts import create_model
-    from foveate.models.places import find_places
+    from foveate.models.places import describe_places
 
-    model = create_model(arch, encoder)
-    return [str(place) for place in find_places(model, torch.zeros(1, 3, 64, 64)).values()]
+    places = describe_places(create_model(arch, encoder))
+    head = f"{'place':<10} {'channels':>8} {'stride':>6}  {arch} with {encoder}"
+    return [
+        head,
+        *(f"{name:<10} {channels:>8} {stride:>6g}  {what}" for name, channels, stride, what in places),
+    ]

@@ -37,6 +37,8 @@ class HelpFormatter(DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
     def _format_action_invocation(self, action: argparse.Action) -> str:
         if not action.option_strings:
             return action.dest.upper()
+        if getattr(action, "may_follow", False):
+            return f"[{action.dest.upper()}]"
         flags = [option.replace("_", "-") for option in action.option_strings if not option.endswith("+")]
         takes_value = action.dest not in _COMMON_HELP and _type(action) is not bool
         value = f" {self._value(action)}" if takes_value else " FILE" if action.dest == "config" else ""
@@ -81,7 +83,7 @@ class Parser(ArgumentParser):
             return f"'{word}' is one value too many; {self._usage_hint()}"
         name = word.split("=")[0]
         nearest = difflib.get_close_matches(name, sorted(flags), n=1)
-        hint = f"; did you mean {nearest[0].replace('_', '-')}?" if nearest else ""
+        hint = f"; did you mean {nearest[0].replace('_', '-')}?" if nearest else "."
         return f"there is no flag {name.replace('_', '-')}{hint} All are listed by {self.prog} --help"
 
     def _usage_hint(self) -> str:
@@ -117,6 +119,8 @@ def build(command: Callable[..., Any], prog: str) -> Parser:
     )
     parser.add_function_arguments(command, as_positional=True, skip=set(groups))
     parser._action_groups[-1].title = "arguments"
+    for action in parser._actions:
+        action.may_follow = action.dest in optional
     for group in groups.values():
         parser.add_class_arguments(group)
         parser._action_groups[-1].title = (inspect.getdoc(group) or "").partition("\n")[0].rstrip(".").lower()
@@ -129,9 +133,12 @@ def normalise(argv: Sequence[str], parser: ArgumentParser) -> list[str]:
     """Let people write flags as they would guess them.
 
     `--encoder-weights x` is `--encoder_weights x`; a switch needs no value and has a `--no-` form; a list
-    takes the words that follow; a config file comes first, so that what is on the line wins over it.
+    takes the words that follow; a config file comes first, so that what is on the line wins over it. Words
+    beyond the required ones are those arguments that may follow them.
     """
     actions = {option: action for action in parser._actions for option in action.option_strings}
+    room = sum(not action.option_strings for action in parser._actions)
+    may_follow = [action.dest for action in parser._actions if getattr(action, "may_follow", False)]
     config: list[str] = []
     plain: list[str] = []
     words = list(argv)
@@ -140,7 +147,9 @@ def normalise(argv: Sequence[str], parser: ArgumentParser) -> list[str]:
         if word == "--":
             return [*config, *plain, word, *words]
         if not re.match(r"--\w", word):
-            plain.append(word)
+            takes = word.startswith("-") or room > 0 or not may_follow
+            plain.append(word if takes else f"--{may_follow.pop(0)}={word}")
+            room -= 1
             continue
         name, equals, value = word.partition("=")
         name = name.replace("-", "_").replace("__", "--", 1)
@@ -157,8 +166,8 @@ def normalise(argv: Sequence[str], parser: ArgumentParser) -> list[str]:
             while words and not words[0].startswith("--"):
                 items.append(words.pop(0))
             plain.append(f"{name}={json.dumps(items)}")
-        elif name == "--config" and words:
-            config.append(f"{name}={words.pop(0)}")
+        elif words and not words[0].startswith("--") and name not in ("--help", "--print_config"):
+            (config if name == "--config" else plain).append(f"{name}={words.pop(0)}")
         else:
             plain.append(name)
     return [*config, *plain]

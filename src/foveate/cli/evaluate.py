@@ -1,0 +1,34 @@
+"""`foveate evaluate`: the scores of a trained run."""
+
+from foveate.cli.flags import parse_size
+
+
+def evaluate(
+    run: str,
+    data: str | None = None,
+    *,
+    split: str = "test",
+    size: str | None = None,
+    device: str | None = None,
+) -> None:
+    """Score a trained run on its own test images, or on other data with the same classes.
+
+    Args:
+        run: a run directory.
+        data: other data with the same classes; the run's own data if not given.
+        split: test, val or train.
+        size: height x width at which images are scored, such as 360x480; the size of training if not given.
+        device: cpu or cuda; cuda where there is one if not given.
+
+    Example:
+      foveate evaluate runs/a --split val
+    """
+    shape = parse_size(size, "--size")
+    from foveate.cli.progress import progress
+    from foveate.cli.table import score_table
+    from foveate.evaluation import evaluate as evaluation
+    from foveate.models.checkpoints import load_model
+
+    with progress("Scoring") as advance:
+        scores = evaluation.evaluate(run, data, split=split, size=shape, device=device, progress=advance)
+    print(score_table(scores, load_model(run).task))

@@ -1,0 +1,126 @@
+"""`foveate predict`: masks or labels for new images."""
+
+import csv
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foveate.errors import UserError
+
+if TYPE_CHECKING:
+    from foveate.evaluation.predictor import Prediction, Predictor
+
+
+def predict(run: str, images: str, *, out: str = "predictions", device: str | None = None) -> int:
+    """Predict masks (or labels) for an image or a folder of images.
+
+    Writes for each image, at its own size: NAME.png with class ids, NAME_color.png with class colours, and
+    NAME_overlay.jpg with both. A classifier writes predictions.csv. An image that cannot be read is told and
+    left out, and the exit code is then 2.
+
+    Args:
+        run: a run directory.
+        images: an image, or a folder of images.
+        out: the folder that takes the results.
+        device: cpu or cuda; cuda where there is one if not given.
+
+    Example:
+      foveate predict runs/a photos/ --out masks
+    """
+    source, target = Path(images), Path(out)
+    paths = _find(source)
+    _check_target(source, target)
+    from foveate.cli.progress import progress
+    from foveate.evaluation.predictor import load
+
+    predictor = load(run, device)
+    target.mkdir(parents=True, exist_ok=True)
+    names = _names(paths)
+    rows: list[list[object]] = []
+    unread: list[UserError] = []
+    with progress("Predicting", len(paths)) as advance:
+        for number, path in enumerate(paths, 1):
+            try:
+                rows += _predict_one(predictor, path, target / names[path])
+            except UserError as error:
+                unread.append(error)
+            advance(number, len(paths), path.name)
+    if predictor.task == "classification" and rows:
+        _write_labels(target / "predictions.csv", predictor.classes, rows)
+    for error in unread:
+        print(f"foveate: left out: {error}", file=sys.stderr)
+    left_out = f", {len(unread)} left out" if unread else ""
+    print(f"{len(paths) - len(unread)} of {len(paths)} images predicted{left_out}: {target}")
+    return 2 if unread else 0
+
+
+def _find(source: Path) -> list[Path]:
+    from foveate.data.images import SUFFIXES
+
+    if not source.exists():
+        raise UserError(f"{source}: there is no such image or folder")
+    if source.is_file():
+        return [source]
+    paths = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not paths:
+        raise UserError(
+            f"{source}: holds no images; there should be files ending in {', '.join(sorted(SUFFIXES))}"
+        )
+    return paths
+
+
+def _check_target(source: Path, target: Path) -> None:
+    if target.is_file():
+        raise UserError(f"--out: {target} is a file; name a folder for the results")
+    folder = source if source.is_dir() else source.parent
+    if target.resolve() == folder.resolve():
+        raise UserError(
+            f"--out: {target} holds the images, which the results could replace; name another folder"
+        )
+
+
+def _names(paths: list[Path]) -> dict[Path, str]:
+    """The stem names the results; where two images share one, the ending is kept: a.jpg and a.png."""
+    shared = Counter(path.stem for path in paths)
+    return {path: path.stem if shared[path.stem] == 1 else path.name.replace(".", "_") for path in paths}
+
+
+def _predict_one(predictor: "Predictor", path: Path, base: Path) -> list[list[object]]:
+    from foveate.data.images import read_image
+
+    image = read_image(path)
+    prediction = predictor.predict(image)
+    if prediction.mask is None:
+        shares = (
+            [f"{p:.6f}" for p in prediction.probabilities] if prediction.probabilities is not None else []
+        )
+        return [[path.name, prediction.label, f"{float(prediction.confidence):.6f}", *shares]]
+    _write_masks(base, image, prediction)
+    return []
+
+
+def _write_masks(base: Path, image, prediction: "Prediction") -> None:
+    from PIL import Image
+
+    from foveate.data.files import write_whole
+    from foveate.inspection.overlays import colorize, overlay
+
+    color = colorize(prediction.mask, prediction.colors)
+    pictures = {
+        ".png": (prediction.mask, "PNG"),
+        "_color.png": (color, "PNG"),
+        "_overlay.jpg": (overlay(image, color), "JPEG"),
+    }
+    for ending, (pixels, kind) in pictures.items():
+        with write_whole(base.with_name(base.name + ending)) as file:
+            Image.fromarray(pixels).save(file, kind)
+
+
+def _write_labels(path: Path, classes: tuple[str, ...], rows: list[list[object]]) -> None:
+    from foveate.data.files import write_whole
+
+    with write_whole(path, "w") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["image", "label", "confidence", *classes])
+        writer.writerows(rows)

@@ -1,0 +1,39 @@
+"""Scores as people read them on a terminal: percent, one row a class."""
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from foveate.evaluation.scores import Scores
+
+
+def score_table(scores: "Scores", task: str) -> str:
+    """The dataset's scores in one line, then each class."""
+    if task == "classification":
+        heads = {"accuracy": scores.accuracy, "balanced accuracy": scores.balanced_accuracy, "F1": scores.f1}
+        columns = ("recall", "precision", "F1")
+        rows = {c.name: (c.share, c.recall, c.precision, c.dice) for c in scores.classes}
+    else:
+        heads = {"mIoU": scores.miou, "Dice": scores.dice, "accuracy": scores.accuracy}
+        columns = ("IoU", "recall", "precision")
+        rows = {c.name: (c.share, c.iou, c.recall, c.precision) for c in scores.classes}
+    if scores.calibration is not None:
+        heads["calibration error"] = scores.calibration.ece
+    width = max(map(len, ("class", *rows)))
+    lines = [
+        f"{scores.images} images: " + ", ".join(f"{name} {percent(v).strip()}" for name, v in heads.items()),
+        "",
+        f"{'class':<{width}}  {'share':>6}" + "".join(f"  {column:>9}" for column in columns),
+    ]
+    for name, (share, *values) in rows.items():
+        lines.append(f"{name:<{width}}  {percent(share):>6}" + "".join(f"  {percent(v):>9}" for v in values))
+    return "\n".join(lines)
+
+
+def percent(value: float) -> str:
+    """A share as percent; a dash where there is none to tell.
+
+    >>> percent(0.4567), percent(float("nan"))
+    ('45.7%', '-')
+    """
+    return "-" if math.isnan(value) else f"{100 * value:.1f}%"

@@ -1,0 +1,29 @@
+import pytest
+
+from foveate.attention.registry import attention_names
+from foveate.cli.main import main
+
+
+def listed(capsys, *argv: str) -> str:
+    assert main(["list", *argv]) == 0
+    return capsys.readouterr().out
+
+
+def test_attentions_come_with_their_options(capsys):
+    said = listed(capsys, "attentions")
+    assert all(f"{name}: " in said for name in attention_names())
+    assert "reduction=16" in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "some"), [("hosts", "unet"), ("encoders", "resnet18"), ("datasets", "synthetic")]
+)
+def test_kinds_are_listed_one_a_line(kind, some, capsys):
+    assert some in [line.split()[0] for line in listed(capsys, kind).splitlines()]
+
+
+def test_places_are_those_of_the_host_asked_for(capsys):
+    said = listed(capsys, "places", "--arch", "linknet", "--encoder", "mobilenet_v2")
+    rows = {line.split()[0]: line.split()[1:3] for line in said.splitlines()[1:]}
+    assert rows["encoder1"] == ["16", "2"]
+    assert {"encoder5", "skip1", "decoder", "logits"} <= set(rows)

@@ -1,0 +1,96 @@
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+
+from foveate.cli import main as command_line
+from foveate.cli.main import COMMANDS, main
+
+
+def test_without_a_command_it_shows_what_there_is(capsys):
+    for argv in ([], ["--help"], ["help"]):
+        assert main(argv) == 0
+        said = capsys.readouterr().out
+        assert all(f"\n  {name} " in said for name in COMMANDS)
+
+
+def test_the_version_is_printed(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("foveate 0.")
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["compar", "photos"], "unknown command 'compar'; did you mean 'compare'?"),
+        (["--seed", "3", "fit"], "'--seed' stands before a command"),
+        (["fit", "photos", "--epoch", "3"], "there is no flag --epoch; did you mean --epochs?"),
+        (["fit", "photos", "--epochs", "three"], "--epochs: expected a whole number, got 'three'"),
+        (["list", "hots"], "unknown kind of list 'hots'; did you mean 'hosts'?"),
+    ],
+)
+def test_mistakes_are_one_message_and_exit_code_2(argv, words, capsys):
+    assert main(argv) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("foveate: error: ")
+    assert words in said.err
+    assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command, capsys):
+    assert not main([command, "--help"])
+    said = capsys.readouterr().out
+    assert said.startswith(f"usage: foveate {command} ")
+    assert f"example:\n  foveate {command} " in said
+    assert "--config FILE" in said
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code", "words"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "runs/a/last.ckpt"),
+            2,
+            "runs/a/last.ckpt: No space",
+        ),
+        (PermissionError(errno.EACCES, "Permission denied", "/runs"), 2, "/runs: Permission denied"),
+        (KeyboardInterrupt("stopped after epoch 3; go on with --resume"), 130, "stopped after epoch 3"),
+        (KeyboardInterrupt(), 130, "stopped"),
+        (
+            RuntimeError("shapes differ\nand more"),
+            1,
+            "RuntimeError: shapes differ\nThis is a fault of foveate",
+        ),
+    ],
+)
+def test_troubles_end_with_a_sentence(trouble, code, words, capsys, monkeypatch):
+    def trip(argv):
+        raise trouble
+
+    monkeypatch.setattr(command_line, "_run", trip)
+    assert main([]) == code
+    said = capsys.readouterr().err
+    assert words in said
+    assert "Traceback" not in said
+
+    monkeypatch.setenv("FOVEATE_DEBUG", "1")
+    assert main([]) == code
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "foveate", "--help"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    os.close(writer)
+    assert done.stderr == ""
