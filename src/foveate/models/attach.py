@@ -1,31 +1,30 @@
 """Put attention into a model without touching its code, its weights or their names, and take it out again.
 
-Attention modules live in one child, `model.attached`; forward hooks call them where the arm says. With gate="zero"
-each is wrapped in `ResidualGate`, so that the model at step 0 computes bit for bit what it computed before; mechanisms
-whose own gate starts closed (`starts_at_identity`) stay as they are, since two zero gates in series never learn.
-gate="none" is the published form. A head replaces the host's output layer and so starts a new function by nature.
+Attention modules live in one child, `model.attached`; forward hooks call them where the arm says. With
+gate="zero" each is wrapped in `ResidualGate`, so that the model at step 0 computes bit for bit what it
+computed before; mechanisms whose own gate starts closed (`starts_at_identity`) stay as they are, since two
+zero gates in series never learn. gate="none" is the published form. A head replaces the host's output layer
+and so starts a new function by nature.
 
-Hooks are objects that refer to the modules, so that deepcopy, pickle, torch.compile and torch.export take the model
-as a whole.
+Hooks are objects that refer to the modules, so that deepcopy, pickle, torch.compile and torch.export take the
+model as a whole.
 """
 
-import re
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from foveate.attention.registry import create_attention
 from foveate.errors import UserError, choose
 
 from .arms import Arm, AttentionAt, Head, parse_arm
+from .attachments import Attachments, Exchange, Hook
 from .gates import ResidualGate
 from .heads import create_head
 from .host import Host
 from .places import Place, match_places, named_places, probe_model
-from .probe import Probe, replace
+from .probe import Probe
 
 Gate = Literal["zero", "none"]
 
@@ -33,12 +32,13 @@ Gate = Literal["zero", "none"]
 def attach(model: nn.Module, arm: str | Arm, gate: Gate = "zero", example: Tensor | None = None) -> nn.Module:
     """Attach an arm to `model`, in place, and return the model.
 
-    `example` (b c h w) is needed for models that foveate did not build: one forward on it finds the places and their
-    channels. New modules start in training or evaluation as the model is, on its device and in its dtype; building
-    them leaves the global random state as it was, so that all arms of a seed share the host's weights.
+    `example` (b c h w) is needed for models that foveate did not build: one forward on it finds the places
+    and their channels. New modules start in training or evaluation as the model is, on its device and in its
+    dtype; building them leaves the global random state as it was, so that all arms of a seed share the host's
+    weights.
 
-    Raises `UserError` for an unknown attention, place, option or gate, for an attention that changes the shape at its
-    place, and for a model that carries an arm already.
+    Raises `UserError` for an unknown attention, place, option or gate, for an attention that changes the
+    shape at its place, and for a model that carries an arm already.
 
     >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 2, 3))
     >>> x = torch.randn(1, 3, 16, 16)
@@ -111,60 +111,6 @@ def gate_parameters(model: nn.Module) -> tuple[str, ...]:
     return tuple(name for name, _ in model.named_parameters() if name in gates)
 
 
-class Attachments(nn.Module):
-    """The child `attached` of a model: the attention modules, and what is needed to take them out again."""
-
-    def __init__(self, arm: Arm, gate: str):
-        super().__init__()
-        self.arm, self.gate = arm, gate
-        self.labels: dict[str, str] = {}
-        self.handles: list[RemovableHandle] = []
-        self.heads: list[Exchange] = []
-
-    def add(self, label: str, module: nn.Module) -> None:
-        key = re.sub(r"\W", "_", label)
-        while hasattr(self, key):
-            key += "_"
-        self.labels[label] = key
-        self.add_module(key, module)
-
-
-@dataclass(frozen=True)
-class Hook:
-    """Calls `attention` on the tensor at `place`: the form in which forward hooks and pre-hooks keep it."""
-
-    attention: nn.Module
-    place: Place
-
-    def on_output(self, module: nn.Module, args: tuple, output: Any) -> Any:
-        return self.attention(output)
-
-    def on_entry(self, module: nn.Module, args: tuple, output: Any) -> Any:
-        feature = output
-        for step in self.place.path:
-            feature = feature[step]
-        return replace(output, self.place.path, self.attention(feature))
-
-    def on_input(self, module: nn.Module, args: tuple) -> tuple:
-        return (self.attention(args[0]), *args[1:])
-
-
-@dataclass
-class Exchange:
-    """A submodule that stands aside for another; not a child of anything meanwhile, so the state_dict is clean."""
-
-    name: str
-    other: nn.Module
-
-    def exchange(self, model: nn.Module) -> None:
-        parent, _, child = self.name.rpartition(".")
-        owner = model.get_submodule(parent)
-        current, other = getattr(owner, child), self.other
-        weight = next(current.parameters())
-        setattr(owner, child, other.to(weight).train(current.training))
-        self.other = current
-
-
 def _build(
     model: nn.Module, probe: Probe, named: dict[str, Place], part: AttentionAt, attachments: Attachments
 ) -> list[Hook]:
@@ -221,8 +167,8 @@ def _register(model: nn.Module, hooks: list[Hook], attachments: Attachments) -> 
             attachments.handles.append(module.register_forward_pre_hook(hook.on_input))
         elif hook.place.where == "entry":
             attachments.handles.append(module.register_forward_hook(hook.on_entry))
-    # Output hooks go before any other hook of the module (some encoders collect their features by hooks), so the
-    # last one registered runs first.
+    # Output hooks go before any other hook of the module (some encoders collect their features by hooks), so
+    # the last one registered runs first.
     for hook in reversed(hooks):
         if hook.place.where == "output":
             module = model.get_submodule(hook.place.module)

@@ -1,6 +1,7 @@
 """A model on disk: `best.safetensors` with the weights, `config.json` with all that rebuilds the model.
 
-Nothing on disk is executed: weights are safetensors, the config is JSON. Both are written whole or not at all.
+Nothing on disk is executed: weights are safetensors, the config is JSON. Both appear whole or not
+at all.
 """
 
 import json
@@ -10,8 +11,8 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_model as load_tensors
-from safetensors.torch import save_model as save_tensors
-from torch import nn
+from safetensors.torch import save as serialise
+from torch import Tensor, nn
 
 from foveate.data.files import write_whole
 from foveate.errors import UserError
@@ -25,9 +26,9 @@ FORMAT = 1
 def save_model(model: Host, folder: str | Path, name: str = "best") -> Path:
     """Write `folder/NAME.safetensors` and `folder/config.json`; returns the path of the weights.
 
-    The config holds the format's version, the model's `config` and its `notes` (class names, size and whatever else
-    was noted on the model, in JSON types). Each file replaces its predecessor only when it is complete: when the disk
-    is full, a `UserError` says so and the previous checkpoint stays.
+    The config holds the format's version, the model's `config` and its `notes` (class names, size and
+    whatever else was noted on the model, in JSON types). Each file replaces its predecessor only when it is
+    complete: when the disk is full, a `UserError` says so and the previous checkpoint stays.
     """
     folder = Path(folder)
     weights = folder / f"{name}.safetensors"
@@ -35,7 +36,7 @@ def save_model(model: Host, folder: str | Path, name: str = "best") -> Path:
     try:
         text = json.dumps(config, indent=2)
         with write_whole(weights) as file:
-            save_tensors(model, file.name)
+            file.write(serialise(_distinct(model.state_dict())))
         with write_whole(folder / "config.json", "w") as file:
             file.write(text)
     except (OSError, SafetensorError) as error:
@@ -46,10 +47,11 @@ def save_model(model: Host, folder: str | Path, name: str = "best") -> Path:
 
 
 def load_model(path: str | Path, name: str = "best") -> Host:
-    """Rebuild a model from the folder that `save_model` wrote to (or its .safetensors file), in evaluation mode, on the CPU.
+    """Rebuild a model from the folder that `save_model` wrote to, or from its .safetensors file.
 
-    Never touches the network. Raises `UserError` when a file is missing, truncated, a pickle, or of another version,
-    and when the weights are not those of the model in the config.
+    The model comes in evaluation mode, on the CPU; the network is never touched. Raises `UserError` when a file
+    is missing, truncated, a pickle, or of another version, and when the weights are not those of the model in
+    the config.
     """
     path = Path(path)
     weights = path if path.is_file() else path / f"{name}.safetensors"
@@ -65,6 +67,15 @@ def load_model(path: str | Path, name: str = "best") -> Host:
     model = _rebuild(config, weights.parent / "config.json")
     _load_weights(model, weights)
     return model.eval()
+
+
+def _distinct(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a state_dict, tied ones under their first name: loading ties them again."""
+    seen: dict[tuple, str] = {}
+    for name, tensor in state.items():
+        owner = tensor.data_ptr() or name
+        seen.setdefault((owner, tensor.shape, tensor.stride()), name)
+    return {name: state[name].contiguous() for name in seen.values()}
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -105,11 +116,8 @@ def _load_weights(model: nn.Module, path: Path) -> None:
         load_tensors(model, path, strict=True)
     except SafetensorError as error:
         start = path.read_bytes()[:2] if path.stat().st_size else b""
-        kind = (
-            "a pickle, which can run code and is not read"
-            if start in (b"PK", b"\x80\x02", b"\x80\x04")
-            else "truncated"
-        )
-        raise UserError(f"{path}: not a readable safetensors file ({kind}: {error})") from error
+        pickled = start in (b"PK", b"\x80\x02", b"\x80\x04")
+        kind = "a pickle, which can run code and is not read" if pickled else "truncated or of another kind"
+        raise UserError(f"{path}: not a readable safetensors file ({kind}; {error})") from error
     except RuntimeError as error:
         raise UserError(f"{path}: the weights are not those of the model in config.json: {error}") from error

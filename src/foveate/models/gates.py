@@ -1,8 +1,8 @@
 """The residual gate: an attention that starts as the identity and learns how far to go.
 
-x + g (a(x) - x) with one learnable scalar g that starts at 0: at step 0 the gated module returns x bit for bit, and
-the gradient of g tells whether a step towards a(x) lowers the loss. The same idea opens the residual branch of
-ReZero (arXiv 2003.04887) and Flamingo's gated layers (arXiv 2204.14198, there through tanh).
+x + g (a(x) - x) with one learnable scalar g that starts at 0: at step 0 the gated module returns x bit for
+bit, and the gradient of g tells whether a step towards a(x) lowers the loss. The same idea opens the residual
+branch of ReZero (arXiv 2003.04887) and Flamingo's gated layers (arXiv 2204.14198, there through tanh).
 """
 
 import torch

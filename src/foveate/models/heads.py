@@ -1,9 +1,9 @@
-"""Heads that take the place of a host's output layer, as part of an arm: `cbam@decoder+two_branch(activation=selu)`.
+"""Heads that take the place of a host's output layer: `cbam@decoder+two_branch(activation=selu)` is an arm.
 
 two_branch is remedy (b) of Jeong, Hwang, Seo and Hong (2023), attention-based fine-tuning for reducing
-misclassification: a 1x1 convolution per class, each followed by an activation f' that can be negative, so that
-probabilities move to the extremes. The source gives no kernel for the host's own output layer; here the new layer
-replaces it wherever it stood, and what the host did after it (upsampling) stays.
+misclassification: a 1x1 convolution per class, each followed by an activation f' that can be negative, so
+that probabilities move to the extremes. The source gives no kernel for the host's own output layer; here the
+new layer replaces it wherever it stood, and what the host did after it (upsampling) stays.
 """
 
 import inspect
@@ -27,7 +27,7 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 
 def head(name: str) -> Callable[[type[nn.Module]], type[nn.Module]]:
-    """Register a head: a class built from `(in_channels, classes, **options)`, `b c h w` to `b classes h w`."""
+    """Register a head: a class built from `(in_channels, classes, **options)` that returns logits."""
 
     def register(cls: type[nn.Module]) -> type[nn.Module]:
         if name in _HEADS:
@@ -60,8 +60,8 @@ def create_head(name: str, in_channels: int, classes: int, **options: Any) -> nn
 class TwoBranch(nn.Module):
     """A 1x1 convolution per class, each followed by `activation`: none, tanh, relu, leaky_relu, selu or gelu.
 
-    The branches share their input, so they are held as one convolution with an output channel per class: the same
-    function, initial distribution and number of parameters.
+    The branches share their input, so they are held as one convolution with an output channel per class: the
+    same function, initial distribution and number of parameters.
 
     >>> import torch
     >>> TwoBranch(16, 2, activation="selu")(torch.randn(1, 16, 8, 8)).shape

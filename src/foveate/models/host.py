@@ -14,10 +14,11 @@ from foveate.errors import UserError
 class Host(nn.Module):
     """A network with its normalisation, its padding and all that rebuilds it.
 
-    `forward(image: b c h w in [0, 1])` returns logits `b classes h w` (segmentation) or `b classes` (classification)
-    for any h, w. Inside, the image is normalised as the encoder expects (buffers `mean`, `std`), padded at the bottom
-    and at the right to a multiple of the network's stride (`multiple`; at least `smallest`), and the logits are cropped. The padding is zero after
-    normalisation, the mean colour: what convolutions see beyond any border.
+    `forward(image: b c h w in [0, 1])` returns logits for any h, w: `b classes h w`, or `b classes` from a
+    classifier. Inside, the image is normalised as the encoder expects (buffers `mean`, `std`), padded at the
+    bottom and at the right to a `multiple` of the network's stride (and to `smallest` at least), and the
+    logits are cropped. The padding is zero after normalisation, the mean colour: what convolutions see beyond
+    any border.
 
     Attributes:
         network: the host itself, with the names its own library gave it
@@ -25,11 +26,11 @@ class Host(nn.Module):
         task: "segmentation" or "classification"
         encoder: dotted name inside `network` of the encoder, "" where the network itself is the encoder
         head: dotted name inside `network` of what follows the features, left out of the encoder's weights
-        notes: JSON types that travel with the checkpoint (class names, size, ...), filled by whoever knows them
+        notes: what travels with the checkpoint (class names, size, ...), set by whoever knows it; JSON types
 
-    Raises `UserError` for an image of another rank or number of channels, and in training when the batch is one image
-    and a batch normalisation gets one value per channel (pooled branches of PSPNet, DeepLabV3, PAN; inputs as small
-    as the stride): PyTorch cannot normalise one value; use a batch of two or more.
+    Raises `UserError` for an image of another rank or number of channels, and in training when the batch is
+    one image and a batch normalisation gets one value per channel (pooled branches of PSPNet, DeepLabV3, PAN;
+    inputs as small as the stride): PyTorch cannot normalise one value; use a batch of two or more.
     """
 
     mean: Tensor
@@ -66,7 +67,7 @@ class Host(nn.Module):
         return {**self._config, **arm}
 
     def set_normalisation(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        """Set what is subtracted from each channel of the image in [0, 1], and what the rest is divided by."""
+        """Set what is subtracted from each channel of an image in [0, 1], and what divides the rest."""
         for name, values in (("mean", mean), ("std", std)):
             self._config[name] = [float(value) for value in values]
             self.register_buffer(
@@ -74,7 +75,7 @@ class Host(nn.Module):
             )
 
     def example(self) -> Float[Tensor, "1 c h w"]:
-        """A small image of fixed noise, for probing shapes: 64 pixels a side, more where the stride asks for it."""
+        """A small image of fixed noise, for probing shapes: 64 pixels a side, or what the stride asks."""
         side = max(64, self.multiple, self.smallest)
         noise = torch.rand(
             1, len(self._config["mean"]), side, side, generator=torch.Generator().manual_seed(0)
@@ -85,7 +86,7 @@ class Host(nn.Module):
         channels = self.mean.shape[1]
         if image.ndim != 4 or image.shape[1] != channels:
             raise UserError(
-                f"the model takes a batch of images b {channels} h w; got an input of shape {tuple(image.shape)}"
+                f"the model takes images b {channels} h w; got an input of shape {tuple(image.shape)}"
             )
         h, w = image.shape[-2:]
         x = (image - self.mean) / self.std
@@ -106,7 +107,4 @@ class Host(nn.Module):
         except ValueError as error:
             if "more than 1 value per channel" not in str(error):
                 raise
-            raise UserError(
-                f"cannot train on a batch of one image here: with an input of {x.shape[-2]}x{x.shape[-1]} a batch "
-                "normalisation gets one value per channel; use a batch of two or more, or larger images"
-            ) from error
+            raise UserError(XX) from error

@@ -1,17 +1,18 @@
 """Where an attention can sit, found by watching one forward pass.
 
-`encoder1`..`encoder5` are the encoder's features (stride 2 to 32 on most; dilated encoders and transformers have
-other strides, which the description tells). An attention there changes what the later stages see too. `skip1`..`skip4`
-are the same features on their way to the decoder alone. `decoder` is what the head gets, `logits` what it returns.
-Every submodule whose output is `b c h w`, called once in a forward, is a place by its dotted name.
+`encoder1`..`encoder5` are the encoder's features (stride 2 to 32 on most; dilated encoders and transformers
+have other strides, which the description tells). An attention there changes what the later stages see too.
+`skip1`..`skip4` are the same features on their way to the decoder alone. `decoder` is what the head gets,
+`logits` what it returns. Every submodule whose output is `b c h w`, called once in a forward, is a place by
+its dotted name.
 
-An encoder place is the submodule whose output *is* the feature (the same tensor; the last to finish). Encoders that
-copy the tensor on its way (MiT) are matched by its values. Where nothing matches (vision transformers reshape their
-tokens), the entry of the encoder's list takes its place, so that only the decoder sees the change: the note says so.
+An encoder place is the submodule whose output *is* the feature (the same tensor; the last to finish).
+Encoders that copy the tensor on its way (MiT) are matched by its values. Where nothing matches (vision
+transformers reshape their tokens), the entry of the encoder's list takes its place, so that only the decoder
+sees the change: the note says so.
 """
 
 import fnmatch
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 from foveate.errors import UserError, choose
 
 from .host import Host
+from .layout import Layout, layout_of
 from .probe import Call, Probe
 
 
@@ -30,9 +32,9 @@ from .probe import Call, Probe
 class Place:
     """A spot in a model: its name, and how to reach the tensor there.
 
-    module: dotted name of the submodule to hook; where: its "output", its first "input", or an "entry" of its output,
-    which `path` leads to. channels and size (h, w) are those of the probing input, stride is that input's height
-    by the feature's.
+    module: dotted name of the submodule to hook; where: its "output", its first "input", or an "entry" of its
+    output, which `path` leads to. channels and size (h, w) are those of the probing input, stride is that
+    input's height by the feature's.
     """
 
     name: str
@@ -45,22 +47,11 @@ class Place:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class _Layout:
-    """Dotted names of a model's parts, as far as its library is known."""
-
-    prefix: str = ""
-    encoder: str | None = None
-    stages: tuple[tuple[str, str], ...] = ()
-    head: str | None = None
-    logits: str | None = ""
-
-
 def find_places(model: nn.Module, example: Tensor | None = None) -> dict[str, Place]:
     """The named places of a model, in the order encoder, skip, decoder, logits.
 
-    `example` is an input (b c h w) for models that foveate did not build. Skips that the output does not depend on
-    are left out. Submodules by dotted name are found by `match_places`.
+    `example` is an input (b c h w) for models that foveate did not build. Skips that the output does not
+    depend on are left out. Submodules by dotted name are found by `match_places`.
     """
     return named_places(probe_model(model, example))
 
@@ -83,22 +74,24 @@ def probe_model(model: nn.Module, example: Tensor | None = None) -> Probe:
     if example is None:
         if not isinstance(model, Host):
             raise UserError(
-                f"{type(model).__name__} is not a model that create_model made: pass example=, an input b c h w"
+                f"{type(model).__name__} is not a model that create_model made: "
+                "pass example=, an input b c h w"
             )
         example = model.example()
-    layout = _layout(model)
+    layout = layout_of(model)
     return Probe(model, example, cut=layout.encoder)
 
 
 def match_places(probe: Probe, named: dict[str, Place], text: str) -> list[Place]:
-    """The places that `text` means: a named place, or a dotted name or pattern (`encoder.layer?.0`) of submodules.
+    """The places that `text` means: a named one, a dotted name, or a pattern such as `encoder.layer?.0`.
 
-    Dotted names are those inside `network` for models that foveate built. A pattern means every submodule that it
-    matches and that can hold an attention. Raises a `UserError` that lists the named places when there is none.
+    Dotted names are those inside `network` for models that foveate built. A pattern means every submodule
+    that it matches and that can hold an attention. Raises a `UserError` that lists the named places when
+    there is none.
     """
     if text in named:
         return [named[text]]
-    prefix = _layout(probe.model).prefix
+    prefix = layout_of(probe.model).prefix
     names = [name.removeprefix(prefix) for name in probe.names if name and name.startswith(prefix)]
     if text in names:
         return [_submodule(probe, prefix, text)]
@@ -110,7 +103,7 @@ def match_places(probe: Probe, named: dict[str, Place], text: str) -> list[Place
 
 def named_places(probe: Probe) -> dict[str, Place]:
     """The named places of a probed model; see `find_places`."""
-    layout = _layout(probe.model)
+    layout = layout_of(probe.model)
     places = [*_stages(probe, layout), *_features(probe, layout)]
     places += _decoder(probe, layout)
     if layout.logits is not None:
@@ -122,37 +115,13 @@ def named_places(probe: Probe) -> dict[str, Place]:
     return {place.name: place for place in places}
 
 
-def _layout(model: nn.Module) -> _Layout:
-    prefix = "network." if isinstance(model, Host) else ""
-    network = model.network if isinstance(model, Host) else model
-    logits = "logits" if isinstance(model, Host) else ""
-    if hasattr(network, "encoder") and hasattr(network, "segmentation_head"):
-        return _Layout(prefix, f"{prefix}encoder", (), f"{prefix}segmentation_head", logits)
-    if isinstance(getattr(network, "classifier", None), nn.Sequential) and hasattr(network, "backbone"):
-        names = ("relu", "layer1", "layer2", "layer3", "layer4")
-        stages = tuple((f"encoder{k}", f"{prefix}backbone.{name}") for k, name in enumerate(names, 1))
-        return _Layout(prefix, None, stages, f"{prefix}classifier.{len(network.classifier) - 1}", logits)
-    info = getattr(network, "feature_info", None)
-    if isinstance(info, list):
-        return _Layout(prefix, None, tuple(_timm_stages(info, prefix)), None, logits)
-    return _Layout(prefix, logits=logits)
-
-
-def _timm_stages(info: list[dict], prefix: str) -> Iterable[tuple[str, str]]:
-    by_stride = {entry["reduction"]: entry["module"] for entry in info if "module" in entry}
-    for stride, module in by_stride.items():
-        k = math.log2(stride)
-        if k.is_integer() and 1 <= k <= 5:
-            yield f"encoder{int(k)}", prefix + module
-
-
-def _stages(probe: Probe, layout: _Layout) -> Iterable[Place]:
+def _stages(probe: Probe, layout: Layout) -> Iterable[Place]:
     for name, module in layout.stages:
         if module in probe.names and _unusable(probe.calls(module)) is None:
             yield _place(probe, name, module, "output", probe.calls(module)[0].output)
 
 
-def _features(probe: Probe, layout: _Layout) -> Iterable[Place]:
+def _features(probe: Probe, layout: Layout) -> Iterable[Place]:
     if layout.encoder is None:
         return
     entries = probe.features
@@ -173,7 +142,7 @@ def _features(probe: Probe, layout: _Layout) -> Iterable[Place]:
 
 
 def _sources(probe: Probe, encoder: str) -> dict[tuple, str]:
-    """The submodule that makes each feature: 1 added to its output must come out as 1 added to the feature."""
+    """The submodule that makes each feature: 1 added to its output must come out as 1 more in the feature."""
     inside = [
         name for name in probe.finished if name.startswith(f"{encoder}.") and len(probe.calls(name)) == 1
     ]
@@ -199,7 +168,7 @@ def _candidates(outputs: dict[str, Any], feature: Tensor) -> list[str]:
     ]
 
 
-def _decoder(probe: Probe, layout: _Layout) -> Iterable[Place]:
+def _decoder(probe: Probe, layout: Layout) -> Iterable[Place]:
     module = layout.head
     if module is None and layout.stages:
         pools = [name for name in probe.finished if isinstance(probe.names[name], SelectAdaptivePool2d)]

@@ -28,9 +28,9 @@ REACH_SECONDS = 3.0
 
 
 def read_weights(weights: Weights, arch: str, encoder_name: str) -> Path | str | None:
-    """None, the name of weights that can be downloaded (or lie in the cache), or the path of a file that exists.
+    """None, the name of weights that can be downloaded or lie in the cache, or the path of a file.
 
-    Raises `UserError` for a name the encoder does not have, a missing file, and a network that cannot be reached.
+    Raises `UserError` for a name the encoder does not have, a missing file, and a network out of reach.
     """
     if weights is None or str(weights).lower() == "none":
         return None
@@ -46,7 +46,7 @@ def read_weights(weights: Weights, arch: str, encoder_name: str) -> Path | str |
 
 
 def require_download(weights: str, arch: str, encoder_name: str) -> None:
-    """Check that `weights` of the encoder are in the cache or can be had, before a library starts to retry."""
+    """Check that an encoder's weights are in the cache or can be had, before a library starts to retry."""
     if arch == "fcn":
         choose(weights, ("imagenet",), f"weights of {encoder_name}")
         url = f"https://download.pytorch.org/{encoder_name}"
@@ -81,8 +81,8 @@ def normalisation(
 ) -> tuple[list[float], list[float]]:
     """Mean and standard deviation per input channel, for images in [0, 1].
 
-    They are timm's for timm's models, those published beside downloaded weights, and ImageNet's otherwise. One
-    channel gets the mean over RGB; more than three repeat RGB.
+    They are timm's for timm's models, those published beside downloaded weights, and ImageNet's otherwise.
+    One channel gets the mean over RGB; more than three repeat RGB.
     """
     mean, std = IMAGENET_MEAN, IMAGENET_STD
     if timm_name is not None:
@@ -101,9 +101,9 @@ def normalisation(
 def load_encoder_weights(model: Host, path: str | Path) -> Host:
     """Load an encoder's weights from a safetensors file, in place: torchvision's, timm's or smp's layout.
 
-    The first convolution is adapted to the model's in_channels: one channel sums over RGB, more repeat RGB scaled by
-    3 / in_channels. A classifier in the file is left out. Raises `UserError` when the file is damaged, or lacks a
-    tensor of the encoder, or has it in another shape.
+    The first convolution is adapted to the model's in_channels: one channel sums over RGB, more repeat RGB
+    scaled by 3 / in_channels. A classifier in the file is left out. Raises `UserError` when the file is
+    damaged, or lacks a tensor of the encoder, or has it in another shape.
     """
     path = Path(path)
     try:
@@ -118,8 +118,8 @@ def load_encoder_weights(model: Host, path: str | Path) -> Host:
     missing = [key for key in wanted if key not in state and not key.endswith("num_batches_tracked")]
     if missing:
         raise UserError(
-            f"encoder weights {path}: {len(missing)} of {len(wanted)} tensors of the encoder are not in the file "
-            f"(the first is {missing[0]}); is it another encoder's?"
+            f"encoder weights {path}: {len(missing)} of {len(wanted)} tensors of the encoder are not in the "
+            f"file (the first is {missing[0]}); is it another encoder's?"
         )
     state = {key: _fitted(key, state[key], value, path) for key, value in wanted.items() if key in state}
     encoder.load_state_dict(state, strict=False)
@@ -142,7 +142,8 @@ def _fitted(key: str, tensor: Tensor, target: Tensor, path: Path) -> Tensor:
         tensor = adapt_channels(tensor, target.shape[1])
     if tensor.shape != target.shape:
         raise UserError(
-            f"encoder weights {path}: {key} has the shape {tuple(tensor.shape)}, the encoder's is {tuple(target.shape)}"
+            f"encoder weights {path}: {key} has the shape {tuple(tensor.shape)}, "
+            f"the encoder's is {tuple(target.shape)}"
         )
     return tensor
 
@@ -179,8 +180,10 @@ def _in_cache(repo: str, file: str, revision: str | None) -> bool:
 
 
 def _reachable(url: str) -> bool:
-    """Whether a connection to the host (or the proxy in front of it) opens; asked in a thread, as the resolver of
-    names has no time limit of its own."""
+    """Whether a connection to the host, or the proxy in front of it, opens.
+
+    Asked in a thread: the resolver of names has no time limit of its own.
+    """
     proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
     parts = urlsplit(proxy or url)
     port = parts.port or (443 if parts.scheme == "https" else 80)

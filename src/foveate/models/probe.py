@@ -20,9 +20,9 @@ class Call:
 class Probe:
     """The record of one forward of `model` on `example`, which leaves the model as it was.
 
-    The forward runs in evaluation mode (no statistics move, no dropout draws), and the random state is kept. `cut`
-    names the encoder: its features are passed on as fresh leaves, so that `used` can tell from their gradients which
-    of them the output depends on.
+    The forward runs in evaluation mode (no statistics move, no dropout draws), and the random state is kept.
+    `cut` names the encoder: its features are passed on as fresh leaves, so that `used` can tell from their
+    gradients which of them the output depends on.
 
     Attributes:
         names: every submodule by its dotted name, the model itself as ""

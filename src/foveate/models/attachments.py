@@ -1,0 +1,70 @@
+"""What an arm leaves in a model: its modules, the hooks that call them, and the way back."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from .arms import Arm
+from .places import Place
+from .probe import replace
+
+
+class Attachments(nn.Module):
+    """The child `attached` of a model: the attention modules, and what is needed to take them out again."""
+
+    def __init__(self, arm: Arm, gate: str):
+        super().__init__()
+        self.arm, self.gate = arm, gate
+        self.labels: dict[str, str] = {}
+        self.handles: list[RemovableHandle] = []
+        self.heads: list[Exchange] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The identity: a model that calls its children in turn (`nn.Sequential`) calls this one too."""
+        return x
+
+    def add(self, label: str, module: nn.Module) -> None:
+        key = re.sub(r"\W", "_", label)
+        while hasattr(self, key):
+            key += "_"
+        self.labels[label] = key
+        self.add_module(key, module)
+
+
+@dataclass(frozen=True)
+class Hook:
+    """Calls `attention` on the tensor at `place`: the form in which forward hooks and pre-hooks keep it."""
+
+    attention: nn.Module
+    place: Place
+
+    def on_output(self, module: nn.Module, args: tuple, output: Any) -> Any:
+        return self.attention(output)
+
+    def on_entry(self, module: nn.Module, args: tuple, output: Any) -> Any:
+        feature = output
+        for step in self.place.path:
+            feature = feature[step]
+        return replace(output, self.place.path, self.attention(feature))
+
+    def on_input(self, module: nn.Module, args: tuple) -> tuple:
+        return (self.attention(args[0]), *args[1:])
+
+
+@dataclass
+class Exchange:
+    """A submodule that stands aside for another, and is no child of the model meanwhile."""
+
+    name: str
+    other: nn.Module
+
+    def exchange(self, model: nn.Module) -> None:
+        parent, _, child = self.name.rpartition(".")
+        owner = model.get_submodule(parent)
+        current, other = getattr(owner, child), self.other
+        weight = next(current.parameters())
+        setattr(owner, child, other.to(weight).train(current.training))
+        self.other = current
