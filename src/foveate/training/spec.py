@@ -37,6 +37,11 @@ class ModelSpec:
     options: dict[str, Any] = field(default_factory=dict)
 
 
+def _in_range(name: str, value: object, good: bool, expected: str) -> None:
+    if not good:
+        raise UserError(f"{name} is {value}; it must be {expected}")
+
+
 @dataclass(frozen=True)
 class TrainingSpec:
     """How the weights are found. The defaults suit a few hundred images.
@@ -140,8 +145,3 @@ class RunSpec:
             return cls.from_yaml(Path(path).read_text(), str(path))
         except FileNotFoundError:
             raise UserError(f"{path}: there is no such file; a run directory has its spec.yaml") from None
-
-
-def _in_range(name: str, value: object, good: bool, expected: str) -> None:
-    if not good:
-        raise UserError(f"{name} is {value}; it must be {expected}")

@@ -1,0 +1,81 @@
+"""What is trained: the model at its first step, its loss and the task, from a run's spec and its data."""
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from foveate.data.dataset import Dataset
+from foveate.data.module import DataModule
+from foveate.errors import UserError, choose
+from foveate.models.host import Host
+from foveate.models.hosts import create_model
+from foveate.training.class_weights import class_weights
+from foveate.training.losses import Loss, create_loss, loss_names
+from foveate.training.plain import to_plain
+from foveate.training.spec import ModelSpec, RunSpec, TrainingSpec
+from foveate.training.task import Task
+
+
+def build_task(spec: RunSpec, data: DataModule) -> Task:
+    """The task of a run. Raises `UserError` where model, data and loss do not go together."""
+    model = seeded_model(spec.model, len(data.classes), spec.seed)
+    if model.task != data.task:
+        targets = {"segmentation": "masks", "classification": "labels"}
+        raise UserError(
+            f"{spec.data.source} has {targets[data.task]} but the host '{spec.model.arch}' is for "
+            f"{targets[model.task]}; choose an arch for {data.task}"
+        )
+    model.notes = {
+        "task": data.task,
+        "classes": list(data.classes),
+        "colors": to_plain(data.dataset.colors),
+        "size": list(data.size),
+    }
+    encoder = model.network.get_submodule(model.encoder) if model.encoder else None
+    return Task(model, build_loss(spec.training, data), spec.training, data.task, len(data.classes), encoder)
+
+
+def seeded_model(spec: ModelSpec, classes: int, seed: int) -> Host:
+    """The model of a run before its first step.
+
+    The seed draws the host before anything is attached: all arms of one seed begin with the same host.
+
+    >>> host, arm = (seeded_model(ModelSpec(arm=arm), 2, seed=0) for arm in ("none", "cbam@decoder"))
+    >>> all(torch.equal(value, arm.state_dict()[name]) for name, value in host.state_dict().items())
+    True
+    """
+    torch.manual_seed(seed)
+    return create_model(
+        spec.arch,
+        spec.encoder,
+        None if spec.encoder_weights == "none" else spec.encoder_weights,
+        classes=classes,
+        arm=spec.arm,
+        gate=spec.gate,
+        **spec.options,
+    )
+
+
+def build_loss(spec: TrainingSpec, data: DataModule) -> Loss:
+    """The loss that the spec names, its class weights counted over the training images."""
+    usual = "dice_ce" if data.task == "segmentation" else "ce"
+    name = usual if spec.loss == "auto" else choose(spec.loss, loss_names(data.task), f"loss for {data.task}")
+    weights = None
+    if spec.class_weights != "none":
+        weights = class_weights(count_classes(data.dataset), spec.class_weights)
+    return create_loss(name, len(data.classes), class_weights=weights, label_smoothing=spec.label_smoothing)
+
+
+def count_classes(dataset: Dataset) -> Int[Tensor, "images classes"]:
+    """Pixels of each class in each training image; labels count as the pixels of one image."""
+    entries, classes = dataset.index("train"), len(dataset.classes)
+    if dataset.task == "classification":
+        return torch.bincount(torch.tensor([entry.label for entry in entries]), minlength=classes)[None]
+    counts = [
+        dataset.counts[entry.stem]
+        if entry.stem in dataset.counts
+        else np.bincount(dataset.read(entry)[1].ravel(), minlength=256)[:classes]
+        for entry in entries
+    ]
+    return torch.from_numpy(np.stack(counts))

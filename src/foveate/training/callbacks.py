@@ -1,0 +1,128 @@
+"""What watches a run: the seed of every epoch, the guard against a NaN loss, and progress events."""
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from foveate.errors import UserError
+
+
+class LossNotFinite(UserError):
+    """The training loss became NaN or infinite."""
+
+
+@dataclass(frozen=True)
+class ProgressEvent:
+    """Where a run stands after a training step, and again after validation.
+
+    epoch: the one under way, counted from 1. step: steps done of `steps` in the whole run. loss: of the
+    last step. score: of the last validation, None before the first. seconds_left: at the pace of this
+    process so far.
+    """
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    score: float | None
+    seconds_elapsed: float
+    seconds_left: float
+
+
+class EpochSeed(Callback):
+    """Seeds every random generator at the first step of each epoch, from the run's seed and the epoch alone.
+
+    So dropout draws the same in all arms of one seed, and a resumed epoch draws what the undisturbed one
+    would have drawn without any generator's state being stored.
+    """
+
+    def __init__(self, seed: int):
+        self.seed = seed
+
+    def on_train_batch_start(
+        self, trainer: Trainer, module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        if batch_idx == 0:
+            seed = (self.seed * 1_000_003 + trainer.current_epoch) * 1009 + trainer.global_rank
+            random.seed(seed)
+            np.random.seed(seed % 2**32)  # noqa: NPY002 - the global generator is what others draw from
+            torch.manual_seed(seed)
+
+
+class FiniteLoss(Callback):
+    """Stops the run before a loss that is no number reaches the weights; names the step and the images."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._stems: list[str] = []
+
+    def on_train_batch_start(
+        self, trainer: Trainer, module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        self._stems = list(batch["stem"])
+
+    def on_before_backward(self, trainer: Trainer, module: LightningModule, loss: Tensor) -> None:
+        if torch.isfinite(loss):
+            return
+        kept = "its last good weights are kept" if trainer.current_epoch else "no epoch was finished"
+        raise LossNotFinite(
+            f"the loss became {loss.item()} at step {trainer.global_step + 1} (epoch "
+            f"{trainer.current_epoch + 1}) on the images {', '.join(self._stems)}; the run in {self.folder} "
+            f"was stopped and {kept}. Look at these images, or train with a smaller lr, with clip, or with "
+            "precision 32"
+        )
+
+
+class Progress(Callback):
+    """Turns steps into `ProgressEvent`s."""
+
+    def __init__(self, tell: Callable[[ProgressEvent], None], score_name: str):
+        self.tell = tell
+        self.score_name = score_name
+        self._loss = float("nan")
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self._began, self._first_step = time.monotonic(), trainer.global_step
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        module: LightningModule,
+        outputs: Mapping[str, Tensor],
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        self._loss = outputs["loss"].item()
+        self._send(trainer)
+
+    def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
+        self._send(trainer)
+
+    def _send(self, trainer: Trainer) -> None:
+        if not trainer.is_global_zero:
+            return
+        score = trainer.callback_metrics.get(self.score_name)
+        step, steps = trainer.global_step, int(trainer.estimated_stepping_batches)
+        elapsed = time.monotonic() - self._began
+        pace = elapsed / max(1, step - self._first_step)
+        self.tell(
+            ProgressEvent(
+                epoch=trainer.current_epoch + 1,
+                epochs=trainer.max_epochs,
+                step=step,
+                steps=steps,
+                loss=self._loss,
+                score=None if score is None else float(score),
+                seconds_elapsed=elapsed,
+                seconds_left=pace * (steps - step),
+            )
+        )

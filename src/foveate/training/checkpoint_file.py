@@ -1,0 +1,58 @@
+"""last.ckpt on disk: written whole or not at all, and read without running anything that is in it."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io import TorchCheckpointIO
+
+from foveate.data.files import write_whole
+from foveate.errors import UserError
+
+VERSION = 1
+
+
+class CheckpointFile(TorchCheckpointIO):
+    """Lightning's checkpoints, such that the previous one stays until the next is on the disk.
+
+    Raises `UserError` when the disk is full, and for a file that is truncated, of another version, or holds
+    code.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        try:
+            with write_whole(path) as file:
+                torch.save({**checkpoint, "foveate_checkpoint": VERSION}, file)
+        except (OSError, RuntimeError) as error:
+            kept = "the previous checkpoint is unharmed; " if Path(path).exists() else ""
+            raise UserError(
+                f"{path} could not be written ({error}); {kept}free some disk space and resume the run"
+            ) from error
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = None, weights_only: bool | None = True
+    ) -> dict[str, Any]:
+        try:
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        except FileNotFoundError:
+            raise UserError(f"{path}: there is no such checkpoint") from None
+        except pickle.UnpicklingError as error:
+            raise UserError(
+                f"{path} holds more than weights and numbers, which foveate never writes; it was not "
+                "loaded and nothing in it was executed. Start the run anew in another folder"
+            ) from error
+        except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+            raise UserError(
+                f"{path} is truncated or no checkpoint ({str(error).splitlines()[0]}); start the run anew in "
+                "another folder"
+            ) from error
+        version = checkpoint.get("foveate_checkpoint") if isinstance(checkpoint, dict) else None
+        if version != VERSION:
+            raise UserError(
+                f"{path} is a checkpoint of version {version}, this foveate reads version {VERSION}; resume "
+                "with the foveate that began the run (see environment.json), or start anew in another folder"
+            )
+        return checkpoint

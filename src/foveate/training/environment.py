@@ -1,0 +1,92 @@
+"""Where a run ran, for environment.json, and the precision that pays there."""
+
+import os
+import platform
+import shlex
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from foveate import __version__
+from foveate.errors import UserError
+
+_PACKAGES = (
+    "torch",
+    "torchvision",
+    "lightning",
+    "torchmetrics",
+    "segmentation-models-pytorch",
+    "timm",
+    "numpy",
+    "pillow",
+)
+_LIGHTNING_NAMES = {"32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+
+
+def device_kind(accelerator: str = "auto") -> str:
+    """ "cuda", "mps" or "cpu": what Lightning's accelerator flag comes to on this machine."""
+    if accelerator in ("auto", "gpu"):
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    return accelerator
+
+
+def lightning_precision(precision: str, device: str) -> str:
+    """Lightning's name of a precision.
+
+    "auto" is bf16 where the hardware multiplies it, fp16 on older GPUs, else 32.
+
+    >>> lightning_precision("bf16", "cpu")
+    'bf16-mixed'
+    """
+    if precision == "auto":
+        precision = _paying_precision(device)
+    if precision == "fp16" and device != "cuda":
+        raise UserError(f"precision fp16 needs a GPU and this run is on {device}; take auto, bf16 or 32")
+    return _LIGHTNING_NAMES[precision]
+
+
+def describe_environment(device: str, precision: str) -> dict[str, Any]:
+    """Versions, processor, threads, device, precision and command line, as JSON types."""
+    return {
+        "foveate": __version__,
+        "python": platform.python_version(),
+        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
+        "platform": platform.platform(),
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name() if device == "cuda" else device,
+        "precision": precision,
+        "command": shlex.join(sys.argv),
+    }
+
+
+def _paying_precision(device: str) -> str:
+    if device == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    if device == "cpu":
+        return "bf16" if torch.cpu._is_avx512_bf16_supported() else "32"
+    return "32"
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
+        platform.processor(),
+    )
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

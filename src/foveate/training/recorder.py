@@ -1,0 +1,122 @@
+"""What an epoch leaves behind: a row of metrics, the best weights so far, and the state to resume from."""
+
+import math
+import time
+from collections.abc import Mapping
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from foveate.errors import UserError
+from foveate.models.checkpoints import save_model
+from foveate.models.host import Host
+from foveate.training.averaging import WeightAverage
+from foveate.training.run_directory import Run, RunResult
+from foveate.training.spec import TrainingSpec
+
+
+class Recorder(Callback):
+    """Writes the run directory at the end of every epoch, and ends the run early when `patience` is used up.
+
+    The order is best weights, metrics, last checkpoint. A run that dies between two of them goes on from
+    the checkpoint before and writes the same again.
+    """
+
+    def __init__(
+        self, run: Run, model: Host, spec: TrainingSpec, score_name: str, average: WeightAverage | None
+    ):
+        self.run, self.model, self.spec, self.score_name, self.average = run, model, spec, score_name, average
+        self.rows: list[dict[str, float]] = []
+        self.best_epoch = 0
+        self.best_value = -math.inf
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self._begin(module)
+        trainer.should_stop = self._patience_is_used_up()
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        module: LightningModule,
+        outputs: Mapping[str, Tensor],
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        self._loss += outputs["loss"].detach()
+        self._steps += 1
+
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        row = self._row(trainer)
+        self.rows.append(row)
+        value = self._monitored(row)
+        if value > self.best_value or not self.best_epoch:
+            self.best_epoch, self.best_value = int(row["epoch"]), value
+            self._save_best(trainer)
+        if trainer.is_global_zero:
+            self._write(row, trainer)
+        trainer.save_checkpoint(self.run.last_checkpoint)
+        trainer.should_stop = self._patience_is_used_up()
+        self._begin(module)
+
+    @property
+    def result(self) -> RunResult:
+        """The outcome so far."""
+        return RunResult(
+            folder=self.run.folder,
+            epochs=len(self.rows),
+            best_epoch=self.best_epoch,
+            best_score=self.rows[self.best_epoch - 1][self.score_name],
+            score_name=self.score_name,
+            seconds=sum(row["seconds"] for row in self.rows),
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows, "best_epoch": self.best_epoch, "best_value": self.best_value}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = state_dict["rows"]
+        self.best_epoch, self.best_value = state_dict["best_epoch"], state_dict["best_value"]
+
+    def _begin(self, module: LightningModule) -> None:
+        self._began, self._steps = time.monotonic(), 0
+        self._loss = torch.zeros((), device=module.device)
+
+    def _row(self, trainer: Trainer) -> dict[str, float]:
+        found = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        names = [self.score_name, *(name for name in found if name not in ("val_loss", self.score_name))]
+        return {
+            "epoch": trainer.current_epoch + 1,
+            "step": trainer.global_step,
+            "lr": trainer.optimizers[0].param_groups[-1]["lr"],
+            "train_loss": float(trainer.strategy.reduce(self._loss / max(1, self._steps), reduce_op="mean")),
+            "val_loss": found["val_loss"],
+            **{name: found[name] for name in names if name.startswith("val_")},
+            "seconds": round(time.monotonic() - self._began, 3),
+        }
+
+    def _monitored(self, row: Mapping[str, float]) -> float:
+        """The value whose growth is progress; where no pixel is scored, the loss stands in for the score."""
+        score = row[self.score_name]
+        value = -row["val_loss"] if self.spec.monitor == "loss" or math.isnan(score) else score
+        return -math.inf if math.isnan(value) else value
+
+    def _patience_is_used_up(self) -> bool:
+        return self.spec.patience is not None and len(self.rows) - self.best_epoch >= self.spec.patience
+
+    def _save_best(self, trainer: Trainer) -> None:
+        if trainer.is_global_zero:
+            with self.average.lent() if self.average else nullcontext():
+                save_model(self.model, self.run.folder)
+
+    def _write(self, row: Mapping[str, float], trainer: Trainer) -> None:
+        try:
+            self.run.write_metrics(self.rows)
+            for logger in trainer.loggers:
+                logger.log_metrics({k: v for k, v in row.items() if k != "step"}, step=int(row["step"]))
+        except OSError as error:
+            raise UserError(
+                f"{self.run.metrics_file} could not be written ({error}); free some disk space"
+            ) from error

@@ -1,0 +1,181 @@
+"""What a run leaves on disk, by name.
+
+spec.yaml          the run's spec, with the image size and batch that were chosen
+splits.json        the stems of train, val and test
+environment.json   versions, device, threads, precision, command line
+metrics.csv        one row an epoch
+last.ckpt          everything that training goes on from
+best.safetensors   the weights with the best monitored value, with config.json all that prediction needs
+result.json        the outcome; it is there when the run is complete
+tb/                TensorBoard's event files
+"""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from foveate.data.files import write_whole
+from foveate.errors import UserError
+from foveate.training.spec import RunSpec
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended.
+
+    epochs: that were run (fewer than asked for after early stopping). best_epoch: counted from 1.
+    best_score, score_name: the validation score ("val_miou" or "val_accuracy") of the saved weights.
+    seconds: of training, interruptions left out.
+    """
+
+    folder: Path
+    epochs: int
+    best_epoch: int
+    best_score: float
+    score_name: str
+    seconds: float
+
+
+class Run:
+    """Paths and readers of a run directory.
+
+    >>> Run("runs/a").metrics_file.as_posix()
+    'runs/a/metrics.csv'
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+
+    @property
+    def spec_file(self) -> Path:
+        return self.folder / "spec.yaml"
+
+    @property
+    def splits_file(self) -> Path:
+        return self.folder / "splits.json"
+
+    @property
+    def environment_file(self) -> Path:
+        return self.folder / "environment.json"
+
+    @property
+    def metrics_file(self) -> Path:
+        return self.folder / "metrics.csv"
+
+    @property
+    def last_checkpoint(self) -> Path:
+        return self.folder / "last.ckpt"
+
+    @property
+    def best_weights(self) -> Path:
+        return self.folder / "best.safetensors"
+
+    @property
+    def result_file(self) -> Path:
+        return self.folder / "result.json"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether training came to its end."""
+        return self.result_file.is_file()
+
+    @property
+    def spec(self) -> RunSpec:
+        return RunSpec.load(self.spec_file)
+
+    @property
+    def splits(self) -> dict[str, list[str]]:
+        """The stems of train, val and test."""
+        return _read_json(self.splits_file)
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        return _read_json(self.environment_file)
+
+    @property
+    def result(self) -> RunResult:
+        """The outcome of a complete run. Raises `UserError` for a run that is not."""
+        return RunResult(folder=self.folder, **_read_json(self.result_file))
+
+    def metrics(self) -> list[dict[str, float]]:
+        """The rows of metrics.csv: epoch, step, lr, train_loss, val_loss, the validation scores, seconds."""
+        try:
+            with open(self.metrics_file, newline="") as file:
+                return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+        except FileNotFoundError:
+            message = f"{self.metrics_file}: there is none yet; it appears after the first epoch"
+            raise UserError(message) from None
+
+    def write_spec(self, spec: RunSpec) -> None:
+        spec.save(self.spec_file)
+
+    def write_splits(self, splits: Mapping[str, Sequence[str]]) -> None:
+        _write_json(self.splits_file, splits)
+
+    def write_environment(self, environment: Mapping[str, Any]) -> None:
+        _write_json(self.environment_file, environment)
+
+    def write_metrics(self, rows: Sequence[Mapping[str, float]]) -> None:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        with write_whole(self.metrics_file) as file:
+            file.write(text.getvalue().encode())
+
+    def write_result(self, result: RunResult) -> None:
+        fields = asdict(result)
+        del fields["folder"]
+        _write_json(self.result_file, fields)
+
+
+def claim(folder: Path, resume: bool) -> list[Path]:
+    """Make `folder` if need be and see that it can be written to; returns the folders that were made.
+
+    Raises `UserError` when it cannot be written, holds something and `resume` is off, or holds something
+    that is no run.
+    """
+    made = [path for path in (*reversed(folder.parents), folder) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".writable.{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        release(made)
+        reason = error.strerror or error
+        message = f"{folder}: cannot write there ({reason}); choose another folder for the run"
+        raise UserError(message) from error
+    if any(folder.iterdir()) and not resume:
+        raise UserError(f"{folder} exists and is not empty; resume the run in it, or choose another folder")
+    if any(folder.iterdir()) and not Run(folder).spec_file.is_file():
+        raise UserError(f"{folder} holds files but no spec.yaml: no run to resume; choose another folder")
+    return made
+
+
+def release(made: Sequence[Path]) -> None:
+    """Remove the folders that `claim` made, as far as they are empty."""
+    for path in reversed(made):
+        try:
+            path.rmdir()
+        except OSError:
+            return
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file; is {path.parent} a complete run?") from None
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path} is not valid JSON: {error}") from error
+
+
+def _write_json(path: Path, value: Any) -> None:
+    with write_whole(path) as file:
+        file.write((json.dumps(value, indent=2) + "\n").encode())

@@ -1,0 +1,98 @@
+"""What Lightning trains: a model, its loss, its optimiser, and the scores on the validation images."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from lightning import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torchmetrics.classification import MulticlassConfusionMatrix
+
+from foveate.data.sample import IGNORE
+from foveate.training.losses import Loss
+from foveate.training.optimization import create_optimizer, create_schedule, parameter_groups
+from foveate.training.spec import TrainingSpec
+
+
+class Task(LightningModule):
+    """Semantic segmentation or classification of the batches of a `DataModule`.
+
+    Validation logs `val_loss` and the scores of `scores()` from one confusion matrix over all validation
+    images. With several processes each scores every image, which none would see twice otherwise, and the
+    first one's word counts.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss: Loss,
+        spec: TrainingSpec,
+        task: str,
+        classes: int,
+        encoder: nn.Module | None = None,
+    ):
+        super().__init__()
+        self.model = model.to(memory_format=torch.channels_last)
+        self.loss = loss
+        self.spec = spec
+        self.encoder = (encoder,)  # in a tuple, so that its weights are not registered twice
+        self.target = "mask" if task == "segmentation" else "label"
+        self.score_name = score_name(task)
+        self.confusion = MulticlassConfusionMatrix(
+            classes, ignore_index=IGNORE, validate_args=False, sync_on_compute=False
+        )
+
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Float[Tensor, ""]:
+        return self.loss(self.model(_channels_last(batch["image"])), batch[self.target])
+
+    def on_validation_epoch_start(self) -> None:
+        self.confusion.reset()
+        self.val_loss = torch.zeros(2, device=self.device)
+
+    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
+        logits, target = self.model(_channels_last(batch["image"])), batch[self.target]
+        self.val_loss += torch.stack([self.loss(logits, target), self.val_loss.new_ones(())]) * len(target)
+        self.confusion.update(logits.argmax(1), target)
+
+    def on_validation_epoch_end(self) -> None:
+        total, images = self.val_loss.tolist()
+        found = {"val_loss": total / images, **scores(self.confusion.compute(), self.target == "mask")}
+        self.log_dict(self.trainer.strategy.broadcast(found), logger=False)
+
+    def configure_gradient_clipping(self, optimizer: Optimizer, *_: Any) -> None:
+        # Lightning's own clipping refuses fused optimisers, even where no gradient is scaled.
+        if self.spec.clip:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.spec.clip, foreach=True)
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        groups = parameter_groups(self.model, self.encoder[0], self.spec)
+        # fp16 scales gradients, and a fused step would take the scale off only after they are clipped.
+        fused = self.trainer.precision != "16-mixed"
+        optimizer = create_optimizer(groups, self.spec, fused)
+        schedule = create_schedule(optimizer, int(self.trainer.estimated_stepping_batches), self.spec)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def score_name(task: str) -> str:
+    """The score that `monitor="score"` means: mIoU for segmentation, accuracy for classification."""
+    return "val_miou" if task == "segmentation" else "val_accuracy"
+
+
+def scores(confusion: Int[Tensor, "true predicted"], masks: bool) -> dict[str, float]:
+    """mIoU (masks) or mean class accuracy (labels), and accuracy; classes that are absent are left out of
+    the means.
+
+    >>> scores(torch.tensor([[3, 1, 0], [0, 4, 0], [0, 0, 0]]), masks=True)
+    {'val_miou': 0.775, 'val_accuracy': 0.875}
+    """
+    counts = confusion.double()
+    hits, true = counts.diagonal(), counts.sum(1)
+    accuracy = (hits.sum() / counts.sum()).item()
+    if masks:
+        return {"val_miou": (hits / (true + counts.sum(0) - hits)).nanmean().item(), "val_accuracy": accuracy}
+    return {"val_accuracy": accuracy, "val_mean_accuracy": (hits / true).nanmean().item()}
+
+
+def _channels_last(image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    return image.contiguous(memory_format=torch.channels_last)
