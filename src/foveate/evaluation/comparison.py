@@ -1,11 +1,11 @@
 """Arms against a baseline: what each one changes, whether that is more than luck, and what it costs.
 
 The score is mIoU for segmentation and accuracy for classification, dataset-wide, from the per-image confusion
-matrices of every run. Classes that the (resampled) truth lacks are left out for both arms alike, so that a
-class which only one of them invents does not change what is averaged; where every class occurs in the test
-images this is `Scores.miou`. Intervals and p-values come from `foveate.evaluation.statistics`; p-values of
-the verdicts are Holm-adjusted over all arms, those against a placebo over all arms that have one; intervals
-and the differences of single classes are not adjusted.
+matrices of every run. Classes that the truth of the counted images lacks are left out for both arms alike, so
+that a class which only one of them invents does not change what is averaged; where every class occurs in the
+test images this is `Scores.miou`. Intervals and p-values come from `foveate.evaluation.statistics`; p-values
+of the verdicts are Holm-adjusted over all arms, those against a placebo over all arms that have one;
+intervals and the differences of single classes are not adjusted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,12 +21,11 @@ from foveate.evaluation.plain import from_plain, to_plain
 from foveate.evaluation.scores import Counts, accuracy, counts, iou, mean_over_classes
 from foveate.evaluation.statistics import (
     LEVEL,
-    RESAMPLES,
     Estimate,
     detectable_difference,
     estimate,
     holm,
-    resampled_sums,
+    leave_one_out,
     spread,
 )
 from foveate.evaluation.verdict import Verdict, decide, sentence
@@ -106,16 +105,15 @@ def main_score(features: Num[ndarray, "*n f"], task: Task) -> Float[ndarray, "*n
 
 
 class Runs:
-    """One arm's runs: the scores of each seed on all images, and on bootstrap samples of the images.
+    """One arm's runs: the scores of each seed on all images, and on all images but one.
 
     The last axis holds the main score and then one score a class.
     """
 
-    def __init__(self, confusions: Integer[ndarray, "seeds n c c"], task: Task, resamples: int = RESAMPLES):
+    def __init__(self, confusions: Integer[ndarray, "seeds n c c"], task: Task):
         features = np.concatenate(counts(confusions), axis=-1)
-        self.images = features.shape[1]
         self.per_seed = self._scores(features.sum(1), task)
-        self.resampled = self._scores(resampled_sums(features, resamples), task)
+        self.left_out = self._scores(leave_one_out(features), task)
 
     @staticmethod
     def _scores(features: Num[ndarray, "*n f"], task: Task) -> Float[ndarray, "*n s"]:
@@ -123,19 +121,18 @@ class Runs:
 
     def score(self, which: int = 0, level: float = LEVEL) -> Estimate:
         """The mean over seeds of score number `which` (0 the main one, then the classes)."""
-        return estimate(self.per_seed[:, which], self.resampled[..., which], self.images, level)
+        return estimate(self.per_seed[:, which], self.left_out[..., which], level)
 
     def minus(self, other: "Runs", which: int = 0, level: float = LEVEL) -> Estimate:
         """The mean paired difference of score number `which` against runs of the same seeds and images."""
         per_seed = (self.per_seed - other.per_seed)[:, which]
-        return estimate(per_seed, (self.resampled - other.resampled)[..., which], self.images, level)
+        return estimate(per_seed, (self.left_out - other.left_out)[..., which], level)
 
 
 def paired_difference(
     arm: Integer[ndarray, "seeds n c c"],
     baseline: Integer[ndarray, "seeds n c c"],
     task: Task = "segmentation",
-    resamples: int = RESAMPLES,
     level: float = LEVEL,
 ) -> Estimate:
     """The difference in mIoU (accuracy) between two arms whose seeds and images correspond.
@@ -145,7 +142,7 @@ def paired_difference(
     >>> round(d.mean, 2), d.excludes_zero
     (0.2, True)
     """
-    return Runs(arm, task, resamples).minus(Runs(baseline, task, resamples), level=level)
+    return Runs(arm, task).minus(Runs(baseline, task), level=level)
 
 
 def compare(
@@ -155,7 +152,6 @@ def compare(
     baseline: str = "none",
     placebos: Mapping[str, str] | None = None,
     costs: Mapping[str, Cost] | None = None,
-    resamples: int = RESAMPLES,
     level: float = LEVEL,
 ) -> Comparison:
     """Compare every arm with the baseline.
@@ -170,9 +166,7 @@ def compare(
 
     def estimates(arm: str, opponent: str) -> tuple[Runs, Runs]:
         seeds = _shared(runs, arm, opponent)
-        return tuple(
-            Runs(np.stack([runs[name][s] for s in seeds]), task, resamples) for name in (arm, opponent)
-        )
+        return tuple(Runs(np.stack([runs[name][s] for s in seeds]), task) for name in (arm, opponent))
 
     def result(arm: str) -> ArmResult:
         own, other = estimates(arm, baseline)

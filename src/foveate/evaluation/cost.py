@@ -1,11 +1,12 @@
 """What a network costs: parameters, floating-point operations, time and memory of one inference.
 
-FLOPs are counted by `torch.utils.flop_counter`: two for each multiply-accumulate of convolutions, matrix products and
-scaled dot-product attention; element-wise work and normalisation are not counted. The fused encoder path of
-`nn.MultiheadAttention`, which the counter cannot see, is switched off while counting.
+FLOPs are counted by `torch.utils.flop_counter`: two for each multiply-accumulate of convolutions, matrix
+products and scaled dot-product attention; element-wise work and normalisation are not counted. The fused
+encoder path of `nn.MultiheadAttention`, which the counter cannot see, is switched off while counting.
 """
 
 import copy
+import os
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -74,7 +75,8 @@ def latency(
 ) -> dict[str, Latency]:
     """Time one inference of each model, taking turns, so that a machine that slows down slows all of them.
 
-    Every turn begins with another model. Times are wall clock in milliseconds, after `warm_up` unmeasured turns.
+    Every turn begins with another model. Times are wall clock in milliseconds, after `warm_up` unmeasured
+    turns.
 
     >>> times = latency({"a": nn.Identity(), "b": nn.Conv2d(3, 3, 3)}, torch.zeros(1, 3, 8, 8), repeats=5)
     >>> sorted(times), times["b"].low_ms <= times["b"].median_ms
@@ -97,8 +99,8 @@ def latency(
 def peak_memory(model: nn.Module, image: Float[Tensor, "b c h w"]) -> int:
     """The largest number of bytes that one inference holds at one time, beyond the weights and the input.
 
-    On CUDA from the allocator's own peak. On the CPU from the profiler, which sees every allocation and release of
-    PyTorch's allocator in order; scratch memory inside oneDNN and BLAS is not part of it.
+    On CUDA from the allocator's own peak. On the CPU from the profiler, which sees every allocation and
+    release of PyTorch's allocator in order; scratch memory inside oneDNN and BLAS is not part of it.
 
     >>> peak_memory(nn.Conv2d(3, 4, 1, bias=False), torch.zeros(1, 3, 8, 8)) >= 4 * 8 * 8 * 4
     True
@@ -110,6 +112,8 @@ def peak_memory(model: nn.Module, image: Float[Tensor, "b c h w"]) -> int:
         before = torch.cuda.memory_allocated(image.device)
         _infer(model, image)
         return torch.cuda.max_memory_allocated(image.device) - before
+    # Else the profiler's C++ part writes a line to stderr for every start and stop.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         _infer(model, image)
     held = peak = 0
@@ -141,7 +145,12 @@ def costs(
             progress(name)
         t = times[name]
         result[name] = Cost(
-            parameters(model), flops(model, image), t.median_ms, t.low_ms, t.high_ms, peak_memory(model, image)
+            parameters(model),
+            flops(model, image),
+            t.median_ms,
+            t.low_ms,
+            t.high_ms,
+            peak_memory(model, image),
         )
     return result
 

@@ -3,9 +3,7 @@
 import dataclasses
 import math
 import types
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
-
-T = TypeVar("T")
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 
 def to_plain(value: Any) -> Any:
@@ -25,7 +23,7 @@ def to_plain(value: Any) -> Any:
     return value
 
 
-def from_plain(kind: type[T], value: Any) -> T:
+def from_plain(kind: Any, value: Any) -> Any:
     """Rebuild a value of the annotated type from `to_plain`'s output; null stands for NaN where a float
     belongs.
 

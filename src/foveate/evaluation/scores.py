@@ -45,8 +45,14 @@ def counts(confusion: Num[ndarray, "*n c c"]) -> Counts:
     return Counts(np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(-2), confusion.sum(-1))
 
 
-def ratio(part: Num[ndarray, "*n"], whole: Num[ndarray, "*n"]) -> Float[ndarray, "*n"]:
-    """Divide, with NaN where the whole is 0."""
+def ratio(
+    part: Num[ndarray, "*n"] | np.number, whole: Num[ndarray, "*n"] | np.number
+) -> Float[ndarray, "*n"]:
+    """Divide, with NaN where the whole is 0.
+
+    >>> ratio(np.array([1, 0]), np.array([2, 0]))
+    array([0.5, nan])
+    """
     whole = np.asarray(whole, dtype=np.float64)
     return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole != 0)
 

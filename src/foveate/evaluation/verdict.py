@@ -13,9 +13,10 @@ def decide(difference: Estimate, p_holm: float, level: float) -> Verdict:
     """Helps or hurts when the interval excludes 0 and the Holm-adjusted p agrees; no verdict from a single
     seed.
 
-    >>> decide(Estimate(0.02, 0.01, 0.03, 0.001, 0, 0, seeds=3, images=60), p_holm=0.002, level=0.95)
+    >>> gain = Estimate(0.02, 0.01, 0.03, 0.001, 0.0, 0.0, 59.0, seeds=3, images=60)
+    >>> decide(gain, p_holm=0.002, level=0.95)
     'helps'
-    >>> decide(Estimate(0.02, 0.01, 0.03, 0.04, 0, 0, seeds=3, images=60), p_holm=0.08, level=0.95)
+    >>> decide(gain, p_holm=0.08, level=0.95)
     'not shown'
     """
     if math.isnan(difference.p):
@@ -37,7 +38,7 @@ def sentence(
 ) -> str:
     """Say the verdict in one sentence.
 
-    >>> d = Estimate(0.021, 0.008, 0.034, 0.002, 0, 0, seeds=3, images=60)
+    >>> d = Estimate(0.021, 0.008, 0.034, 0.002, 0.0, 0.0, 59.0, seeds=3, images=60)
     >>> sentence("cbam@decoder", "mIoU", "helps", d, 0.004, 0.02)
     'cbam@decoder helps: mIoU +0.021 (95% CI +0.008 to +0.034, p = 0.004)'
     """

@@ -1,0 +1,176 @@
+"""A trained run on a split of images: every score in one pass, and the matrices that comparisons need."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from numpy import ndarray
+from torch import nn
+
+from foveate.data.files import write_whole
+from foveate.data.module import DataModule, DataSpec
+from foveate.errors import UserError, choose
+from foveate.evaluation.calibration import CalibrationBins
+from foveate.evaluation.confusion import confusion_matrices
+from foveate.evaluation.errors import ErrorCounts
+from foveate.evaluation.plain import from_plain, to_plain
+from foveate.evaluation.scores import Scores, scores
+from foveate.models.checkpoints import load_model
+from foveate.training.spec import RunSpec
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores, and for each image its stem and its confusion matrix (rows truth, columns prediction)."""
+
+    scores: Scores
+    stems: tuple[str, ...]
+    confusions: Int64[ndarray, "n c c"]
+
+
+def evaluate(
+    run: str | Path,
+    data: str | Path | None = None,
+    split: str = "test",
+    size: tuple[int, int] | None = None,
+    device: torch.device | str | None = None,
+    progress: Progress | None = None,
+) -> Scores:
+    """Score a run's best weights on a split (train, val or test), and write the scores into the run.
+
+    Images and masks are brought to the run's size, or to `size` (height, width). `data` names another data
+    set with the same classes. `progress(done, images)` is called after each batch. Writes `scores.json` and
+    `per_image.npz` (see `read_scores`, `read_per_image`) for the run's own test images; for others the split,
+    the size and the data set's folder become part of the names, as in `scores-val.json`.
+
+    Raises `UserError` for a directory that is not a finished run, an unknown split, or other classes.
+    """
+    run = Path(run)
+    choose(split, ("train", "val", "test"), "split")
+    model = load_model(run)
+    module = _data_of(run, data, size, model.notes)
+    if data is not None:
+        _check_classes(run, tuple(model.notes.get("classes", module.classes)), data, module.classes)
+    total = len(module.dataset.index(split))
+    evaluation = evaluate_model(
+        model, module.eval_dataloader(split), module.classes, module.task, device, progress, total
+    )
+    about = {"split": split, "data": str(module.spec.source), "size": list(module.size)}
+    _write(run, _suffix(split, size, data), evaluation, about)
+    return evaluation.scores
+
+
+def evaluate_model(
+    model: nn.Module,
+    batches: Iterable[dict],
+    classes: Sequence[str],
+    task: str = "segmentation",
+    device: torch.device | str | None = None,
+    progress: Progress | None = None,
+    total: int = 0,
+) -> Evaluation:
+    """Score a model on batches as a `DataModule` makes them: dicts of image, mask (or label) and stem.
+
+    One device (default: CUDA where there is one), float32, evaluation mode; the model is put back as it was.
+    """
+    target = "mask" if task == "segmentation" else "label"
+    confusions, stems = [], []
+    calibration = CalibrationBins()
+    errors = ErrorCounts(len(classes)) if task == "segmentation" else None
+    with _inference(model, device) as place:
+        for batch in batches:
+            truth = batch[target].to(place)
+            probabilities = model(batch["image"].to(place)).float().softmax(1)
+            called = probabilities.argmax(1)
+            confusions.append(confusion_matrices(called, truth, len(classes)).cpu().numpy())
+            calibration.add(probabilities, truth)
+            if errors is not None:
+                errors.add(probabilities, truth)
+            stems += batch["stem"]
+            if progress is not None:
+                progress(len(stems), total)
+    if not stems:
+        raise ValueError("there is not a single image to score")
+    matrices = np.concatenate(confusions)
+    result = scores(matrices.sum(0), classes, len(stems))
+    result = replace(result, calibration=calibration.result(), **(errors.result() if errors else {}))
+    return Evaluation(result, tuple(stems), matrices)
+
+
+def read_scores(run: str | Path, name: str = "scores.json") -> Scores:
+    """The scores that `evaluate` wrote into a run."""
+    path = Path(run) / name
+    if not path.exists():
+        raise UserError(f"{path}: there are no such scores; run `foveate evaluate {run}` first")
+    return from_plain(Scores, json.loads(path.read_text()))
+
+
+def read_per_image(run: str | Path, name: str = "per_image.npz") -> tuple[tuple[str, ...], ndarray]:
+    """The stems and confusion matrices (`n c c`) that `evaluate` wrote into a run."""
+    path = Path(run) / name
+    if not path.exists():
+        raise UserError(f"{path}: there are no such scores; run `foveate evaluate {run}` first")
+    with np.load(path, allow_pickle=False) as file:
+        return tuple(file["stems"].tolist()), file["confusions"]
+
+
+def _data_of(run: Path, data: str | Path | None, size: tuple[int, int] | None, notes: dict) -> DataModule:
+    spec = RunSpec.load(run / "spec.yaml")
+    size = size or notes.get("size") or spec.data.size
+    described = replace(spec.data, size=tuple(size) if size else None)
+    if data is None:
+        table = run / "splits.json"
+        return DataModule(
+            described, spec.seed, splits=json.loads(table.read_text()) if table.exists() else None
+        )
+    other = DataSpec(str(data), size=described.size, classes=described.classes, batch=described.batch)
+    return DataModule(other, spec.seed)
+
+
+def _check_classes(run: Path, trained: tuple[str, ...], data: str | Path, found: tuple[str, ...]) -> None:
+    if trained != found:
+        raise UserError(
+            f"{data} has the classes {', '.join(found)}, but {run} was trained on {', '.join(trained)}; "
+            "score it on data with the same classes in the same order"
+        )
+
+
+def _suffix(split: str, size: tuple[int, int] | None, data: str | Path | None) -> str:
+    parts = [Path(data).name] if data is not None else []
+    parts += [split] if split != "test" or data is not None else []
+    parts += [f"{size[0]}x{size[1]}"] if size else []
+    return "".join(f"-{part}" for part in parts)
+
+
+def _write(run: Path, suffix: str, evaluation: Evaluation, about: dict) -> None:
+    with write_whole(run / f"per_image{suffix}.npz") as file:
+        np.savez_compressed(file, stems=np.array(evaluation.stems), confusions=evaluation.confusions)
+    with write_whole(run / f"scores{suffix}.json", "w") as file:
+        json.dump({**about, **to_plain(evaluation.scores)}, file, indent=2)
+
+
+@contextmanager
+def _inference(model: nn.Module, device: torch.device | str | None):
+    """Evaluation mode on a device, without gradients; modes and device are put back."""
+    before = next((p.device for p in model.parameters()), torch.device("cpu"))
+    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    training = {m: m.training for m in model.modules()}
+    try:
+        with torch.inference_mode():
+            yield _moved(model.eval(), place)
+    finally:
+        model.to(before)
+        for m, mode in training.items():
+            m.training = mode
+
+
+def _moved(model: nn.Module, place: torch.device) -> torch.device:
+    model.to(place)
+    return place

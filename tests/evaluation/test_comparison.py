@@ -1,0 +1,177 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from foveate.evaluation.comparison import Comparison, compare, paired_difference
+from foveate.evaluation.cost import Cost
+from foveate.evaluation.scores import scores
+from foveate.evaluation.statistics import Estimate
+from foveate.evaluation.verdict import decide, p_words, sentence
+
+CLASSES = ("road", "car", "pole")
+COST = Cost(
+    parameters=1000, flops=10**6, latency_ms=10.0, latency_low_ms=9.0, latency_high_ms=11.0, memory_bytes=10
+)
+
+
+def draw(accuracy, seed, images=12, truth_seed=0):
+    """Per-image confusion matrices with the same truth for every arm and seed."""
+    truth = np.random.default_rng(truth_seed).integers(200, 400, (images, 3))
+    rng = np.random.default_rng(seed)
+    hits = rng.binomial(truth, accuracy)
+    confusion = np.zeros((images, 3, 3), dtype=np.int64)
+    for c in range(3):
+        confusion[:, c, c] = hits[:, c]
+        confusion[:, c, (c + 1) % 3] = truth[:, c] - hits[:, c]
+    return confusion
+
+
+@pytest.fixture
+def runs():
+    """A host, an arm that helps, one that hurts, one that is a placebo."""
+    levels = {"none": 0.8, "cbam@decoder": 0.9, "se@decoder": 0.7, "placebo@decoder": 0.8}
+    return {
+        arm: {seed: draw(level, 100 * k + seed) for seed in range(3)}
+        for k, (arm, level) in enumerate(levels.items())
+    }
+
+
+def test_verdicts(runs):
+    result = compare(runs, CLASSES, placebos={"cbam@decoder": "placebo@decoder"})
+    assert {r.arm: r.verdict for r in result.arms} == {
+        "none": None,
+        "cbam@decoder": "helps",
+        "se@decoder": "hurts",
+        "placebo@decoder": "not shown",
+    }
+    cbam = result["cbam@decoder"]
+    assert cbam.versus_placebo.low > 0
+    assert cbam.p_placebo == cbam.versus_placebo.p
+    assert cbam.p_holm >= cbam.difference.p
+    assert cbam.difference.low > 0.1
+    assert (result.metric, result.images, cbam.seeds) == ("mIoU", 12, (0, 1, 2))
+
+
+def test_the_mean_score_is_the_mean_over_seeds_of_the_data_sets_miou(runs):
+    result = compare(runs, CLASSES)
+    expected = [scores(c.sum(0), CLASSES) for c in runs["se@decoder"].values()]
+    assert result["se@decoder"].score.mean == pytest.approx(np.mean([s.miou for s in expected]))
+    per_class = np.mean([s.iou for s in expected], axis=0)
+    assert [c.score for c in result["se@decoder"].classes] == pytest.approx(per_class)
+    assert all(c.difference.high < 0 for c in result["se@decoder"].classes)
+
+
+def test_classification_compares_accuracy_and_recall(runs):
+    labels = np.arange(60) % 3
+    right = np.eye(3, dtype=np.int64)[labels][:, :, None] * np.eye(3, dtype=np.int64)[labels][:, None, :]
+    wrong = np.roll(right, 1, axis=2)
+    arms = {"none": [0, 10], "eca@4": [0]}
+    runs = {
+        arm: {s: np.where(np.isin(np.arange(60) % 12, bad)[:, None, None], wrong, right) for s in (0, 1)}
+        for arm, bad in arms.items()
+    }
+    result = compare(runs, CLASSES, task="classification")
+    assert result.metric == "accuracy"
+    assert result["eca@4"].score.mean == pytest.approx(55 / 60)
+    assert result["eca@4"].difference.mean == pytest.approx(5 / 60)
+    assert [c.score for c in result["eca@4"].classes] == pytest.approx([0.75, 1, 1])
+
+
+def test_arms_are_paired_on_the_seeds_they_share(runs):
+    del runs["cbam@decoder"][0]
+    result = compare(runs, CLASSES)
+    assert result["cbam@decoder"].seeds == (1, 2)
+    assert result["cbam@decoder"].difference.seeds == 2
+    assert result["se@decoder"].difference.seeds == 3
+
+
+def test_one_seed_has_no_verdict_and_says_so(runs):
+    result = compare({arm: {0: by_seed[0]} for arm, by_seed in runs.items()}, CLASSES)
+    assert result["cbam@decoder"].verdict == "no verdict"
+    assert "no verdict is possible from one seed" in result["cbam@decoder"].sentence
+
+
+def test_a_class_that_only_one_arm_invents_does_not_change_what_is_averaged():
+    def confusion(invented):
+        one = np.array([[90, 10, 0], [10, 90, 0], [0, 0, 0]])
+        one[0, 2] += invented
+        one[0, 1] -= invented
+        return np.stack([one] * 5)
+
+    host, arm = np.stack([confusion(0)] * 2), np.stack([confusion(1)] * 2)
+    assert abs(paired_difference(arm, host).mean) < 0.01
+
+
+def test_a_class_in_one_image_alone_has_a_difference_and_no_interval(runs):
+    rare = {arm: {s: c.copy() for s, c in by_seed.items()} for arm, by_seed in runs.items()}
+    for by_seed in rare.values():
+        for c in by_seed.values():
+            c[1:, 2] = 0
+    pole = compare(rare, CLASSES)["cbam@decoder"].classes[2]
+    assert np.isfinite(pole.difference.mean)
+    assert np.isnan(pole.difference.low)
+
+
+def test_json_round_trip(runs):
+    costs = dict.fromkeys(runs, COST)
+    result = compare(runs, CLASSES, placebos={"se@decoder": "placebo@decoder"}, costs=costs)
+    text = json.dumps(result.to_json(), allow_nan=False)
+    assert repr(Comparison.from_json(json.loads(text))) == repr(result)
+
+
+def test_a_missing_baseline_is_refused(runs):
+    with pytest.raises(ValueError, match="there are no runs of 'host' among none"):
+        compare(runs, CLASSES, baseline="host")
+
+
+def test_arms_without_a_shared_seed_are_refused(runs):
+    runs["se@decoder"] = {7: runs["se@decoder"][0]}
+    with pytest.raises(ValueError, match="'se@decoder' and 'none' share no seed"):
+        compare(runs, CLASSES)
+
+
+def test_other_images_are_refused(runs):
+    runs["se@decoder"][1] = draw(0.7, 1, truth_seed=5)
+    with pytest.raises(ValueError, match="'se@decoder' seed 1 was scored on other images"):
+        compare(runs, CLASSES)
+
+
+GAIN = Estimate(0.021, 0.008, 0.034, 0.002, 0.0, 0.0, 59.0, seeds=3, images=60)
+
+
+def test_the_sentence_says_the_price():
+    dear = replace(COST, parameters=1001, latency_ms=10.3)
+    words = sentence("cbam@decoder", "mIoU", "helps", GAIN, 0.004, 0.02, dear, COST)
+    assert words == (
+        "cbam@decoder helps: mIoU +0.021 (95% CI +0.008 to +0.034, p = 0.004) "
+        "for +0.1% parameters, +3% latency"
+    )
+
+
+def test_not_shown_says_what_could_have_been_found():
+    words = sentence("se@decoder", "mIoU", "not shown", replace(GAIN, low=-0.01), 0.2, 0.043)
+    assert words == (
+        "se@decoder: no difference shown: mIoU +0.021 (95% CI -0.010 to +0.034, p = 0.20); "
+        "3 seeds on 60 images would find differences of about 0.043"
+    )
+
+
+@pytest.mark.parametrize(("low", "high", "p", "verdict"), [
+    (0.01, 0.03, 0.01, "helps"),
+    (-0.03, -0.01, 0.05, "hurts"),
+    (0.01, 0.03, 0.06, "not shown"),
+    (-0.01, 0.03, 0.01, "not shown"),
+])  # fmt: skip
+def test_decide(low, high, p, verdict):
+    assert decide(replace(GAIN, low=low, high=high), p, 0.95) == verdict
+
+
+def test_p_words():
+    assert [p_words(p) for p in (0.0004, 0.004, 0.04, 1.0)] == [
+        "p < 0.001",
+        "p = 0.004",
+        "p = 0.04",
+        "p = 1.00",
+    ]

@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+
+from foveate.evaluation.calibration import CalibrationBins
+from foveate.evaluation.errors import (
+    ErrorCounts,
+    NearHalfCount,
+    boundary,
+    boundary_counts,
+    object_coverage,
+    size_bins,
+)
+
+
+def test_objects_touch_at_corners_and_are_told_apart_by_class():
+    truth = np.array([[1, 0, 2, 2], [0, 1, 0, 0], [0, 0, 0, 1]])
+    prediction = np.array([[1, 0, 2, 0], [0, 0, 0, 0], [0, 0, 0, 2]])
+    rows = object_coverage(prediction, truth, 3)
+    assert [tuple(r) for r in rows.round(3)] == [
+        (0.0, 0.583, 1.0),
+        (1.0, 0.167, 0.5),
+        (1.0, 0.083, 0.0),
+        (2.0, 0.167, 0.5),
+    ]
+
+
+def test_size_bins_by_hand():
+    rows = np.array([[0, 0.5, 1.0], [1, 0.01, 0.4], [1, 0.02, 0.6], [1, 0.001, 0.0]])
+    small, middle, large = size_bins(rows, edges=(0.01, 0.1))
+    assert (small.objects, small.recall, small.coverage) == (1, 0.0, 0.0)
+    assert (middle.objects, middle.recall, middle.coverage) == (2, 0.5, 0.5)
+    assert (large.objects, large.high) == (1, 1.0)
+    assert np.isnan(size_bins(rows[:1], edges=(0.01,))[0].recall)
+
+
+def test_the_boundary_of_all_classes_at_once_is_erosion_class_by_class():
+    ids = np.random.default_rng(0).integers(0, 3, (5, 6)).repeat(6, 0).repeat(6, 1)
+    for width in (1, 2):
+        found = boundary(ids, width)
+        for c in range(3):
+            region = ids == c
+            kept = ndimage.binary_erosion(region, np.ones((3, 3)), iterations=width)
+            assert np.array_equal(found & region, region & ~kept)
+
+
+def test_boundary_iou_sees_a_shift_that_iou_hardly_sees():
+    truth = np.zeros((40, 40), dtype=int)
+    truth[5:35, 5:35] = 1
+    shifted = np.roll(truth, 1, axis=1)
+    shared, union = boundary_counts(shifted, truth, 2)[:, 1]
+    assert shared / union < 0.4
+    area = ((truth == 1) & (shifted == 1)).sum() / ((truth == 1) | (shifted == 1)).sum()
+    assert area > 0.93
+
+
+def test_ignored_pixels_are_in_no_boundary():
+    truth = np.zeros((6, 6), dtype=int)
+    truth[:, 3:] = 255
+    assert boundary_counts(np.zeros((6, 6), dtype=int), truth, 1).max() <= 18
+
+
+def test_near_half_renormalises_over_the_two_most_probable_classes():
+    count = NearHalfCount()
+    p = torch.tensor([[0.35, 0.30, 0.35], [0.6, 0.1, 0.3], [0.98, 0.01, 0.01], [0.4, 0.3, 0.3]]).T[None]
+    count.add(p, torch.tensor([[0, 0, 1, 255]]))
+    found = count.result()
+    assert found.share == pytest.approx(1 / 3)
+    assert found.error == 0
+    assert found.error_elsewhere == 0.5
+
+
+def test_errors_by_their_names_in_scores():
+    errors = ErrorCounts(2)
+    truth = torch.zeros(1, 8, 8, dtype=torch.long)
+    truth[0, 2:5, 2:5] = 1
+    p = torch.stack([truth[0] == 0, truth[0] == 1]).float()[None]
+    errors.add(p, truth)
+    found = errors.result()
+    assert found["boundary_iou"] == (1.0, 1.0)
+    assert found["near_half"].share == 0
+    assert sum(b.objects for b in found["objects"]) == 2
+
+
+def test_calibration_by_hand_in_two_batches():
+    bins = CalibrationBins(bins=2)
+    bins.add(torch.tensor([[0.9, 0.1], [0.8, 0.2]]), torch.tensor([0, 1]))
+    bins.add(torch.tensor([[0.5, 0.5], [0.1, 0.9]]), torch.tensor([0, 255]))
+    found = bins.result()
+    assert found.counts == (1, 2)
+    assert found.accuracy == (1.0, 0.5)
+    assert found.confidence == pytest.approx((0.5, 0.85))
+    assert found.error == pytest.approx((1 * 0.5 + 2 * 0.35) / 3)
+
+
+def test_calibration_agrees_with_torchmetrics():
+    from torchmetrics.classification import MulticlassCalibrationError
+
+    generator = torch.Generator().manual_seed(0)
+    p = torch.randn(2, 5, 16, 16, generator=generator).softmax(1)
+    truth = torch.randint(0, 5, (2, 16, 16), generator=generator)
+    bins = CalibrationBins()
+    bins.add(p, truth)
+    expected = MulticlassCalibrationError(5, n_bins=15)(p, truth).item()
+    assert bins.result().error == pytest.approx(expected, abs=1e-6)
+
+
+def test_calibration_of_nothing_is_nan():
+    assert np.isnan(CalibrationBins().result().error)
