@@ -12,6 +12,8 @@ renames weights). The batch norm's momentum is 0.1, the authors' 0.01, which onl
 few steps.
 """
 
+from collections.abc import Sequence
+
 from jaxtyping import Float
 from timm.layers.cbam import ChannelAttn, SpatialAttn
 from torch import Tensor, nn
@@ -48,7 +50,9 @@ class CBAM(nn.Module):
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         return self.spatial(self.channel(x))
 
-    def weights(self, x: Float[Tensor, "b c h w"], queries: None = None) -> tuple[ChannelMap, SpatialMap]:
+    def weights(
+        self, x: Float[Tensor, "b c h w"], queries: Sequence[int] | Tensor | None = None
+    ) -> tuple[ChannelMap, SpatialMap]:
         refined, channel = captured(self.channel, self.channel.gate, x)
         _, spatial = captured(self.spatial, self.spatial.gate, refined)
         return ChannelMap(channel.flatten(1)), SpatialMap(spatial.squeeze(1))

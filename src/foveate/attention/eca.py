@@ -6,6 +6,8 @@ https://arxiv.org/abs/1910.03151, equation 7: gate = sigmoid(conv1d_k(mean of x)
 this; below 8 channels, where the rule gives k = 1, it takes 3.
 """
 
+from collections.abc import Sequence
+
 from jaxtyping import Float
 from timm.layers.eca import EcaModule
 from torch import Tensor, nn
@@ -44,6 +46,8 @@ class EfficientChannelAttention(nn.Module):
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         return self.eca(x)
 
-    def weights(self, x: Float[Tensor, "b c h w"], queries: None = None) -> tuple[ChannelMap]:
+    def weights(
+        self, x: Float[Tensor, "b c h w"], queries: Sequence[int] | Tensor | None = None
+    ) -> tuple[ChannelMap]:
         _, gate = captured(self.eca, self.eca.gate, x)
         return (ChannelMap(gate.flatten(1)),)

@@ -13,6 +13,7 @@ parameters.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float, Int64
@@ -82,5 +83,7 @@ class Placebo(nn.Module):
         channels, width, size, _ = self.shape
         return x + F.conv2d(x, self.kernel(), padding=size // 2, groups=channels // width)
 
-    def weights(self, x: Float[Tensor, "b c h w"], queries: None = None) -> tuple[()]:
+    def weights(
+        self, x: Float[Tensor, "b c h w"], queries: Sequence[int] | Tensor | None = None
+    ) -> tuple[()]:
         return ()

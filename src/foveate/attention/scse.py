@@ -7,6 +7,8 @@ version takes their maximum.) segmentation_models_pytorch's module computes this
 channels by 16, the paper by 2.
 """
 
+from collections.abc import Sequence
+
 from jaxtyping import Float
 from segmentation_models_pytorch.base.modules import SCSEModule
 from torch import Tensor, nn
@@ -39,5 +41,7 @@ class ConcurrentSqueezeExcitation(nn.Module):
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         return self.scse(x)
 
-    def weights(self, x: Float[Tensor, "b c h w"], queries: None = None) -> tuple[ChannelMap, SpatialMap]:
+    def weights(
+        self, x: Float[Tensor, "b c h w"], queries: Sequence[int] | Tensor | None = None
+    ) -> tuple[ChannelMap, SpatialMap]:
         return ChannelMap(self.scse.cSE(x).flatten(1)), SpatialMap(self.scse.sSE(x).squeeze(1))

@@ -5,6 +5,8 @@ z_c = mean of x_c, s = sigmoid(W2 relu(W1 z)), output s_c x_c. timm's module com
 have biases, as the authors' networks do and the equations leave out.
 """
 
+from collections.abc import Sequence
+
 from jaxtyping import Float
 from timm.layers.squeeze_excite import SEModule
 from torch import Tensor, nn
@@ -38,6 +40,8 @@ class SqueezeExcitation(nn.Module):
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         return self.se(x)
 
-    def weights(self, x: Float[Tensor, "b c h w"], queries: None = None) -> tuple[ChannelMap]:
+    def weights(
+        self, x: Float[Tensor, "b c h w"], queries: Sequence[int] | Tensor | None = None
+    ) -> tuple[ChannelMap]:
         _, gate = captured(self.se, self.se.gate, x)
         return (ChannelMap(gate.flatten(1)),)
