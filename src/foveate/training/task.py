@@ -60,7 +60,7 @@ class Task(LightningModule):
         found = {"val_loss": total / images, **scores(self.confusion.compute(), self.target == "mask")}
         self.log_dict(self.trainer.strategy.broadcast(found), logger=False)
 
-    def configure_gradient_clipping(self, optimizer: Optimizer, *_: Any) -> None:
+    def configure_gradient_clipping(self, optimizer: Optimizer, **_: Any) -> None:
         # Lightning's own clipping refuses fused optimisers, even where no gradient is scaled.
         if self.spec.clip:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.spec.clip, foreach=True)
