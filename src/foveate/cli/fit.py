@@ -1,6 +1,13 @@
 """`foveate fit`: one arm, one seed."""
 
-from foveate.cli.flags import DataFlags, ModelFlags, TrainingFlags
+import os
+from typing import TYPE_CHECKING
+
+from foveate.cli.flags import DataFlags, DeviceFlags, ModelFlags, TrainingFlags
+
+if TYPE_CHECKING:
+    from foveate.training.run_directory import RunResult
+    from foveate.training.spec import RunSpec
 
 
 def fit(
@@ -8,6 +15,7 @@ def fit(
     model: ModelFlags,
     training: TrainingFlags,
     images: DataFlags,
+    devices: DeviceFlags,
     *,
     arm: str = "none",
     epochs: int = 30,
@@ -29,3 +37,53 @@ def fit(
       foveate fit photos/ --arch unet --encoder resnet18 --arm cbam@decoder \\
         --size 192x256 --epochs 20 --seed 0 --out runs/a
     """
+    from foveate.data.module import DataModule
+    from foveate.experiments.defaults import default_comparison
+    from foveate.training.spec import RunSpec
+
+    module = DataModule(images.spec(data), seed)
+    module.setup()
+    usual = default_comparison(module.dataset).model
+    spec = RunSpec(module.spec, model.spec(arm, usual), training.spec(epochs), seed)
+    first = os.environ.get("LOCAL_RANK", "0") == "0"  # of several processes, one speaks
+    if first:
+        print(f"{module.dataset.describe()}\n{module.plan}", flush=True)
+    result = _train(spec, out, resume, devices)
+    if first:
+        _report(result)
+
+
+def _train(spec: "RunSpec", out: str, resume: bool, devices: DeviceFlags) -> "RunResult":
+    from foveate.cli.progress import progress
+    from foveate.training.callbacks import ProgressEvent
+    from foveate.training.run import Interrupted
+    from foveate.training.run import fit as train
+
+    with progress("Training") as advance:
+
+        def tell(event: ProgressEvent) -> None:
+            score = "" if event.score is None else f", validation {100 * event.score:.1f}%"
+            advance(
+                event.step, event.steps, f"epoch {event.epoch}/{event.epochs}, loss {event.loss:.3f}{score}"
+            )
+
+        try:
+            return train(spec, out, resume, trainer_flags=devices.trainer(), progress=tell)
+        except Interrupted as stop:
+            raise KeyboardInterrupt(f"{stop} (the same command with --resume)") from stop
+
+
+def _report(result: "RunResult") -> None:
+    from foveate.cli.progress import duration, progress
+    from foveate.cli.table import score_table
+    from foveate.evaluation.evaluate import evaluate
+    from foveate.models.checkpoints import load_model
+
+    with progress("Scoring") as advance:
+        scores = evaluate(result.folder, progress=advance)
+    print(
+        f"\nBest validation score {100 * result.best_score:.1f}% in epoch {result.best_epoch} of"
+        f" {result.epochs}, after {duration(result.seconds)}. On the test images:\n"
+    )
+    print(score_table(scores, load_model(result.folder).task))
+    print(f"\n{result.folder}")

@@ -4,7 +4,7 @@ Their defaults are those of the specs they become, which a test holds: importing
 """
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from foveate.errors import UserError
@@ -65,24 +65,26 @@ class ModelFlags:
     """Model.
 
     Args:
-        arch: the host network; foveate list hosts shows all.
+        arch: the host network (foveate list hosts); unet for masks, classifier for class folders if not
+            given.
         encoder: its encoder; foveate list encoders shows all.
         encoder_weights: none, imagenet (downloaded once) or FILE.safetensors.
         gate: zero (starts as exactly the host) or none (the published form).
         options: further arguments of the host, as YAML, such as '{decoder_channels: [64, 48, 32, 24, 16]}'.
     """
 
-    arch: str = "unet"
+    arch: str | None = None
     encoder: str = "resnet18"
     encoder_weights: str = "none"
     gate: str = "zero"
     options: dict[str, Any] | None = None
 
-    def spec(self, arm: str) -> "ModelSpec":
-        """The model of a run with this arm."""
-        from foveate.training.spec import ModelSpec
-
-        return ModelSpec(**{**asdict(self), "options": self.options or {}}, arm=arm)
+    def spec(self, arm: str, usual: "ModelSpec") -> "ModelSpec":
+        """The model of a run with this arm; `usual` is the host for the data at hand."""
+        given = asdict(self)
+        if self.arch is None:
+            given |= {"arch": usual.arch, "options": usual.options | (self.options or {})}
+        return replace(usual, **given | {"options": given["options"] or {}}, arm=arm)
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,27 @@ class TrainingFlags:
         from foveate.training.spec import TrainingSpec
 
         return TrainingSpec(**asdict(self), **({} if epochs is None else {"epochs": epochs}))
+
+
+@dataclass(frozen=True)
+class DeviceFlags:
+    """Devices, as Lightning's Trainer takes them.
+
+    Args:
+        accelerator: auto, cpu or gpu.
+        devices: how many processes train together, one a device.
+        strategy: auto or ddp.
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    strategy: str = "auto"
+
+    def trainer(self) -> dict[str, Any]:
+        """Arguments of Lightning's Trainer."""
+        if self.devices < 1:
+            raise UserError(f"--devices: {self.devices} is too few; train on at least 1")
+        return asdict(self)
 
 
 def parse_size(text: str | None, flag: str) -> tuple[int, int] | None:

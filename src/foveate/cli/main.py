@@ -1,9 +1,11 @@
 """`foveate`: finds the command, reads its flags, runs it, and turns what goes wrong into one message."""
 
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Sequence
+from contextvars import ContextVar
 from importlib import import_module
 
 from foveate.errors import UserError, choose
@@ -16,9 +18,12 @@ COMMANDS = {
     "list": "the attentions, hosts, encoders, places and data sets there are",
 }
 
+_words: ContextVar[tuple[str, ...]] = ContextVar("words", default=())
 
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C, with a line that says what was kept and how to go on."""
+
+def command_line() -> str:
+    """The command under way, as it could be typed again."""
+    return shlex.join(["foveate", *_words.get()])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
+    _words.set(tuple(argv))
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(_overview())
         return 0

@@ -123,7 +123,8 @@ def build(command: Callable[..., Any], prog: str) -> Parser:
         action.may_follow = action.dest in optional
     for group in groups.values():
         parser.add_class_arguments(group)
-        parser._action_groups[-1].title = (inspect.getdoc(group) or "").partition("\n")[0].rstrip(".").lower()
+        title = (inspect.getdoc(group) or "").partition(".")[0]
+        parser._action_groups[-1].title = title[:1].lower() + title[1:]
     parser.add_argument("--config", action="config")
     _help_last(parser)
     return parser

@@ -39,7 +39,7 @@ def predict(run: str, images: str, *, out: str = "predictions", device: str | No
     names = _names(paths)
     rows: list[list[object]] = []
     unread: list[UserError] = []
-    with progress("Predicting", len(paths)) as advance:
+    with progress("Predicting") as advance:
         for number, path in enumerate(paths, 1):
             try:
                 rows += _predict_one(predictor, path, target / names[path])

@@ -2,33 +2,44 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+QUIET_SECONDS = 20.0
 
-QUIET_SECONDS = 10.0
 
-Advance = Callable[..., None]
+class Advance(Protocol):
+    """Tell that `done` of `total` is done; `left` is in seconds, and reckoned from the pace if not given."""
+
+    def __call__(self, done: float, total: float, note: str = "", left: float | None = None) -> None: ...
 
 
 @contextmanager
-def progress(what: str, total: int = 0) -> Iterator[Advance]:
-    """Show progress on standard error; call the value as `advance(done, total, note)`, note being optional.
+def progress(what: str) -> Iterator[Advance]:
+    """Show progress on standard error while the block runs.
 
-    Away from a terminal a line appears at most every ten seconds and at the end.
+    Away from a terminal a line appears at most every twenty seconds.
     """
-    console = Console(file=sys.stderr)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield _lines(what)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[note]}"), console=console, transient=True) as bar:
-        task = bar.add_task(what, total=total or None, note="")
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-        def advance(done: float, total: float | None = None, note: str = "") -> None:
-            bar.update(task, completed=done, total=total, note=note)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None, note="")
+        start = time.monotonic()
+
+        def advance(done: float, total: float, note: str = "", left: float | None = None) -> None:
+            words = ", ".join(filter(None, [_left(start, done, total, left), note]))
+            bar.update(task, completed=done, total=total, note=words)
 
         yield advance
 
@@ -36,18 +47,21 @@ def progress(what: str, total: int = 0) -> Iterator[Advance]:
 def _lines(what: str) -> Advance:
     start = said = time.monotonic()
 
-    def advance(done: float, total: float = 0, note: str = "") -> None:
+    def advance(done: float, total: float, note: str = "", left: float | None = None) -> None:
         nonlocal said
         now = time.monotonic()
-        if now - said < QUIET_SECONDS and done < total:
-            return
-        said = now
-        left = f", {duration((now - start) / done * (total - done))} left" if 0 < done < total else ""
-        print(
-            f"{what}: {done:g} of {total:g}{left}{'  ' + note if note else ''}", file=sys.stderr, flush=True
-        )
+        if now - said >= QUIET_SECONDS:
+            said = now
+            words = ", ".join(filter(None, [_left(start, done, total, left), note]))
+            print(f"{what}: {100 * done / total:.0f}%, {words}", file=sys.stderr, flush=True)
 
     return advance
+
+
+def _left(start: float, done: float, total: float, left: float | None) -> str:
+    if left is None and done > 0:
+        left = (time.monotonic() - start) / done * (total - done)
+    return f"{duration(left)} left" if left is not None else ""
 
 
 def duration(seconds: float) -> str:

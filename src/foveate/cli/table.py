@@ -18,7 +18,7 @@ def score_table(scores: "Scores", task: str) -> str:
         columns = ("IoU", "recall", "precision")
         rows = {c.name: (c.share, c.iou, c.recall, c.precision) for c in scores.classes}
     if scores.calibration is not None:
-        heads["calibration error"] = scores.calibration.ece
+        heads["calibration error"] = scores.calibration.error
     width = max(map(len, ("class", *rows)))
     lines = [
         f"{scores.images} images: " + ", ".join(f"{name} {percent(v).strip()}" for name, v in heads.items()),

@@ -1,0 +1,104 @@
+"""`foveate compare`: the main job. Does attention help on these images?"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foveate.cli.flags import DataFlags, DeviceFlags, ModelFlags, TrainingFlags
+
+if TYPE_CHECKING:
+    from foveate.experiments.compare import ComparisonEvent
+    from foveate.experiments.result import Comparison
+    from foveate.experiments.spec import ComparisonSpec
+
+
+def compare(
+    data: str,
+    model: ModelFlags,
+    training: TrainingFlags,
+    images: DataFlags,
+    devices: DeviceFlags,
+    *,
+    arms: list[str] | None = None,
+    placebo: bool = False,
+    seeds: int = 3,
+    epochs: int | None = None,
+    seed: int = 0,
+    out: str | None = None,
+) -> None:
+    """Train with and without attention under identical conditions, and say what each arm changes and costs.
+
+    The bare host is always among the arms. Ctrl-C keeps what was trained; the same command goes on from there.
+
+    Args:
+        data: a folder of images with masks or of class folders, or the word synthetic.
+        arms: contenders, such as none cbam@decoder "se@encoder5(reduction=8)"; chosen if not given.
+        placebo: also train, beside each arm, a plain convolution with as many parameters.
+        seeds: how often each arm is trained; at least 2, for chance has to show itself.
+        epochs: passes over the training images; about 800 steps if not given.
+        seed: the first seed; the others follow it.
+        out: the folder of the comparison; runs/ and the name of the data if not given.
+
+    Example:
+      foveate compare photos/ --arms none cbam@decoder "smooth@encoder5(threshold=0.4)" \\
+        --placebo --seeds 3 --epochs 20 --out runs/photos
+    """
+    from foveate.data.open import open_dataset
+    from foveate.experiments.defaults import default_comparison
+    from foveate.experiments.plan import estimate, make_plan
+
+    given = images.spec(data)
+    dataset = open_dataset(data, given.classes, given.split_seed, given.val_from_train)
+    usual = default_comparison(dataset)
+    spec = replace(
+        usual,
+        data=replace(given, size=given.size or usual.data.size, batch=given.batch or usual.data.batch),
+        model=model.spec("none", usual.model),
+        training=training.spec(epochs or usual.training.epochs),
+        arms=tuple(arms) if arms else usual.arms,
+        placebo=placebo,
+        seeds=seeds,
+        first_seed=seed,
+    )
+    folder = Path(out or f"runs/{dataset.name}")
+    plan = make_plan(spec)
+    height, width = plan.data.size
+    print(dataset.describe())
+    print(f"\n{spec.model.arch} with {spec.model.encoder} at {height}x{width}, {seeds} seeds of each arm:")
+    print("\n".join(f"  {arm.arm}" for arm in plan.arms), flush=True)
+    print(f"\n{estimate(plan, folder).describe()}\n", flush=True)
+    _conclude(_run(spec, folder, devices), folder)
+
+
+def _run(spec: "ComparisonSpec", folder: Path, devices: DeviceFlags) -> "Comparison":
+    from foveate.cli.main import command_line
+    from foveate.cli.progress import progress
+    from foveate.experiments.compare import compare as run
+    from foveate.training.run import Interrupted
+
+    stages = {"score": "scoring", "cost": "measuring costs", "gallery": "choosing images for the report"}
+    with progress("Comparing") as advance:
+
+        def tell(event: "ComparisonEvent") -> None:
+            if (now := event.training) is None:
+                advance(event.run, event.runs, stages.get(event.stage, event.stage))
+                return
+            which = f"{event.arm}, seed {event.seed}, epoch {now.epoch}/{now.epochs}"
+            note = f"run {event.run} of {event.runs}: {which}"
+            advance(event.run - 1 + now.step / now.steps, event.runs, note, event.seconds_left)
+
+        try:
+            return run(spec, folder, tell, command_line(), devices.trainer())
+        except Interrupted as stop:
+            raise KeyboardInterrupt(str(stop)) from stop
+
+
+def _conclude(comparison: "Comparison", folder: Path) -> None:
+    from foveate.report import words
+    from foveate.report.page import write_report
+
+    report = write_report(folder)
+    print(words.headline(comparison))
+    for arm in comparison.arms:
+        print(f"  {arm.arm}: {' '.join(words.verdict(comparison, arm))}")
+    print(f"\n{report}")
