@@ -41,7 +41,9 @@ class Disk:
     size: tuple[int, int]
 
     def __getitem__(self, index: int) -> tuple[UInt8[np.ndarray, "h w 3"], Target]:
-        return read_resized(self.dataset, self.entries[index], self.size)
+        image, target = read_resized(self.dataset, self.entries[index], self.size)
+        # Pillow's arrays are read-only, and PyTorch warns of sharing such.
+        return image.copy(), target if isinstance(target, int) else target.copy()
 
 
 @dataclass(frozen=True)

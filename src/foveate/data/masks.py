@@ -58,10 +58,10 @@ class MaskCodec:
 
     @cached_property
     def _colors(self) -> tuple[np.ndarray, np.ndarray]:
-        coded = sorted((_pack(np.array(color)), number) for color, number in self.values)
-        return np.array([code for code, _ in coded]), np.array(
-            [number for _, number in coded], dtype=np.uint8
-        )
+        colors, numbers = zip(*self.values, strict=True)
+        codes = _pack(np.array(colors))
+        order = codes.argsort()
+        return codes[order], np.array(numbers, dtype=np.uint8)[order]
 
     def decode(self, raw: UInt8[np.ndarray, "..."], path: str | Path) -> UInt8[np.ndarray, "h w"]:
         """Class ids of what `read_raw` gave; `DataError` for a value or colour that means nothing.
@@ -119,7 +119,8 @@ def choose_codec(values: Mapping[int, str | Path], classes: Sequence[str] | None
     """How to read single-channel masks, from the values that occur in a dataset and the names given.
 
     values: every stored value, with a file that holds it. Only 0 and 255 (or 0 and 1): background and
-    foreground. Otherwise values are class ids, in order of `classes` where given, and 255 is ignored; so is a class named void, ignore or unlabelled.
+    foreground. Otherwise values are class ids, in order of `classes` where given, and 255 is ignored; so is a
+    class named void, ignore or unlabelled.
 
     >>> choose_codec({0: "a.png", 255: "a.png"}).classes
     ('background', 'foreground')

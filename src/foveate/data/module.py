@@ -71,16 +71,14 @@ class DataModule(LightningDataModule):
         self._memory: dict[str, Memory] = {}
 
     def setup(self, stage: str | None = None) -> None:
-        """Open the dataset and settle size and batch; images are decoded when a loader first needs their
-        split.
-        """
+        """Open the dataset and check the spec; images are decoded when a loader first needs their split."""
         if self._dataset is None:
             spec = self.spec
             dataset = open_dataset(
                 spec.source, spec.classes, spec.split_seed, spec.val_from_train, self.recorded_splits
             )
             self._size = tuple(spec.size) if spec.size else choose_size(dataset)
-            self._check_crops()
+            self._check()
             self._dataset = dataset
 
     @property
@@ -118,14 +116,12 @@ class DataModule(LightningDataModule):
 
     @property
     def workers(self) -> int:
-        """Processes that read ahead: none on a CPU with the images in memory, where they would compete with
-        the model.
-        """
+        """Processes that read ahead; none on a CPU with the images in memory: they would compete with the model."""
         if self.spec.workers is not None:
             return self.spec.workers
         if self.in_memory and not torch.cuda.is_available():
             return 0
-        return min(8, max(1, len(os.sched_getaffinity(0)) - 1)) if hasattr(os, "sched_getaffinity") else 2
+        return min(8, max(1, (os.cpu_count() or 1) - 1))
 
     @property
     def plan(self) -> str:
@@ -192,7 +188,13 @@ class DataModule(LightningDataModule):
             self._memory[split] = twin or Memory.load(disk)
         return self._memory[split]
 
-    def _check_crops(self) -> None:
+    def _check(self) -> None:
+        if self.spec.batch is not None and self.spec.batch < 1:
+            raise DataError(f"batch {self.spec.batch} is not a number of images; give 1 or more")
+        if min(self._size) < 1:
+            raise DataError(
+                f"size {self._size[0]}x{self._size[1]} is empty; give height x width, as in 192x256"
+            )
         schedule = self.spec.crop_schedule
         fractions = [fraction for fraction, _ in schedule]
         if any(not 0 <= fraction < 1 for fraction in fractions) or fractions != sorted(set(fractions)):

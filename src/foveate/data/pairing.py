@@ -105,10 +105,12 @@ def read_indexed(
     """
     entries = [entry for part in parts.values() for entry in part]
     stored = survey(entries)
-    first = {int(value): entries[stored[:, value].argmax()].mask for value in stored.any(axis=0).nonzero()[0]}
-    if classes is None and colors and max({*first} - {IGNORE}, default=0) in (len(colors) - 1, len(colors)):
+    holders = {
+        int(value): entries[stored[:, value].argmax()].mask for value in stored.any(axis=0).nonzero()[0]
+    }
+    if classes is None and colors and max({*holders} - {IGNORE}, default=0) in (len(colors) - 1, len(colors)):
         classes = (*colors, "void")
-    codec = choose_codec(first, classes)
+    codec = choose_codec(holders, classes)
     return Layout(
         task="segmentation",
         classes=codec.classes,

@@ -1,0 +1,214 @@
+"""What a user may point foveate at by mistake, and the sentence each mistake is answered with."""
+
+import re
+
+import numpy as np
+import pytest
+
+from foveate.data.errors import DataError
+from foveate.data.open import open_dataset
+
+
+def refuses(source, words, **options):
+    with pytest.raises(DataError, match=words):
+        open_dataset(source, **options)
+
+
+def test_no_such_folder(tmp_path):
+    refuses(
+        tmp_path / "nowhere", r"nowhere: there is no such folder; give the folder of your images, or the word"
+    )
+
+
+def test_a_file_instead_of_a_folder(tmp_path):
+    (tmp_path / "a.png").touch()
+    refuses(tmp_path / "a.png", r"a\.png: is a file; give the folder that holds")
+
+
+def test_empty_folder(tmp_path):
+    refuses(tmp_path, re.escape(f"{tmp_path}: the folder is empty; put images/ and masks/ there"))
+
+
+def test_unknown_layout_says_what_was_found_and_what_is_read(make):
+    make.save("a.png", make.photo(0))
+    refuses(
+        make.root, r"no known layout \(found a\.png\)\. foveate reads: .*images/ masks/.*one folder of images"
+    )
+
+
+def test_empty_images_folder(make):
+    (make.pairs("other") / "images").mkdir()
+    refuses(make.root, r"images: holds no image files \(.*\); put the images there")
+
+
+def test_images_without_any_masks(make):
+    make.save("images/a.png", make.photo(0))
+    refuses(make.root, r"has images/ \(1 files\) but no masks/; put the masks there, with the same names")
+
+
+def test_masks_without_any_images(make):
+    make.save("masks/a.png", make.mask(0, [0, 1]))
+    refuses(make.root, r"has masks/ \(1 files\) but no images/; put the images there")
+
+
+def test_an_image_without_its_mask(make):
+    (make.pairs() / "masks" / "03.png").unlink()
+    refuses(
+        make.root, r"1 of 8 images have no mask of the same name in .*masks: 03\.png; add the masks or remove"
+    )
+
+
+def test_a_mask_without_its_image(make):
+    (make.pairs() / "images" / "03.png").unlink()
+    refuses(make.root, r"1 of 8 masks have no image of the same name in .*images: 03\.png; add the images or")
+
+
+def test_a_split_without_masks(make):
+    make.pairs("train", "trainannot", values=(0, 1))
+    make.save("test/a.png", make.photo(0))
+    refuses(
+        make.root, r"the test split has no folder of masks; add it \(masks as in trainannot/\), or move test/"
+    )
+
+
+def test_val_and_test_without_train(make):
+    for split in ("val", "test"):
+        make.pairs(split, f"{split}_masks")
+    refuses(make.root, "the folder has val and test but no train; add train")
+
+
+def test_two_images_of_one_stem(make):
+    make.pairs()
+    make.save("images/03.jpg", make.photo(0))
+    refuses(
+        make.root, r"images: 03\.jpg and 03\.png share a stem, so which image is meant is ambiguous; keep one"
+    )
+
+
+def test_two_masks_of_one_stem(make):
+    make.pairs()
+    make.save("masks/03.bmp", make.mask(0, [0, 255]))
+    refuses(make.root, r"masks: 03\.bmp and 03\.png share a stem, so which mask is meant is ambiguous")
+
+
+def test_two_masks_that_fit_one_image(make):
+    make.pairs()
+    make.save("masks/03_mask.png", make.mask(0, [0, 255]))
+    refuses(
+        make.root, r"03\.png and 03_mask\.png both fit the image '03', so which mask is meant is ambiguous"
+    )
+
+
+def test_mask_of_another_size(make):
+    make.pairs()
+    make.save("masks/03.png", make.mask(0, [0, 255], (16, 12)))
+    refuses(
+        make.root, r"masks/03\.png: the mask is 16 x 12 pixels .* image .*images/03\.png is 12 x 16; export"
+    )
+
+
+def test_mask_value_outside_the_classes(make):
+    make.pairs(values=(0, 1, 2))
+    make.save("masks/03.png", make.mask(0, [0, 1, 2, 5]))
+    refuses(
+        make.root,
+        r"03\.png: the mask holds the value 5, and 3 classes \(a, b, c\) cover 0 to 2; name every class",
+        classes=["a", "b", "c"],
+    )
+
+
+def test_smoothed_masks_without_class_names(make):
+    make.pairs(values=tuple(range(0, 200, 2)))
+    refuses(make.root, r"the masks hold 100 different values, as masks do that were resized with smoothing")
+
+
+def test_class_that_never_occurs_in_train(make):
+    make.pairs(values=(0, 1, 2))
+    refuses(
+        make.root,
+        r"the class 'moose' never occurs in the 6 training images, so .* name it 'void' .*--split-seed",
+        classes=["a", "b", "c", "moose"],
+    )
+
+
+def test_class_that_occurs_in_test_only(make):
+    make.class_folders(**{"train/cat": 8, "train/dog": 8, "test/cat": 3, "test/moose": 3})
+    refuses(make.root, "the class 'moose' never occurs in the 14 training images")
+
+
+def test_a_class_named_twice(make):
+    refuses(make.pairs(values=(0, 1, 2)), "--classes names a class twice: a, a, b", classes=["a", "a", "b"])
+
+
+def test_mask_saved_as_jpeg(make):
+    make.pairs()
+    (make.root / "masks" / "03.png").unlink()
+    make.save("masks/03.jpg", make.mask(0, [0, 255]))
+    refuses(make.root, r"03\.jpg: the mask is a JPEG, .* export the masks again as PNG")
+
+
+def test_broken_mask(make):
+    (make.pairs() / "masks" / "03.png").write_bytes(b"")
+    refuses(make.root, r"masks/03\.png: the file is empty \(0 bytes\)")
+
+
+def test_too_few_images(make):
+    refuses(
+        make.pairs(count=2), "2 images are too few for a split into train, val and test: val is left empty"
+    )
+
+
+def test_one_class_folder(make):
+    refuses(
+        make.class_folders(cat=5), r"has one class folder only \('cat'\); classification needs two or more"
+    )
+
+
+def test_empty_class_folder(make):
+    (make.class_folders(cat=5, dog=5) / "emu").mkdir()
+    refuses(make.root, "emu: the class folder holds no images; add some or remove the folder")
+
+
+def test_two_images_of_one_stem_in_a_class_folder(make):
+    make.class_folders(cat=5, dog=5)
+    make.save("cat/003.jpg", make.photo(0))
+    refuses(make.root, r"cat: 003\.jpg and 003\.png share a stem and are ambiguous; rename one")
+
+
+def test_unknown_split(make):
+    with pytest.raises(DataError, match="there is no split 'tset'; there are: train, val, test"):
+        open_dataset(make.pairs()).index("tset")
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("synthetic:many", "the number of scenes must be a whole number, as in synthetic:64"),
+        ("synthetic:0", "the number of scenes must be a whole number"),
+        ("synthetic:8:wide", "'wide' is not a size; write height x width in pixels, as in 192x256"),
+    ],
+)
+def test_synthetic_source_that_cannot_be_read(source, words):
+    refuses(source, words)
+
+
+def test_synthetic_classes_are_fixed():
+    refuses("synthetic", "the classes are fixed", classes=["a"])
+
+
+def test_broken_image_is_named_when_it_is_decoded(make):
+    root = make.pairs()
+    path = root / "images" / "03.png"
+    path.write_bytes(path.read_bytes()[:-60])
+    dataset = open_dataset(root)
+    entry = next(e for split in ("train", "val", "test") for e in dataset.index(split) if e.stem == "03")
+    with pytest.raises(DataError, match=r"images/03\.png: the image is damaged or truncated"):
+        dataset.read(entry)
+
+
+def test_hidden_files_and_files_that_are_no_images_are_passed_over(make):
+    root = make.pairs()
+    (root / "images" / "._03.png").write_bytes(b"left by another system")
+    (root / "masks" / "readme.txt").write_text("words")
+    assert len(open_dataset(root)) == 8
+    assert np.unique(open_dataset(root).read(open_dataset(root).index("val")[0])[1]).tolist() == [0, 1]

@@ -1,0 +1,37 @@
+import errno
+import os
+import stat
+
+import pytest
+
+from foveate.data.files import write_whole
+
+
+def test_writes_the_whole_file_and_leaves_nothing_beside_it(tmp_path):
+    with write_whole(tmp_path / "a.bin") as file:
+        file.write(b"new")
+        assert not (tmp_path / "a.bin").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
+    assert (tmp_path / "a.bin").read_bytes() == b"new"
+
+
+def test_a_failure_half_way_keeps_what_was_there(tmp_path):
+    (tmp_path / "a.txt").write_text("old")
+
+    def fill_the_disk():
+        with write_whole(tmp_path / "a.txt", "w") as file:
+            file.write("half of the new")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(OSError, match="No space left"):
+        fill_the_disk()
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_the_file_has_the_permissions_that_open_gives(tmp_path):
+    (tmp_path / "plain").touch()
+    with write_whole(tmp_path / "whole") as file:
+        file.write(b"")
+    modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("plain", "whole")}
+    assert len(modes) == 1

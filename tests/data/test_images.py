@@ -1,0 +1,175 @@
+import struct
+import time
+import zlib
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from foveate.data.errors import DataError
+from foveate.data.images import read_image, read_raw, read_size
+
+
+def test_rgb_png_comes_back_as_it_was_saved(make):
+    photo = make.photo(0)
+    assert np.array_equal(read_image(make.save("a.png", photo)), photo)
+
+
+def test_grey_is_repeated_into_three_channels(make):
+    grey = make.photo(0)[..., 0]
+    assert np.array_equal(read_image(make.save("a.png", grey)), np.stack([grey] * 3, axis=-1))
+
+
+def test_alpha_is_dropped(make):
+    photo = make.photo(0)
+    alpha = np.full((*photo.shape[:2], 1), 7, dtype=np.uint8)
+    assert np.array_equal(read_image(make.save("a.png", np.concatenate([photo, alpha], axis=-1))), photo)
+
+
+def test_cmyk_jpeg_has_the_colours_of_its_rgb_original(tmp_path, make):
+    photo = make.photo(0, (32, 32))
+    Image.fromarray(photo).convert("CMYK").save(tmp_path / "a.jpg", quality=95)
+    difference = np.abs(read_image(tmp_path / "a.jpg").astype(int) - photo)
+    assert difference.mean() < 5
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_16_bit_grey_is_scaled_by_the_full_range(tmp_path, suffix):
+    values = np.array([[0, 257, 32896, 65535]], dtype=np.uint16)
+    Image.fromarray(values).save(tmp_path / f"a.{suffix}")
+    assert read_image(tmp_path / f"a.{suffix}")[0, :, 0].tolist() == [0, 1, 128, 255]
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_16_bit_rgb_tiff_is_scaled_by_the_full_range(tmp_path, make, planar):
+    photo = make.photo(1)
+    deep = photo.astype(np.uint16) * 257
+    stored = deep if planar == "contig" else np.moveaxis(deep, -1, 0)
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="rgb", planarconfig=planar)
+    assert np.array_equal(read_image(tmp_path / "a.tif"), photo)
+
+
+def test_16_bit_rgb_png_is_scaled_by_the_full_range(tmp_path, make):
+    photo = make.photo(2)
+    rows = b"".join(b"\0" + row.tobytes() for row in (photo.astype(">u2") * 257).astype(">u2"))
+    (tmp_path / "a.png").write_bytes(png(photo.shape[1], photo.shape[0], 16, 2, rows))
+    assert np.array_equal(read_image(tmp_path / "a.png"), photo)
+
+
+def test_float_tiff_in_0_to_1_is_read_and_other_values_are_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.array([[0.0, 1.0]], dtype=np.float32))
+    assert read_image(tmp_path / "a.tif")[0, :, 0].tolist() == [0, 255]
+    tifffile.imwrite(tmp_path / "b.tif", np.array([[0.0, 300.0]], dtype=np.float32))
+    with pytest.raises(DataError, match=r"b\.tif: values from 0.0 to 300.0 .* save the image as 8-bit"):
+        read_image(tmp_path / "b.tif")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_rotated_jpeg_is_turned_upright_and_its_header_agrees(tmp_path, make, orientation):
+    photo = make.photo(3, (16, 24))
+    turned = {
+        1: photo, 2: photo[:, ::-1], 3: photo[::-1, ::-1], 4: photo[::-1], 5: photo.swapaxes(0, 1),
+        6: np.rot90(photo), 7: photo[::-1, ::-1].swapaxes(0, 1), 8: np.rot90(photo, -1),
+    }[orientation]  # fmt: skip
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(np.ascontiguousarray(turned)).save(
+        tmp_path / "a.jpg", quality=98, subsampling=0, exif=exif
+    )
+    upright = read_image(tmp_path / "a.jpg")
+    assert read_size(tmp_path / "a.jpg") == upright.shape[:2] == photo.shape[:2]
+    assert np.abs(upright.astype(int) - photo).mean() < 4
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_truncated_file(tmp_path, make, suffix):
+    path = make.save(f"a.{suffix}", make.photo(0, (64, 64)))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(DataError, match=rf"a\.{suffix}: the image is damaged or truncated .* copy it again"):
+        read_image(path)
+
+
+def test_damaged_png(tmp_path, make):
+    path = make.save("a.png", make.photo(0, (64, 64)))
+    data = bytearray(path.read_bytes())
+    data[60:90] = bytes(30)
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"a\.png: the image is damaged or truncated"):
+        read_image(path)
+
+
+def test_zero_byte_file(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    with pytest.raises(DataError, match=r"a\.jpg: the file is empty \(0 bytes\); copy it again or remove it"):
+        read_image(tmp_path / "a.jpg")
+
+
+def test_text_file_named_png(tmp_path):
+    (tmp_path / "a.png").write_text("not an image at all")
+    with pytest.raises(DataError, match=r"a\.png: not an image that can be read, whatever its name says"):
+        read_image(tmp_path / "a.png")
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(DataError, match=r"a\.png: there is no such file"):
+        read_image(tmp_path / "a.png")
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("side", [10_000, 50_000])
+def test_decompression_bomb_is_refused_from_its_header(tmp_path, side):
+    (tmp_path / "bomb.png").write_bytes(png(side, side, 8, 2, bytes(1000)))
+    start = time.perf_counter()
+    for read in (read_image, read_size, read_raw):
+        with pytest.raises(DataError, match=r"bomb\.png: .*pixels are more than the limit of 89478485; cut"):
+            read(tmp_path / "bomb.png")
+    assert time.perf_counter() - start < 1
+
+
+def test_mask_values_survive_palette_grey_and_one_bit_files(tmp_path, make):
+    ids = make.mask(0, [0, 1, 2, 255])
+    palette = Image.fromarray(ids).copy()
+    palette.putpalette(np.random.default_rng(0).integers(0, 256, 768, dtype=np.uint8).tobytes())
+    palette.save(tmp_path / "palette.png")
+    assert palette.mode == "P"
+    assert np.array_equal(read_raw(tmp_path / "palette.png"), ids)
+    assert np.array_equal(read_raw(make.save("grey_as_rgb.png", np.stack([ids] * 3, axis=-1))), ids)
+    assert np.array_equal(read_raw(make.save("deep.png", ids.astype(np.uint16))), ids)
+    Image.fromarray(ids == 1).save(tmp_path / "bits.png")
+    assert np.array_equal(read_raw(tmp_path / "bits.png"), ids == 1)
+
+
+def test_mask_saved_as_jpeg(make):
+    path = make.save("m.jpg", make.mask(0, [0, 255]))
+    with pytest.raises(DataError, match=r"m\.jpg: the mask is a JPEG, .* export the masks again as PNG"):
+        read_raw(path)
+
+
+def test_coloured_mask_without_its_table(make):
+    path = make.save("m.png", make.photo(0))
+    with pytest.raises(DataError, match=r"m\.png: the mask is in colour; add a class_dict\.csv"):
+        read_raw(path)
+
+
+def test_mask_values_beyond_8_bits(make):
+    path = make.save("m.png", np.array([[0, 65535]], dtype=np.uint16))
+    with pytest.raises(
+        DataError, match=r"m\.png: mask values run from 0 to 65535 .* save masks as 8-bit PNG"
+    ):
+        read_raw(path)
+
+
+def png(width: int, height: int, bits: int, kind: int, rows: bytes) -> bytes:
+    """A PNG file with any header and any rows."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )

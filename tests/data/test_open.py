@@ -1,0 +1,249 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from foveate.data.dataset import SPLITS, class_frequencies
+from foveate.data.errors import DataError
+from foveate.data.open import dataset_names, dataset_summaries, open_dataset
+from foveate.errors import UserError
+
+
+def entries(dataset):
+    return [entry for split in SPLITS for entry in dataset.index(split)]
+
+
+def test_binary_pairs(make):
+    dataset = open_dataset(make.pairs(count=20))
+    assert (dataset.name, dataset.task, dataset.classes) == (
+        "paired",
+        "segmentation",
+        ("background", "foreground"),
+    )
+    assert {split: len(dataset.index(split)) for split in SPLITS} == {"train": 14, "val": 3, "test": 3}
+    entry = dataset.index("train")[0]
+    image, mask = dataset.read(entry)
+    assert np.array_equal(image, make.photo(int(entry.stem)))
+    assert np.array_equal(mask, make.mask(int(entry.stem), [0, 255]) == 255)
+    text = dataset.describe()
+    assert "20 images (14 train, 3 val, 3 test)" in text
+    assert "Masks are binary: 0 = background, 255 = foreground" in text
+    assert "70/15/15 by stem, split seed 0" in text
+
+
+def test_255_is_ignored_beside_0_and_1(make):
+    dataset = open_dataset(make.pairs(values=(0, 1, 255)))
+    assert dataset.classes == ("background", "foreground")
+    assert set(np.unique(dataset.read(dataset.index("train")[0])[1])) == {0, 1, 255}
+    assert "255 is ignored" in dataset.describe()
+
+
+def test_indexed_masks_get_their_classes_from_the_values_or_the_user(make):
+    root = make.pairs(values=(0, 3, 7, 255))
+    assert open_dataset(root).classes == ("class 0", "class 3", "class 7")
+
+
+def test_named_void_classes_are_ignored_everywhere(make):
+    dataset = open_dataset(make.pairs(values=(0, 1, 2)), classes=["road", "unlabelled", "car"])
+    assert dataset.classes == ("road", "car")
+    raw = make.mask(int(dataset.index("test")[0].stem), [0, 1, 2])
+    assert np.array_equal(dataset.read(dataset.index("test")[0])[1], np.array([0, 255, 1])[raw])
+    assert "1 and 255 are ignored" in dataset.describe()
+
+
+@pytest.mark.parametrize(
+    ("images", "masks"),
+    [("images", "masks"), ("Image", "mask"), ("imgs", "labels"), ("IMAGES", "annotations")],
+)
+def test_folders_may_be_called_differently(make, images, masks):
+    assert len(open_dataset(make.pairs(images, masks))) == 8
+
+
+@pytest.mark.parametrize("ending", ["_mask", "_L", "_gt", "_label"])
+def test_mask_names_may_have_an_ending(make, ending):
+    root = make.pairs()
+    for path in (root / "masks").iterdir():
+        path.rename(path.with_stem(path.stem + ending))
+    assert all(ending in entry.mask.stem for entry in entries(open_dataset(root)))
+
+
+def test_pairs_in_the_folders_own_splits(make):
+    for split in SPLITS:
+        make.pairs(f"{split}/images", f"{split}/masks", count=3)
+    dataset = open_dataset(make.root)
+    assert [entry.stem for entry in dataset.index("val")] == ["val/00", "val/01", "val/02"]
+    assert "own splits" in dataset.describe()
+
+
+def test_splits_inside_images_and_masks(make):
+    for split in SPLITS:
+        make.pairs(f"images/{split}", f"masks/{split}", count=2)
+    assert open_dataset(make.root).split_table()["test"] == ["test/00", "test/01"]
+
+
+def test_camvid_with_train_and_val_keeps_val_for_testing(make):
+    for split in ("train", "val"):
+        make.pairs(split, f"{split}annot", count=10, values=tuple(range(12)))
+    dataset = open_dataset(make.root)
+    assert dataset.name == "camvid"
+    assert dataset.classes[0] == "Sky"
+    assert dataset.classes[-1] == "Bicyclist"
+    assert len(dataset.classes) == len(dataset.colors) == 11
+    assert [len(dataset.index(split)) for split in SPLITS] == [8, 2, 10]
+    assert all(entry.stem.startswith("val/") for entry in dataset.index("test"))
+    assert "val is kept for testing" in dataset.describe()
+    mask = dataset.read(dataset.index("test")[0])[1]
+    assert set(np.unique(mask)) == {*range(11), 255}
+
+    both = open_dataset(make.root, val_from_train=False)
+    assert [len(both.index(split)) for split in SPLITS] == [10, 10, 10]
+    assert both.index("val") == both.index("test")
+    assert len(both) == 20
+
+
+def test_camvid_layout_with_other_classes(make):
+    for split in SPLITS:
+        make.pairs(split, f"{split}annot", count=2, values=(0, 1, 2))
+    assert open_dataset(make.root, classes=["a", "b", "void"]).classes == ("a", "b")
+    assert open_dataset(make.root).classes == ("class 0", "class 1", "class 2")
+
+
+TABLE = "Name, R, G, B\nroad,128,64,128\nvoid,0,0,0\ncar,64,0,128\n"
+COLORS = np.array([(128, 64, 128), (0, 0, 0), (64, 0, 128)], dtype=np.uint8)
+
+
+def coloured(make, table=TABLE):
+    for split in SPLITS:
+        for number in range(3):
+            make.save(f"{split}/{number}.jpg", make.photo(number))
+            make.save(f"{split}_labels/{number}_L.png", COLORS[make.mask(number, [0, 1, 2])])
+    (make.root / "class_dict.csv").write_text(table)
+    return make.root
+
+
+def test_coloured_masks(make):
+    dataset = open_dataset(coloured(make))
+    assert (dataset.name, dataset.classes) == ("coloured", ("road", "car"))
+    assert dataset.colors == ((128, 64, 128), (64, 0, 128))
+    expected = np.array([0, 255, 1])[make.mask(1, [0, 1, 2])]
+    assert np.array_equal(dataset.read(dataset.index("val")[1])[1], expected)
+    assert "void ignored" in dataset.describe()
+    assert open_dataset(make.root, classes=["road"]).classes == ("road",)
+    with pytest.raises(UserError, match=r"unknown class of class_dict\.csv 'raod'; did you mean 'road'"):
+        open_dataset(make.root, classes=["raod"])
+
+
+def test_palette_png_counts_as_coloured_where_there_is_a_table(make):
+    root = coloured(make)
+    ids = Image.fromarray(make.mask(1, [0, 1, 2]))
+    ids.putpalette(COLORS.tobytes())
+    ids.save(root / "val_labels" / "1_L.png")
+    dataset = open_dataset(root)
+    assert np.array_equal(dataset.read(dataset.index("val")[1])[1], np.array([0, 255, 1])[np.asarray(ids)])
+
+
+def test_colour_outside_the_table(make):
+    root = coloured(make)
+    mask = COLORS[make.mask(0, [0, 1, 2])].copy()
+    mask[0, :5] = (1, 2, 3)
+    mask[1, :2] = (9, 9, 9)
+    make.save("test_labels/0_L.png", mask)
+    with pytest.raises(
+        DataError, match=r"0_L\.png: colour \(1, 2, 3\) \(5 pixels; 7 pixels in all .*class_dict"
+    ):
+        open_dataset(root)
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("road,1,2,3\n", r"class_dict\.csv:1: the header must be name,r,g,b; found road,1,2,3"),
+        ("", r"class_dict\.csv:1: the header must be name,r,g,b; found nothing"),
+        (
+            "name,r,g,b\nroad,1,2,300\n",
+            r"class_dict\.csv:2: 'road,1,2,300' is not name,r,g,b with values 0 to",
+        ),
+        (
+            "name,r,g,b\na,1,2,3\nb,1,2,3\n",
+            r"class_dict\.csv:3: 'b' \(1, 2, 3\) repeats the name or colour of 'a'",
+        ),
+        ("name,r,g,b\n", r"class_dict\.csv: names no class; add one line"),
+    ],
+)
+def test_class_dict_that_cannot_be_read(make, table, words):
+    with pytest.raises(DataError, match=words):
+        open_dataset(coloured(make, table))
+
+
+def test_class_folders_are_split_class_by_class(make):
+    dataset = open_dataset(make.class_folders(cat=20, dog=40))
+    assert (dataset.name, dataset.task, dataset.classes) == (
+        "class_folders",
+        "classification",
+        ("cat", "dog"),
+    )
+    for split, counts in (("train", [14, 28]), ("val", [3, 6]), ("test", [3, 6])):
+        labels = [entry.label for entry in dataset.index(split)]
+        assert [labels.count(0), labels.count(1)] == counts
+    image, label = dataset.read(dataset.index("test")[0])
+    assert image.shape == (8, 8, 3)
+    assert label == 0
+    assert class_frequencies(dataset).tolist() == pytest.approx([1 / 3, 2 / 3])
+
+
+def test_class_folders_with_train_and_test(make):
+    make.class_folders(**{"train/cat": 20, "train/dog": 20, "test/cat": 5, "test/dog": 5})
+    dataset = open_dataset(make.root)
+    assert [len(dataset.index(split)) for split in SPLITS] == [34, 6, 10]
+    assert dataset.index("test")[0].stem == "test/cat/000"
+    assert open_dataset(make.root, classes=["dog", "cat"]).index("test")[0].label == 0
+
+
+def test_a_recorded_split_is_reproduced(make):
+    root = make.pairs(count=10)
+    recorded = open_dataset(root, split_seed=3).split_table()
+    assert recorded != open_dataset(root).split_table()
+    make.save("images/zz.png", make.photo(0))
+    make.save("masks/zz.png", make.mask(0, [0, 255]))
+    assert open_dataset(root, splits=recorded).split_table() == recorded
+    (root / "images" / f"{recorded['val'][0]}.png").unlink()
+    (root / "masks" / f"{recorded['val'][0]}.png").unlink()
+    with pytest.raises(DataError, match=f"1 images of the recorded split are gone, '{recorded['val'][0]}'"):
+        open_dataset(root, splits=recorded)
+
+
+def test_class_frequencies_leave_ignored_pixels_out(make):
+    for number in range(6):
+        make.save(f"images/{number}.png", make.photo(0, (2, 4)))
+        make.save(f"masks/{number}.png", np.array([[0, 0, 0, 2], [255, 255, 1, 1]], dtype=np.uint8))
+    assert class_frequencies(open_dataset(make.root)).tolist() == pytest.approx([1 / 2, 1 / 3, 1 / 6])
+
+
+def test_names_of_layouts():
+    assert set(dataset_names()) == {"synthetic", "paired", "camvid", "coloured", "class_folders"}
+    assert "class_dict.csv" in dataset_summaries()["coloured"]
+
+
+def test_every_real_dataset_opens(real_data):
+    expected = {
+        "camvid": ("camvid", 468, 11),
+        "epfl_roads": ("paired", 80, 2),
+        "drive": ("paired", 20, 2),
+        "isbi_em": ("paired", 30, 2),
+        "polyp_cvc612": ("paired", 45, 2),
+        "cifar10_subset": ("class_folders", 6000, 10),
+    }
+    for folder, (name, images, classes) in expected.items():
+        dataset = open_dataset(real_data / folder)
+        assert (dataset.name, len(dataset), len(dataset.classes)) == (name, images, classes), folder
+        for split in SPLITS:
+            image, target = dataset.read(dataset.index(split)[-1])
+            assert image.ndim == 3
+            if dataset.task == "segmentation":
+                assert target.shape == image.shape[:2]
+                assert set(np.unique(target)) <= {*range(classes), 255}
+
+
+def test_camvid_shares_are_those_of_its_readme(real_data):
+    dataset = open_dataset(real_data / "camvid", val_from_train=False)
+    shares = np.array([16.9, 23.3, 1.0, 31.7, 4.5, 9.7, 1.2, 1.1, 5.9, 0.6, 0.3]) / 96
+    assert class_frequencies(dataset) == pytest.approx(shares, abs=0.001)

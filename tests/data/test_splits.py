@@ -1,0 +1,71 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from foveate.data.dataset import SPLITS, Entry
+from foveate.data.errors import DataError
+from foveate.data.splits import arrange, cut
+
+STEMS = st.lists(st.text(min_size=1, max_size=8), min_size=3, max_size=60, unique=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(stems=STEMS, seed=st.integers(0, 2**31), classes=st.integers(0, 4))
+def test_splits_are_disjoint_complete_and_independent_of_the_order_of_files(stems, seed, classes):
+    def label(stem):
+        return hash(stem) % classes if classes else None
+
+    entries = [Entry(stem, label=label(stem)) for stem in stems]
+    *held_out, train = cut(entries, 2, seed)
+    pieces = [*held_out, train]
+    assert sorted(entry.stem for piece in pieces for entry in piece) == sorted(stems)
+    assert len(held_out[0]) == len(held_out[1]) <= len(train)
+    assert cut(entries[::-1], 2, seed) == pieces
+
+
+@settings(max_examples=30, deadline=None)
+@given(stems=STEMS, seed=st.integers(0, 100))
+def test_no_image_leaves_its_split_when_another_is_renamed(stems, seed):
+    """The order is by hash: another stem moves an image or two across each border, and reshuffles nothing."""
+    before = cut([Entry(stem) for stem in stems], 2, seed)
+    after = cut([Entry(stem) for stem in [*stems[:-1], stems[-1] + "!renamed"]], 2, seed)
+    for old, new in zip(before, after, strict=True):
+        assert len({entry.stem for entry in old} - {entry.stem for entry in new}) <= 2
+
+
+def test_every_class_is_cut_alike():
+    entries = [
+        Entry(f"{label}/{n}", label=label) for label, count in ((0, 100), (1, 20)) for n in range(count)
+    ]
+    val, test, train = cut(entries, 2, seed=0)
+    for piece, counts in ((val, (15, 3)), (test, (15, 3)), (train, (70, 14))):
+        assert (sum(e.label == 0 for e in piece), sum(e.label == 1 for e in piece)) == counts
+
+
+def test_another_seed_gives_another_split():
+    entries = [Entry(f"{number}") for number in range(40)]
+    assert cut(entries, 2, seed=0) != cut(entries, 2, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("given_", "val_from_train", "expected"),
+    [
+        ("all", True, {"train": 14, "val": 3, "test": 3}),
+        ("train", True, {"train": 14, "val": 3, "test": 3}),
+        ("train val", True, {"train": 17, "val": 3, "test": 20}),
+        ("train val", False, {"train": 20, "val": 20, "test": 20}),
+        ("train test", True, {"train": 17, "val": 3, "test": 20}),
+        ("train test", False, {"train": 17, "val": 3, "test": 20}),
+        ("train val test", True, {"train": 20, "val": 20, "test": 20}),
+    ],
+)
+def test_what_a_folder_gives_is_kept_and_the_rest_cut(given_, val_from_train, expected):
+    parts = {part: [Entry(f"{part}/{number}") for number in range(20)] for part in given_.split()}
+    splits, note = arrange(parts, 0, val_from_train)
+    assert {split: len(splits[split]) for split in SPLITS} == expected
+    assert note
+
+
+def test_an_empty_split_is_refused():
+    with pytest.raises(DataError, match="3 of a class for class folders"):
+        arrange({"all": [Entry(str(number), label=number) for number in range(9)]}, 0, True)

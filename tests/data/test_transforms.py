@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+import torch
+from torchvision.transforms.v2 import functional as F
+
+from foveate.data.errors import DataError
+from foveate.data.transforms import PAD, Augmentation, Draws, change_color
+
+
+def pair(size=(24, 32)):
+    """A mask of class 0 to 3 by quarter, and an image whose red channel is 60 times the class."""
+    mask = torch.zeros(size, dtype=torch.uint8)
+    mask[size[0] // 2 :] += 1
+    mask[:, size[1] // 2 :] += 2
+    return torch.stack([mask * 60, mask * 0, 255 - mask]), mask
+
+
+def test_draws_depend_on_seed_epoch_and_index_alone():
+    torch.manual_seed(1)
+    first = Draws.at(3, 4, 5)
+    torch.manual_seed(2)
+    np.random.seed(2)  # noqa: NPY002
+    assert Draws.at(3, 4, 5) == first
+    others = {Draws.at(0, 4, 5), Draws.at(3, 0, 5), Draws.at(3, 4, 0), Draws.at(4, 3, 5), first}
+    assert len(others) == 5
+
+
+def test_switched_off_it_only_converts():
+    image, mask = pair()
+    out, truth = Augmentation((24, 32), (1, 1), flip=0, color=0)(image, mask, Draws.at(0, 0, 0))
+    assert torch.equal(out, image / 255)
+    assert torch.equal(truth, mask)
+
+
+def test_image_and_mask_stay_together():
+    image, mask = pair((60, 80))
+    augment = Augmentation((30, 40), (0.4, 2.5), flip=0.5, color=0)
+    for index in range(50):
+        out, truth = augment(image, mask, Draws.at(0, 0, index))
+        assert out.shape == (3, 30, 40)
+        assert truth.shape == (30, 40)
+        inside = truth != 255
+        off = (out[0] * 255 - truth * 60).abs()[inside] > 31
+        assert off.float().mean() < 0.12, "beyond the blurred class borders, image and mask disagree"
+
+
+def test_a_window_larger_than_the_image_is_padded_with_the_mean_colour_and_ignored():
+    image, mask = pair()
+    augment = Augmentation((24, 32), (0.5, 0.5), flip=0, color=0)
+    out, truth = augment(image, mask, Draws(0.0, 0.0, 0.0, 1.0, (0.0, 0.0, 0.0)))
+    assert (truth[12:] == 255).all()
+    assert (truth[:12, :16] != 255).all()
+    assert torch.allclose(out[:, -1, -1], torch.tensor(PAD) / 255, atol=1e-3)
+
+
+def test_an_unscaled_crop_is_a_part_of_the_image_where_the_draws_say():
+    image, mask = pair()
+    augment = Augmentation((8, 8), (1, 1), flip=0, color=0)
+    out, truth = augment(image, mask, Draws(0.3, 1.0, 0.0, 0.9, (0.0, 0.0, 0.0)))
+    assert torch.equal(truth, mask[16:, :8])
+    assert torch.equal(out, image[:, 16:, :8] / 255)
+
+
+def test_flip_turns_both():
+    image, mask = pair()
+    draws = Draws(0.0, 0.0, 0.0, 0.4, (0.0, 0.0, 0.0))
+    out, truth = Augmentation((24, 32), (1, 1), flip=0.5, color=0)(image, mask, draws)
+    assert torch.equal(truth, mask.flip(-1))
+    assert torch.equal(out, image.flip(-1) / 255)
+
+
+def test_colour_is_torchvisions_but_for_its_rounding():
+    image = torch.randint(60, 180, (3, 20, 20), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    ours = change_color(image, 1.15, 0.9, 1.1)
+    theirs = F.adjust_saturation(F.adjust_contrast(F.adjust_brightness(image / 255, 1.15), 0.9), 1.1)
+    assert torch.allclose(ours, theirs, atol=2e-3)
+    assert not torch.allclose(ours, image / 255, atol=2e-2)
+
+
+def test_labels_need_no_mask():
+    image, _ = pair()
+    out, truth = Augmentation((16, 16))(image, None, Draws.at(0, 0, 0))
+    assert out.shape == (3, 16, 16)
+    assert truth is None
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"scale": (2, 1)}, "scale 2 to 1 must be positive and in order"),
+        ({"scale": (0, 1)}, "scale 0 to 1 must be positive"),
+        ({"flip": 1.5}, "flip 1.5 is a probability; give a number from 0 to 1"),
+        ({"color": 1.0}, "color 1.0 is a relative change"),
+    ],
+)
+def test_options_out_of_range(options, words):
+    with pytest.raises(DataError, match=words):
+        Augmentation((8, 8), **options)
