@@ -21,7 +21,7 @@ from foveate.evaluation.errors import ErrorCounts
 from foveate.evaluation.plain import from_plain, to_plain
 from foveate.evaluation.scores import Scores, scores
 from foveate.models.checkpoints import load_model
-from foveate.training.spec import RunSpec
+from foveate.training.run_directory import Run
 
 Progress = Callable[[int, int], None]
 
@@ -55,7 +55,7 @@ def evaluate(
     run = Path(run)
     choose(split, ("train", "val", "test"), "split")
     model = load_model(run)
-    module = _data_of(run, data, size, model.notes)
+    module = _data_of(run, data, size)
     if data is not None:
         _check_classes(run, tuple(model.notes.get("classes", module.classes)), data, module.classes)
     total = len(module.dataset.index(split))
@@ -121,17 +121,14 @@ def read_per_image(run: str | Path, name: str = "per_image.npz") -> tuple[tuple[
         return tuple(file["stems"].tolist()), file["confusions"]
 
 
-def _data_of(run: Path, data: str | Path | None, size: tuple[int, int] | None, notes: dict) -> DataModule:
-    spec = RunSpec.load(run / "spec.yaml")
-    size = size or notes.get("size") or spec.data.size
-    described = replace(spec.data, size=tuple(size) if size else None)
+def _data_of(run: Path, data: str | Path | None, size: tuple[int, int] | None) -> DataModule:
+    spec = Run(run).spec
+    described = replace(spec.data, size=size or spec.data.size)
     if data is None:
-        table = run / "splits.json"
-        return DataModule(
-            described, spec.seed, splits=json.loads(table.read_text()) if table.exists() else None
-        )
-    other = DataSpec(str(data), size=described.size, classes=described.classes, batch=described.batch)
-    return DataModule(other, spec.seed)
+        return DataModule(described, spec.seed, spec.training.epochs, Run(run).splits)
+    return DataModule(
+        DataSpec(str(data), described.size, described.classes, batch=described.batch), spec.seed
+    )
 
 
 def _check_classes(run: Path, trained: tuple[str, ...], data: str | Path, found: tuple[str, ...]) -> None:

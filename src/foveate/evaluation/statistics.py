@@ -29,11 +29,12 @@ populations when the population variances are not equal", Sankhya 22. For indepe
 coverage is proven to be at least the level, whatever the ratio of A to B. The p-value is the level at which
 the interval touches 0.
 
-What is not done, and why (`benchmarks/false_alarms.py` measures all of it): one t for A + B, with
-Satterthwaite's degrees of freedom, is shorter but lets up to 12% false alarms through at 2 seeds and 8% at 3
-when training is the larger luck: a seed variance that is small by chance also makes the degrees of freedom
-look large. The bootstrap's variance over 60 images is 10% too small for mIoU with rare classes, which shows
-(6 to 7% false alarms) when seeds are many; the jackknife errs to the safe side (Efron and Stein 1981).
+What is not done, and why (`benchmarks/false_alarms.py`; 60 images, mIoU with rare classes, 2 to 8 seeds): one
+t for A + B with Satterthwaite's degrees of freedom is shorter, but announces differences where there are none
+in 8% of cases at 2 seeds and 6% at 3 when training is the larger luck (up to 12% as it grows), since a seed
+variance that is small by chance also makes the degrees of freedom look large. The bootstrap over images gives
+a B that is 10% too small there, which costs up to 6% false alarms where seeds are many; the jackknife errs to
+the safe side (Efron and Stein 1981). What is done here stays between 1% and 4.5%.
 """
 
 from collections.abc import Callable, Sequence

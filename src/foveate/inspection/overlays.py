@@ -1,0 +1,135 @@
+"""Pictures of masks, errors and attention: uint8 RGB arrays at the image's size.
+
+Errors are shown in blue (right), vermilion (wrong) and grey (ignored), which readers of every colour vision
+tell apart (Okabe and Ito 2008); attention in matplotlib's viridis, dark for little and bright for much.
+"""
+
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
+from jaxtyping import Float, Integer, Num, UInt8
+from numpy import ndarray
+from PIL import Image, ImageDraw
+
+from foveate.attention.maps import AttentionMap, ChannelMap, MaskMap, PairwiseMap, SpatialMap
+from foveate.errors import UserError
+from foveate.evaluation.confusion import IGNORE
+
+IGNORED = (150, 150, 150)
+RIGHT = (0, 114, 178)
+WRONG = (213, 94, 0)
+
+Color = tuple[int, int, int]
+Rgb = UInt8[ndarray, "h w 3"]
+
+
+def colorize(mask: Integer[ndarray, "h w"], colors: Sequence[Color]) -> Rgb:
+    """Give each class id its colour; 255 and ids beyond the colours are grey.
+
+    >>> colorize(np.array([[0, 1, 255]]), [(0, 0, 0), (9, 8, 7)]).tolist()
+    [[[0, 0, 0], [9, 8, 7], [150, 150, 150]]]
+    """
+    table = np.full((256, 3), IGNORED, dtype=np.uint8)
+    table[: len(colors)] = np.array(colors, dtype=np.uint8).reshape(-1, 3)
+    return table[mask]
+
+
+def overlay(image: Rgb, colored: Rgb, alpha: float = 0.5) -> Rgb:
+    """Lay a coloured picture over an image of the same size: alpha 0 shows the image alone, 1 the colours
+    alone.
+
+    >>> overlay(np.zeros((1, 1, 3), np.uint8), np.full((1, 1, 3), 200, np.uint8), alpha=0.25).tolist()
+    [[[50, 50, 50]]]
+    """
+    return np.round(image * (1 - alpha) + colored * alpha).astype(np.uint8)
+
+
+def error_map(prediction: Integer[ndarray, "h w"], truth: Integer[ndarray, "h w"]) -> Rgb:
+    """Show right pixels in blue, wrong ones in vermilion, those that the truth ignores in grey.
+
+    >>> error_map(np.array([[1, 1, 1]]), np.array([[1, 0, 255]])).tolist()
+    [[[0, 114, 178], [213, 94, 0], [150, 150, 150]]]
+    """
+    state = np.where(truth == IGNORE, 2, (prediction != truth).astype(np.int64))
+    return np.array([RIGHT, WRONG, IGNORED], dtype=np.uint8)[state]
+
+
+def spatial(found: AttentionMap, index: int = 0, query: int = 0) -> Float[ndarray, "h w"] | None:
+    """Reduce a map to one value a position for one image of the batch; None for a channel map, which has no
+    places.
+
+    Mask maps are averaged over channels. Of a pairwise map it is where query number `query` looks, averaged
+    over heads.
+    """
+    if isinstance(found, SpatialMap):
+        return found.values[index].float().numpy()
+    if isinstance(found, MaskMap):
+        return found.values[index].float().mean(0).numpy()
+    if isinstance(found, PairwiseMap):
+        return found.values[index, :, query].float().mean(0).reshape(found.grid).numpy()
+    return None
+
+
+def heat(
+    values: Num[ndarray, "rows columns"], size: tuple[int, int] | None = None, colormap: str = "viridis"
+) -> Rgb:
+    """Colour values from their smallest (dark) to their largest (bright), enlarged smoothly to `size` (h, w).
+
+    Values that are all equal give the middle colour.
+
+    >>> heat(np.array([[0.0, 1.0]])).tolist()
+    [[[68, 1, 84], [253, 231, 36]]]
+    """
+    values = values.astype(np.float32)
+    if size is not None and values.shape != tuple(size):
+        resized = Image.fromarray(values).resize((size[1], size[0]), Image.Resampling.BILINEAR)
+        values = np.asarray(resized)
+    span = values.max() - values.min()
+    scaled = (values - values.min()) / span if span > 0 else np.full_like(values, 0.5)
+    return matplotlib.colormaps[colormap](scaled, bytes=True)[..., :3]
+
+
+def attention_overlay(
+    image: Rgb, found: AttentionMap, index: int = 0, query: int = 0, alpha: float = 0.6
+) -> Rgb:
+    """Lay where a mechanism looks over the image; of a pairwise map also mark the query with a ring.
+
+    `index` is the image's place in the recorded batch. Raises `UserError` for a channel map: see
+    `channel_bars`.
+    """
+    values = spatial(found, index, query)
+    if values is None:
+        raise UserError("a channel map has no places in the image; draw it with channel_bars")
+    picture = overlay(image, heat(values, image.shape[:2]), alpha)
+    if isinstance(found, PairwiseMap):
+        row, column = divmod(int(found.queries[query]), found.grid[1])
+        center = ((row + 0.5) / found.grid[0], (column + 0.5) / found.grid[1])
+        return _ring(picture, center[0] * image.shape[0], center[1] * image.shape[1])
+    return picture
+
+
+def channel_bars(found: ChannelMap, index: int = 0, size: tuple[int, int] = (120, 240)) -> Rgb:
+    """Draw a channel map of one image as bars: one a channel, from 0 to the largest factor (at least 1)."""
+    height, width = size
+    values = found.values[index].float().numpy()
+    of_column = np.arange(width) * len(values) // width
+    tops = values[of_column] / max(1.0, float(values.max()))
+    filled = np.arange(height)[::-1, None] < np.round(tops * height)[None]
+    return np.where(filled[..., None], np.uint8(RIGHT), np.uint8(255))
+
+
+def picture(found: AttentionMap, image: Rgb, index: int = 0, query: int = 0) -> Rgb:
+    """Draw any map at the image's size: bars for channels, an overlay for everything that has places."""
+    if isinstance(found, ChannelMap):
+        return channel_bars(found, index, image.shape[:2])
+    return attention_overlay(image, found, index, query)
+
+
+def _ring(rgb: Rgb, y: float, x: float) -> Rgb:
+    canvas = Image.fromarray(rgb)
+    radius = max(2.0, 0.02 * min(rgb.shape[:2]))
+    draw = ImageDraw.Draw(canvas)
+    for r, color in ((radius + 1, (0, 0, 0)), (radius, (255, 255, 255))):
+        draw.ellipse((x - r, y - r, x + r, y + r), outline=color, width=max(1, round(radius / 3)))
+    return np.asarray(canvas)

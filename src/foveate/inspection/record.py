@@ -1,0 +1,104 @@
+"""What attention did: every attached mechanism's maps, for each forward pass inside a `with` block."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, fields, replace
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from foveate.attention.maps import AttentionMap
+from foveate.errors import UserError
+from foveate.models.attach import attached
+
+
+@dataclass
+class Recording:
+    """Maps by attachment, such as "cbam@decoder": one tuple a forward pass, detached and on the CPU.
+
+    `passes["cbam@decoder"][i]` are the maps of pass i in order of application; `maps` those of the last pass.
+    """
+
+    passes: dict[str, list[tuple[AttentionMap, ...]]] = field(default_factory=dict)
+
+    @property
+    def maps(self) -> dict[str, tuple[AttentionMap, ...]]:
+        """The maps of the last forward pass."""
+        return {name: found[-1] for name, found in self.passes.items() if found}
+
+
+@contextmanager
+def record(model: nn.Module, queries: Int64[Tensor, " q"] | None = None) -> Iterator[Recording]:
+    """Record the maps of all attention that `attach` put into `model`, while the block runs.
+
+    Each attached module's input is caught by a hook and given to the module's `weights`, without gradients;
+    the model's output is what it would be without recording. `queries` are flat positions (row * width +
+    column) in the module's own feature map for which pairwise attention is wanted; by default the centre and
+    the centres of the four quadrants. When the block ends, by an exception too, no hook is left. Raises
+    `UserError` for a model without attached attention.
+
+    >>> from foveate.models.attach import attach
+    >>> model = nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU())
+    >>> model = attach(model, "se@0(reduction=2)", example=torch.rand(1, 3, 4, 4))
+    >>> with record(model) as recording:
+    ...     _ = model(torch.rand(2, 3, 4, 4))
+    >>> recording.maps["se@0"][0].values.shape
+    torch.Size([2, 8])
+    """
+    modules = attached(model)
+    if not modules:
+        raise UserError(
+            "the model has no attached attention, so there is nothing to record; attach an arm first"
+        )
+    recording = Recording({name: [] for name in modules})
+    with ExitStack() as hooks:
+        for name, module in modules.items():
+            handle = module.register_forward_hook(_catch(recording.passes[name], queries))
+            hooks.callback(handle.remove)
+        yield recording
+
+
+def spread_queries(height: int, width: int) -> Int64[Tensor, " q"]:
+    """Flat positions of the centre and of the centres of the four quadrants, each once, in reading order.
+
+    >>> spread_queries(4, 8).tolist()
+    [10, 14, 20, 26, 30]
+    """
+    places = [(0.5, 0.5), (0.25, 0.25), (0.25, 0.75), (0.75, 0.25), (0.75, 0.75)]
+    flat = {int(height * y) * width + int(width * x) for y, x in places}
+    return torch.tensor(sorted(flat))
+
+
+def _catch(passes: list[tuple[AttentionMap, ...]], queries: Tensor | None):
+    inside = False
+
+    def hook(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
+        # `weights` may call the module itself, which must not be recorded.
+        nonlocal inside
+        if inside:
+            return
+        inside = True
+        try:
+            passes.append(_maps(module, args[0], queries))
+        finally:
+            inside = False
+
+    return hook
+
+
+@torch.no_grad()
+def _maps(module: nn.Module, x: Float[Tensor, "b c h w"], queries: Tensor | None) -> tuple[AttentionMap, ...]:
+    training = {m: m.training for m in module.modules()}
+    chosen = spread_queries(*x.shape[-2:]) if queries is None else queries
+    try:
+        # Evaluation mode: maps are what the trained module computes, and batch statistics stay untouched.
+        return tuple(_on_cpu(m) for m in module.eval().weights(x.detach(), queries=chosen.to(x.device)))
+    finally:
+        for m, mode in training.items():
+            m.training = mode
+
+
+def _on_cpu(found: AttentionMap) -> AttentionMap:
+    tensors = {f.name: getattr(found, f.name) for f in fields(found)}
+    return replace(found, **{n: t.detach().cpu() for n, t in tensors.items() if isinstance(t, Tensor)})
