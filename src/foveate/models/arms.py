@@ -11,7 +11,7 @@ The grammar, the same on the command line, in configs, in Python and in reports:
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from foveate.errors import UserError
 
@@ -168,7 +168,7 @@ class _Reader:
         while self.at < len(self.text) and self.text[self.at].isspace():
             self.at += 1
 
-    def fail(self, problem: str, at: int | None = None) -> None:
+    def fail(self, problem: str, at: int | None = None) -> NoReturn:
         pointer = " " * (self.at if at is None else at) + "^"
         raise UserError(f"arm '{self.text}': {problem}\n  {self.text}\n  {pointer}")
 

@@ -10,8 +10,6 @@ Hooks are objects that refer to the modules, so that deepcopy, pickle, torch.com
 model as a whole.
 """
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
@@ -26,10 +24,8 @@ from .host import Host
 from .places import Place, match_places, named_places, probe_model
 from .probe import Probe
 
-Gate = Literal["zero", "none"]
 
-
-def attach(model: nn.Module, arm: str | Arm, gate: Gate = "zero", example: Tensor | None = None) -> nn.Module:
+def attach(model: nn.Module, arm: str | Arm, gate: str = "zero", example: Tensor | None = None) -> nn.Module:
     """Attach an arm to `model`, in place, and return the model.
 
     `example` (b c h w) is needed for models that foveate did not build: one forward on it finds the places
@@ -106,9 +102,19 @@ def attention_parameters(model: nn.Module) -> tuple[str, ...]:
 
 
 def gate_parameters(model: nn.Module) -> tuple[str, ...]:
-    """Names in `named_parameters()` of the residual gates: scalars that weight decay should leave alone."""
+    """Names in `named_parameters()` of the gates that start at 0, which weight decay should leave alone.
+
+    They are the residual gates, and the own gates of mechanisms that start at the identity.
+    """
+    own = {
+        f"{prefix}.{name}"
+        for prefix, module in model.named_modules()
+        if getattr(module, "starts_at_identity", False)
+        for name, parameter in module.named_parameters(recurse=False)
+        if parameter.numel() == 1
+    }
     gates = {f"{name}.gate" for name, module in model.named_modules() if isinstance(module, ResidualGate)}
-    return tuple(name for name, _ in model.named_parameters() if name in gates)
+    return tuple(name for name, _ in model.named_parameters() if name in gates | own)
 
 
 def _build(

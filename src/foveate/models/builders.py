@@ -116,9 +116,12 @@ def _classifier(
     choose(stem, ("full", "small"), "stem")
     arguments = dict(pretrained=download is not None, in_chans=in_channels, num_classes=classes, **options)
     try:
-        network = timm.create_model(encoder_name, dynamic_img_size=True, **arguments)
-    except TypeError:  # not a vision transformer of timm's own kind
-        network = timm.create_model(encoder_name, **arguments)
+        try:
+            network = timm.create_model(encoder_name, dynamic_img_size=True, **arguments)
+        except TypeError:  # not a vision transformer of timm's own kind
+            network = timm.create_model(encoder_name, **arguments)
+    except (TypeError, ValueError, RuntimeError, AssertionError) as error:
+        raise UserError(f"timm cannot build {encoder_name} with {arguments}: {error}") from error
     if stem == "small":
         _shrink_stem(network, encoder_name)
     patch = getattr(getattr(network, "patch_embed", None), "patch_size", 1)

@@ -49,9 +49,9 @@ def save_model(model: Host, folder: str | Path, name: str = "best") -> Path:
 def load_model(path: str | Path, name: str = "best") -> Host:
     """Rebuild a model from the folder that `save_model` wrote to, or from its .safetensors file.
 
-    The model comes in evaluation mode, on the CPU; the network is never touched. Raises `UserError` when a file
-    is missing, truncated, a pickle, or of another version, and when the weights are not those of the model in
-    the config.
+    The model comes in evaluation mode, on the CPU; the network is never touched. Raises `UserError` when a
+    file is missing, truncated, a pickle, or of another version, and when the weights are not those of the
+    model in the config.
     """
     path = Path(path)
     weights = path if path.is_file() else path / f"{name}.safetensors"

@@ -82,7 +82,7 @@ class Host(nn.Module):
         )
         return noise.to(self.mean)
 
-    def forward(self, image: Float[Tensor, "b c h w"]) -> Tensor:
+    def forward(self, image: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         channels = self.mean.shape[1]
         if image.ndim != 4 or image.shape[1] != channels:
             raise UserError(
@@ -101,10 +101,14 @@ class Host(nn.Module):
     def _missing(self, length: int) -> int:
         return -length % self.multiple if length >= self.smallest else self.smallest - length
 
-    def _run(self, x: Tensor) -> Tensor:
+    def _run(self, x: Tensor) -> Any:
         try:
             return self.network(x)
         except ValueError as error:
             if "more than 1 value per channel" not in str(error):
                 raise
-            raise UserError(XX) from error
+            raise UserError(
+                "cannot train on a batch of one image here: with an input of "
+                f"{x.shape[-2]}x{x.shape[-1]} a batch normalisation gets one value per channel; "
+                "use a batch of two or more, or larger images"
+            ) from error

@@ -8,7 +8,7 @@ import timm
 from foveate.errors import UserError, choose
 
 from .arms import Arm, parse_arm
-from .attach import Gate, attach
+from .attach import attach
 from .builders import BUILDERS
 from .host import Host
 from .pretrained import Weights, load_encoder_weights, normalisation, read_weights
@@ -39,7 +39,7 @@ def create_model(
     in_channels: int = 3,
     classes: int = 2,
     arm: str | Arm = "none",
-    gate: Gate = "zero",
+    gate: str = "zero",
     **options: Any,
 ) -> Host:
     """Build a host with an arm attached; arguments as in segmentation_models_pytorch.
@@ -56,7 +56,7 @@ def create_model(
         in_channels: 3 is RGB. Pretrained first layers are adapted: one channel sums their weights over RGB,
             more channels repeat them; normalisation takes RGB's mean for one channel and repeats it for more
         classes: number of logits
-        arm, gate: see `attach`
+        arm, gate: see `attach`; gate is "zero" or "none"
         options: of the host (`decoder_channels=`, `encoder_depth=`, ...; `stem="small"` for timm's ResNets:
             a 3x3 stem without stride or pooling, for images of about 32 pixels); JSON types
 

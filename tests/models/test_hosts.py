@@ -1,0 +1,116 @@
+import functools
+
+import pytest
+import timm
+import torch
+
+from foveate.errors import UserError
+from foveate.models.hosts import create_model, encoder_names, host_names
+
+ENCODERS = {"dpt": "tu-vit_tiny_patch16_224", "fcn": "resnet50"}
+
+
+@functools.cache
+def host(arch, encoder=None, **options):
+    torch.manual_seed(0)
+    return create_model(arch, encoder or ENCODERS.get(arch, "resnet18"), **options).eval()
+
+
+@pytest.mark.parametrize("size", [(97, 131), (20, 30), (1, 1)])
+@pytest.mark.parametrize("arch", host_names())
+def test_any_size_goes_in_and_logits_of_that_size_come_out(arch, size):
+    with torch.no_grad():
+        logits = host(arch)(torch.rand(1, 3, *size))
+    assert logits.shape == ((1, 2) if arch == "classifier" else (1, 2, *size))
+    assert logits.isfinite().all()
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+@pytest.mark.parametrize("arch", ["unet", "fcn", "classifier", "dpt"])
+def test_images_may_have_other_channels_than_rgb(arch, channels):
+    model = host(arch, in_channels=channels, classes=5)
+    assert model(torch.rand(1, channels, 33, 40)).shape[:2] == (1, 5)
+    with pytest.raises(
+        UserError, match=rf"takes images b {channels} h w; got an input of shape \(1, 3, 33, 40\)"
+    ):
+        model(torch.rand(1, 3, 33, 40))
+
+
+def test_the_image_is_normalised_inside_and_padded_with_the_mean_colour():
+    model, seen = host("unet"), []
+    handle = model.network.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    image = torch.rand(1, 3, 30, 40)
+    model(image)
+    handle.remove()
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    torch.testing.assert_close(seen[0][..., :30, :40], (image - mean[:, None, None]) / std[:, None, None])
+    assert seen[0].shape == (1, 3, 32, 64)
+    assert seen[0][..., 30:, :].eq(0).all()
+    assert seen[0][..., 40:].eq(0).all()
+
+
+def test_normalisation_is_the_encoders_and_fits_its_channels():
+    assert host("unet", "tu-vgg11").config["mean"] == [0.485, 0.456, 0.406]
+    name = "vit_tiny_patch16_224"
+    assert host("dpt").config["mean"] == list(timm.get_pretrained_cfg(name).mean) == [0.5, 0.5, 0.5]
+    assert host("unet", in_channels=1).config["mean"] == [pytest.approx(0.449)]
+    assert host("unet", in_channels=4).config["std"] == [0.229, 0.224, 0.225, 0.229]
+
+
+def test_the_bare_name_of_a_timm_model_is_a_classifier():
+    for arch in ("resnet18", "timm/resnet18"):
+        assert (
+            create_model(arch).config | {"arch": "classifier", "encoder_name": "resnet18"}
+            == host("classifier").config
+        )
+
+
+def test_a_small_stem_keeps_the_detail_of_small_images():
+    model = create_model("classifier", "resnet18", stem="small", classes=10)
+    deepest = []
+    model.network.layer4.register_forward_hook(lambda module, args, output: deepest.append(output))
+    assert model(torch.rand(2, 3, 32, 32)).shape == (2, 10)
+    assert deepest[0].shape[-2:] == (4, 4)
+    with pytest.raises(
+        UserError, match="stem='small' is for timm's ResNets, which mobilenetv3_small_050 is not"
+    ):
+        create_model("classifier", "mobilenetv3_small_050", stem="small")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"arch": "unett"}, "unknown arch 'unett'; did you mean 'unet'"),
+        ({"encoder_name": "resnt18"}, "unknown encoder .* 'resnt18'; did you mean 'resnet18'"),
+        ({"encoder_name": "tu-resnet_18"}, "unknown timm model 'resnet_18'; did you mean"),
+        ({"arch": "timm/resnet_18"}, "unknown timm model 'resnet_18'; did you mean"),
+        ({"arch": "fcn"}, "unknown encoder of fcn 'resnet18'; did you mean"),
+        ({"arch": "dpt"}, "dpt needs a vision transformer, such as tu-vit_tiny_patch16_224; got 'resnet18'"),
+        (
+            dict(decoder_channel=3),
+            "unknown option of unet 'decoder_channel'; did you mean 'decoder_channels'",
+        ),
+        ({"activation": "sigmoid"}, "unknown option of unet 'activation'"),
+        ({"arch": "classifier", "stm": "small"}, "unknown option of classifier 'stm'; did you mean 'stem'"),
+        ({"decoder_channels": [1, 2]}, "unet cannot be built with the encoder resnet18"),
+        ({"classes": 0}, "classes is a whole number of at least 1; got 0"),
+        ({"in_channels": 0}, "in_channels is a whole number of at least 1; got 0"),
+    ],
+)
+def test_unknown_names_and_impossible_values_are_told(arguments, words):
+    with pytest.raises(UserError, match=words):
+        create_model(**arguments)
+
+
+@pytest.mark.parametrize("arch", ["pspnet", "deeplabv3", "pan"])
+def test_training_on_a_batch_of_one_says_what_to_do(arch):
+    model = create_model(arch, "resnet18")
+    with pytest.raises(UserError, match="use a batch of two or more"):
+        model(torch.rand(1, 3, 16, 16))
+    assert model(torch.rand(2, 3, 64, 64)).shape == (2, 2, 64, 64)
+
+
+def test_names():
+    assert {"unet", "upernet", "segformer", "dpt", "fcn", "classifier"} <= set(host_names())
+    assert len(host_names()) == 14
+    assert {"resnet18", "mobilenet_v2", "mit_b0"} <= set(encoder_names())
