@@ -163,5 +163,7 @@ def draw_gallery() -> list[Exhibit]:
             score = float((prediction == truth).mean())
             said = "how much each position is let through" if attention is not None else ""
             panels.append(Panel(arm, score, prediction=prediction, attention=attention, attends=said))
-        exhibits.append(Exhibit(f"scene_{number:04d}<img src=x>", image, truth, None, tuple(panels)))
+        exhibits.append(
+            Exhibit(f"scene_{number:04d}<img src=x>", image, truth, None, tuple(panels), "cbam@decoder", 0.12)
+        )
     return exhibits

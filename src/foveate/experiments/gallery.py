@@ -1,9 +1,10 @@
 """The test images on which the arms of a comparison differ most, with what every arm says about them and where it looks."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -31,13 +32,18 @@ class Panel:
 
 @dataclass(frozen=True)
 class Exhibit:
-    """One test image: what is true, and one panel an arm, the host first."""
+    """One test image: what is true, and one panel an arm, the host first.
+
+    `change` is the mean over seeds of the image's own score in `arm` minus that in the host: the largest of all arms.
+    """
 
     stem: str
     image: UInt8[np.ndarray, "h w 3"]
     truth: UInt8[np.ndarray, "h w"] | None
     label: int | None
     panels: tuple[Panel, ...]
+    arm: str
+    change: float
 
 
 def save_gallery(folder: Path, exhibits: Sequence[Exhibit]) -> None:
@@ -55,7 +61,8 @@ def save_gallery(folder: Path, exhibits: Sequence[Exhibit]) -> None:
         arrays[f"{number}/image"] = exhibit.image
         if exhibit.truth is not None:
             arrays[f"{number}/truth"] = exhibit.truth
-        index.append({"stem": exhibit.stem, "label": exhibit.label, "panels": panels})
+        about = {key: getattr(exhibit, key) for key in ("stem", "label", "arm", "change")}
+        index.append(about | {"panels": panels})
     arrays["index"] = np.frombuffer(json.dumps(index).encode(), np.uint8)
     with write_whole(folder / "gallery.npz") as file:
         np.savez_compressed(file, **arrays)
@@ -68,20 +75,18 @@ def load_gallery(folder: Path) -> tuple[Exhibit, ...]:
         return ()
     with np.load(path, allow_pickle=False) as arrays:
         index = json.loads(arrays["index"].tobytes())
-        return tuple(
-            Exhibit(
-                item["stem"],
-                arrays[f"{number}/image"],
-                arrays.get(f"{number}/truth"),
-                item["label"],
-                tuple(
-                    Panel(
-                        **panel,
-                        prediction=arrays.get(f"{number}/{position}/prediction"),
-                        attention=arrays.get(f"{number}/{position}/attention"),
-                    )
-                    for position, panel in enumerate(item["panels"])
-                ),
-            )
-            for number, item in enumerate(index)
+        return tuple(_exhibit(arrays, number, item) for number, item in enumerate(index))
+
+
+def _exhibit(arrays: Mapping[str, np.ndarray], number: int, item: dict[str, Any]) -> Exhibit:
+    panels = tuple(
+        Panel(
+            **panel,
+            prediction=arrays.get(f"{number}/{position}/prediction"),
+            attention=arrays.get(f"{number}/{position}/attention"),
         )
+        for position, panel in enumerate(item.pop("panels"))
+    )
+    return Exhibit(
+        image=arrays[f"{number}/image"], truth=arrays.get(f"{number}/truth"), panels=panels, **item
+    )

@@ -75,11 +75,13 @@ def _detectable(comparison: Comparison) -> str:
 
 
 def _gallery_lead(comparison: Comparison) -> str:
-    text = "The test images whose own scores differ most between an arm and the host, gains and losses alike, as the runs"
-    text += f" of seed {comparison.seeds[0]} see them. They are extremes, not samples."
+    text = (
+        "The test images whose own scores differ most between an arm and the host, gains and losses alike, by the"
+        f" mean over the seeds; shown are the runs of seed {comparison.seeds[0]}. They are extremes, not samples."
+    )
     if comparison.task == "segmentation":
-        text += " Blue pixels are wrong for the host and right for the arm."
-    return text + " Attention is scaled to its own smallest and largest weight."
+        text += " Blue pixels in an error map are wrong for the host and right for the arm."
+    return text + " Attention is scaled from its smallest to its largest weight."
 
 
 def _legends(comparison: Comparison) -> dict[str, Any]:
@@ -101,11 +103,12 @@ def _legends(comparison: Comparison) -> dict[str, Any]:
 
 
 def _exhibit(comparison: Comparison, exhibit: Exhibit, views: dict[str, Any]) -> dict[str, Any]:
-    host = exhibit.panels[0]
-    best = max(exhibit.panels[1:], key=lambda panel: abs(panel.score - host.score), default=host)
-    note = ""
-    if comparison.task == "segmentation" and best is not host:
-        note = f"{best.arm}: {words.points(best.score - host.score)} points of {words.score_name(comparison.score)} to the host"
+    change = f"{words.points(exhibit.change)} points of its own {words.score_name(comparison.score)}"
+    if comparison.task == "classification":
+        change = (
+            f"right in {abs(exhibit.change):.0%} {'more' if exhibit.change > 0 else 'fewer'} of the seeds"
+        )
+    note = f"{exhibit.arm}: {change}"
     return {
         "stem": exhibit.stem,
         "note": note,

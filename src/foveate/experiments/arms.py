@@ -1,0 +1,98 @@
+"""The contenders of a comparison: the bare host, the arms, and a placebo of equal size beside each of them."""
+
+import itertools
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from torch import nn
+
+from foveate.errors import UserError
+from foveate.models.arms import Arm, AttentionAt, parse_arm
+from foveate.models.attach import attached
+
+Build = Callable[[str], nn.Module]
+
+
+@dataclass(frozen=True)
+class PlannedArm:
+    """One contender: its canonical text, the name of its folder, its role, and the arms a placebo stands beside."""
+
+    arm: str
+    folder: str
+    role: str
+    beside: tuple[str, ...] = ()
+
+
+def plan_arms(arms: Iterable[str], placebo: bool, build: Build) -> tuple[PlannedArm, ...]:
+    """Every contender once, the host first, each placebo behind its arm.
+
+    Builds every arm once with `build`, so that unknown names, places and options are told before anything is
+    trained, and counts what it adds. With `placebo`, or where `arms` names a bare `placebo@PLACE`, a placebo
+    with that many parameters is added; equal ones are one contender.
+    """
+    parsed = list(dict.fromkeys(parse_arm(arm) for arm in arms))
+    bare = [part.place for arm in parsed if _is_bare_placebo(arm) for part in arm.attentions]
+    contenders = [arm for arm in parsed if arm.parts and not _is_bare_placebo(arm)]
+    build("none")
+    beside: dict[str, list[str]] = {}
+    order = ["none"]
+    for arm in contenders:
+        modules = attached(build(str(arm)))
+        order.append(str(arm))
+        wanted = placebo or any(part.place in bare for part in arm.attentions)
+        if wanted and not _is_placebo(arm) and (control := _placebo(arm, modules)):
+            order.append(control)
+            beside.setdefault(control, []).append(str(arm))
+    for place in bare:
+        if not any(place in {part.place for part in arm.attentions} for arm in contenders):
+            raise UserError(
+                f"arm 'placebo@{place}': no other arm sits at {place}, so its size is open; "
+                f"add one, or write placebo@{place}(parameters=1000)"
+            )
+    for control in beside:
+        build(control)
+    folders = _folders(dict.fromkeys(order))
+    roles = dict.fromkeys(order, "arm") | dict.fromkeys(beside, "placebo") | {"none": "host"}
+    return tuple(
+        PlannedArm(arm, folders[arm], role, tuple(beside.get(arm, ()))) for arm, role in roles.items()
+    )
+
+
+def _is_placebo(arm: Arm) -> bool:
+    return bool(arm.attentions) and all(part.name == "placebo" for part in arm.attentions)
+
+
+def _is_bare_placebo(arm: Arm) -> bool:
+    return len(arm.parts) == 1 and _is_placebo(arm) and not arm.parts[0].options
+
+
+def _placebo(arm: Arm, modules: dict[str, nn.Module]) -> str | None:
+    """The arm with every attention replaced by a placebo of its size; heads stay. None where nothing is learned."""
+    parts = []
+    for label, module in modules.items():
+        count = sum(parameter.numel() for parameter in module.parameters())
+        if count:
+            parts.append(AttentionAt("placebo", label.partition("@")[2], (("parameters", count),)))
+    places = [part.place for part in parts]
+    if len(set(places)) < len(places):
+        counts = {
+            place: sum(dict(p.options)["parameters"] for p in parts if p.place == place) for place in places
+        }
+        parts = [AttentionAt("placebo", place, (("parameters", count),)) for place, count in counts.items()]
+    return str(replace(arm, parts=(*parts, *arm.heads))) if parts else None
+
+
+def _folders(arms: Iterable[str]) -> dict[str, str]:
+    """A folder name for each arm, without characters that a shell or a file system minds.
+
+    >>> _folders(["none", "smooth@encoder5(threshold=0.4)"])
+    {'none': 'none', 'smooth@encoder5(threshold=0.4)': 'smooth@encoder5-threshold=0.4'}
+    """
+    folders: dict[str, str] = {}
+    for arm in arms:
+        base = re.sub(r"[^\w.@=+]+", "-", arm).strip("-.")[:100]
+        taken = {folder.lower() for folder in folders.values()}
+        names = (base if number == 1 else f"{base}~{number}" for number in itertools.count(1))
+        folders[arm] = next(name for name in names if name.lower() not in taken)
+    return folders

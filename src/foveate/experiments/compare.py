@@ -1,0 +1,153 @@
+"""`compare`: train every arm with every seed, score them on the test images, and say what each arm changes."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from foveate.errors import UserError
+from foveate.experiments.conclude import conclude
+from foveate.experiments.plan import Plan, make_plan
+from foveate.experiments.result import Comparison
+from foveate.experiments.spec import ComparisonSpec, differences
+from foveate.training.callbacks import ProgressEvent
+from foveate.training.run import Interrupted, fit
+from foveate.training.run_directory import Run, claim
+
+MAY_DIFFER = ("placebo:", "data.workers:", "data.memory_gb:")
+"""Of no consequence for runs that are there already."""
+
+
+@dataclass(frozen=True)
+class ComparisonEvent:
+    """Where a comparison stands.
+
+    stage: "train", then "score", "cost" and "gallery". run: the one under way, counted from 1, of `runs`; arm and
+    seed are its own. training: where that run stands, None outside of training. seconds_left: of training all
+    remaining runs, None when unknown.
+    """
+
+    stage: str
+    run: int
+    runs: int
+    arm: str = ""
+    seed: int = 0
+    training: ProgressEvent | None = None
+    seconds_left: float | None = None
+
+
+Tell = Callable[[ComparisonEvent], None]
+
+
+def compare(
+    spec: ComparisonSpec,
+    out: str | Path,
+    progress: Tell | None = None,
+    command: str | None = None,
+    trainer_flags: Mapping[str, Any] | None = None,
+) -> Comparison:
+    """Train what is missing, then score, measure and compare.
+
+    Leaves in `out`: comparison.yaml, runs/ARM/seedK (run directories), comparison.json, comparison.csv, curves.csv
+    and gallery.npz, from which `foveate.report.page.write_report` draws the report. Called again with the same spec
+    it goes on where it was stopped: complete runs are kept, a partial one resumes at the end of its last epoch. Arms
+    and seeds may be added. `command` is recorded as what made it; `trainer_flags` go to Lightning's Trainer.
+
+    Raises `UserError` before anything is trained or written for whatever is wrong in the spec, for an `out` that
+    cannot be written or that holds a comparison with another spec; `Interrupted` on Ctrl-C.
+    """
+    out, tell = Path(out), progress or (lambda event: None)
+    _check_continues(spec, out)
+    plan = make_plan(spec)
+    if not (out / "comparison.yaml").is_file():
+        claim(out, resume=False)
+    _save_spec(spec, out)
+    with _resumable(out):
+        _train(plan, out, tell, trainer_flags)
+        runs = len(plan.runs)
+        made = command or f"compare(ComparisonSpec.load({str(out / 'comparison.yaml')!r}), {str(out)!r})"
+        return conclude(plan, out, made, lambda stage, done: tell(ComparisonEvent(stage, done, runs)))
+
+
+def _check_continues(spec: ComparisonSpec, out: Path) -> None:
+    """See that runs which are there belong to this comparison: same spec, but for more arms and seeds."""
+    path = out / "comparison.yaml"
+    if not path.is_file():
+        return
+    begun = ComparisonSpec.load(path)
+    changed = [line for line in differences(begun, spec) if not line.startswith(MAY_DIFFER)]
+    if set(begun.arms) <= set(spec.arms):
+        changed = [line for line in changed if not line.startswith("arms:")]
+    if spec.first_seed == begun.first_seed and spec.seeds >= begun.seeds:
+        changed = [line for line in changed if not line.startswith("seeds:")]
+    if changed:
+        raise UserError(
+            f"{out} holds a comparison with another spec ({'; '.join(changed)}). Go on with the spec it began with "
+            "(arms and seeds may be added), or choose another folder"
+        )
+
+
+def _save_spec(spec: ComparisonSpec, out: Path) -> None:
+    try:
+        spec.save(out / "comparison.yaml")
+    except OSError as error:
+        raise UserError(f"{out}: cannot write there ({error.strerror}); choose another folder") from error
+
+
+def _train(plan: Plan, out: Path, tell: Tell, trainer_flags: Mapping[str, Any] | None) -> None:
+    clock = Clock(plan, out)
+    for number, (arm, seed) in enumerate(plan.runs, start=1):
+        folder = plan.folder(out, arm, seed)
+        if Run(folder).is_complete:
+            continue
+
+        def watch(event: ProgressEvent, run: int = number, arm: str = arm.arm, seed: int = seed) -> None:
+            left = clock.seconds_left(arm, seed, event)
+            tell(ComparisonEvent("train", run, len(plan.runs), arm, seed, event, left))
+
+        _clear_stillborn(folder)
+        result = fit(
+            plan.spec.run(arm.arm, seed), folder, resume=True, trainer_flags=trainer_flags, progress=watch
+        )
+        clock.finished(arm.arm, seed, result.seconds)
+
+
+class Clock:
+    """How long the remaining runs will take: each as the runs of its arm took, or else as the one under way."""
+
+    def __init__(self, plan: Plan, out: Path):
+        runs = {(arm.arm, seed): Run(plan.folder(out, arm, seed)) for arm, seed in plan.runs}
+        self.done = {key: run.result.seconds for key, run in runs.items() if run.is_complete}
+        self.order = list(runs)
+
+    def finished(self, arm: str, seed: int, seconds: float) -> None:
+        """Take note of how long a run took."""
+        self.done[arm, seed] = seconds
+
+    def seconds_left(self, arm: str, seed: int, event: ProgressEvent) -> float:
+        """The rest of the run under way and all that follow it and are not complete."""
+        usual = {name: seconds for (name, _), seconds in self.done.items()}
+        whole = event.seconds_elapsed + event.seconds_left
+        later = self.order[self.order.index((arm, seed)) + 1 :]
+        return event.seconds_left + sum(
+            usual.get(name, whole) for name, s in later if (name, s) not in self.done
+        )
+
+
+def _clear_stillborn(folder: Path) -> None:
+    """Remove what a run left that died before its spec was written: nothing of it can be resumed."""
+    run = Run(folder)
+    if folder.is_dir() and not run.spec_file.exists():
+        for file in (run.splits_file, run.environment_file, *folder.glob(".*.part")):
+            file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _resumable(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except (Interrupted, KeyboardInterrupt) as stop:
+        raise Interrupted(
+            f"stopped; what was trained is kept in {out}, and the same command goes on from there"
+        ) from stop

@@ -1,0 +1,74 @@
+"""One picture of what an arm attended to: of all its maps the one that says most about places in the image."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from foveate.attention.maps import AttentionMap, ChannelMap, MaskMap, PairwiseMap, SpatialMap
+
+
+@dataclass(frozen=True)
+class Look:
+    """Weights from 0 (the smallest) to 255 (the largest), what they are in words, and whether they lie in the image."""
+
+    weights: UInt8[np.ndarray, "rows columns"]
+    words: str
+    spatial: bool
+
+
+def look(maps: Mapping[str, tuple[AttentionMap, ...]]) -> Look | None:
+    """The picture of the first image of a recorded pass; None where no mechanism has a map.
+
+    Pairwise maps come first (mean over heads and query positions), then one factor a position, then masks (mean over
+    channels), then one factor a channel, drawn as a grid of cells.
+
+    >>> import torch
+    >>> look({"a": (SpatialMap(torch.tensor([[[0.2, 0.4]]])),)}).words
+    'factor of each position, 0.20 to 0.40'
+    """
+    found = [one for several in maps.values() for one in several]
+    for kind, draw in (
+        (PairwiseMap, _pairwise),
+        (SpatialMap, _spatial),
+        (MaskMap, _mask),
+        (ChannelMap, _channel),
+    ):
+        if chosen := [one for one in found if isinstance(one, kind)]:
+            return draw(chosen[-1])
+    return None
+
+
+def _pairwise(found: PairwiseMap) -> Look:
+    weights = found.values[0].float().mean((0, 1)).reshape(found.grid)
+    return Look(_scaled(weights), f"where {len(found.queries)} spread-out positions look, mean", True)
+
+
+def _spatial(found: SpatialMap) -> Look:
+    return Look(_scaled(found.values[0]), f"factor of each position, {_range(found.values[0])}", True)
+
+
+def _mask(found: MaskMap) -> Look:
+    weights = found.values[0].float().mean(0)
+    return Look(_scaled(weights), f"mean factor of each position, {_range(weights)}", True)
+
+
+def _channel(found: ChannelMap) -> Look:
+    values = found.values[0]
+    columns = math.ceil(math.sqrt(len(values) * 4 / 3))
+    cells = np.zeros((math.ceil(len(values) / columns), columns), np.uint8)
+    cells.ravel()[: len(values)] = _scaled(values)
+    return Look(cells, f"factor of each of {len(values)} channels, {_range(values)}", False)
+
+
+def _scaled(values: Float[Tensor, "*size"]) -> UInt8[np.ndarray, "*size"]:
+    values = values.float().numpy()
+    low, high = float(values.min()), float(values.max())
+    return (255 * (values - low) / max(high - low, 1e-12)).round().astype(np.uint8)
+
+
+def _range(values: Tensor) -> str:
+    return f"{float(values.min()):.2f} to {float(values.max()):.2f}"

@@ -1,0 +1,96 @@
+"""Choose the test images on which the arms differ most, and look at them with every arm."""
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from foveate.data.frames import read_resized
+from foveate.evaluation.comparison import main_score
+from foveate.evaluation.scores import counts
+from foveate.experiments.gallery import Exhibit, Panel
+from foveate.experiments.look import look
+from foveate.experiments.plan import Plan
+from foveate.inspection.record import record
+from foveate.models.attach import attached
+from foveate.models.checkpoints import load_model
+from foveate.models.host import Host
+
+EXHIBITS = 6
+LONGEST = 320
+"""Pixels of the longer side of a picture: enough to see, and a report of a few megabytes."""
+
+
+def pick_exhibits(plan: Plan, out: Path, confusions: Mapping[str, Mapping[int, np.ndarray]]) -> list[Exhibit]:
+    """Up to six test images, those first whose own score differs most between an arm and the host.
+
+    The difference is the mean over seeds, gains and losses alike; what is shown are the runs of the first seed.
+    """
+    shown = [arm for arm in plan.arms if arm.role != "placebo"]
+    arms = [arm.arm for arm in shown]
+    first = plan.spec.first_seed
+    scores = {arm: {s: _own_scores(m, plan.data.task) for s, m in confusions[arm].items()} for arm in arms}
+    means = np.stack([np.mean(list(scores[arm].values()), axis=0) for arm in arms])
+    changes = np.nan_to_num(means[1:] - means[0])
+    largest = np.abs(changes).max(0)
+    order = [int(number) for number in np.argsort(-largest, kind="stable")[:EXHIBITS] if largest[number] > 0]
+    views = {number: _read(plan, number) for number in order}
+    panels: dict[int, list[Panel]] = {number: [] for number in order}
+    for arm in shown:
+        model = load_model(plan.folder(out, arm, first))
+        for number in order:
+            panels[number].append(
+                _panel(model, arm.arm, views[number][0], float(scores[arm.arm][first][number]))
+            )
+    exhibits = []
+    for number in order:
+        image, target = views[number]
+        which = int(np.abs(changes[:, number]).argmax())
+        mask, label = (None, target) if isinstance(target, int) else (_shrink(target, nearest=True), None)
+        exhibits.append(
+            Exhibit(
+                stem=plan.data.dataset.index("test")[number].stem,
+                image=_shrink(image),
+                truth=mask,
+                label=label,
+                panels=tuple(panels[number]),
+                arm=arms[1 + which],
+                change=float(changes[which, number]),
+            )
+        )
+    return exhibits
+
+
+def _own_scores(confusions: np.ndarray, task: str) -> np.ndarray:
+    """Each image's own mIoU over the classes in it, or 1 and 0 for a right and a wrong label."""
+    return main_score(np.concatenate(counts(confusions), axis=-1), task)[..., 0]
+
+
+def _read(plan: Plan, number: int) -> tuple[np.ndarray, np.ndarray | int]:
+    entry = plan.data.dataset.index("test")[number]
+    return read_resized(plan.data.dataset, entry, plan.data.size)
+
+
+def _panel(model: Host, arm: str, image: np.ndarray, score: float) -> Panel:
+    batch = torch.from_numpy(image.copy()).movedim(-1, 0)[None].float() / 255
+    with torch.inference_mode(), record(model) if attached(model) else nullcontext() as recording:
+        p = model(batch).softmax(1)[0]
+    seen = look(recording.maps) if recording else None
+    about = {"attention": seen.weights, "attends": seen.words, "spatial": seen.spatial} if seen else {}
+    if p.ndim == 1:
+        label = int(p.argmax())
+        return Panel(arm, float(p[label]), label=label, **about)
+    return Panel(arm, score, prediction=_shrink(p.argmax(0).numpy().astype(np.uint8), nearest=True), **about)
+
+
+def _shrink(pixels: np.ndarray, nearest: bool = False) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    factor = LONGEST / max(height, width)
+    if factor >= 1:
+        return pixels
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    how = Image.Resampling.NEAREST if nearest else Image.Resampling.LANCZOS
+    return np.asarray(Image.fromarray(pixels).resize(size, how))

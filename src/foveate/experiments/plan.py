@@ -1,0 +1,142 @@
+"""Before anything is trained: open the data, build every arm, list the runs, and see how long they will take."""
+
+import itertools
+import math
+import statistics
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from foveate.data.module import DataModule
+from foveate.evaluation.statistics import detectable_difference
+from foveate.experiments.arms import PlannedArm, plan_arms
+from foveate.experiments.spec import ComparisonSpec
+from foveate.training.build import build_task
+from foveate.training.environment import device_kind, lightning_precision
+from foveate.training.optimization import create_optimizer, parameter_groups
+from foveate.training.run_directory import Run
+from foveate.training.spec import RunSpec
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A comparison that can start: its data is open, every arm was built once.
+
+    `data` is set up; `arms` holds every contender, the host first; runs are seed by seed, so that all arms can be
+    compared as soon as two seeds are done.
+    """
+
+    spec: ComparisonSpec
+    data: DataModule
+    arms: tuple[PlannedArm, ...]
+
+    @property
+    def runs(self) -> list[tuple[PlannedArm, int]]:
+        """Every run, seed by seed."""
+        return [(arm, seed) for seed in self.spec.seed_numbers for arm in self.arms]
+
+    def folder(self, out: Path, arm: PlannedArm, seed: int) -> Path:
+        """Where a run lives under the comparison's directory."""
+        return out / "runs" / arm.folder / f"seed{seed}"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a comparison will take. `seconds`: training of the runs that are not done yet; `detectable`: the smallest
+    true difference (in the score, 0 to 1) that it has an 80% chance to show, for the spread that small runs
+    usually have; `memory`: where the images are kept.
+    """
+
+    seconds: float
+    runs: int
+    runs_done: int
+    epochs: int
+    test_images: int
+    memory: str
+    detectable: float
+
+    def describe(self) -> str:
+        """All of it in a sentence or two for the user.
+
+        >>> Estimate(5400, 9, 0, 20, 60, "14 images fit in memory", 0.043).describe().splitlines()[0]
+        '9 runs of 20 epochs: about 1 h 30 min; 14 images fit in memory.'
+        """
+        left = f"{self.runs - self.runs_done} of {self.runs}" if self.runs_done else f"{self.runs}"
+        return (
+            f"{left} runs of {self.epochs} epochs: about {_about(self.seconds)}; {self.memory}.\n"
+            f"With {self.test_images} test images and as much spread as small runs usually have, differences of"
+            f" about {100 * self.detectable:.1f} points or more will probably be shown."
+        )
+
+
+def make_plan(spec: ComparisonSpec) -> Plan:
+    """Open the data and build every arm.
+
+    Raises `UserError` for data, hosts, arms, places and options that are wrong, before anything is written.
+    """
+    data = DataModule(spec.data, spec.first_seed, epochs=spec.training.epochs)
+    data.setup()
+
+    def build(arm: str) -> torch.nn.Module:
+        return build_task(spec.run(arm, spec.first_seed), data).model
+
+    return Plan(spec, data, plan_arms(spec.arms, spec.placebo, build))
+
+
+def estimate(plan: Plan, out: Path | None = None, steps: int = 3) -> Estimate:
+    """Time a few real training steps of every arm and say how long all runs will take.
+
+    `out` is the comparison's directory: runs that are complete there are not counted. A validation counts as a
+    third of the training steps that as many images would take. Nothing is written.
+    """
+    spec, data = plan.spec, plan.data
+    train, val = len(data.dataset.index("train")), len(data.dataset.index("val"))
+    per_epoch = math.ceil(train / data.batch) + math.ceil(val / data.batch) / 3
+    seconds, done = 0.0, 0
+    for arm in plan.arms:
+        complete = [out is not None and Run(plan.folder(out, arm, s)).is_complete for s in spec.seed_numbers]
+        done += sum(complete)
+        if not all(complete):
+            step = _step_seconds(spec.run(arm.arm, spec.first_seed), data, steps)
+            seconds += step * per_epoch * spec.training.epochs * complete.count(False)
+    images = len(data.dataset.index("test"))
+    detectable = detectable_difference(spec.seeds, images, arms=len(plan.arms) - 1)
+    return Estimate(seconds, len(plan.runs), done, spec.training.epochs, images, data.plan, detectable)
+
+
+def _step_seconds(spec: RunSpec, data: DataModule, steps: int) -> float:
+    """The median time of reading a batch and training on it, after one step that warms up."""
+    device = device_kind()
+    precision = lightning_precision(spec.training.precision, device)
+    dtype = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
+    with torch.random.fork_rng(devices=[]):
+        task = build_task(spec, data).to(device).train()
+        groups = parameter_groups(task.model, task.encoder[0], spec.training)
+        optimizer = create_optimizer(groups, spec.training, fused=True)
+        batches = itertools.chain.from_iterable(itertools.repeat(data.train_dataloader()))
+        times = []
+        for _ in range(1 + steps):
+            began = time.perf_counter()
+            batch = task.transfer_batch_to_device(next(batches), torch.device(device), 0)
+            with torch.autocast(device, dtype, enabled=dtype is not None):
+                value = task.training_step(batch, 0)
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+            value.item()
+            times.append(time.perf_counter() - began)
+    return statistics.median(times[1:])
+
+
+def _about(seconds: float) -> str:
+    """A length of time, no more exact than an estimate is.
+
+    >>> _about(42), _about(5400), _about(100)
+    ('1 minute', '1 h 30 min', '2 minutes')
+    """
+    minutes = max(1, round(seconds / 60))
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} minute{'s' * (minutes > 1)}"
