@@ -76,9 +76,7 @@ def by_rows(
     """The decision from whole rows of attention, a few lines of the grid at a time."""
     grid = rearrange(q, "b (h w) c -> b h w c", h=height)
     differs = torch.zeros(grid.shape[:3], dtype=torch.bool, device=q.device)
-    lines = _step(height, grid[:, 0, :, 0].numel() * k.shape[1])
-    for top in range(0, height, lines):
-        block = slice(top, top + lines + 1)  # one more line, to compare the last one with
+    for block in _blocks(height, grid[:, 0, :, 0].numel() * k.shape[1]):
         a = (grid[:, block].flatten(1, 2) @ k.mT).softmax(-1).unflatten(1, (-1, grid.shape[2]))
         _mark(differs[:, block], lambda one, two, a=a: (a[one] - a[two]).abs_().amax(-1), threshold)
     return differs.flatten(1)
@@ -88,16 +86,15 @@ def by_largest(
     q: Float[Tensor, "b n c"], k: Float[Tensor, "b n c"], height: int, threshold: float, count: int
 ) -> Bool[Tensor, "b n"]:
     """The decision from the `count` largest keys of each row."""
-    found = [_largest(part, k, count) for part in q.split(_step(q.shape[1], q.shape[0] * k.shape[1]), dim=1)]
+    step = max(1, CHUNK // (len(q) * k.shape[1]))
+    found = [_largest(part, k, count) for part in q.split(step, dim=1)]
     index, largest, peak, total = (
         rearrange(torch.cat(parts, 1), "b (h w) k -> b h w k", h=height) for parts in zip(*found, strict=True)
     )
     grid = rearrange(q, "b (h w) c -> b h w c", h=height)
     batch = torch.arange(len(q), device=q.device)[:, None, None, None]
     differs = torch.zeros(grid.shape[:3], dtype=torch.bool, device=q.device)
-    lines = _step(height, grid[:, 0].numel() * count)
-    for top in range(0, height, lines):
-        block = slice(top, top + lines + 1)  # one more line, to compare the last one with
+    for block in _blocks(height, grid[:, 0].numel() * count):
         keys = k[batch, index[:, block]]
         rows = tuple(a[:, block] for a in (grid, largest, peak, total))
 
@@ -115,7 +112,7 @@ def by_largest(
 
 
 def _largest(q: Tensor, k: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Of each row of softmax(q k^T): its largest keys, the weights there, the largest score, the normaliser."""
+    """Of each row of softmax(q k^T): its largest keys, the weights there, the top score, the normaliser."""
     scores = q @ k.mT
     top = scores.topk(count) if count > 1 else scores.max(-1, keepdim=True)
     peak = top.values[..., :1].clone()
@@ -134,6 +131,9 @@ def _mark(differs: Tensor, distance: Callable[[Slices, Slices], Tensor], thresho
         differs[two] |= apart
 
 
-def _step(total: int, values_each: int) -> int:
-    """How many of `total` items go into a chunk; all of them in an exported graph, which has no loop."""
-    return total if torch.compiler.is_exporting() else max(1, min(total, CHUNK // values_each))
+def _blocks(height: int, values: int) -> list[slice]:
+    """Lines of the grid to look at together, each of so many values; one more to compare the last with."""
+    if torch.compiler.is_exporting():  # a graph for any size has no loop
+        return [slice(None)]
+    lines = max(1, CHUNK // values)
+    return [slice(top, top + lines + 1) for top in range(0, height, lines)]

@@ -66,8 +66,8 @@ def chosen_queries(
         )
     if batch * len(chosen) * count > MATRIX_LIMIT:
         raise UserError(
-            f"{len(chosen)} rows of pairwise weights over a map of {height}x{width}, batch {batch}, are more than "
-            f"{MATRIX_LIMIT} values; choose at most {max(1, MATRIX_LIMIT // (batch * count))} positions "
+            f"{len(chosen)} rows of pairwise weights over a map of {height}x{width}, batch {batch}, are more "
+            f"than {MATRIX_LIMIT} values; choose at most {max(1, MATRIX_LIMIT // (batch * count))} positions "
             f"with queries="
         )
     return chosen.long()

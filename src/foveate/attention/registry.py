@@ -76,10 +76,12 @@ def create_attention(name: str, channels: int, **options: object) -> nn.Module:
 
     Raises `UserError` for an unknown name or option (with the nearest one) and for values out of range.
 
-    >>> import torch >>> create_attention("cbam", 64, reduction=8)(torch.rand(2, 64, 12, 16)).shape
-    torch.Size([2, 64, 12, 16]) >>> create_attention("cbam", 64, reductoin=8) Traceback (most recent call
-    last): foveate.errors.UserError: unknown cbam option 'reductoin'; did you mean 'reduction'? There are:
-    kernel_size, reduction
+    >>> import torch
+    >>> create_attention("cbam", 64, reduction=8)(torch.rand(2, 64, 12, 16)).shape
+    torch.Size([2, 64, 12, 16])
+    >>> create_attention("cbam", 64, reductoin=8)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    foveate.errors.UserError: unknown cbam option 'reductoin'; did you mean 'reduction'? ...
     """
     cls = attention_class(name)
     for option in options:

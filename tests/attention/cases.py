@@ -1,0 +1,74 @@
+"""The one list of mechanisms under test: an entry here is all that a new attention needs besides its file."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from foveate.attention.maps import AttentionMap, ChannelMap, PairwiseMap, SpatialMap
+from foveate.attention.registry import attention_names, create_attention
+
+from . import naive
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    naive: Callable[[nn.Module, Tensor], Tensor]
+    kinds: tuple[type[AttentionMap], ...]
+    apply: Callable[..., Tensor]
+    """(module, x, *maps) -> what forward must give, with the attention taken from the maps."""
+    options: dict[str, object] = field(default_factory=dict)
+
+    def create(self, channels: int = 8, dtype: torch.dtype = torch.float32) -> nn.Module:
+        """The module away from its start: gates of its own open, statistics not at their defaults."""
+        torch.manual_seed(0)
+        module = create_attention(self.name, channels, **self.options)
+        with torch.no_grad():
+            for name, value in [*module.named_parameters(), *module.named_buffers()]:
+                if name.endswith(("gamma", "bn.weight", "running_var")):
+                    value.copy_(torch.rand_like(value) + 0.5)
+                elif name.endswith(("bn.bias", "running_mean")):
+                    value.copy_(torch.randn_like(value))
+        return module.to(dtype)
+
+    def __str__(self) -> str:
+        return self.name + "".join(f"-{key}={value}" for key, value in self.options.items())
+
+
+def scaled(module: nn.Module, x: Tensor, channel: ChannelMap, *spatial: SpatialMap) -> Tensor:
+    for one in spatial:
+        x = x * one.values[:, None]
+    return x * channel.values[:, :, None, None]
+
+
+def scaled_by_sum(module: nn.Module, x: Tensor, channel: ChannelMap, spatial: SpatialMap) -> Tensor:
+    return x * (channel.values[:, :, None, None] + spatial.values[:, None])
+
+
+def gathered(module: nn.Module, x: Tensor, pairs: PairwiseMap) -> Tensor:
+    return naive.self_attention(module, x, pairs.values.squeeze(1))
+
+
+CASES = (
+    Case("smooth", naive.smooth, (PairwiseMap,), gathered, {"threshold": 0.1}),
+    Case("smooth", naive.smooth, (PairwiseMap,), gathered, {"threshold": 0.4}),
+    Case("smooth", naive.smooth, (PairwiseMap,), gathered, {"threshold": 2.0}),
+    Case("nonlocal", naive.nonlocal_, (PairwiseMap,), gathered),
+    Case("cbam", naive.cbam, (ChannelMap, SpatialMap), scaled),
+    Case("cbam", naive.cbam, (ChannelMap, SpatialMap), scaled, {"reduction": 2, "kernel_size": 3}),
+    Case("se", naive.se, (ChannelMap,), scaled),
+    Case("se", naive.se, (ChannelMap,), scaled, {"reduction": 4}),
+    Case("eca", naive.eca, (ChannelMap,), scaled),
+    Case("eca", naive.eca, (ChannelMap,), scaled, {"kernel_size": 5}),
+    Case("scse", naive.scse, (ChannelMap, SpatialMap), scaled_by_sum),
+    Case("placebo", naive.placebo, (), lambda module, x: module(x)),
+    Case("placebo", naive.placebo, (), lambda module, x: module(x), {"parameters": 5}),
+    Case("placebo", naive.placebo, (), lambda module, x: module(x), {"parameters": 650}),
+)
+
+every_case = pytest.mark.parametrize("case", CASES, ids=str)
+first_of_each = [next(case for case in CASES if case.name == name) for name in attention_names()]
+every_mechanism = pytest.mark.parametrize("case", first_of_each, ids=str)

@@ -1,0 +1,68 @@
+import pytest
+from torch import nn
+
+from foveate.attention.registry import (
+    attention_names,
+    attention_options,
+    create_attention,
+    describe_attention,
+    register,
+)
+from foveate.errors import UserError
+
+
+def test_finds_every_mechanism_without_a_list():
+    assert {"smooth", "nonlocal", "cbam", "se", "eca", "scse", "placebo"} <= set(attention_names())
+    assert list(attention_names()) == sorted(attention_names())
+
+
+def test_a_name_is_taken_once():
+    with pytest.raises(ValueError, match="attention 'se' is already registered, by SqueezeExcitation"):
+        register("se")(nn.Identity)
+
+
+def test_an_unknown_attention_offers_the_nearest():
+    with pytest.raises(UserError, match="unknown attention 'smoth'; did you mean 'smooth'"):
+        create_attention("smoth", 8)
+
+
+def test_an_unknown_option_offers_the_nearest():
+    with pytest.raises(UserError, match="unknown smooth option 'treshold'; did you mean 'threshold'"):
+        create_attention("smooth", 8, treshold=0.5)
+
+
+@pytest.mark.parametrize("channels", [0, -1, 8.0, True, "8"])
+def test_channels_are_a_positive_whole_number(unchecked: None, channels: object):
+    with pytest.raises(UserError, match=r"channels=.*expected a whole number of at least 1"):
+        create_attention("se", channels)
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value", "expected"),
+    [
+        ("smooth", "threshold", 0, "a finite number above 0"),
+        ("smooth", "threshold", "0.4", "a finite number above 0"),
+        ("smooth", "threshold", float("nan"), "a finite number above 0"),
+        ("smooth", "threshold", True, "a finite number above 0"),
+        ("cbam", "reduction", 0, "a whole number of at least 1"),
+        ("cbam", "reduction", 1.5, "a whole number of at least 1"),
+        ("cbam", "kernel_size", 4, "an odd whole number"),
+        ("se", "reduction", -2, "a whole number of at least 1"),
+        ("eca", "kernel_size", 2, "an odd whole number"),
+        ("scse", "reduction", 0, "a whole number of at least 1"),
+        ("placebo", "parameters", 0, "a whole number of at least 1"),
+    ],
+)
+def test_a_wrong_value_says_what_was_expected(
+    unchecked: None, name: str, option: str, value: object, expected: str
+):
+    with pytest.raises(UserError, match=rf"{option}=.*expected {expected}"):
+        create_attention(name, 8, **{option: value})
+
+
+@pytest.mark.parametrize("name", attention_names())
+def test_describes_itself_in_two_lines(name: str):
+    summary, options = describe_attention(name).split("\n")
+    assert summary.startswith(f"{name}: ")
+    assert summary.endswith(".")
+    assert all(option in options for option in attention_options(name))
