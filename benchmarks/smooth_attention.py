@@ -1,19 +1,19 @@
 """Smooth Attention against its naive form, which holds the n x n matrix: time and memory, forward + backward.
 
-    python benchmarks/smooth_attention.py [--sides 28 56] [--alone 256] [--repeats 7] [--threads 2] [--out FILE.json]
+    python benchmarks/smooth_attention.py [--sides 28 56] [--alone 256] [--repeats 7] [--threads 2]
+                                          [--out FILE.json]
 
-Time: both forms in one process, in turn, after one warm-up each; median and quartiles. Memory: every figure
-from a process of its own, as the growth of its peak resident memory (ru_maxrss) over its state after a tiny pass
-through the same code. `--alone` sizes are run in that way with our form only; the naive form would need
-tens of gigabytes. The naive form is the tests' (tests/attention/naive.py): the same equations, each n x n matrix
-computed once. Batch 1, float32, threshold 0.4, inputs standard normal, on the CPU.
+Time: both forms in one process, in turn, after one warm-up each; median and quartiles. Memory: each figure
+from a process of its own, as the peak of its resident memory (VmHWM, reset after a tiny pass through the same
+code) over what it held before: Linux only. `--alone` sizes are run in that way with our form only; the naive
+form would need tens of gigabytes. The naive form is the tests' (tests/attention/naive.py): the same equations,
+each n x n matrix computed once. Batch 1, float32, threshold 0.4, inputs standard normal, on the CPU.
 """
 
 import argparse
 import importlib.util
 import json
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -45,17 +45,21 @@ def seconds(form: Callable[[torch.Tensor], torch.Tensor], side: int, channels: i
     return time.perf_counter() - start
 
 
-def peak_megabytes() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**10 if sys.platform == "linux" else 2**20)
+def resident_megabytes(field: str) -> float:
+    """VmRSS, the resident memory now, or VmHWM, its peak."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status[field].split()[0]) / 1024
 
 
 def measure_memory(name: str, side: int, channels: int) -> dict[str, float]:
     """In this process: the growth of peak memory by one pass, the peak as such, and the time of the pass."""
     form = forms(channels)[name]
     seconds(form, 4, channels)
-    before = peak_megabytes()
+    Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
+    before = resident_megabytes("VmRSS")
     elapsed = seconds(form, side, channels)
-    return {"growth_mb": peak_megabytes() - before, "peak_mb": peak_megabytes(), "seconds": elapsed}
+    peak = resident_megabytes("VmHWM")
+    return {"growth_mb": peak - before, "peak_mb": peak, "seconds": elapsed}
 
 
 def memory(name: str, side: int, channels: int, threads: int) -> dict[str, float]:
@@ -122,7 +126,7 @@ def main() -> None:
             )
         ours, naive = measured["ours"], measured["naive"]
         faster = naive["median_s"] / ours["median_s"]
-        smaller = naive["growth_mb"] / max(ours["growth_mb"], 1)
+        smaller = naive["growth_mb"] / ours["growth_mb"]
         print(f"{side:>4}  {faster:.1f} times faster, {smaller:.1f} times less memory")
         results.append({"side": side, **measured, "times_faster": faster, "times_smaller": smaller})
     for side in options.alone:
