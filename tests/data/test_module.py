@@ -63,6 +63,13 @@ def test_memory_disk_and_workers_give_the_same_bits(make):
     assert module.plan.endswith("more than 0 GB: 2 workers read them from disk each time")
 
 
+def test_resized_masks_hold_class_ids_only(make):
+    module = DataModule(DataSpec(str(make.pairs(values=(0, 1, 255))), size=(7, 9), workers=0), seed=0)
+    (batch,) = module.test_dataloader()
+    assert batch["mask"].shape[1:] == (7, 9)
+    assert batch["mask"].unique().tolist() == [0, 1, 255]
+
+
 def test_seed_and_epoch_change_what_is_seen_and_nothing_else_does():
     first, again = DataModule(SPEC, seed=0), DataModule(SPEC, seed=0)
     torch.manual_seed(99)

@@ -44,6 +44,13 @@ def test_image_and_mask_stay_together():
         assert off.float().mean() < 0.12, "beyond the blurred class borders, image and mask disagree"
 
 
+def test_class_ids_are_never_blended():
+    image, mask = pair((60, 80))
+    augment = Augmentation((37, 41), (0.4, 2.5))
+    seen = {int(v) for i in range(20) for v in augment(image, mask * 50, Draws.at(0, 0, i))[1].unique()}
+    assert seen == {0, 50, 100, 150, 255}
+
+
 def test_a_window_larger_than_the_image_is_padded_with_the_mean_colour_and_ignored():
     image, mask = pair()
     augment = Augmentation((24, 32), (0.5, 0.5), flip=0, color=0)

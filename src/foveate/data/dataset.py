@@ -19,9 +19,7 @@ Read = Callable[["Entry"], tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "
 
 @dataclass(frozen=True)
 class Entry:
-    """One image of a dataset: its stem (unique there), its files, and its label where it has one instead of a
-    mask.
-    """
+    """One image of a dataset: its stem (unique there), its files, and its label if it has no mask."""
 
     stem: str
     image: Path | None = None
@@ -70,9 +68,7 @@ class Dataset:
         return {split: [entry.stem for entry in self.splits[split]] for split in SPLITS}
 
     def describe(self) -> str:
-        """One paragraph for the user: what was recognised, how many images, which classes, where the splits
-        come from.
-        """
+        """One paragraph for the user: what was recognised, counts, classes, and whose splits these are."""
         counts = ", ".join(f"{len(self.splits[split])} {split}" for split in SPLITS)
         names = ", ".join(self.classes[:20]) + (", ..." if len(self.classes) > 20 else "")
         notes = "".join(f" {note[0].upper()}{note[1:]}." for note in self.notes)
@@ -102,9 +98,7 @@ def class_frequencies(dataset: Dataset) -> Float64[np.ndarray, " classes"]:
 
 
 def check(dataset: Dataset) -> Dataset:
-    """Return the dataset if every class occurs in train; otherwise raise `DataError` with the class and the
-    remedy.
-    """
+    """Return the dataset if every class occurs in train; otherwise raise `DataError`, naming the class."""
     if dataset.root is None:
         return dataset
     missing = [name for name, count in zip(dataset.classes, class_counts(dataset), strict=True) if count == 0]

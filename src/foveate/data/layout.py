@@ -45,9 +45,7 @@ _READERS: dict[str, LayoutReader] = {}
 
 
 def reader(name: str, order: int, summary: str) -> Callable[[type], type]:
-    """Class decorator: register a layout with its static methods `recognise` and `read`; low orders are asked
-    first.
-    """
+    """Class decorator: register a layout by its static `recognise` and `read`; low orders are asked first."""
 
     def register(layout: type) -> type:
         if name in _READERS:

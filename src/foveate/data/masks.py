@@ -109,9 +109,7 @@ class MaskCodec:
 
 
 def read_mask(path: str | Path, codec: MaskCodec) -> UInt8[np.ndarray, "h w"]:
-    """Class ids of a mask file, with `IGNORE` where nothing is to be counted; `DataError` where it cannot be
-    read.
-    """
+    """Class ids of a mask file, with `IGNORE` where nothing is to be counted; raises `DataError`."""
     return codec.decode(read_raw(path, codec.colored), path)
 
 

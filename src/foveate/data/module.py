@@ -116,7 +116,7 @@ class DataModule(LightningDataModule):
 
     @property
     def workers(self) -> int:
-        """Processes that read ahead; none on a CPU with the images in memory: they would compete with the model."""
+        """Processes that read ahead; none beside a model on the CPU when the images are in memory."""
         if self.spec.workers is not None:
             return self.spec.workers
         if self.in_memory and not torch.cuda.is_available():

@@ -33,9 +33,7 @@ class Draws:
 
     @classmethod
     def at(cls, seed: int, epoch: int, index: int) -> "Draws":
-        """All numbers are drawn whatever is used of them, so that switching one change off leaves the others
-        alone.
-        """
+        """All numbers are drawn, used or not, so that switching one change off leaves the others alone."""
         scale, top, left, flip, *color = np.random.default_rng((seed, epoch, index)).random(7).tolist()
         return cls(scale, top, left, flip, tuple(2 * value - 1 for value in color))
 
