@@ -1,6 +1,7 @@
 """A trained run on a split of images: every score in one pass, and the matrices that comparisons need."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -143,7 +144,7 @@ def _suffix(split: str, size: tuple[int, int] | None, data: str | Path | None) -
     parts = [Path(data).name] if data is not None else []
     parts += [split] if split != "test" or data is not None else []
     parts += [f"{size[0]}x{size[1]}"] if size else []
-    return "".join(f"-{part}" for part in parts)
+    return "".join("-" + re.sub(r"[^\w.-]", "-", part) for part in parts)
 
 
 def _write(run: Path, suffix: str, evaluation: Evaluation, about: dict) -> None:

@@ -70,7 +70,7 @@ class Predictor:
                 return self._labelled(p[0].cpu().numpy())
             return self._masked(p, own, probabilities)
 
-    def _tensor(self, pixels: UInt8[ndarray, "h w 3"]) -> Float[Tensor, "1 c h w"]:
+    def _tensor(self, pixels: UInt8[ndarray, "h w 3"]) -> Float[Tensor, "1 c rows columns"]:
         if self.size is not None and pixels.shape[:2] != self.size:
             resized = Image.fromarray(pixels).resize(self.size[::-1], Image.Resampling.BILINEAR)
             pixels = np.asarray(resized)
@@ -81,7 +81,7 @@ class Predictor:
         best = int(p.argmax())
         return Prediction(self.classes, self.colors, p[best, ...], label=self.classes[best], probabilities=p)
 
-    def _masked(self, p: Float[Tensor, "1 c h w"], own: tuple[int, int], keep: bool) -> Prediction:
+    def _masked(self, p: Float[Tensor, "1 c rows columns"], own: tuple[int, int], keep: bool) -> Prediction:
         # Class by class: a large photograph's probabilities, all at its own size, would fill the memory.
         best = torch.zeros(own, device=p.device)
         mask = torch.zeros(own, dtype=torch.uint8, device=p.device)

@@ -1,0 +1,202 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from foveate.data.module import DataModule, DataSpec
+from foveate.errors import UserError
+from foveate.evaluation.errors import boundary_counts
+from foveate.evaluation.evaluate import evaluate, evaluate_model, read_per_image, read_scores
+from foveate.evaluation.predictor import load
+from foveate.evaluation.scores import scores
+from foveate.models.checkpoints import load_model
+from foveate.training.run import fit
+from foveate.training.spec import ModelSpec, RunSpec, TrainingSpec
+
+SPEC = RunSpec(
+    DataSpec("synthetic:4", size=(32, 64), batch=2, workers=0),
+    ModelSpec(arch="unet", encoder="resnet18"),
+    TrainingSpec(epochs=1),
+)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "a"
+    fit(SPEC, folder)
+    return folder
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    return shutil.copytree(trained, tmp_path / "a")
+
+
+def write_classes(root, names):
+    """Class folders with two images each in train and test."""
+    for split in ("train", "test"):
+        for name in names:
+            (root / split / name).mkdir(parents=True)
+            for k in range(3):
+                pixels = np.random.default_rng(k).integers(0, 255, (32, 32, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(root / split / name / f"{name}{k}.png")
+    return root
+
+
+def test_scores_are_those_of_the_best_weights_counted_by_hand(run):
+    found = evaluate(run)
+    module = DataModule(SPEC.data, SPEC.seed)
+    model = load_model(run)
+    total = np.zeros((len(module.classes), len(module.classes)), dtype=np.int64)
+    boundaries = 0
+    for batch in module.eval_dataloader("test"):
+        with torch.no_grad():
+            called = model(batch["image"]).argmax(1)
+        for prediction, truth in zip(called.numpy(), batch["mask"].numpy(), strict=True):
+            counted = truth != 255
+            np.add.at(total, (truth[counted], prediction[counted]), 1)
+            boundaries = boundaries + boundary_counts(prediction, truth, len(module.classes))
+    expected = scores(total, module.classes)
+    assert found.miou == pytest.approx(expected.miou)
+    assert found.iou == pytest.approx(expected.iou, nan_ok=True)
+    shared, union = boundaries
+    assert np.nan_to_num(found.boundary_iou) == pytest.approx(shared / np.maximum(union, 1))
+    assert found.images == len(module.dataset.index("test"))
+    assert 0 <= found.calibration.error <= 1
+    assert sum(b.objects for b in found.objects) > 0
+    assert 0 <= found.near_half.share <= 1
+
+
+def test_files_hold_what_was_returned(run):
+    found = evaluate(run)
+    stems, confusions = read_per_image(run)
+    module = DataModule(SPEC.data, SPEC.seed)
+    assert stems == tuple(entry.stem for entry in module.dataset.index("test"))
+    assert scores(confusions.sum(0), module.classes).miou == pytest.approx(found.miou)
+    assert repr(read_scores(run)) == repr(found)
+    about = json.loads((run / "scores.json").read_text())
+    assert (about["split"], about["size"], about["data"]) == ("test", [32, 64], "synthetic:4")
+
+
+def test_other_splits_sizes_and_data_have_names_of_their_own(run):
+    evaluate(run, split="val")
+    evaluate(run, size=(64, 64))
+    evaluate(run, data="synthetic:3")
+    names = {path.name for path in run.glob("scores*.json")}
+    assert names == {"scores-val.json", "scores-64x64.json", "scores-synthetic-3-test.json"}
+    assert len(list(run.glob("per_image*.npz"))) == 3
+
+
+def test_progress_counts_images(run):
+    seen = []
+    evaluate(run, progress=lambda done, total: seen.append((done, total)))
+    total = len(DataModule(SPEC.data).dataset.index("test"))
+    assert seen[-1] == (total, total)
+
+
+def test_data_with_other_classes_is_refused(run, tmp_path):
+    folder = write_classes(tmp_path / "animals", ("cat", "dog"))
+    with pytest.raises(
+        UserError, match=r"animals has the classes cat, dog, but .* was trained on .*same order"
+    ):
+        evaluate(run, data=folder)
+    assert not list(run.glob("scores*"))
+
+
+def test_an_unknown_split_is_refused(run):
+    with pytest.raises(UserError, match="unknown split 'tets'; did you mean 'test'"):
+        evaluate(run, split="tets")
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(UserError, match=str(tmp_path)):
+        evaluate(tmp_path)
+    with pytest.raises(UserError, match="run `foveate evaluate"):
+        read_scores(tmp_path)
+
+
+def test_the_model_is_put_back_as_it_was(trained):
+    module = DataModule(SPEC.data)
+    model = load_model(trained).train()
+    first = evaluate_model(model, module.eval_dataloader("val"), module.classes, device="cpu")
+    assert all(m.training for m in model.modules())
+    second = evaluate_model(model, module.eval_dataloader("val"), module.classes, device="cpu")
+    assert np.array_equal(first.confusions, second.confusions)
+
+
+def test_nothing_to_score_is_refused(trained):
+    with pytest.raises(ValueError, match="not a single image"):
+        evaluate_model(load_model(trained), [], ("a", "b"))
+
+
+def test_prediction_at_the_runs_size_is_what_was_scored(trained):
+    module = DataModule(SPEC.data, SPEC.seed)
+    entry = module.dataset.index("test")[0]
+    batch = next(iter(module.eval_dataloader("test")))
+    with torch.no_grad():
+        expected = load_model(trained)(batch["image"])[0].argmax(0).numpy()
+    image = (batch["image"][0] * 255).round().to(torch.uint8).movedim(0, -1).numpy()
+    found = load(trained).predict(image)
+    assert batch["stem"][0] == entry.stem
+    assert np.array_equal(found.mask, expected)
+    assert found.classes == module.classes
+    assert found.colors == module.dataset.colors
+
+
+def test_a_mask_has_the_images_own_size_and_probabilities_add_up(trained, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (45, 77, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    predictor = load(trained)
+    found = predictor.predict(tmp_path / "photo.png", probabilities=True)
+    assert found.mask.shape == found.confidence.shape == (45, 77)
+    assert found.probabilities.sum(0) == pytest.approx(np.ones((45, 77)), abs=1e-5)
+    assert np.array_equal(found.mask, found.probabilities.argmax(0))
+    assert np.array_equal(found.confidence, found.probabilities.max(0))
+    for same in (pixels, Image.fromarray(pixels), np.dstack([pixels, pixels[..., :1]])):
+        assert np.array_equal(predictor.predict(same).mask, found.mask)
+    assert predictor.predict(pixels[..., 0]).mask.shape == (45, 77)
+    assert predictor.predict(pixels).probabilities is None
+
+
+def test_prediction_needs_two_files_alone(trained, tmp_path):
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    for name in ("best.safetensors", "config.json"):
+        shutil.copy(trained / name, alone)
+    assert load(alone).predict(np.zeros((8, 8, 3), dtype=np.uint8)).mask.shape == (8, 8)
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 2), (8,), (1, 8, 8, 3)])
+def test_arrays_that_are_no_images_are_refused(trained, shape):
+    with pytest.raises(UserError, match=r"is not an image; give uint8 values of shape \(height, width, 3\)"):
+        load(trained).predict(np.zeros(shape, dtype=np.uint8))
+
+
+def test_float_images_are_refused(trained):
+    with pytest.raises(UserError, match="type float64 is not an image"):
+        load(trained).predict(np.zeros((8, 8, 3)))
+
+
+def test_a_classifier_is_scored_and_predicts_labels(tmp_path):
+    root = write_classes(tmp_path / "animals", ("cat", "dog"))
+    spec = RunSpec(
+        DataSpec(str(root), size=(32, 32), batch=2, workers=0),
+        ModelSpec(arch="classifier", encoder="resnet18"),
+        TrainingSpec(epochs=1),
+    )
+    run = tmp_path / "run"
+    fit(spec, run)
+    found = evaluate(run)
+    _, confusions = read_per_image(run)
+    assert confusions.sum((1, 2)).tolist() == [1] * found.images
+    assert found.accuracy == pytest.approx(np.trace(confusions.sum(0)) / found.images)
+    assert found.boundary_iou is None
+    assert found.calibration is not None
+    prediction = load(run).predict(next((root / "test" / "dog").iterdir()))
+    assert prediction.label in ("cat", "dog")
+    assert prediction.mask is None
+    assert prediction.probabilities.sum() == pytest.approx(1, abs=1e-6)
+    assert float(prediction.confidence) == prediction.probabilities.max()
