@@ -45,9 +45,9 @@ class CheckpointFile(TorchCheckpointIO):
                 "loaded and nothing in it was executed. Start the run anew in another folder"
             ) from error
         except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+            reason = (str(error) or "it ends too early").splitlines()[0]
             raise UserError(
-                f"{path} is truncated or no checkpoint ({str(error).splitlines()[0]}); start the run anew in "
-                "another folder"
+                f"{path} is truncated or no checkpoint ({reason}); start the run anew in another folder"
             ) from error
         version = checkpoint.get("foveate_checkpoint") if isinstance(checkpoint, dict) else None
         if version != VERSION:

@@ -1,0 +1,22 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from foveate.data.module import DataSpec
+from foveate.training.spec import ModelSpec, RunSpec, TrainingSpec
+
+
+@pytest.fixture
+def small_spec() -> Callable[..., RunSpec]:
+    """`small_spec(epochs=2, ...)`: a run of three steps an epoch on twelve small images, seconds of work."""
+    spec = RunSpec(
+        DataSpec("synthetic:12", size=(32, 64), batch=4),
+        ModelSpec("unet", "mobilenet_v2", options={"decoder_channels": [8, 8, 8, 8, 8]}),
+        TrainingSpec(epochs=2, precision="32"),
+    )
+
+    def make(**training) -> RunSpec:
+        return replace(spec, training=replace(spec.training, **training))
+
+    return make

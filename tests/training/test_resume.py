@@ -1,0 +1,57 @@
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import torch
+
+from foveate.training.run import fit
+from foveate.training.run_directory import Run
+from foveate.training.spec import ModelSpec
+
+KILLED_IN_MID_EPOCH = """
+import os, signal, sys, torch
+from foveate.training.run import fit
+from foveate.training.spec import RunSpec
+
+def kill(event):
+    if (event.epoch, event.step) == (2, 5):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+torch.set_num_threads(int(sys.argv[3]))
+fit(RunSpec.load(sys.argv[1]), sys.argv[2], progress=kill)
+"""
+
+
+def test_a_killed_run_ends_with_the_same_bits(small_spec, tmp_path):
+    # DeepLabV3+ has dropout, so that the random generators matter; bf16 where that pays.
+    model = ModelSpec("deeplabv3plus", "mobilenet_v2", arm="cbam@decoder", options={"decoder_channels": 16})
+    spec = replace(small_spec(epochs=3, precision="auto"), model=model)
+    spec.save(tmp_path / "asked.yaml")
+    threads = str(torch.get_num_threads())
+    child = subprocess.run(
+        [sys.executable, "-c", KILLED_IN_MID_EPOCH, tmp_path / "asked.yaml", tmp_path / "killed", threads]
+    )
+    killed, undisturbed = Run(tmp_path / "killed"), Run(tmp_path / "undisturbed")
+    assert child.returncode == -signal.SIGKILL
+    assert [row["epoch"] for row in killed.metrics()] == [1]
+
+    fit(spec, killed.folder, resume=True)
+    fit(spec, undisturbed.folder)
+
+    assert killed.best_weights.read_bytes() == undisturbed.best_weights.read_bytes()
+    last = [torch.load(run.last_checkpoint, weights_only=True) for run in (killed, undisturbed)]
+    for rows in (checkpoint["callbacks"]["Recorder"]["rows"] for checkpoint in last):
+        for row in rows:
+            del row["seconds"]
+    for key in ("state_dict", "optimizer_states", "lr_schedulers", "callbacks", "epoch", "global_step"):
+        assert _same(last[0][key], last[1][key]), key
+
+
+def _same(a, b) -> bool:
+    """Equal to the last bit, however deeply nested."""
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(_same, a, b))
+    return torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b
