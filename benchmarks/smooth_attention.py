@@ -6,8 +6,8 @@
 Time: both forms in one process, in turn, after one warm-up each; median and quartiles. Memory: each figure
 from a process of its own, as the peak of its resident memory (VmHWM, reset after a tiny pass through the same
 code) over what it held before: Linux only. `--alone` sizes are run in that way with our form only; the naive
-form would need tens of gigabytes. The naive form is the tests' (tests/attention/naive.py): the same equations,
-each n x n matrix computed once. Batch 1, float32, threshold 0.4, inputs standard normal, on the CPU.
+form would need tens of gigabytes. The naive form is the tests' (tests/attention/naive.py): the same
+equations, each n x n matrix computed once. Batch 1, float32, threshold 0.4, inputs standard normal, on the CPU.
 """
 
 import argparse
