@@ -66,8 +66,8 @@ def draw_comparison() -> Comparison:
         )
         for k, arm in enumerate(SKILL)
     }
-    placebos = {arm: placebo for arm, placebo in zip(list(SKILL)[1::2], list(SKILL)[2::2], strict=True)}
-    findings = compare(runs, CLASSES, placebos=placebos, costs=costs, resamples=200)
+    placebos = dict(zip(list(SKILL)[1::2], list(SKILL)[2::2], strict=True))
+    findings = compare(runs, CLASSES, placebos=placebos, costs=costs)
     contenders = tuple(_contender(arm, runs[arm], placebos) for arm in SKILL)
     return Comparison(
         task="segmentation",

@@ -111,6 +111,8 @@ def _train(plan: Plan, out: Path, tell: Tell, trainer_flags: Mapping[str, Any] |
             plan.spec.run(arm.arm, seed), folder, resume=True, trainer_flags=trainer_flags, progress=watch
         )
         clock.finished(arm.arm, seed, result.seconds)
+        # A complete run has nothing to resume, and these are nine tenths of what a comparison keeps on disk.
+        Run(folder).last_checkpoint.unlink(missing_ok=True)
 
 
 class Clock:

@@ -40,12 +40,11 @@ def arm_views(comparison: Comparison) -> dict[str, View]:
 def _arm_view(comparison: Comparison, arm: Contender, color: int) -> View:
     found, host = comparison.result(arm.arm), comparison.result(comparison.baseline.arm)
     cost, base, is_host = found.cost, host.cost, arm.role == "host"
-    mebibytes = f"{cost.memory_bytes / 2**20:.0f} MiB"
     costs = [
         (words.quantity(cost.parameters), words.added(cost.parameters, base.parameters)),
         (words.quantity(cost.flops), words.ratio(cost.flops, base.flops)),
         (f"{cost.latency_ms:.1f} ms", words.ratio(cost.latency_ms, base.latency_ms)),
-        (mebibytes, words.ratio(cost.memory_bytes, base.memory_bytes)),
+        (words.mebibytes(cost.memory_bytes), words.ratio(cost.memory_bytes, base.memory_bytes)),
     ]
     view = {
         "name": arm.arm,
@@ -58,14 +57,14 @@ def _arm_view(comparison: Comparison, arm: Contender, color: int) -> View:
         if arm.beside
         else "",
         "score": words.percent(found.score.mean),
-        "interval": f"{words.percent(found.score.low)} to {words.percent(found.score.high)}",
+        "interval": words.percent_interval(found.score.low, found.score.high),
         "costs": [{"value": value, "against": "" if is_host else against} for value, against in costs],
         **dict.fromkeys(("difference", "difference_interval", "verdict", "mark", "tone", "p"), ""),
     }
     if found.difference is not None:
         view |= {
             "difference": words.points(found.difference.mean),
-            "difference_interval": words.interval(found.difference),
+            "difference_interval": words.interval(found.difference.low, found.difference.high),
             "verdict": found.verdict,
             "mark": words.MARKS[found.verdict],
             "tone": found.verdict if found.verdict in ("helps", "hurts") else "open",
@@ -193,7 +192,7 @@ def _ends(estimates: Any) -> list[float]:
 def _cell(change: Estimate | None) -> View:
     if change is None:
         return {"value": "–", "interval": ""}
-    return {"value": words.points(change.mean), "interval": words.interval(change)}
+    return {"value": words.points(change.mean), "interval": words.interval(change.low, change.high)}
 
 
 def _strip(scale: Scale, said: str) -> View:

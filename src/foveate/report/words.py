@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 
-from foveate.evaluation.statistics import Estimate
 from foveate.experiments.result import Comparison, Contender
 
 SCORE_NAMES = {"miou": "mean IoU", "iou": "IoU"}
@@ -25,6 +24,15 @@ def percent(value: float) -> str:
     return f"{100 * value:.1f}" if math.isfinite(value) else "–"
 
 
+def percent_interval(low: float, high: float) -> str:
+    """The ends of a score's interval in percent, no further than a score can go; nothing where there is none.
+
+    >>> percent_interval(-0.02, 0.22)
+    '0.0 to 22.0'
+    """
+    return f"{percent(max(low, 0.0))} to {percent(min(high, 1.0))}" if math.isfinite(low + high) else ""
+
+
 def points(value: float) -> str:
     """A difference of scores in percentage points, always with its sign.
 
@@ -37,13 +45,13 @@ def points(value: float) -> str:
     return text if text[1:] != "0.00" else "0.00"
 
 
-def interval(of: Estimate) -> str:
+def interval(low: float, high: float) -> str:
     """The ends of a difference's interval, in points; nothing where there is none.
 
-    >>> interval(Estimate(0.01, -0.002, 0.022, 0.1, 0, 0, seeds=3, images=60))
+    >>> interval(-0.002, 0.022)
     '−0.20 to +2.20'
     """
-    return f"{points(of.low)} to {points(of.high)}" if math.isfinite(of.low + of.high) else ""
+    return f"{points(low)} to {points(high)}" if math.isfinite(low + high) else ""
 
 
 def p_value(p: float) -> str:
@@ -69,6 +77,16 @@ def quantity(value: float) -> str:
             digits = max(0, 2 - math.floor(math.log10(abs(scaled))))
             return f"{scaled:.{digits}f} {sign}"
     return f"{value:.0f}"
+
+
+def mebibytes(count: int) -> str:
+    """Bytes in MiB.
+
+    >>> mebibytes(5 * 2**19), mebibytes(212 * 2**20)
+    ('2.5 MiB', '212 MiB')
+    """
+    value = count / 2**20
+    return f"{value:.0f} MiB" if value >= 100 else f"{value:.1f} MiB"
 
 
 def ratio(value: float, host: float) -> str:
@@ -128,7 +146,7 @@ def verdict(comparison: Comparison, arm: Contender) -> list[str]:
     """The verdict on one arm in plain sentences: the change, what a placebo does, what it costs."""
     found, host = comparison.result(arm.arm), comparison.result(comparison.baseline.arm)
     score, mean = score_name(comparison.score), found.difference.mean
-    chance = f"95% interval {interval(found.difference)}, {p_value(found.p_holm)}"
+    chance = f"95% interval {interval(found.difference.low, found.difference.high)}, {p_value(found.p_holm)}"
     said = {
         "helps": f"Raises {score} by {points(abs(mean)).lstrip('+')} points ({chance}).",
         "hurts": f"Lowers {score} by {points(abs(mean)).lstrip('+')} points ({chance}).",
@@ -149,7 +167,7 @@ def _placebo(comparison: Comparison, arm: Contender) -> list[str]:
     own = comparison.result(placebo.arm).difference.mean
     text = (
         f"A plain convolution of the same size (placebo) changes it by {points(own)};"
-        f" over the placebo the arm is {points(over.mean)} ({interval(over)})"
+        f" over the placebo the arm is {points(over.mean)} ({interval(over.low, over.high)})"
     )
     if comparison.result(arm.arm).verdict == "helps" and not over.low > 0:
         text += ", so the gain may come from more parameters rather than from attention"

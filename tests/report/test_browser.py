@@ -1,0 +1,92 @@
+"""The report in a real browser. Needs Playwright's Python package and a Chromium that is installed already."""
+
+import shutil
+
+import pytest
+
+from foveate.report.page import write_report
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+SECTIONS = ("verdicts", "scores", "differences", "classes", "curves", "gallery", "meaning", "made")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="Playwright is missing: pip install playwright to look at the report"
+    )
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here: apt-get install chromium (or google-chrome) to look at the report")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def address(comparison_folder):
+    return write_report(comparison_folder).as_uri()
+
+
+@pytest.fixture(params=[1280, 390], ids=["desktop", "phone"])
+def page(request, browser, address):
+    page = browser.new_page(viewport={"width": request.param, "height": 900})
+    page.requests, page.complaints = [], []
+    page.on("request", lambda sent: page.requests.append(sent.url))
+    page.on("console", lambda said: page.complaints.append(said.text))
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.goto(address, wait_until="networkidle")
+    yield page
+    page.close()
+
+
+def test_no_request_leaves_the_page_and_nothing_goes_wrong(page, address):
+    assert [url for url in page.requests if not url.startswith("data:")] == [address]
+    assert page.complaints == []
+    assert page.evaluate("document.querySelectorAll('script, iframe, object, embed').length") == 0
+
+
+def test_every_section_is_there_to_see(page):
+    for section in SECTIONS:
+        assert page.locator(f"#{section}").is_visible(), section
+    assert page.locator("#answer").inner_text().startswith("Yes: cbam@decoder helps")
+
+
+def test_every_picture_is_drawn(page):
+    widths = page.eval_on_selector_all("img", "images => images.map(image => image.naturalWidth)")
+    assert len(widths) == 4 * (2 + 2 * 5 + 4)
+    assert min(widths) > 0
+    drawn = page.eval_on_selector_all("svg", "all => all.map(one => one.getBoundingClientRect().width)")
+    assert min(drawn) > 100
+
+
+def test_nothing_is_wider_than_the_window(page):
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+
+
+def test_words_do_not_lie_over_each_other(page):
+    """Labels of axes and of rows keep clear of their neighbours."""
+    overlapping = """selector => {
+        const boxes = [...document.querySelectorAll(selector)].map(e => e.getBoundingClientRect());
+        return boxes.flatMap((a, i) => boxes.slice(i + 1).filter(b =>
+            a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1)).length;
+    }"""
+    for selector in (".axis span", ".plot .left span", ".forest .label", ".forest .value", ".wall .title", "td"):
+        assert page.evaluate(overlapping, selector) == 0, selector
+
+
+def test_the_page_prints(browser, address):
+    page = browser.new_page()
+    page.goto(address)
+    printed = page.pdf(format="A4")
+    page.close()
+    assert printed.startswith(b"%PDF")
+    assert 2 <= printed.count(b"/Type /Page\n") <= 12
+
+
+def test_the_dark_page_is_dark(browser, address):
+    page = browser.new_page(color_scheme="dark")
+    page.goto(address)
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.close()
+    assert background == "rgb(20, 22, 26)"
