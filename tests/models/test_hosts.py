@@ -87,7 +87,7 @@ def test_a_small_stem_keeps_the_detail_of_small_images():
         ({"arch": "fcn"}, "unknown encoder of fcn 'resnet18'; did you mean"),
         ({"arch": "dpt"}, "dpt needs a vision transformer, such as tu-vit_tiny_patch16_224; got 'resnet18'"),
         (
-            dict(decoder_channel=3),
+            {"decoder_channel": 3},
             "unknown option of unet 'decoder_channel'; did you mean 'decoder_channels'",
         ),
         ({"activation": "sigmoid"}, "unknown option of unet 'activation'"),

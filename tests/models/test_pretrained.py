@@ -1,0 +1,127 @@
+import time
+
+import pytest
+import torch
+from huggingface_hub import constants
+from safetensors.torch import load_file, save_file
+
+from foveate.errors import UserError
+from foveate.models import pretrained
+from foveate.models.hosts import create_model
+from foveate.models.places import find_places
+
+
+@pytest.fixture(scope="module")
+def weights(real_data):
+    return real_data.parent / "weights" / "mobilenet_v2_imagenet.safetensors"
+
+
+def test_a_zero_gate_on_the_pretrained_encoder_is_bit_for_bit_the_host(weights):
+    models = []
+    for arm in (
+        "none",
+        "+".join(f"cbam@{place}" for place in find_places(create_model("unet", "mobilenet_v2"))),
+    ):
+        torch.manual_seed(0)
+        models.append(create_model("unet", "mobilenet_v2", encoder_weights=weights, classes=11, arm=arm))
+    image = torch.rand(2, 3, 64, 96)
+    for training in (True, False):
+        assert torch.equal(models[0].train(training)(image), models[1].train(training)(image))
+    stored = load_file(weights)
+    for model in models:
+        first = model.network.encoder.features[0][0].weight
+        assert torch.equal(first, stored["features.0.0.weight"])
+
+
+def test_the_pretrained_encoder_adapts_to_other_channels(weights):
+    stored = load_file(weights)["features.0.0.weight"]
+    grey = create_model("unet", "mobilenet_v2", encoder_weights=str(weights), in_channels=1)
+    torch.testing.assert_close(grey.network.encoder.features[0][0].weight, stored.sum(1, keepdim=True))
+    four = create_model("unet", "mobilenet_v2", encoder_weights=str(weights), in_channels=4)
+    torch.testing.assert_close(four.network.encoder.features[0][0].weight[:, 3], stored[:, 0] * 0.75)
+
+
+@pytest.mark.parametrize(
+    ("arch", "encoder", "source"),
+    [
+        ("unet", "resnet18", "resnet18"),
+        ("unet", "tu-resnet18", "resnet18"),
+        ("unet", "tu-convnext_atto", "convnext_atto"),
+        ("classifier", "resnet18", "resnet18"),
+        ("classifier", "mobilenetv3_small_050", "mobilenetv3_small_050"),
+    ],
+)
+def test_timms_layouts_are_read(arch, encoder, source, tmp_path):
+    donor = create_model("classifier", source, classes=7)
+    save_file(donor.network.state_dict(), tmp_path / "weights.safetensors")
+    model = create_model(arch, encoder, encoder_weights=tmp_path / "weights.safetensors")
+    stored = {tuple(value.shape): value for value in donor.network.state_dict().values() if value.ndim == 4}
+    network = model.network.get_submodule(model.encoder)
+    convolutions = [value for value in network.state_dict().values() if value.ndim == 4]
+    assert any(torch.equal(value, stored[tuple(value.shape)]) for value in convolutions)
+
+
+def test_another_encoders_file_is_refused(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    save_file(create_model("classifier", "mobilenetv3_small_050").network.state_dict(), path)
+    with pytest.raises(
+        UserError, match=r"tensors of the encoder are not in the file .* is it another encoder's\?"
+    ):
+        create_model("unet", "resnet18", encoder_weights=path)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(UserError, match="not a readable safetensors file"):
+        create_model("unet", "resnet18", encoder_weights=path)
+
+
+def test_a_tensor_of_another_shape_is_refused(tmp_path):
+    state = create_model("classifier", "resnet18").network.state_dict()
+    state["layer1.0.conv1.weight"] = torch.zeros(64, 64, 5, 5)
+    save_file(state, tmp_path / "weights.safetensors")
+    with pytest.raises(UserError, match=r"layer1\.0\.conv1\.weight has the shape \(64, 64, 5, 5\)"):
+        create_model("unet", "resnet18", encoder_weights=tmp_path / "weights.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ("nowhere/a.safetensors", "there is no such file"),
+        ("a.pth", r"expected a \.safetensors file \(pickles are not read\)"),
+        ("imagnet", "unknown weights of resnet18 'imagnet'; did you mean 'imagenet'"),
+    ],
+)
+def test_weights_that_are_not_there(weights, words):
+    with pytest.raises(UserError, match=words):
+        create_model("unet", "resnet18", encoder_weights=weights)
+
+
+@pytest.mark.parametrize("offline", [True, False])
+@pytest.mark.parametrize(
+    ("arch", "encoder"),
+    [("unet", "resnet18"), ("unet", "tu-resnet18"), ("classifier", "resnet18"), ("fcn", "resnet50")],
+)
+def test_without_a_network_it_is_told_in_one_line_within_five_seconds(
+    arch, encoder, offline, tmp_path, monkeypatch
+):
+    # A proxy that refuses connections stands in for a machine without a network; the caches are empty.
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", offline)
+    start = time.perf_counter()
+    with pytest.raises(UserError, match="cannot download the imagenet weights of") as error:
+        create_model(arch, encoder, encoder_weights="imagenet")
+    assert time.perf_counter() - start < 5
+    told = str(error.value)
+    assert "\n" not in told
+    assert "use encoder_weights=None (--encoder-weights none) or the path of a .safetensors file" in told
+
+
+def test_a_host_that_never_answers_is_given_up_soon(monkeypatch):
+    monkeypatch.delenv("HTTPS_PROXY", raising=False)
+    monkeypatch.delenv("https_proxy", raising=False)
+    monkeypatch.setattr(pretrained, "REACH_SECONDS", 0.2)
+    start = time.perf_counter()
+    assert not pretrained._reachable(
+        "https://192.0.2.1"
+    )  # a block of addresses that is kept for documentation
+    assert time.perf_counter() - start < 2
