@@ -51,6 +51,14 @@ def test_class_ids_are_never_blended():
     assert seen == {0, 50, 100, 150, 255}
 
 
+def test_masks_are_sampled_at_pixel_centres_as_the_image_is():
+    image, _ = pair()
+    mask = torch.arange(24 * 32).remainder(251).to(torch.uint8).reshape(24, 32)
+    augment = Augmentation((12, 16), (0.5, 0.5), flip=0, color=0)
+    _, truth = augment(image, mask, Draws.at(0, 0, 0))
+    assert torch.equal(truth, mask[1::2, 1::2])
+
+
 def test_a_window_larger_than_the_image_is_padded_with_the_mean_colour_and_ignored():
     image, mask = pair()
     augment = Augmentation((24, 32), (0.5, 0.5), flip=0, color=0)

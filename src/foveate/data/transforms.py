@@ -112,8 +112,12 @@ class Augmentation:
             inside = F.pad(inside, border, fill=IGNORE if is_mask else list(PAD))
         if tuple(window) == self.size:
             return inside
-        how = InterpolationMode.NEAREST_EXACT if is_mask else InterpolationMode.BILINEAR
-        return F.resize(inside, list(self.size), interpolation=how, antialias=True)
+        if is_mask:
+            # As a plain tensor: for a Mask, resize takes NEAREST whatever it is told, half a pixel off the image.
+            plain = inside.as_subclass(Tensor)[None]
+            exact = F.resize(plain, list(self.size), interpolation=InterpolationMode.NEAREST_EXACT)[0]
+            return tv_tensors.wrap(exact, like=part)
+        return F.resize(inside, list(self.size), interpolation=InterpolationMode.BILINEAR, antialias=True)
 
 
 def change_color(
