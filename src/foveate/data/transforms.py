@@ -113,7 +113,7 @@ class Augmentation:
         if tuple(window) == self.size:
             return inside
         if is_mask:
-            # A plain tensor: for a Mask, resize takes NEAREST whatever it is told, half a pixel off the image.
+            # A plain tensor: for a Mask, resize always takes NEAREST, half a pixel off the image.
             plain = inside.as_subclass(Tensor)[None]
             exact = F.resize(plain, list(self.size), interpolation=InterpolationMode.NEAREST_EXACT)[0]
             return tv_tensors.wrap(exact, like=part)
