@@ -7,7 +7,7 @@ Time: both forms in one process, in turn, after one warm-up each; median and qua
 from a process of its own, as the peak of its resident memory (VmHWM, reset after a tiny pass through the same
 code) over what it held before: Linux only. `--alone` sizes are run in that way with our form only; the naive
 form would need tens of gigabytes. The naive form is the tests' (tests/attention/naive.py): the same
-equations, each n x n matrix computed once. Batch 1, float32, threshold 0.4, inputs standard normal, on the CPU.
+equations, each n x n matrix computed once. Batch 1, float32, threshold 0.4, standard normal inputs, CPU.
 """
 
 import argparse
@@ -121,9 +121,8 @@ def main() -> None:
         for name, row in measured.items():
             row |= memory(name, side, options.channels, options.threads)
             quartiles = f"{row['lower_quartile_s']:.3f} to {row['upper_quartile_s']:.3f} s"
-            print(
-                f"{side:>4}  {name:<6} {row['median_s']:>7.3f} s  {quartiles:>19}  {row['growth_mb']:>6.0f} MB"
-            )
+            figures = f"{row['median_s']:>7.3f} s  {quartiles:>19}  {row['growth_mb']:>6.0f} MB"
+            print(f"{side:>4}  {name:<6} {figures}", flush=True)
         ours, naive = measured["ours"], measured["naive"]
         faster = naive["median_s"] / ours["median_s"]
         smaller = naive["growth_mb"] / ours["growth_mb"]
