@@ -111,13 +111,14 @@ def draw_pairs(seeds: int, noise: float, simulations: int) -> Iterator[tuple[nda
     for _ in range(simulations):
         truth = draw_truth(rng)
         hardness = rng.normal(0, 0.7, truth.shape)
-        yield tuple(draw_arm(rng, truth, hardness, seeds, shift) for _ in range(2))
+        first, second = (draw_arm(rng, truth, hardness, seeds, shift) for _ in range(2))
+        yield first, second
 
 
 def false_alarms(seeds: int, noise: float, simulations: int) -> ndarray:
     """The number of false alarms of each of METHODS in so many simulations."""
     rng = np.random.default_rng(1)
-    return sum(np.array(announced(a, b, rng)) for a, b in draw_pairs(seeds, noise, simulations))
+    return np.sum([announced(a, b, rng) for a, b in draw_pairs(seeds, noise, simulations)], axis=0)
 
 
 def main() -> None:

@@ -165,7 +165,7 @@ def test_not_shown_says_what_could_have_been_found():
     (-0.01, 0.03, 0.01, "not shown"),
 ])  # fmt: skip
 def test_decide(low, high, p, verdict):
-    assert decide(replace(GAIN, mean=(low + high) / 2, low=low, high=high), p, 0.95) == verdict
+    assert decide(replace(GAIN, mean=(low + high) / 2, low=low, high=high), p) == verdict
 
 
 def test_p_words():

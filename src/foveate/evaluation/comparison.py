@@ -31,6 +31,8 @@ from foveate.evaluation.statistics import (
 from foveate.evaluation.verdict import Verdict, decide, sentence
 
 Task = Literal["segmentation", "classification"]
+Confusions = Mapping[str, Mapping[int, Integer[ndarray, "n c c"]]]
+"""By arm and seed, the confusion matrices of the test images."""
 
 
 @dataclass(frozen=True)
@@ -119,21 +121,20 @@ class Runs:
     def _scores(features: Num[ndarray, "*n f"], task: Task) -> Float[ndarray, "*n s"]:
         return np.concatenate([main_score(features, task), class_scores(features, task)], axis=-1)
 
-    def score(self, which: int = 0, level: float = LEVEL) -> Estimate:
+    def score(self, which: int = 0) -> Estimate:
         """The mean over seeds of score number `which` (0 the main one, then the classes)."""
-        return estimate(self.per_seed[:, which], self.left_out[..., which], level)
+        return estimate(self.per_seed[:, which], self.left_out[..., which])
 
-    def minus(self, other: "Runs", which: int = 0, level: float = LEVEL) -> Estimate:
+    def minus(self, other: "Runs", which: int = 0) -> Estimate:
         """The mean paired difference of score number `which` against runs of the same seeds and images."""
         per_seed = (self.per_seed - other.per_seed)[:, which]
-        return estimate(per_seed, (self.left_out - other.left_out)[..., which], level)
+        return estimate(per_seed, (self.left_out - other.left_out)[..., which])
 
 
 def paired_difference(
     arm: Integer[ndarray, "seeds n c c"],
     baseline: Integer[ndarray, "seeds n c c"],
     task: Task = "segmentation",
-    level: float = LEVEL,
 ) -> Estimate:
     """The difference in mIoU (accuracy) between two arms whose seeds and images correspond.
 
@@ -142,17 +143,16 @@ def paired_difference(
     >>> round(d.mean, 2), d.excludes_zero
     (0.2, True)
     """
-    return Runs(arm, task).minus(Runs(baseline, task), level=level)
+    return Runs(arm, task).minus(Runs(baseline, task))
 
 
 def compare(
-    runs: Mapping[str, Mapping[int, Integer[ndarray, "n c c"]]],
+    runs: Confusions,
     classes: Sequence[str],
     task: Task = "segmentation",
     baseline: str = "none",
     placebos: Mapping[str, str] | None = None,
     costs: Mapping[str, Cost] | None = None,
-    level: float = LEVEL,
 ) -> Comparison:
     """Compare every arm with the baseline.
 
@@ -163,62 +163,67 @@ def compare(
     """
     placebos, costs = dict(placebos or {}), dict(costs or {})
     _check(runs, baseline, placebos)
-
-    def estimates(arm: str, opponent: str) -> tuple[Runs, Runs]:
-        seeds = _shared(runs, arm, opponent)
-        return tuple(Runs(np.stack([runs[name][s] for s in seeds]), task) for name in (arm, opponent))
-
-    def result(arm: str) -> ArmResult:
-        own, other = estimates(arm, baseline)
-        paired = arm != baseline
-        difference = own.minus(other, level=level) if paired else None
-        per_class = tuple(
-            ClassDifference(
-                name,
-                float(own.per_seed[:, k].mean()),
-                own.minus(other, k, level) if paired else None,
-            )
-            for k, name in enumerate(classes, start=1)
-        )
-        placebo = placebos.get(arm)
-        versus = None
-        if placebo is not None:
-            arm_runs, placebo_runs = estimates(arm, placebo)
-            versus = arm_runs.minus(placebo_runs, level=level)
-        seeds = tuple(_shared(runs, arm, baseline))
-        score = own.score(level=level)
-        return ArmResult(
-            arm, seeds, score, per_class, costs.get(arm), difference, placebo=placebo, versus_placebo=versus
-        )
-
-    results = [result(baseline), *(result(arm) for arm in runs if arm != baseline)]
     metric = "mIoU" if task == "segmentation" else "accuracy"
-    images = len(next(iter(runs[baseline].values())))
-    return Comparison(baseline, metric, images, level, _with_verdicts(results, metric, level))
+    first = _result(runs, classes, task, baseline, baseline, costs.get(baseline))
+    others = []
+    for arm in runs:
+        if arm != baseline:
+            result = _result(runs, classes, task, arm, baseline, costs.get(arm))
+            if arm in placebos:
+                own, placebo = _paired(runs, task, arm, placebos[arm])
+                result = replace(result, placebo=placebos[arm], versus_placebo=own.minus(placebo))
+            others.append(result)
+    arms = (first, *_with_verdicts(others, metric, first.cost))
+    return Comparison(baseline, metric, len(next(iter(runs[baseline].values()))), LEVEL, arms)
 
 
-def _with_verdicts(results: list[ArmResult], metric: str, level: float) -> tuple[ArmResult, ...]:
+def _paired(runs: Confusions, task: Task, arm: str, opponent: str) -> tuple[Runs, Runs]:
+    """The runs of two arms on the seeds that both have."""
+    seeds = _shared(runs, arm, opponent)
+    own, other = (Runs(np.stack([runs[name][s] for s in seeds]), task) for name in (arm, opponent))
+    return own, other
+
+
+def _result(
+    runs: Confusions, classes: Sequence[str], task: Task, arm: str, baseline: str, cost: Cost | None
+) -> ArmResult:
+    """An arm's scores, and its differences unless it is the baseline; without a verdict yet."""
+    own, other = _paired(runs, task, arm, baseline)
+    differs = arm != baseline
+    return ArmResult(
+        arm=arm,
+        seeds=tuple(_shared(runs, arm, baseline)),
+        score=own.score(),
+        classes=tuple(
+            ClassDifference(name, float(own.per_seed[:, k].mean()), own.minus(other, k) if differs else None)
+            for k, name in enumerate(classes, start=1)
+        ),
+        cost=cost,
+        difference=own.minus(other) if differs else None,
+    )
+
+
+def _with_verdicts(results: list[ArmResult], metric: str, baseline_cost: Cost | None) -> list[ArmResult]:
     """Adjust the p-values over the arms and say what follows."""
-    first, *others = results
-    adjusted = holm([r.difference.p for r in others])
-    against_placebo = holm([r.versus_placebo.p if r.versus_placebo else float("nan") for r in others])
+    adjusted = holm([r.difference.p for r in results])
+    against_placebo = holm([r.versus_placebo.p if r.versus_placebo else float("nan") for r in results])
     told = []
-    for r, p, p_placebo in zip(others, adjusted, against_placebo, strict=True):
+    for r, p, p_placebo in zip(results, adjusted, against_placebo, strict=True):
         d = r.difference
-        detectable = detectable_difference(d.seeds, d.images, *spread(d), arms=len(others), level=level)
-        verdict = decide(d, p, level)
-        words = sentence(r.arm, metric, verdict, d, p, detectable, r.cost, first.cost)
+        detectable = detectable_difference(d.seeds, d.images, *spread(d), arms=len(results))
+        verdict = decide(d, p)
+        words = sentence(r.arm, metric, verdict, d, p, detectable, r.cost, baseline_cost)
         told.append(
             replace(r, p_holm=p, p_placebo=p_placebo, verdict=verdict, sentence=words, detectable=detectable)
         )
-    return first, *told
+    return told
 
 
-def _shared(runs: Mapping[str, Mapping[int, ndarray]], arm: str, opponent: str) -> list[int]:
+def _shared(runs: Confusions, arm: str, opponent: str) -> list[int]:
     return sorted(set(runs[arm]) & set(runs[opponent]))
 
 
-def _check(runs: Mapping[str, Mapping[int, ndarray]], baseline: str, placebos: Mapping[str, str]) -> None:
+def _check(runs: Confusions, baseline: str, placebos: Mapping[str, str]) -> None:
     for name in (baseline, *placebos.values()):
         if name not in runs:
             raise ValueError(f"there are no runs of '{name}' among {', '.join(runs)}")

@@ -54,8 +54,7 @@ class NearHalf:
 def object_coverage(
     prediction: Integer[ndarray, "h w"], truth: Integer[ndarray, "h w"], classes: int
 ) -> Float[ndarray, "objects 3"]:
-    """One row an object of the truth: class id, share of the image's area, share of its pixels predicted
-    rightly.
+    """One row an object of the truth: class id, share of the image, share of its pixels that are right.
 
     >>> truth = np.array([[0, 0, 0, 1], [0, 0, 0, 0], [1, 1, 0, 0]])
     >>> object_coverage(np.where(truth[:, :1] == 1, truth, 0), truth, classes=2)[:, [0, 2]].tolist()
@@ -63,7 +62,8 @@ def object_coverage(
     """
     rows = []
     for c in range(classes):
-        components, count = ndimage.label(truth == c, structure=EIGHT)
+        components = np.zeros(truth.shape, dtype=np.int32)
+        count = int(ndimage.label(truth == c, EIGHT, output=components))
         if count:
             flat = components.ravel()
             area = np.bincount(flat, minlength=count + 1)[1:]
@@ -143,7 +143,8 @@ class NearHalfCount:
 
     def add(self, probabilities: Float[Tensor, "n c *size"], truth: Integer[Tensor, "n *size"]) -> None:
         """Add a batch: probabilities over two or more classes along dimension 1, truth with 255 = ignore."""
-        (first, second), called = probabilities.topk(2, 1).values.unbind(1), probabilities.argmax(1)
+        first, second = probabilities.topk(2, 1).values.unbind(1)
+        called = probabilities.argmax(1)
         counted = truth != IGNORE
         near = (first / (first + second) - 0.5 < self.margin)[counted]
         wrong = (called != truth)[counted]

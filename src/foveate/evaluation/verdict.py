@@ -9,19 +9,19 @@ from foveate.evaluation.statistics import Estimate
 Verdict = Literal["helps", "hurts", "not shown", "no verdict"]
 
 
-def decide(difference: Estimate, p_holm: float, level: float) -> Verdict:
+def decide(difference: Estimate, p_holm: float) -> Verdict:
     """Helps or hurts when the interval excludes 0 and the Holm-adjusted p agrees; no verdict from a single
     seed.
 
     >>> gain = Estimate(0.02, 0.01, 0.03, 0.001, 0.0, 0.0, 59.0, seeds=3, images=60)
-    >>> decide(gain, p_holm=0.002, level=0.95)
+    >>> decide(gain, p_holm=0.002)
     'helps'
-    >>> decide(gain, p_holm=0.08, level=0.95)
+    >>> decide(gain, p_holm=0.08)
     'not shown'
     """
     if math.isnan(difference.p):
         return "no verdict"
-    if difference.excludes_zero and p_holm <= 1 - level + 1e-12:
+    if difference.excludes_zero and p_holm <= 0.05:
         return "helps" if difference.mean > 0 else "hurts"
     return "not shown"
 
