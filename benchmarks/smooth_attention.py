@@ -125,7 +125,7 @@ def main() -> None:
             print(f"{side:>4}  {name:<6} {figures}", flush=True)
         ours, naive = measured["ours"], measured["naive"]
         faster = naive["median_s"] / ours["median_s"]
-        smaller = naive["growth_mb"] / ours["growth_mb"]
+        smaller = naive["growth_mb"] / max(ours["growth_mb"], 0.1)  # below, a page or two
         print(f"{side:>4}  {faster:.1f} times faster, {smaller:.1f} times less memory")
         results.append({"side": side, **measured, "times_faster": faster, "times_smaller": smaller})
     for side in options.alone:

@@ -15,8 +15,8 @@ def attention_matrix(module: nn.Module, x: Tensor) -> Tensor:
     return torch.softmax(torch.bmm(q.transpose(1, 2), k), dim=-1)
 
 
-def neighbour_rows(matrix: Tensor, height: int, width: int) -> list[Tensor]:
-    """For each of the 8 neighbours, its row of the matrix at every position; edges replicated."""
+def neighbour_rows(matrix: Tensor, height: int, width: int) -> Tensor:
+    """For every position, the rows of the matrix of its 8 neighbours, edges replicated: 8 b n n."""
     rows = matrix.unflatten(1, (height, width))
     found = []
     for down in (-1, 0, 1):
@@ -25,17 +25,16 @@ def neighbour_rows(matrix: Tensor, height: int, width: int) -> list[Tensor]:
                 y = (torch.arange(height) + down).clamp(0, height - 1)
                 x = (torch.arange(width) + right).clamp(0, width - 1)
                 found.append(rows[:, y][:, :, x].flatten(1, 2))
-    return found
+    return torch.stack(found)
 
 
 def decide_and_smooth(module: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     """The positions whose row lies further than the threshold from a neighbour's (b n), and A' (b n n)."""
     matrix = attention_matrix(module, x)
     neighbours = neighbour_rows(matrix, *x.shape[2:])
-    with torch.no_grad():
-        distances = torch.stack([(matrix - rows).abs().amax(-1) for rows in neighbours])
-    mask = distances.amax(0) > module.threshold
-    return mask, torch.where(mask.unsqueeze(-1), sum(neighbours) / 8, matrix)
+    mask = (matrix - neighbours).abs().amax((0, -1)) > module.threshold
+    m = mask.to(x.dtype).unsqueeze(-1)
+    return mask, (1 - m) * matrix + m * neighbours.mean(0)
 
 
 def self_attention(module: nn.Module, x: Tensor, matrix: Tensor) -> Tensor:

@@ -19,8 +19,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
-CHUNK = 2**21
-"""Values held at a time: 8 MB in float32."""
+CHUNK = 2**20
+"""Values held at a time: 4 MB in float32."""
 
 Slices = tuple[slice, slice, slice]
 
