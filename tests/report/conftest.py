@@ -1,4 +1,4 @@
-"""A finished comparison drawn from noise: real scores and verdicts of made-up predictions, with hostile names."""
+"""A finished comparison of made-up predictions: real scores and verdicts, hostile names."""
 
 from pathlib import Path
 
@@ -83,7 +83,7 @@ def draw_comparison() -> Comparison:
         epochs=20,
         contenders=contenders,
         findings=findings,
-        command='foveate compare photos/ --arms "cbam@decoder" "smooth@encoder5(threshold=0.4)" --placebo --seeds 3',
+        command='foveate compare photos/ --arms cbam@decoder "smooth@encoder5(threshold=0.4)" --placebo',
         finished="2026-11-21 14:03 UTC",
         seconds=2712.0,
         environment={

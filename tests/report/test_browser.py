@@ -1,4 +1,4 @@
-"""The report in a real browser. Needs Playwright's Python package and a Chromium that is installed already."""
+"""The report in a real browser. Needs Playwright's Python package and an installed Chromium."""
 
 import shutil
 
@@ -69,9 +69,17 @@ def test_words_do_not_lie_over_each_other(page):
     overlapping = """selector => {
         const boxes = [...document.querySelectorAll(selector)].map(e => e.getBoundingClientRect());
         return boxes.flatMap((a, i) => boxes.slice(i + 1).filter(b =>
-            a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1)).length;
+            a.left < b.right - 1 && b.left < a.right - 1 &&
+            a.top < b.bottom - 1 && b.top < a.bottom - 1)).length;
     }"""
-    for selector in (".axis span", ".plot .left span", ".forest .label", ".forest .value", ".wall .title", "td"):
+    for selector in (
+        ".axis span",
+        ".plot .left span",
+        ".forest .label",
+        ".forest .value",
+        ".wall .title",
+        "td",
+    ):
         assert page.evaluate(overlapping, selector) == 0, selector
 
 

@@ -1,4 +1,4 @@
-"""The contenders of a comparison: the bare host, the arms, and a placebo of equal size beside each of them."""
+"""The contenders of a comparison: the bare host, the arms, and a placebo of equal size beside each."""
 
 import itertools
 import re
@@ -16,7 +16,7 @@ Build = Callable[[str], nn.Module]
 
 @dataclass(frozen=True)
 class PlannedArm:
-    """One contender: its canonical text, the name of its folder, its role, and the arms a placebo stands beside."""
+    """One contender: its canonical text, folder name and role, and the arms a placebo stands beside."""
 
     arm: str
     folder: str
@@ -68,7 +68,7 @@ def _is_bare_placebo(arm: Arm) -> bool:
 
 
 def _placebo(arm: Arm, modules: dict[str, nn.Module]) -> str | None:
-    """The arm with every attention replaced by a placebo of its size; heads stay. None where nothing is learned."""
+    """The arm with a placebo for every attention; heads stay. None where the attention has no parameters."""
     parts = []
     for label, module in modules.items():
         count = sum(parameter.numel() for parameter in module.parameters())

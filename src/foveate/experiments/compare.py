@@ -1,4 +1,4 @@
-"""`compare`: train every arm with every seed, score them on the test images, and say what each arm changes."""
+"""`compare`: train every arm with every seed, score the runs, and say what each arm changes."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,9 +23,9 @@ MAY_DIFFER = ("placebo:", "data.workers:", "data.memory_gb:")
 class ComparisonEvent:
     """Where a comparison stands.
 
-    stage: "train", then "score", "cost" and "gallery". run: the one under way, counted from 1, of `runs`; arm and
-    seed are its own. training: where that run stands, None outside of training. seconds_left: of training all
-    remaining runs, None when unknown.
+    stage: "train", then "score", "cost" and "gallery". run: the one under way, counted from 1, of `runs`;
+    arm and seed are its own. training: where that run stands, None outside of training. seconds_left: of
+    training all remaining runs, None when unknown.
     """
 
     stage: str
@@ -49,13 +49,14 @@ def compare(
 ) -> Comparison:
     """Train what is missing, then score, measure and compare.
 
-    Leaves in `out`: comparison.yaml, runs/ARM/seedK (run directories), comparison.json, comparison.csv, curves.csv
-    and gallery.npz, from which `foveate.report.page.write_report` draws the report. Called again with the same spec
-    it goes on where it was stopped: complete runs are kept, a partial one resumes at the end of its last epoch. Arms
-    and seeds may be added. `command` is recorded as what made it; `trainer_flags` go to Lightning's Trainer.
+    Leaves in `out`: comparison.yaml, runs/ARM/seedK (run directories), comparison.json, comparison.csv,
+    curves.csv and gallery.npz, from which `foveate.report.page.write_report` draws the report. Called again
+    with the same spec it goes on where it was stopped: complete runs are kept, a partial one resumes at the
+    end of its last epoch. Arms and seeds may be added. `command` is recorded as what made it;
+    `trainer_flags` go to Lightning's Trainer.
 
-    Raises `UserError` before anything is trained or written for whatever is wrong in the spec, for an `out` that
-    cannot be written or that holds a comparison with another spec; `Interrupted` on Ctrl-C.
+    Raises `UserError` before anything is trained or written for whatever is wrong in the spec, for an `out`
+    that cannot be written or that holds a comparison with another spec; `Interrupted` on Ctrl-C.
     """
     out, tell = Path(out), progress or (lambda event: None)
     _check_continues(spec, out)
@@ -83,8 +84,8 @@ def _check_continues(spec: ComparisonSpec, out: Path) -> None:
         changed = [line for line in changed if not line.startswith("seeds:")]
     if changed:
         raise UserError(
-            f"{out} holds a comparison with another spec ({'; '.join(changed)}). Go on with the spec it began with "
-            "(arms and seeds may be added), or choose another folder"
+            f"{out} holds a comparison with another spec ({'; '.join(changed)}). Go on with the spec it "
+            "began with (arms and seeds may be added), or choose another folder"
         )
 
 
@@ -116,7 +117,7 @@ def _train(plan: Plan, out: Path, tell: Tell, trainer_flags: Mapping[str, Any] |
 
 
 class Clock:
-    """How long the remaining runs will take: each as the runs of its arm took, or else as the one under way."""
+    """How long the remaining runs will take: each as its arm took before, or else as the one under way."""
 
     def __init__(self, plan: Plan, out: Path):
         runs = {(arm.arm, seed): Run(plan.folder(out, arm, seed)) for arm, seed in plan.runs}

@@ -1,4 +1,4 @@
-"""From trained runs to findings: scores on the test images, costs, verdicts, curves, and the pictures to show."""
+"""From trained runs to findings: scores on the test images, costs, verdicts, curves, and pictures."""
 
 import math
 import time
@@ -26,7 +26,8 @@ Confusions = dict[str, dict[int, np.ndarray]]
 def conclude(plan: Plan, out: Path, command: str, tell: Callable[[str, int], None]) -> Comparison:
     """Score every run, measure every arm, compare, and write what the report is drawn from.
 
-    `tell(stage, done)` is called with the stage "score", "cost" or "gallery" and how many of its items are done.
+    `tell(stage, done)` is called with the stage "score", "cost" or "gallery" and how many of its items are
+    done.
     """
     confusions: Confusions = {}
     for done, (arm, seed) in enumerate(plan.runs, start=1):

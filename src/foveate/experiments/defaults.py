@@ -16,7 +16,7 @@ SMALL = 64
 
 
 def default_comparison(dataset: Dataset) -> ComparisonSpec:
-    """Size, batch, epochs, host and arms for a dataset: three seeds of a ResNet-18 host with and without attention.
+    """Size, batch, epochs, host and arms: three seeds of a ResNet-18 host with and without attention.
 
     Epochs are as many as make about 800 steps, between 10 and 60: more for few images, fewer for many.
 

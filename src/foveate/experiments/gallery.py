@@ -1,4 +1,4 @@
-"""The test images on which the arms of a comparison differ most, with what every arm says about them and where it looks."""
+"""The test images on which arms differ most: what every arm says about them and where it looks."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,9 +16,9 @@ from foveate.data.files import write_whole
 class Panel:
     """What one arm says about one image.
 
-    A segmentation arm has a `prediction` (class ids) and the image's mean IoU as `score`; a classifier has a `label` and
-    the `score` is the probability that it gives to that label. `attention` holds weights 0 to 255 and `attends` says
-    what they are; `spatial` is False for channel weights, which lie in no image.
+    A segmentation arm has a `prediction` (class ids) and the image's mean IoU as `score`; a classifier has
+    a `label` and the `score` is the probability that it gives to that label. `attention` holds weights 0 to
+    255 and `attends` says what they are; `spatial` is False for channel weights, which lie in no image.
     """
 
     arm: str
@@ -34,7 +34,8 @@ class Panel:
 class Exhibit:
     """One test image: what is true, and one panel an arm, the host first.
 
-    `change` is the mean over seeds of the image's own score in `arm` minus that in the host: the largest of all arms.
+    `change` is the mean over seeds of the image's own score in `arm` minus that in the host: the largest of
+    all arms.
     """
 
     stem: str

@@ -1,4 +1,4 @@
-"""One picture of what an arm attended to: of all its maps the one that says most about places in the image."""
+"""One picture of what an arm attended to: of its maps the one that says most about places in the image."""
 
 import math
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from foveate.attention.maps import AttentionMap, ChannelMap, MaskMap, PairwiseMa
 
 @dataclass(frozen=True)
 class Look:
-    """Weights from 0 (the smallest) to 255 (the largest), what they are in words, and whether they lie in the image."""
+    """Weights from 0 (smallest) to 255 (largest), what they are, and whether they lie in the image."""
 
     weights: UInt8[np.ndarray, "rows columns"]
     words: str
@@ -23,8 +23,8 @@ class Look:
 def look(maps: Mapping[str, tuple[AttentionMap, ...]]) -> Look | None:
     """The picture of the first image of a recorded pass; None where no mechanism has a map.
 
-    Pairwise maps come first (mean over heads and query positions), then one factor a position, then masks (mean over
-    channels), then one factor a channel, drawn as a grid of cells.
+    Pairwise maps come first (mean over heads and query positions), then one factor a position, then masks
+    (mean over channels), then one factor a channel, drawn as a grid of cells.
 
     >>> import torch
     >>> look({"a": (SpatialMap(torch.tensor([[[0.2, 0.4]]])),)}).words

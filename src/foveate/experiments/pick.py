@@ -27,7 +27,8 @@ LONGEST = 320
 def pick_exhibits(plan: Plan, out: Path, confusions: Mapping[str, Mapping[int, np.ndarray]]) -> list[Exhibit]:
     """Up to six test images, those first whose own score differs most between an arm and the host.
 
-    The difference is the mean over seeds, gains and losses alike; what is shown are the runs of the first seed.
+    The difference is the mean over seeds, gains and losses alike; what is shown are the runs of the first
+    seed.
     """
     shown = [arm for arm in plan.arms if arm.role != "placebo"]
     arms = [arm.arm for arm in shown]
@@ -36,7 +37,7 @@ def pick_exhibits(plan: Plan, out: Path, confusions: Mapping[str, Mapping[int, n
     means = np.stack([np.mean(list(scores[arm].values()), axis=0) for arm in arms])
     changes = np.nan_to_num(means[1:] - means[0])
     largest = np.abs(changes).max(0)
-    order = [int(number) for number in np.argsort(-largest, kind="stable")[:EXHIBITS] if largest[number] > 0]
+    order = [int(number) for number in np.argsort(-largest, kind="stable")[:EXHIBITS]]
     views = {number: _read(plan, number) for number in order}
     panels: dict[int, list[Panel]] = {number: [] for number in order}
     for arm in shown:
@@ -79,11 +80,23 @@ def _panel(model: Host, arm: str, image: np.ndarray, score: float) -> Panel:
     with torch.inference_mode(), record(model) if attached(model) else nullcontext() as recording:
         p = model(batch).softmax(1)[0]
     seen = look(recording.maps) if recording else None
-    about = {"attention": seen.weights, "attends": seen.words, "spatial": seen.spatial} if seen else {}
+    about = {}
+    if seen:
+        weights = _unpad(seen.weights, image.shape[:2], model.multiple) if seen.spatial else seen.weights
+        about = {"attention": weights, "attends": seen.words, "spatial": seen.spatial}
     if p.ndim == 1:
         label = int(p.argmax())
         return Panel(arm, float(p[label]), label=label, **about)
     return Panel(arm, score, prediction=_shrink(p.argmax(0).numpy().astype(np.uint8), nearest=True), **about)
+
+
+def _unpad(weights: np.ndarray, size: tuple[int, int], multiple: int) -> np.ndarray:
+    """The part of a map that lies over the image: the host pads at the bottom and at the right."""
+    padded = [side + -side % multiple for side in size]
+    if padded == list(size):
+        return weights
+    whole = Image.fromarray(weights).resize((padded[1], padded[0]), Image.Resampling.NEAREST)
+    return _shrink(np.asarray(whole)[: size[0], : size[1]], nearest=True)
 
 
 def _shrink(pixels: np.ndarray, nearest: bool = False) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Before anything is trained: open the data, build every arm, list the runs, and see how long they will take."""
+"""Before anything is trained: open the data, build every arm, and see how long the runs will take."""
 
 import itertools
 import math
@@ -24,8 +24,8 @@ from foveate.training.spec import RunSpec
 class Plan:
     """A comparison that can start: its data is open, every arm was built once.
 
-    `data` is set up; `arms` holds every contender, the host first; runs are seed by seed, so that all arms can be
-    compared as soon as two seeds are done.
+    `data` is set up; `arms` holds every contender, the host first; runs are seed by seed, so that all arms
+    can be compared as soon as two seeds are done.
     """
 
     spec: ComparisonSpec
@@ -44,9 +44,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a comparison will take. `seconds`: training of the runs that are not done yet; `detectable`: the smallest
-    true difference (in the score, 0 to 1) that it has an 80% chance to show, for the spread that small runs
-    usually have; `memory`: where the images are kept.
+    """What a comparison will take.
+
+    `seconds`: training of the runs that are not done yet. `memory`: where the images are kept. `detectable`: the
+    smallest true difference (in the score, 0 to 1) that it has an 80% chance to show, for the spread that small
+    runs usually have.
     """
 
     seconds: float
@@ -66,8 +68,8 @@ class Estimate:
         left = f"{self.runs - self.runs_done} of {self.runs}" if self.runs_done else f"{self.runs}"
         return (
             f"{left} runs of {self.epochs} epochs: about {_about(self.seconds)}; {self.memory}.\n"
-            f"With {self.test_images} test images and as much spread as small runs usually have, differences of"
-            f" about {100 * self.detectable:.1f} points or more will probably be shown."
+            f"With {self.test_images} test images and as much spread as small runs usually have, differences"
+            f" of about {100 * self.detectable:.1f} points or more will probably be shown."
         )
 
 
@@ -88,8 +90,8 @@ def make_plan(spec: ComparisonSpec) -> Plan:
 def estimate(plan: Plan, out: Path | None = None, steps: int = 3) -> Estimate:
     """Time a few real training steps of every arm and say how long all runs will take.
 
-    `out` is the comparison's directory: runs that are complete there are not counted. A validation counts as a
-    third of the training steps that as many images would take. Nothing is written.
+    `out` is the comparison's directory: runs that are complete there are not counted. A validation counts
+    as a third of the training steps that as many images would take. Nothing is written.
     """
     spec, data = plan.spec, plan.data
     train, val = len(data.dataset.index("train")), len(data.dataset.index("val"))

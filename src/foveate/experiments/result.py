@@ -1,4 +1,4 @@
-"""What a comparison found, as plain values: `comparison.json`, `comparison.csv` and `curves.csv` in its directory."""
+"""What a comparison found, as plain values: `comparison.json`, `comparison.csv` and `curves.csv`."""
 
 import csv
 import dataclasses
@@ -22,8 +22,9 @@ FORMAT = 1
 class Contender:
     """One arm of a comparison.
 
-    `role` is "host", "arm" or "placebo"; a placebo names the arms it stands `beside`. `folder` holds its runs.
-    `scores` maps the name of a score to one value a seed, `class_scores` the name of a class likewise.
+    `role` is "host", "arm" or "placebo"; a placebo names the arms it stands `beside`. `folder` holds its
+    runs. `scores` maps the name of a score to one value a seed, `class_scores` the name of a class
+    likewise.
     """
 
     arm: str
@@ -50,8 +51,9 @@ class CurvePoint:
 class Comparison:
     """Everything that a report needs besides the pictures.
 
-    `score` names the score the verdicts are about ("miou" or "accuracy"), `class_score` the one shown by class.
-    `findings` holds differences, intervals, verdicts and costs by arm. `seconds` is the time of all runs together.
+    `score` names the score the verdicts are about ("miou" or "accuracy"), `class_score` the one shown by
+    class. `findings` holds differences, intervals, verdicts and costs by arm. `seconds` is the time of all
+    runs together.
     """
 
     task: str
@@ -111,7 +113,7 @@ class Comparison:
             json.dump(plain, file, indent=1, ensure_ascii=False, allow_nan=False)
 
     def _rows(self) -> Iterator[tuple[str, str, int | str, str, str, float]]:
-        """Long format: one row a number. A quantity that does not belong to one seed leaves the seed empty."""
+        """Long format: one row a number. What does not belong to one seed leaves the seed empty."""
         for item in self.contenders:
             result = self.result(item.arm)
             for name, values in item.scores.items():

@@ -1,6 +1,6 @@
 """What a comparison is: data, host, training, the arms and the seeds, as one YAML file."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
@@ -30,8 +30,8 @@ class ComparisonSpec:
     """
 
     data: DataSpec
-    model: ModelSpec = ModelSpec()
-    training: TrainingSpec = TrainingSpec()
+    model: ModelSpec = field(default_factory=ModelSpec)
+    training: TrainingSpec = field(default_factory=TrainingSpec)
     arms: tuple[str, ...] = ("cbam@decoder",)
     placebo: bool = False
     seeds: int = 3
@@ -40,15 +40,15 @@ class ComparisonSpec:
     def __post_init__(self):
         if self.seeds < 2:
             raise UserError(
-                f"seeds is {self.seeds}: no verdict is possible from {'one seed' if self.seeds == 1 else 'none'}, "
-                "because nothing tells the arm from chance; give at least 2, better 3 or more, "
-                "or train a single arm with `foveate fit`"
+                f"seeds is {self.seeds}: no verdict is possible from "
+                f"{'one seed' if self.seeds == 1 else 'none'}, because nothing tells the "
+                "arm from chance; give at least 2, better 3 or more, or train a single arm with `foveate fit`"
             )
         if self.first_seed < 0:
             raise UserError(f"first_seed is {self.first_seed}; it must be 0 or more")
         if self.model.arm != "none":
             raise UserError(
-                f"the model of a comparison is the bare host, not '{self.model.arm}'; name it under arms instead"
+                f"the model of a comparison is the bare host, not '{self.model.arm}'; name it under arms"
             )
         if all(str(parse_arm(arm)) == "none" for arm in self.arms):
             raise UserError(

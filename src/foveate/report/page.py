@@ -1,4 +1,4 @@
-"""Draw the report of a comparison: `write_report(directory)` reads what the comparison left and writes `report.html`."""
+"""Draw the report of a comparison from the files that it left in its directory."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -13,8 +13,8 @@ from foveate.report import pictures, view, words
 def write_report(folder: Path | str) -> Path:
     """Write `report.html` into the directory of a finished comparison and return its path.
 
-    Needs only `comparison.json`, `curves.csv` and `gallery.npz` from the directory: no run, no data, no network.
-    Raises `UserError` where there is no finished comparison.
+    Needs only `comparison.json`, `curves.csv` and `gallery.npz` from the directory: no run, no data, no
+    network. Raises `UserError` where there is no finished comparison.
     """
     folder = Path(folder)
     text = render(load_comparison(folder), load_gallery(folder))
@@ -25,7 +25,7 @@ def write_report(folder: Path | str) -> Path:
 
 
 def render(comparison: Comparison, exhibits: tuple[Exhibit, ...] = ()) -> str:
-    """The page as one string of HTML. Names of classes, images and arms are escaped: they come from the user's files."""
+    """The page as one string of HTML. Names of classes and images, which come from files, are escaped."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
@@ -76,8 +76,9 @@ def _detectable(comparison: Comparison) -> str:
 
 def _gallery_lead(comparison: Comparison) -> str:
     text = (
-        "The test images whose own scores differ most between an arm and the host, gains and losses alike, by the"
-        f" mean over the seeds; shown are the runs of seed {comparison.seeds[0]}. They are extremes, not samples."
+        "The test images whose own scores differ most between an arm and the host, gains and losses alike, by"
+        f" the mean over the seeds; shown are the runs of seed {comparison.seeds[0]}. They are extremes, not"
+        " samples."
     )
     if comparison.task == "segmentation":
         text += " Blue pixels in an error map are wrong for the host and right for the arm."

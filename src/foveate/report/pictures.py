@@ -47,7 +47,7 @@ def errors(prediction: np.ndarray, truth: np.ndarray, host: np.ndarray | None = 
 
 
 def attention(image: np.ndarray, weights: np.ndarray) -> str:
-    """Attention weights 0 to 255 (uint8 `h w`) over a darkened grey image (uint8 `h w 3`): bright is where it looks."""
+    """Weights 0 to 255 (uint8 `h w`) over a darkened grey image (uint8 `h w 3`): bright is where it looks."""
     height, width = image.shape[:2]
     heat = np.asarray(Image.fromarray(weights).resize((width, height), Image.Resampling.NEAREST))
     grey = np.asarray(Image.fromarray(image).convert("L"), np.float32)[..., None]

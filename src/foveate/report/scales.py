@@ -1,4 +1,4 @@
-"""Where a value lies on an axis, in percent of its length: all the geometry that the report's drawings need."""
+"""Where a value lies on an axis, in percent of its length: all the geometry that the report needs."""
 
 import math
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ class Scale:
 def fit_scale(
     values: Iterable[float], ticks: int = 5, include: float | None = None, margin: float = 0.04
 ) -> Scale:
-    """A scale that holds every finite value (and `include`), with a small margin and about `ticks` round ticks.
+    """A scale that holds every finite value (and `include`) with a margin, and about `ticks` round ticks.
 
     >>> fit_scale([0.11, 0.48]).ticks
     (0.1, 0.2, 0.3, 0.4)

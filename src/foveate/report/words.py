@@ -1,4 +1,4 @@
-"""How the report writes numbers and verdicts: plain words, true minus signs, no more digits than mean something."""
+"""How the report writes numbers and verdicts: plain words, true minus signs, few digits."""
 
 import math
 from collections.abc import Sequence
@@ -178,29 +178,29 @@ def notes(comparison: Comparison) -> list[str]:
     """What a reader must know to trust a verdict no further than it goes."""
     score, seeds, images = score_name(comparison.score), len(comparison.seeds), comparison.findings.images
     said = [
-        f"Every arm was trained with the same {seeds} seeds as the host. Runs of one seed share the host's initial"
-        " weights, the order of the batches and the augmentation draws, so a difference is the arm's doing or"
-        " chance, nothing else.",
+        f"Every arm was trained with the same {seeds} seeds as the host. Runs of one seed share the host's"
+        " initial weights, the order of the batches and the augmentation draws, so a difference is the"
+        " arm's doing or chance, nothing else.",
         "The intervals cover both kinds of chance: another seed for the training, and another draw of the"
         f" {images} test images. They are 95% intervals for the difference of {score} on images like these.",
-        "“Helps” and “hurts” mean that the p-value, corrected after Holm for the number of arms, is at most 0.05."
-        " “Not shown” does not mean “no effect”: it means that this comparison cannot tell the effect from chance.",
+        "“Helps” and “hurts” mean that the p-value, corrected after Holm for the number of arms, is at most"
+        " 0.05. “Not shown” does not mean “no effect”: it means that it cannot be told from chance here.",
     ]
     if (smallest := detectable(comparison)) is not None:
         said.append(
-            f"With these seeds and images, a true difference of about {points(smallest).lstrip('+')} points would"
-            " have been shown four times out of five. Smaller effects need more seeds or more test images."
+            f"With these seeds and images, a true difference of about {points(smallest).lstrip('+')} points"
+            " would have been shown four times out of five. Smaller effects take more seeds or test images."
         )
     if comparison.placebos:
         said.append(
-            "A placebo is a plain convolution with as many parameters as the arm it stands beside. What an arm gains"
-            " over its placebo comes from attention; what they share comes from more parameters."
+            "A placebo is a plain convolution with as many parameters as the arm it stands beside. What an"
+            " arm gains over its placebo comes from attention; what they share comes from more parameters."
         )
     return [*said, "The verdicts hold for this data, this host, this image size and this length of training."]
 
 
 def detectable(comparison: Comparison) -> float | None:
-    """The difference that the comparison could have shown, the largest over its arms; None where it is unknown."""
+    """The difference that could have been shown, the largest over the arms; None where it is unknown."""
     known = [comparison.result(arm.arm).detectable for arm in comparison.arms]
     return max((value for value in known if math.isfinite(value)), default=None)
 

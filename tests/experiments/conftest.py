@@ -1,0 +1,72 @@
+"""One small comparison for all tests: begun by a child process that is killed in its second run."""
+
+import hashlib
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from foveate.data.module import DataSpec
+from foveate.experiments.compare import ComparisonEvent, compare
+from foveate.experiments.result import Comparison
+from foveate.experiments.spec import ComparisonSpec
+from foveate.training.spec import ModelSpec, TrainingSpec
+
+CHILD = """
+import os, signal, sys
+from pathlib import Path
+from foveate.experiments.compare import compare
+from foveate.experiments.spec import ComparisonSpec
+
+def kill_in_second_run(event):
+    if event.run == 2 and event.training.step == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+compare(ComparisonSpec.load(Path(sys.argv[1])), sys.argv[2], kill_in_second_run)
+"""
+
+
+@dataclass(frozen=True)
+class Continued:
+    """A comparison that was begun in a process that died, and finished in this one."""
+
+    spec: ComparisonSpec
+    out: Path
+    child: subprocess.CompletedProcess
+    left_by_child: dict[str, str]
+    events: list[ComparisonEvent]
+    comparison: Comparison
+
+
+@pytest.fixture(scope="session")
+def small_spec() -> ComparisonSpec:
+    return ComparisonSpec(
+        DataSpec("synthetic:8:32x48", size=(32, 48), batch=4),
+        ModelSpec(gate="none", options={"decoder_channels": [32, 16, 16, 8, 8]}),
+        TrainingSpec(epochs=1, lr=0.01, precision="32"),
+        arms=("cbam@decoder", "none"),
+        placebo=True,
+        seeds=2,
+    )
+
+
+@pytest.fixture(scope="session")
+def continued(small_spec, tmp_path_factory) -> Continued:
+    folder = tmp_path_factory.mktemp("experiments")
+    out = folder / "c"
+    small_spec.save(folder / "spec.yaml")
+    child = subprocess.run(
+        [sys.executable, "-c", CHILD, str(folder / "spec.yaml"), str(out)], capture_output=True, text=True
+    )
+    left = fingerprints(out)
+    events: list[ComparisonEvent] = []
+    comparison = compare(small_spec, out, events.append, command="foveate compare synthetic")
+    return Continued(small_spec, out, child, left, events, comparison)
+
+
+def fingerprints(out: Path) -> dict[str, str]:
+    """The content of every file, by its path in the folder."""
+    files = sorted(path for path in out.rglob("*") if path.is_file())
+    return {path.relative_to(out).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

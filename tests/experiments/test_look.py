@@ -1,0 +1,41 @@
+import torch
+
+from foveate.attention.maps import ChannelMap, MaskMap, PairwiseMap, SpatialMap
+from foveate.experiments.look import look
+
+CHANNELS = ChannelMap(torch.linspace(0, 1, 12)[None])
+POSITIONS = SpatialMap(torch.tensor([[[0.5, 0.7], [0.5, 0.9]]]))
+
+
+def test_positions_are_scaled_from_smallest_to_largest():
+    seen = look({"cbam@decoder": (CHANNELS, POSITIONS)})
+    assert seen.weights.tolist() == [[0, 128], [0, 255]]
+    assert seen.words == "factor of each position, 0.50 to 0.90"
+    assert seen.spatial
+
+
+def test_channels_alone_become_a_grid_of_cells():
+    seen = look({"se@decoder": (CHANNELS,)})
+    assert seen.weights.shape == (3, 4)
+    assert seen.weights.ravel().tolist() == [round(255 * k / 11) for k in range(12)]
+    assert not seen.spatial
+
+
+def test_pairwise_rows_are_averaged_over_heads_and_queries():
+    values = torch.zeros(1, 2, 2, 6)
+    values[:, :, :, 1] = 1.0
+    values[:, 1, 1, :] = 1 / 6
+    seen = look({"smooth@encoder5": (PairwiseMap(values, (2, 3), torch.tensor([0, 4])),)})
+    assert seen.weights.shape == (2, 3)
+    assert seen.weights[0, 1] == 255
+    assert seen.words == "where 2 spread-out positions look, mean"
+
+
+def test_masks_are_averaged_over_channels():
+    mask = torch.tensor([[[[0.0, 1.0]], [[1.0, 1.0]]]])
+    assert look({"scse@decoder": (MaskMap(mask),)}).weights.tolist() == [[0, 255]]
+
+
+def test_a_uniform_map_is_dark_and_no_map_is_none():
+    assert look({"a": (SpatialMap(torch.full((1, 2, 2), 0.5)),)}).weights.tolist() == [[0, 0], [0, 0]]
+    assert look({"placebo@decoder": ()}) is None
