@@ -1,9 +1,9 @@
 """What an attached channel or spatial gate costs at inference: python benchmarks/gates.py [--out gates.json]
 
-A ResNet18 U-Net at 360x480, batch 1, in evaluation. The host and every arm run in turn within each round, in an
-order drawn anew, so that what else the machine does falls on all alike. A ratio is the median over rounds of an
-arm's time by the host's in the same round. Reach: 1.15 times the host, for one gate at any place. On a machine
-that others use too, `--clock cpu --threads 1` counts the processor's seconds.
+A ResNet18 U-Net at 360x480, batch 1, in evaluation. The host and every arm run in turn within each round, in
+an order drawn anew, so that what else the machine does falls on all alike. A ratio is the median over rounds of
+an arm's time by the host's in the same round. Reach: 1.15 times the host, for one gate at any place. On a
+machine that others use too, `--clock cpu --threads 1` counts the processor's seconds.
 """
 
 import argparse
