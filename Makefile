@@ -15,11 +15,11 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 .PHONY: demo test check format docs clean
 
 demo: $(VENV)/.ready-base
-	$(BIN)/foveate compare synthetic:48 --arms none "cbam@decoder" "smooth@encoder5" \
-	  --seeds 3 --epochs 6 --size 96x128 --out $(DEMO)
+	$(BIN)/foveate compare synthetic --arms none "cbam@decoder" "smooth@encoder5" \
+	  --seeds 3 --epochs 8 --out $(DEMO)
 
 test: $(VENV)/.ready-test
-	$(ONE_THREAD) $(BIN)/python -m pytest -q -n logical --maxprocesses 8 --dist worksteal $(TESTS)
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n logical --maxprocesses 8 --dist loadfile $(TESTS)
 
 check: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check .

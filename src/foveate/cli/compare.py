@@ -26,7 +26,7 @@ def compare(
     seed: int = 0,
     out: str | None = None,
 ) -> None:
-    """Train with and without attention under identical conditions, and say what each arm changes and costs.
+    """Train with and without attention in identical conditions; say what each changes and costs.
 
     The bare host is always among the arms. Ctrl-C keeps what was trained; the same command goes on from there.
 
@@ -77,7 +77,7 @@ def _run(spec: "ComparisonSpec", folder: Path, devices: DeviceFlags) -> "Compari
     from foveate.training.run import Interrupted
 
     stages = {"score": "scoring", "cost": "measuring costs", "gallery": "choosing images for the report"}
-    with progress("Comparing") as advance:
+    with progress("Comparing", even=False) as advance:
 
         def tell(event: "ComparisonEvent") -> None:
             if (now := event.training) is None:

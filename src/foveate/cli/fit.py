@@ -41,7 +41,7 @@ def fit(
     from foveate.experiments.defaults import default_comparison
     from foveate.training.spec import RunSpec
 
-    module = DataModule(images.spec(data), seed)
+    module = DataModule(images.spec(data), seed, epochs)
     module.setup()
     usual = default_comparison(module.dataset).model
     spec = RunSpec(module.spec, model.spec(arm, usual), training.spec(epochs), seed)

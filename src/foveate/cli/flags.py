@@ -106,6 +106,7 @@ class TrainingFlags:
         clip: largest norm of the gradient, 0 for no clipping.
         patience: epochs without improvement before training stops.
         monitor: score or loss, by which the best weights are chosen.
+        validate_every: epochs between validations, a divisor of --epochs.
     """
 
     lr: float = 1e-3
@@ -122,6 +123,7 @@ class TrainingFlags:
     clip: float = 1.0
     patience: int | None = None
     monitor: str = "score"
+    validate_every: int = 1
 
     def spec(self, epochs: int | None) -> "TrainingSpec":
         """How a run is trained; without epochs, for as long as the default is."""

@@ -4,25 +4,27 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 QUIET_SECONDS = 20.0
 
 
+@runtime_checkable
 class Advance(Protocol):
-    """Tell that `done` of `total` is done; `left` is in seconds, and reckoned from the pace if not given."""
+    """Tell that `done` of `total` is done; `left` is in seconds."""
 
     def __call__(self, done: float, total: float, note: str = "", left: float | None = None) -> None: ...
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Advance]:
+def progress(what: str, even: bool = True) -> Iterator[Advance]:
     """Show progress on standard error while the block runs.
 
-    Away from a terminal a line appears at most every twenty seconds.
+    The time left is reckoned from the pace where it is not told, unless the pace is not `even`. Away from a
+    terminal a line appears at most every twenty seconds.
     """
     if not sys.stderr.isatty():
-        yield _lines(what)
+        yield _lines(what, even)
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
@@ -38,13 +40,13 @@ def progress(what: str) -> Iterator[Advance]:
         start = time.monotonic()
 
         def advance(done: float, total: float, note: str = "", left: float | None = None) -> None:
-            words = ", ".join(filter(None, [_left(start, done, total, left), note]))
+            words = ", ".join(filter(None, [_left(start if even else None, done, total, left), note]))
             bar.update(task, completed=done, total=total, note=words)
 
         yield advance
 
 
-def _lines(what: str) -> Advance:
+def _lines(what: str, even: bool) -> Advance:
     start = said = time.monotonic()
 
     def advance(done: float, total: float, note: str = "", left: float | None = None) -> None:
@@ -52,14 +54,14 @@ def _lines(what: str) -> Advance:
         now = time.monotonic()
         if now - said >= QUIET_SECONDS:
             said = now
-            words = ", ".join(filter(None, [_left(start, done, total, left), note]))
+            words = ", ".join(filter(None, [_left(start if even else None, done, total, left), note]))
             print(f"{what}: {100 * done / total:.0f}%, {words}", file=sys.stderr, flush=True)
 
     return advance
 
 
-def _left(start: float, done: float, total: float, left: float | None) -> str:
-    if left is None and done > 0:
+def _left(start: float | None, done: float, total: float, left: float | None) -> str:
+    if left is None and start is not None and done > 0:
         left = (time.monotonic() - start) / done * (total - done)
     return f"{duration(left)} left" if left is not None else ""
 

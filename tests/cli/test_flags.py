@@ -1,0 +1,49 @@
+"""Flags copy the fields of the specs, for importing a spec loads PyTorch: here they are held together."""
+
+from dataclasses import fields
+
+import pytest
+
+from foveate.cli.flags import DataFlags, ModelFlags, TrainingFlags, parse_size
+from foveate.data.module import DataSpec
+from foveate.errors import UserError
+from foveate.training.spec import ModelSpec, TrainingSpec
+
+
+def test_flags_cover_the_specs():
+    def names(kind) -> set[str]:
+        return {field.name for field in fields(kind)}
+
+    assert names(DataFlags) == names(DataSpec) - {"source"}
+    assert names(ModelFlags) == names(ModelSpec) - {"arm"}
+    assert names(TrainingFlags) == names(TrainingSpec) - {"epochs"}
+
+
+def test_defaults_are_those_of_the_specs():
+    assert DataFlags().spec("photos") == DataSpec("photos")
+    assert ModelFlags().spec("none", ModelSpec()) == ModelSpec()
+    assert TrainingFlags().spec(None) == TrainingSpec()
+
+
+def test_without_an_arch_the_host_is_the_one_for_the_data():
+    usual = ModelSpec("classifier", "resnet18", options={"stem": "small"})
+    assert ModelFlags().spec("se@encoder4", usual) == ModelSpec(
+        "classifier", "resnet18", arm="se@encoder4", options={"stem": "small"}
+    )
+    assert ModelFlags(arch="fpn", encoder="resnet34").spec("none", usual) == ModelSpec("fpn", "resnet34")
+
+
+def test_values_are_read_as_people_write_them():
+    data = DataFlags(
+        size="192x256", classes=["sky,road", "car"], crop="96", crop_schedule=["0:96x128", "0.5:192x256"]
+    ).spec("photos")
+    assert data.size == (192, 256)
+    assert data.crop == (96, 96)
+    assert data.classes == ("sky", "road", "car")
+    assert data.crop_schedule == ((0.0, (96, 128)), (0.5, (192, 256)))
+
+
+@pytest.mark.parametrize("text", ["", "192x", "x256", "0x32", "192*256", "-4x4", "wide"])
+def test_what_is_no_size_is_refused(text):
+    with pytest.raises(UserError, match="is no size; write height x width in pixels, such as 192x256"):
+        parse_size(text, "--size")

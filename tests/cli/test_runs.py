@@ -1,0 +1,191 @@
+"""fit, evaluate and predict, on one small run."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from foveate.cli.main import main
+
+SMALL = ["--size", "32x48", "--batch", "4", "--options", "{decoder_channels: [16, 16, 8, 8, 8]}"]
+FIT = ["fit", "synthetic:8:32x48", *SMALL, "--epochs", "1", "--precision", "32", "--arm", "se@decoder"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("cli") / "run"
+    assert main([*FIT, "--out", str(out)]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("classes")
+    random = np.random.default_rng(0)
+    for name, value in (("dark", 40), ("light", 200)):
+        folder = root / "data" / name
+        folder.mkdir(parents=True)
+        for number in range(8):
+            pixels = (random.normal(value, 20, (32, 32, 3))).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / f"{number}.png")
+    out = root / "run"
+    argv = [
+        "fit",
+        str(root / "data"),
+        "--epochs",
+        "1",
+        "--batch",
+        "5",
+        "--precision",
+        "32",
+        "--out",
+        str(out),
+    ]
+    assert main(argv) == 0
+    return out
+
+
+@pytest.fixture
+def photos(tmp_path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    random = np.random.default_rng(1)
+    for name, size in (("a.png", (40, 52)), ("b.jpg", (33, 21))):
+        Image.fromarray(random.integers(0, 255, (*size, 3), dtype=np.uint8)).save(folder / name)
+    return folder
+
+
+def test_fit_leaves_a_run_with_its_scores(run):
+    files = {path.name for path in run.iterdir()}
+    assert {"spec.yaml", "metrics.csv", "best.safetensors", "config.json", "scores.json"} <= files
+    assert json.loads((run / "scores.json").read_text())["split"] == "test"
+
+
+def test_fit_says_what_it_read_and_where_the_run_is_and_resumes(run, capsys):
+    assert main([*FIT, "--out", str(run), "--resume"]) == 0
+    said = capsys.readouterr().out
+    assert "8 train" in said
+    assert "fit in memory" in said
+    assert "mIoU" in said
+    assert said.splitlines()[-1] == str(run)
+
+
+def test_fit_does_not_write_over_a_run(run, capsys):
+    before = (run / "best.safetensors").read_bytes()
+    assert main([*FIT, "--out", str(run)]) == 2
+    assert "exists and is not empty" in capsys.readouterr().err
+    assert (run / "best.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--arch", "unett"], "did you mean 'unet'?"),
+        (["--encoder", "resnet19"], "'resnet19'; did you mean 'resnet18'?"),
+        (["--arm", "sse@decoder"], "unknown attention 'sse'"),
+        (["--arm", "se@decodre"], "did you mean 'decoder'?"),
+        (["--arm", "se@decoder(reduktion=4)"], "reduction"),
+        (["--loss", "dise"], "unknown loss 'dise'; did you mean 'dice'?"),
+        (["--size", "small"], "--size: 'small' is no size"),
+        (["--epochs", "0"], "epochs is 0"),
+        (["--encoder-weights", "missing.safetensors"], "missing.safetensors"),
+        (["--devices", "0"], "--devices: 0 is too few"),
+        (["--crop-schedule", "soon:32x32"], "'soon:32x32' is no stage"),
+    ],
+)
+def test_a_wrong_value_is_told_before_anything_is_written(flags, words, tmp_path, capsys):
+    out = tmp_path / "deep" / "run"
+    assert main([*FIT, *flags, "--out", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("foveate: error: ")
+    assert words in said
+    assert not out.parent.exists()
+
+
+def test_an_out_that_cannot_be_written_is_told(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main([*FIT, "--out", str(tmp_path / "file" / "run")]) == 2
+    assert "cannot write there" in capsys.readouterr().err
+
+
+def test_evaluate_prints_every_class(run, capsys):
+    assert main(["evaluate", str(run), "--split", "val"]) == 0
+    said = capsys.readouterr().out
+    assert "images: mIoU" in said
+    assert all(name in said for name in ("Sky", "Pole", "Bicyclist"))
+    assert (run / "scores-val.json").exists()
+
+
+def test_evaluate_takes_other_data(run, capsys):
+    assert main(["evaluate", str(run), "synthetic:6:32x48", "--device", "cpu"]) == 0
+    assert "images: mIoU" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [(["nowhere"], "nowhere"), (["{run}", "--split", "tset"], "unknown split 'tset'; did you mean 'test'?")],
+)
+def test_evaluate_tells_what_is_wrong(argv, words, run, capsys):
+    assert main(["evaluate", *(word.format(run=run) for word in argv)]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_predict_writes_ids_colours_and_overlay_at_the_size_of_each_image(run, photos, tmp_path, capsys):
+    assert main(["predict", str(run), str(photos), "--out", str(tmp_path / "masks")]) == 0
+    assert capsys.readouterr().out.startswith("2 of 2 images predicted")
+    for name, size in (("a", (52, 40)), ("b", (21, 33))):
+        ids = Image.open(tmp_path / "masks" / f"{name}.png")
+        assert (ids.mode, ids.size) == ("L", size)
+        assert np.asarray(ids).max() < 11
+        assert Image.open(tmp_path / "masks" / f"{name}_color.png").size == size
+        assert Image.open(tmp_path / "masks" / f"{name}_overlay.jpg").size == size
+
+
+def test_predict_leaves_out_what_is_no_image_and_says_so(run, photos, tmp_path, capsys):
+    (photos / "broken.png").write_text("no image")
+    assert main(["predict", str(run), str(photos), "--out", str(tmp_path / "masks")]) == 2
+    said = capsys.readouterr()
+    assert "left out: " in said.err
+    assert "broken.png" in said.err
+    assert said.out.startswith("2 of 3 images predicted, 1 left out")
+    assert not list((tmp_path / "masks").glob("broken*"))
+    assert (tmp_path / "masks" / "a.png").exists()
+
+
+def test_predict_keeps_images_of_one_name_apart(run, photos, tmp_path):
+    Image.open(photos / "a.png").save(photos / "a.jpg")
+    assert main(["predict", str(run), str(photos), "--out", str(tmp_path / "masks")]) == 0
+    assert {"a_png.png", "a_jpg.png", "b.png"} <= {path.name for path in (tmp_path / "masks").iterdir()}
+
+
+def test_predict_never_writes_among_the_images(run, photos, capsys):
+    before = sorted(photos.iterdir())
+    for images in (photos, photos / "a.png"):
+        assert main(["predict", str(run), str(images), "--out", str(photos)]) == 2
+        assert "holds the images" in capsys.readouterr().err
+    assert sorted(photos.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("images", "words"), [("nothing", "no such image or folder"), ("empty", "holds no images")]
+)
+def test_predict_tells_what_is_missing(images, words, run, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    assert main(["predict", str(run), str(tmp_path / images), "--out", str(tmp_path / "masks")]) == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "masks").exists()
+
+
+def test_a_classifier_is_trained_scored_and_writes_a_table(classifier, photos, tmp_path, capsys):
+    assert main(["evaluate", str(classifier)]) == 0
+    assert "images: accuracy" in capsys.readouterr().out
+    assert main(["predict", str(classifier), str(photos), "--out", str(tmp_path / "labels")]) == 0
+    rows = list(csv.DictReader((tmp_path / "labels" / "predictions.csv").open()))
+    assert [row["image"] for row in rows] == ["a.png", "b.jpg"]
+    for row in rows:
+        assert row["label"] in ("dark", "light")
+        assert float(row["dark"]) + float(row["light"]) == pytest.approx(1, abs=1e-5)
+        assert float(row["confidence"]) == max(float(row["dark"]), float(row["light"]))
