@@ -10,6 +10,8 @@ Hooks are objects that refer to the modules, so that deepcopy, pickle, torch.com
 model as a whole.
 """
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor, nn
 
@@ -24,8 +26,10 @@ from .host import Host
 from .places import Place, match_places, named_places, probe_model
 from .probe import Probe
 
+Model = TypeVar("Model", bound=nn.Module)
 
-def attach(model: nn.Module, arm: str | Arm, gate: str = "zero", example: Tensor | None = None) -> nn.Module:
+
+def attach(model: Model, arm: str | Arm, gate: str = "zero", example: Tensor | None = None) -> Model:
     """Attach an arm to `model`, in place, and return the model.
 
     `example` (b c h w) is needed for models that foveate did not build: one forward on it finds the places
@@ -69,7 +73,7 @@ def attach(model: nn.Module, arm: str | Arm, gate: str = "zero", example: Tensor
     return model
 
 
-def detach(model: nn.Module) -> nn.Module:
+def detach(model: Model) -> Model:
     """Take out what `attach` put in, in place; the model and its state_dict are the host's again."""
     attachments = getattr(model, "attached", None)
     if isinstance(attachments, Attachments):

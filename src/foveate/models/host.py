@@ -29,7 +29,7 @@ class Host(nn.Module):
         notes: what travels with the checkpoint (class names, size, ...), set by whoever knows it; JSON types
 
     Raises `UserError` for an image of another rank or number of channels, and in training when the batch is
-    one image and a batch normalisation gets one value per channel (pooled branches of PSPNet, DeepLabV3, PAN;
+    one image and a batch normalisation gets one value per channel (pooled branches of DeepLabV3, PAN;
     inputs as small as the stride): PyTorch cannot normalise one value; use a batch of two or more.
     """
 
