@@ -219,3 +219,17 @@ def test_loss_for_masks_is_refused_for_labels(tmp_path):
     result = fit(spec, tmp_path / "a")
     assert result.score_name == "val_accuracy"
     assert 0 <= result.best_score <= 1
+
+
+def test_epochs_between_validations_are_told_apart(small_spec, tmp_path):
+    spec = small_spec(epochs=4, validate_every=2, patience=1)
+    result = fit(spec, tmp_path / "run")
+    rows = Run(tmp_path / "run").metrics()
+    assert [math.isfinite(row["val_miou"]) for row in rows] == [False, True, False, True][: len(rows)]
+    assert all(math.isfinite(row["train_loss"]) for row in rows)
+    assert result.best_epoch in (2, 4)
+
+
+def test_validation_interval_must_end_with_the_run(small_spec):
+    with pytest.raises(UserError, match="validate_every is 3; it must be a divisor of epochs \\(4\\)"):
+        small_spec(epochs=4, validate_every=3)

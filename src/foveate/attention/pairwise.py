@@ -27,12 +27,17 @@ def attend(
 ) -> Float[Tensor, "b n c"]:
     """softmax(q k^T) v, unscaled, without the n x n matrix.
 
+    Half precision becomes float32 on a CPU, whose fused kernel runs backward many times slower in bf16.
+
     >>> q = k = torch.zeros(1, 2, 1)
     >>> attend(q, k, torch.tensor([[[1.0], [3.0]]])).flatten().tolist()
     [2.0, 2.0]
     """
-    q, k, v = (rearrange(a, "b n c -> b 1 n c") for a in (q, k, v))
-    return rearrange(F.scaled_dot_product_attention(q, k, v, scale=1.0), "b 1 n c -> b n c")
+    dtype = torch.promote_types(q.dtype, torch.float32) if q.device.type == "cpu" else q.dtype
+    q, k, v = (rearrange(a, "b n c -> b 1 n c").to(dtype) for a in (q, k, v))
+    with torch.autocast(q.device.type, enabled=q.device.type != "cpu" and torch.is_autocast_enabled()):
+        found = F.scaled_dot_product_attention(q, k, v, scale=1.0)
+    return rearrange(found, "b 1 n c -> b n c")
 
 
 def rows(

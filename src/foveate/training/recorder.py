@@ -49,10 +49,11 @@ class Recorder(Callback):
         self._steps += 1
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        row = self._row(trainer)
+        validated = (trainer.current_epoch + 1) % self.spec.validate_every == 0
+        row = self._row(trainer, validated)
         self.rows.append(row)
         value = self._monitored(row)
-        if value > self.best_value or not self.best_epoch:
+        if validated and (value > self.best_value or not self.best_epoch):
             self.best_epoch, self.best_value = int(row["epoch"]), value
             self._save_best(trainer)
         if trainer.is_global_zero:
@@ -84,16 +85,17 @@ class Recorder(Callback):
         self._began, self._steps = time.monotonic(), 0
         self._loss = torch.zeros((), device=module.device)
 
-    def _row(self, trainer: Trainer) -> dict[str, float]:
-        found = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    def _row(self, trainer: Trainer, validated: bool) -> dict[str, float]:
+        """What the epoch was like; the columns of a validation that it did not have are NaN."""
+        found = {name: float(value) for name, value in trainer.callback_metrics.items() if validated}
         names = [self.score_name, *(name for name in found if name not in ("val_loss", self.score_name))]
         return {
             "epoch": trainer.current_epoch + 1,
             "step": trainer.global_step,
             "lr": trainer.optimizers[0].param_groups[-1]["lr"],
             "train_loss": float(trainer.strategy.reduce(self._loss / max(1, self._steps), reduce_op="mean")),
-            "val_loss": found["val_loss"],
-            **{name: found[name] for name in names if name.startswith("val_")},
+            "val_loss": found.get("val_loss", math.nan),
+            **{name: found.get(name, math.nan) for name in names if name.startswith("val_")},
             "seconds": round(time.monotonic() - self._began, 3),
         }
 
@@ -104,7 +106,8 @@ class Recorder(Callback):
         return -math.inf if math.isnan(value) else value
 
     def _patience_is_used_up(self) -> bool:
-        return self.spec.patience is not None and len(self.rows) - self.best_epoch >= self.spec.patience
+        waited = len(self.rows) - self.best_epoch
+        return self.spec.patience is not None and self.best_epoch > 0 and waited >= self.spec.patience
 
     def _save_best(self, trainer: Trainer) -> None:
         if trainer.is_global_zero:
@@ -115,7 +118,9 @@ class Recorder(Callback):
         try:
             self.run.write_metrics(self.rows)
             for logger in trainer.loggers:
-                logger.log_metrics({k: v for k, v in row.items() if k != "step"}, step=int(row["step"]))
+                logger.log_metrics(
+                    {k: v for k, v in row.items() if k != "step" and math.isfinite(v)}, step=int(row["step"])
+                )
         except OSError as error:
             raise UserError(
                 f"{self.run.metrics_file} could not be written ({error}); free some disk space"

@@ -98,6 +98,7 @@ def _trainer_arguments(
     return {
         "devices": 1,
         "max_epochs": spec.epochs,
+        "check_val_every_n_epoch": spec.validate_every,
         "precision": precision,
         "logger": TensorBoardLogger(run.folder, name="", version="tb"),
         "enable_checkpointing": False,

@@ -62,6 +62,8 @@ class TrainingSpec:
     clip: largest norm of the gradient, 0 for no clipping.
     patience: epochs without a better monitored value before the run stops, None for never.
     monitor: "score" (mIoU or accuracy on the validation images) or "loss" decides which weights are best.
+    validate_every: epochs between validations; only validated weights can become the best. It divides epochs,
+    so that the last epoch is validated.
     """
 
     epochs: int = 30
@@ -79,6 +81,7 @@ class TrainingSpec:
     clip: float = 1.0
     patience: int | None = None
     monitor: str = "score"
+    validate_every: int = 1
 
     def __post_init__(self):
         choose(self.optimizer, OPTIMIZERS, "optimizer")
@@ -88,6 +91,8 @@ class TrainingSpec:
         choose(self.precision, PRECISIONS, "precision")
         choose(self.monitor, MONITORS, "monitor")
         _in_range("epochs", self.epochs, self.epochs >= 1, "at least 1")
+        divides = self.validate_every >= 1 and self.epochs % self.validate_every == 0
+        _in_range("validate_every", self.validate_every, divides, f"a divisor of epochs ({self.epochs})")
         _in_range("lr", self.lr, self.lr > 0, "above 0")
         _in_range("weight_decay", self.weight_decay, self.weight_decay >= 0, "0 or more")
         _in_range("warmup", self.warmup, 0 <= self.warmup < 1, "a share of all steps in [0, 1)")
