@@ -4,7 +4,7 @@ import pytest
 
 from foveate.data.module import DataSpec
 from foveate.errors import UserError
-from foveate.experiments.spec import ComparisonSpec, differences
+from foveate.experiments.spec import ComparisonSpec, check_continues, differences
 from foveate.training.spec import ModelSpec
 
 SPEC = ComparisonSpec(DataSpec("photos", size=(96, 128)), arms=("cbam@decoder",), placebo=True, seeds=4)
@@ -55,3 +55,16 @@ def test_runs_of_a_seed_differ_in_the_arm_alone():
     one, other = SPEC.run("none", 2), SPEC.run("cbam@decoder", 2)
     assert replace(one, model=replace(one.model, arm="cbam@decoder")) == other
     assert SPEC.seed_numbers == (0, 1, 2, 3)
+
+
+def test_a_comparison_may_grow_but_not_change(tmp_path):
+    SPEC.save(tmp_path / "comparison.yaml")
+    check_continues(replace(SPEC, seeds=6, arms=("se@decoder", "cbam@decoder"), placebo=False), tmp_path)
+    check_continues(replace(SPEC, data=replace(SPEC.data, workers=3)), tmp_path)
+    for other, words in (
+        (replace(SPEC, seeds=3), "seeds: 4, now 3"),
+        (replace(SPEC, first_seed=1), "first_seed: 0, now 1"),
+        (replace(SPEC, data=replace(SPEC.data, size=(64, 64))), r"data\.size: \[96, 128\], now \[64, 64\]"),
+    ):
+        with pytest.raises(UserError, match=words):
+            check_continues(other, tmp_path)

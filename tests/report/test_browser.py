@@ -7,6 +7,7 @@ import pytest
 from foveate.report.page import write_report
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+A4 = 688  # CSS pixels between margins of 14 mm
 SECTIONS = ("verdicts", "scores", "differences", "classes", "curves", "gallery", "meaning", "made")
 
 
@@ -84,8 +85,10 @@ def test_words_do_not_lie_over_each_other(page):
 
 
 def test_the_page_prints(browser, address):
-    page = browser.new_page()
+    page = browser.new_page(viewport={"width": A4, "height": 1000})
+    page.emulate_media(media="print")
     page.goto(address)
+    assert page.evaluate("document.documentElement.scrollWidth") <= A4
     printed = page.pdf(format="A4")
     page.close()
     assert printed.startswith(b"%PDF")

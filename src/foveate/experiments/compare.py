@@ -10,13 +10,10 @@ from foveate.errors import UserError
 from foveate.experiments.conclude import conclude
 from foveate.experiments.plan import Plan, make_plan
 from foveate.experiments.result import Comparison
-from foveate.experiments.spec import ComparisonSpec, differences
+from foveate.experiments.spec import ComparisonSpec
 from foveate.training.callbacks import ProgressEvent
 from foveate.training.run import Interrupted, fit
 from foveate.training.run_directory import Run, claim
-
-MAY_DIFFER = ("placebo:", "data.workers:", "data.memory_gb:")
-"""Of no consequence for runs that are there already."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +56,7 @@ def compare(
     that cannot be written or that holds a comparison with another spec; `Interrupted` on Ctrl-C.
     """
     out, tell = Path(out), progress or (lambda event: None)
-    _check_continues(spec, out)
-    plan = make_plan(spec)
+    plan = make_plan(spec, out)
     if not (out / "comparison.yaml").is_file():
         claim(out, resume=False)
     _save_spec(spec, out)
@@ -69,24 +65,6 @@ def compare(
         runs = len(plan.runs)
         made = command or f"compare(ComparisonSpec.load({str(out / 'comparison.yaml')!r}), {str(out)!r})"
         return conclude(plan, out, made, lambda stage, done: tell(ComparisonEvent(stage, done, runs)))
-
-
-def _check_continues(spec: ComparisonSpec, out: Path) -> None:
-    """See that runs which are there belong to this comparison: same spec, but for more arms and seeds."""
-    path = out / "comparison.yaml"
-    if not path.is_file():
-        return
-    begun = ComparisonSpec.load(path)
-    changed = [line for line in differences(begun, spec) if not line.startswith(MAY_DIFFER)]
-    if set(begun.arms) <= set(spec.arms):
-        changed = [line for line in changed if not line.startswith("arms:")]
-    if spec.first_seed == begun.first_seed and spec.seeds >= begun.seeds:
-        changed = [line for line in changed if not line.startswith("seeds:")]
-    if changed:
-        raise UserError(
-            f"{out} holds a comparison with another spec ({'; '.join(changed)}). Go on with the spec it "
-            "began with (arms and seeds may be added), or choose another folder"
-        )
 
 
 def _save_spec(spec: ComparisonSpec, out: Path) -> None:

@@ -65,9 +65,9 @@ def _channel(found: ChannelMap) -> Look:
 
 
 def _scaled(values: Float[Tensor, "*size"]) -> UInt8[np.ndarray, "*size"]:
-    values = values.float().numpy()
-    low, high = float(values.min()), float(values.max())
-    return (255 * (values - low) / max(high - low, 1e-12)).round().astype(np.uint8)
+    plain = values.float().numpy()
+    low, high = float(plain.min()), float(plain.max())
+    return (255 * (plain - low) / max(high - low, 1e-12)).round().astype(np.uint8)
 
 
 def _range(values: Tensor) -> str:

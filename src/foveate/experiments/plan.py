@@ -12,7 +12,7 @@ import torch
 from foveate.data.module import DataModule
 from foveate.evaluation.statistics import detectable_difference
 from foveate.experiments.arms import PlannedArm, plan_arms
-from foveate.experiments.spec import ComparisonSpec
+from foveate.experiments.spec import ComparisonSpec, check_continues
 from foveate.training.build import build_task
 from foveate.training.environment import device_kind, lightning_precision
 from foveate.training.optimization import create_optimizer, parameter_groups
@@ -46,9 +46,9 @@ class Plan:
 class Estimate:
     """What a comparison will take.
 
-    `seconds`: training of the runs that are not done yet. `memory`: where the images are kept. `detectable`: the
-    smallest true difference (in the score, 0 to 1) that it has an 80% chance to show, for the spread that small
-    runs usually have.
+    `seconds`: training of the runs that are not done yet. `memory`: where the images are kept.
+    `detectable`: the smallest true difference (in the score, 0 to 1) that it has an 80% chance to show, for
+    the spread that small runs usually have.
     """
 
     seconds: float
@@ -73,11 +73,14 @@ class Estimate:
         )
 
 
-def make_plan(spec: ComparisonSpec) -> Plan:
+def make_plan(spec: ComparisonSpec, out: Path | None = None) -> Plan:
     """Open the data and build every arm.
 
-    Raises `UserError` for data, hosts, arms, places and options that are wrong, before anything is written.
+    Raises `UserError` for data, hosts, arms, places and options that are wrong, and for an `out` that holds a
+    comparison with another spec. Nothing is written.
     """
+    if out is not None:
+        check_continues(spec, out)
     data = DataModule(spec.data, spec.first_seed, epochs=spec.training.epochs)
     data.setup()
 

@@ -12,6 +12,9 @@ from foveate.models.arms import parse_arm
 from foveate.training.plain import from_plain, to_plain
 from foveate.training.spec import ModelSpec, RunSpec, TrainingSpec
 
+MAY_DIFFER = ("placebo:", "data.workers:", "data.memory_gb:")
+"""Of no consequence for runs that are there already."""
+
 
 @dataclass(frozen=True)
 class ComparisonSpec:
@@ -90,6 +93,27 @@ class ComparisonSpec:
             return cls.from_yaml(Path(path).read_text(encoding="utf-8"), str(path))
         except FileNotFoundError:
             raise UserError(f"{path}: there is no such file") from None
+
+
+def check_continues(spec: ComparisonSpec, out: Path) -> None:
+    """See that a comparison in `out`, if any, can go on with this spec: arms and seeds may be added.
+
+    Raises `UserError` with all that differs.
+    """
+    path = out / "comparison.yaml"
+    if not path.is_file():
+        return
+    begun = ComparisonSpec.load(path)
+    changed = [line for line in differences(begun, spec) if not line.startswith(MAY_DIFFER)]
+    if set(begun.arms) <= set(spec.arms):
+        changed = [line for line in changed if not line.startswith("arms:")]
+    if spec.first_seed == begun.first_seed and spec.seeds >= begun.seeds:
+        changed = [line for line in changed if not line.startswith("seeds:")]
+    if changed:
+        raise UserError(
+            f"{out} holds a comparison with another spec ({'; '.join(changed)}). Go on with the spec it "
+            "began with (arms and seeds may be added), or choose another folder"
+        )
 
 
 def differences(one: ComparisonSpec, other: ComparisonSpec) -> list[str]:
