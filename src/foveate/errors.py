@@ -16,7 +16,7 @@ class UserError(ValueError):
 
 
 def choose(name: str, choices: Iterable[str], what: str) -> str:
-    """Return `name` if it is one of `choices`; otherwise raise a `UserError` with the nearest match and the list.
+    """Return `name` if it is one of `choices`; else raise a `UserError` with the nearest match and the list.
 
     >>> choose("cbam", ["se", "cbam"], "attention")
     'cbam'

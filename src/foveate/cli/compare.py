@@ -28,7 +28,7 @@ def compare(
 ) -> None:
     """Train with and without attention in identical conditions; say what each changes and costs.
 
-    The bare host is always among the arms. Ctrl-C keeps what was trained; the same command goes on from there.
+    The bare host is always among the arms. Ctrl-C keeps what was trained; the same command goes on.
 
     Args:
         data: a folder of images with masks or of class folders, or the word synthetic.
@@ -61,7 +61,7 @@ def compare(
         first_seed=seed,
     )
     folder = Path(out or f"runs/{dataset.name}")
-    plan = make_plan(spec)
+    plan = make_plan(spec, folder)
     height, width = plan.data.size
     print(dataset.describe())
     print(f"\n{spec.model.arch} with {spec.model.encoder} at {height}x{width}, {seeds} seeds of each arm:")

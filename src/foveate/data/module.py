@@ -138,7 +138,7 @@ class DataModule(LightningDataModule):
         """Height and width of the training images in this epoch, counted from 0."""
         crop = self.spec.crop or self.size
         for fraction, later in self.spec.crop_schedule:
-            if epoch >= fraction * self.epochs:
+            if epoch >= fraction * (self.epochs or 1):
                 crop = later
         return tuple(crop)
 

@@ -151,7 +151,7 @@ def _plot(comparison: Comparison, views: dict[str, View], quantity: str, title: 
     for point in comparison.curves:
         if math.isfinite(value := getattr(point, quantity)):
             runs.setdefault(point.arm, {}).setdefault(point.seed, {})[point.epoch] = factor * value
-    lines = [line for arm, by_seed in runs.items() for line in by_seed.values()]
+    lines = [line for by_seed in runs.values() for line in by_seed.values()]
     if not lines:
         return {}
     vertical = fit_scale((value for line in lines for value in line.values()), 5)

@@ -27,8 +27,8 @@ class ClassFolders:
         names = tuple(choose(name, there, "class folder") for name in classes) if classes else tuple(there)
         if len(names) < 2:
             raise DataError(
-                f"{root}: has one class folder only ('{names[0]}'); classification needs two or more. For "
-                "segmentation, put the masks into masks/ and the images into images/"
+                f"{root}: has one class folder only ('{''.join(names)}'); classification needs two or more. "
+                "For segmentation, put the masks into masks/ and the images into images/"
             )
         parts = {part: _entries(root, split, names) for part, split in splits}
         return Layout("classification", names, parts, read_labelled)
