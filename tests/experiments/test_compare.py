@@ -203,7 +203,7 @@ def test_what_is_complete_is_not_counted_in_the_estimate(continued):
     fresh = estimate(plan, steps=1)
     assert fresh.seconds > 0
     assert (fresh.runs, fresh.runs_done, fresh.epochs) == (6, 0, 1)
-    assert "6 runs of 1 epochs" in fresh.describe()
+    assert "6 runs of 1 epoch:" in fresh.describe()
     assert "fit in memory" in fresh.describe()
 
 

@@ -107,10 +107,10 @@ def test_a_classification_shows_labels_and_probabilities(comparison, comparison_
     panels = tuple(replace(p, prediction=None, label=k % 2, score=0.75) for k, p in enumerate(exhibit.panels))
     exhibit = replace(exhibit, truth=None, label=1, panels=panels, change=-2 / 3)
     text = _text(render(labelled, (exhibit,)))
-    assert "True class: building" in text
+    assert "true class: building" in text
     assert "sky, 75.0% sure: wrong" in text
     assert "building, 75.0% sure: right" in text
-    assert "right in 67% fewer of the seeds" in text
+    assert "right in 2 seeds fewer than the host" in text
 
 
 def test_a_comparison_is_read_back_as_it_was_written(comparison, comparison_folder):

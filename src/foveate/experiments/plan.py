@@ -67,7 +67,8 @@ class Estimate:
         """
         left = f"{self.runs - self.runs_done} of {self.runs}" if self.runs_done else f"{self.runs}"
         return (
-            f"{left} runs of {self.epochs} epochs: about {_about(self.seconds)}; {self.memory}.\n"
+            f"{left} runs of {self.epochs} epoch{'s' * (self.epochs > 1)}: "
+            f"about {_about(self.seconds)}; {self.memory}.\n"
             f"With {self.test_images} test images and as much spread as small runs usually have, differences"
             f" of about {100 * self.detectable:.1f} points or more will probably be shown."
         )

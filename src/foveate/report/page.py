@@ -45,7 +45,7 @@ def _context(comparison: Comparison, exhibits: tuple[Exhibit, ...]) -> dict[str,
         "facts": [
             ("Host", comparison.host),
             ("Runs", f"{len(comparison.contenders)} arms × {len(comparison.seeds)} seeds"),
-            ("Training", f"{comparison.epochs} epochs at {height}×{width}"),
+            ("Training", f"{words.counted(comparison.epochs, 'epoch')} at {height}×{width}"),
             ("Judged on", f"{comparison.findings.images} test images"),
             ("Detectable difference", _detectable(comparison)),
         ],
@@ -106,9 +106,7 @@ def _legends(comparison: Comparison) -> dict[str, Any]:
 def _exhibit(comparison: Comparison, exhibit: Exhibit, views: dict[str, Any]) -> dict[str, Any]:
     change = f"{words.points(exhibit.change)} points of its own {words.score_name(comparison.score)}"
     if comparison.task == "classification":
-        change = (
-            f"right in {abs(exhibit.change):.0%} {'more' if exhibit.change > 0 else 'fewer'} of the seeds"
-        )
+        change = words.seeds_right(round(exhibit.change * len(comparison.seeds)))
     note = f"{exhibit.arm}: {change}"
     return {
         "stem": exhibit.stem,

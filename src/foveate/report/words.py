@@ -122,6 +122,26 @@ def duration(seconds: float) -> str:
     return f"{total // 3600} h {total % 3600 // 60} min"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "epoch"), counted(20, "epoch")
+    ('1 epoch', '20 epochs')
+    """
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def seeds_right(more: int) -> str:
+    """In how many more seeds than the host's a label is right.
+
+    >>> seeds_right(2), seeds_right(-1)
+    ('right in 2 seeds more than the host', 'right in 1 seed fewer than the host')
+    """
+    if more == 0:
+        return "right as often as the host"
+    return f"right in {counted(abs(more), 'seed')} {'more' if more > 0 else 'fewer'} than the host"
+
+
 def headline(comparison: Comparison) -> str:
     """All verdicts in one sentence, the arms that help first."""
     arms = comparison.arms
