@@ -1,0 +1,28 @@
+"""The committed configs are flags of `fit`, and say at their head what they are for."""
+
+from pathlib import Path
+
+import pytest
+
+from foveate.cli.fit import fit
+from foveate.cli.parser import arguments, build, normalise
+from foveate.training.spec import ModelSpec
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_a_config_is_understood(path):
+    parser = build(fit, "foveate fit")
+    flags = vars(parser.parse_args(normalise(["photos", "--config", str(path)], parser)))
+    given = arguments(fit, flags)
+    assert given["images"].spec("photos").source == "photos"
+    given["model"].spec(given["arm"], ModelSpec())
+    assert given["training"].spec(given["epochs"]).epochs == given["epochs"]
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_a_config_opens_with_its_command_and_what_it_reaches(path):
+    head = [line for line in path.read_text().splitlines() if line.startswith("#")]
+    assert path.read_text().startswith("#")
+    assert any("foveate fit" in line for line in head)
