@@ -34,6 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     >>> main(["fit", "--epochs", "many", "photos"])
     2
     """
+    # PyTorch's threads spin while they wait for one another. Where another program wants the cores too, a
+    # training step then takes many times as long; threads that sleep cost next to nothing on an idle machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         return _run(list(sys.argv[1:] if argv is None else argv))
     except UserError as error:
