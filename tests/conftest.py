@@ -1,4 +1,5 @@
 import os
+import signal
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +15,10 @@ if os.environ.get("FOVEATE_UNCHECKED") != "1":
     checks.check = beartype(conf=BeartypeConf(is_pep484_tower=True))
     sys.modules[checks.__name__] = checks
     install_import_hook("foveate", "foveate_checks.check")
+
+# A shell starts background jobs deaf to Ctrl-C, and so would be what the tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
