@@ -219,4 +219,4 @@ def test_class_weights_by_hand():
 
 def test_unknown_class_weighting_is_told():
     with pytest.raises(UserError, match="unknown class weighting 'median_freq'; did you mean 'median'"):
-        class_weights(torch.ones(1, 2), "median_freq")
+        class_weights(torch.ones(1, 2, dtype=torch.int64), "median_freq")
