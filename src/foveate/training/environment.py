@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from foveate import __version__
 from foveate.errors import UserError
 
 _PACKAGES = (
@@ -53,7 +52,7 @@ def lightning_precision(precision: str, device: str) -> str:
 def describe_environment(device: str, precision: str) -> dict[str, Any]:
     """Versions, processor, threads, device, precision and command line, as JSON types."""
     return {
-        "foveate": __version__,
+        "foveate": version("foveate"),
         "python": platform.python_version(),
         "packages": {name: found for name in _PACKAGES if (found := _version(name))},
         "platform": platform.platform(),
