@@ -1,4 +1,5 @@
-"""A small run of benchmarks/false_alarms.py: arms that differ by luck alone are rarely told apart."""
+"""A small run of benchmarks/false_alarms.py: arms that differ by luck alone are rarely told apart, and other
+methods, on the same draws, tell them apart too often."""
 
 import importlib.util
 from pathlib import Path
@@ -9,9 +10,9 @@ from scipy import stats
 
 from foveate.evaluation.comparison import paired_difference
 
-SIMULATIONS = 300
-# At 5% false alarms, more than this happens once in 1,000 runs of the test.
-MOST = int(stats.binom.ppf(0.999, SIMULATIONS, 0.05))
+SIMULATIONS = 400
+# At 5% false alarms, more than this happens once in 20 runs of the test. The draws are fixed.
+MOST = int(stats.binom.ppf(0.95, SIMULATIONS, 0.05))
 
 
 @pytest.fixture(scope="module")
@@ -23,14 +24,29 @@ def benchmark():
     return module
 
 
-@pytest.mark.parametrize(("seeds", "noise"), [(2, 0.02), (3, 0.01), (8, 0.0)])
-def test_false_alarms_stay_at_five_percent(benchmark, seeds, noise):
-    pairs = benchmark.draw_pairs(seeds, noise, SIMULATIONS)
-    assert sum(paired_difference(a, b).excludes_zero for a, b in pairs) <= MOST
+@pytest.mark.parametrize(
+    ("score", "seeds", "noise", "rejected"),
+    [
+        ("mIoU", 2, 0.02, "bootstrap of seeds"),
+        ("mIoU", 3, 0.01, "t over seeds"),
+        ("mIoU", 8, 0.0, "t over seeds"),
+        ("accuracy", 2, 0.0, "t over seeds"),
+        ("accuracy", 3, 0.01, "t over seeds"),
+        ("accuracy", 5, 0.02, "t over seeds"),
+    ],
+)
+def test_false_alarms_stay_at_five_percent_where_another_method_has_more(
+    benchmark, score, seeds, noise, rejected
+):
+    names = ("foveate", rejected)
+    pairs = benchmark.draw_pairs(score, seeds, noise, SIMULATIONS)
+    alarms = np.array([[benchmark.METHODS[name](pair) for name in names] for pair in pairs]).sum(0)
+    assert alarms[0] <= MOST < alarms[1]
 
 
 def test_a_true_difference_is_found(benchmark):
-    for arm, baseline in benchmark.draw_pairs(5, 0.005, 30):
+    for pair in benchmark.draw_pairs("mIoU", 5, 0.005, 30):
+        arm, baseline = pair.arms
         mended = arm * (1 - np.eye(benchmark.CLASSES, dtype=np.int64)) // 2
         better = arm - mended + np.eye(benchmark.CLASSES, dtype=np.int64) * mended.sum(-1, keepdims=True)
         found = paired_difference(better, baseline)
