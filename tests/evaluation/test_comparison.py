@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from foveate.errors import UserError
 from foveate.evaluation.comparison import Comparison, compare, paired_difference
 from foveate.evaluation.cost import Cost
 from foveate.evaluation.scores import scores
@@ -122,20 +123,40 @@ def test_json_round_trip(runs):
 
 
 def test_a_missing_baseline_is_refused(runs):
-    with pytest.raises(ValueError, match="there are no runs of 'host' among none"):
+    with pytest.raises(UserError, match=r"there are no runs of 'host' among none.*train it too"):
         compare(runs, CLASSES, baseline="host")
 
 
 def test_arms_without_a_shared_seed_are_refused(runs):
     runs["se@decoder"] = {7: runs["se@decoder"][0]}
-    with pytest.raises(ValueError, match="'se@decoder' and 'none' share no seed"):
+    with pytest.raises(UserError, match=r"'se@decoder' and 'none' share no seed.*the same seeds"):
         compare(runs, CLASSES)
 
 
 def test_other_images_are_refused(runs):
     runs["se@decoder"][1] = draw(0.7, 1, truth_seed=5)
-    with pytest.raises(ValueError, match="'se@decoder' seed 1 was scored on other images"):
+    with pytest.raises(
+        UserError,
+        match=r"'se@decoder' seed 1 was scored on other images .*than 'none' seed 0.*same, unchanged",
+    ):
         compare(runs, CLASSES)
+
+
+def test_another_number_of_images_for_one_seed_is_refused(runs):
+    runs["none"][2] = draw(0.8, 2, images=11)
+    with pytest.raises(UserError, match="'none' seed 2 was scored on other images"):
+        compare(runs, CLASSES)
+
+
+def test_differences_of_the_seeds_are_those_that_were_tested(runs):
+    result = compare(runs, CLASSES)
+    assert result["none"].seed_differences == ()
+    for arm in result.arms[1:]:
+        own, host = (
+            [scores(c.sum(0), CLASSES).miou for c in runs[name].values()] for name in (arm.arm, "none")
+        )
+        assert arm.seed_differences == pytest.approx(np.subtract(own, host))
+        assert arm.difference.mean == pytest.approx(np.mean(arm.seed_differences))
 
 
 GAIN = Estimate(0.021, 0.008, 0.034, 0.002, 0.0, 0.0, 59.0, seeds=3, images=60)

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float, Integer, Num
 from numpy import ndarray
 
+from foveate.errors import UserError
 from foveate.evaluation.cost import Cost
 from foveate.evaluation.plain import from_plain, to_plain
 from foveate.evaluation.scores import Counts, accuracy, counts, iou, mean_over_classes
@@ -48,6 +49,7 @@ class ClassDifference:
 class ArmResult:
     """One arm: its score, and (None for the baseline) the paired difference with its verdict.
 
+    `seed_differences` are the paired differences whose mean is `difference.mean`, in the order of `seeds`.
     `difference.p` is as tested, `p_holm` adjusted; `detectable` is the difference that these seeds and
     images, at their measured spread, would have found with 80% power.
     """
@@ -58,6 +60,7 @@ class ArmResult:
     classes: tuple[ClassDifference, ...]
     cost: Cost | None
     difference: Estimate | None = None
+    seed_differences: tuple[float, ...] = ()
     p_holm: float = float("nan")
     verdict: Verdict | None = None
     sentence: str = ""
@@ -158,7 +161,7 @@ def compare(
 
     `runs` maps arm and seed to the per-image confusion matrices on the same test images in the same order;
     `placebos` maps an arm to the arm that stands beside it as a placebo. An arm is compared on the seeds that
-    it shares with its opponent. Raises `ValueError` for a missing baseline, unequal images, or no shared
+    it shares with its opponent. Raises `UserError` for a missing baseline, unequal images, or no shared
     seed.
     """
     placebos, costs = dict(placebos or {}), dict(costs or {})
@@ -200,6 +203,7 @@ def _result(
         ),
         cost=cost,
         difference=own.minus(other) if differs else None,
+        seed_differences=tuple((own.per_seed - other.per_seed)[:, 0].tolist()) if differs else (),
     )
 
 
@@ -226,12 +230,19 @@ def _shared(runs: Confusions, arm: str, opponent: str) -> list[int]:
 def _check(runs: Confusions, baseline: str, placebos: Mapping[str, str]) -> None:
     for name in (baseline, *placebos.values()):
         if name not in runs:
-            raise ValueError(f"there are no runs of '{name}' among {', '.join(runs)}")
+            raise UserError(f"there are no runs of '{name}' among {', '.join(runs)}; train it too")
     for arm, opponent in [(arm, baseline) for arm in runs] + list(placebos.items()):
         if not _shared(runs, arm, opponent):
-            raise ValueError(f"'{arm}' and '{opponent}' share no seed, so nothing can be paired")
+            raise UserError(
+                f"'{arm}' and '{opponent}' share no seed, so nothing can be paired; train both with the same "
+                "seeds"
+            )
     truths = {(arm, s): c.sum(-1) for arm, by_seed in runs.items() for s, c in by_seed.items()}
-    first = next(iter(truths.values()))
+    (first_arm, first_seed), first = next(iter(truths.items()))
     for (arm, s), truth in truths.items():
-        if truth.shape != first.shape or (truth != first).any():
-            raise ValueError(f"'{arm}' seed {s} was scored on other images (or masks) than the first run")
+        if not np.array_equal(truth, first):
+            raise UserError(
+                f"'{arm}' seed {s} was scored on other images (or masks) than '{first_arm}' seed "
+                f"{first_seed}, so they cannot be compared image by image; train and score all runs on the "
+                "same, unchanged data and split"
+            )

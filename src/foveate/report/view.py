@@ -79,8 +79,10 @@ def forest(comparison: Comparison, views: dict[str, View]) -> View:
     for arm in comparison.arms:
         placebo = comparison.placebo_of(arm.arm)
         ordered += [arm] if placebo is None or placebo in ordered else [arm, placebo]
-    seeds = {arm.arm: _seed_differences(comparison, arm) for arm in ordered}
     means = {arm.arm: comparison.result(arm.arm).difference for arm in ordered}
+    seeds = {
+        arm.arm: [100 * value for value in comparison.result(arm.arm).seed_differences] for arm in ordered
+    }
     scale = fit_scale(
         [*_ends(means.values()), *(v for values in seeds.values() for v in values)], 6, include=0.0
     )
@@ -178,11 +180,6 @@ def _plot(comparison: Comparison, views: dict[str, View], quantity: str, title: 
         "epochs": _ticks(horizontal),
         "lines": sorted(drawn, key=lambda line: line["weight"] == "thick"),
     }
-
-
-def _seed_differences(comparison: Comparison, arm: Contender) -> list[float]:
-    pairs = zip(arm.scores[comparison.score], comparison.baseline.scores[comparison.score], strict=True)
-    return [100 * (own - host) for own, host in pairs]
 
 
 def _ends(estimates: Any) -> list[float]:
