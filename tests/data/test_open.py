@@ -198,6 +198,21 @@ def test_class_folders_with_train_and_test(make):
     assert open_dataset(make.root, classes=["dog", "cat"]).index("test")[0].label == 0
 
 
+def test_data_to_score_is_whole_and_may_lack_a_class(make):
+    root = make.pairs(count=2, values=(0, 2))
+    names = ["road", "sky", "car"]
+    with pytest.raises(DataError, match="2 images are too few"):
+        open_dataset(root, names)
+    dataset = open_dataset(root, names, to_score=True)
+    assert dataset.classes == tuple(names)
+    assert [len(dataset.index(split)) for split in ("train", "val", "test")] == [2, 2, 2]
+    assert "all images are scored" in dataset.describe()
+    make.pairs(count=9, values=(0, 2))
+    with pytest.raises(DataError, match="'sky' never occurs"):
+        open_dataset(root, names)
+    assert len(open_dataset(root, names, to_score=True).index("test")) == 9
+
+
 def test_a_recorded_split_is_reproduced(make):
     root = make.pairs(count=10)
     recorded = open_dataset(root, split_seed=3).split_table()

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from foveate.data.dataset import SPLITS, Entry
 from foveate.data.errors import DataError
-from foveate.data.splits import arrange, cut
+from foveate.data.splits import arrange, cut, keep_whole
 
 STEMS = st.lists(st.text(min_size=1, max_size=8), min_size=3, max_size=60, unique=True)
 
@@ -64,6 +64,22 @@ def test_what_a_folder_gives_is_kept_and_the_rest_cut(given_, val_from_train, ex
     splits, note = arrange(parts, 0, val_from_train)
     assert {split: len(splits[split]) for split in SPLITS} == expected
     assert note
+
+
+@pytest.mark.parametrize(
+    ("given_", "expected"),
+    [
+        ("all", {"train": "all", "val": "all", "test": "all"}),
+        ("test", {"train": "test", "val": "test", "test": "test"}),
+        ("train val", {"train": "train", "val": "val", "test": "val"}),
+        ("train test", {"train": "train", "val": "test", "test": "test"}),
+        ("train val test", {"train": "train", "val": "val", "test": "test"}),
+    ],
+)
+def test_nothing_is_cut_for_scoring(given_, expected):
+    parts = {part: tuple(Entry(f"{part}/{number}") for number in range(2)) for part in given_.split()}
+    splits, _ = keep_whole(parts)
+    assert splits == {split: parts[part] for split, part in expected.items()}
 
 
 def test_an_empty_split_is_refused():

@@ -46,6 +46,19 @@ def write_classes(root, names):
     return root
 
 
+def write_pairs(root, count, values):
+    """Images and masks of unnamed class ids; every value occurs in every mask."""
+    for folder in ("images", "masks"):
+        (root / folder).mkdir(parents=True)
+    for k in range(count):
+        rng = np.random.default_rng(k)
+        mask = rng.choice(np.array(values, dtype=np.uint8), (32, 32))
+        mask.flat[: len(values)] = values
+        Image.fromarray(mask).save(root / "masks" / f"{k}.png")
+        Image.fromarray(rng.integers(0, 255, (32, 32, 3), dtype=np.uint8)).save(root / "images" / f"{k}.png")
+    return root
+
+
 def test_scores_are_those_of_the_best_weights_counted_by_hand(run):
     found = evaluate(run)
     module = DataModule(SPEC.data, SPEC.seed)
@@ -95,6 +108,23 @@ def test_progress_counts_images(run):
     evaluate(run, progress=lambda done, total: seen.append((done, total)))
     total = len(DataModule(SPEC.data).dataset.index("test"))
     assert seen[-1] == (total, total)
+
+
+def test_other_data_is_scored_whole_and_may_lack_a_class(tmp_path):
+    spec = RunSpec(
+        DataSpec(str(write_pairs(tmp_path / "own", 6, (0, 1, 2))), size=(32, 32), batch=2, workers=0),
+        ModelSpec(arch="unet", encoder="resnet18"),
+        TrainingSpec(epochs=1),
+    )
+    run = tmp_path / "run"
+    fit(spec, run)
+    found = evaluate(run, data=write_pairs(tmp_path / "new", 9, (0, 2)))
+    stems, confusions = read_per_image(run, "per_image-new-test.npz")
+    assert found.images == 9
+    assert sorted(stems) == [str(k) for k in range(9)]
+    assert (confusions.sum((0, 2)) > 0).tolist() == [True, False, True]
+    few = evaluate(run, data=write_pairs(tmp_path / "few", 2, (1,)))
+    assert few.images == 2
 
 
 def test_data_with_other_classes_is_refused(run, tmp_path):

@@ -48,7 +48,8 @@ class DataModule(LightningDataModule):
     b), index (int64 b, the place in the split) and stem (list of str).
 
     seed decides the training order and the augmentation, the data spec everything else. epochs is needed for
-    a crop_schedule only. splits: a recorded `Dataset.split_table()` to reproduce.
+    a crop_schedule only. splits: a recorded `Dataset.split_table()` to reproduce. to_score: as in
+    `open_dataset`.
 
     >>> module = DataModule(DataSpec("synthetic:8", batch=4), seed=0)
     >>> module.setup()
@@ -63,9 +64,11 @@ class DataModule(LightningDataModule):
         seed: int = 0,
         epochs: int | None = None,
         splits: dict[str, Sequence[str]] | None = None,
+        to_score: bool = False,
     ) -> None:
         super().__init__()
         self.spec, self.seed, self.epochs, self.recorded_splits = spec, seed, epochs, splits
+        self.to_score = to_score
         self._dataset: Dataset | None = None
         self._size: tuple[int, int] | None = None
         self._memory: dict[str, Memory] = {}
@@ -75,7 +78,12 @@ class DataModule(LightningDataModule):
         if self._dataset is None:
             spec = self.spec
             dataset = open_dataset(
-                spec.source, spec.classes, spec.split_seed, spec.val_from_train, self.recorded_splits
+                spec.source,
+                spec.classes,
+                spec.split_seed,
+                spec.val_from_train,
+                self.recorded_splits,
+                self.to_score,
             )
             self._size = tuple(spec.size) if spec.size else choose_size(dataset)
             self._check()

@@ -8,7 +8,7 @@ from foveate.data.dataset import Dataset, check
 from foveate.data.errors import DataError
 from foveate.data.layout import Layout, layout_readers
 from foveate.data.palette import palette
-from foveate.data.splits import arrange, restore
+from foveate.data.splits import arrange, keep_whole, restore
 
 
 def open_dataset(
@@ -17,6 +17,7 @@ def open_dataset(
     split_seed: int = 0,
     val_from_train: bool = True,
     splits: Mapping[str, Sequence[str]] | None = None,
+    to_score: bool = False,
 ) -> Dataset:
     """Recognise a dataset and split it into train, val and test.
 
@@ -25,7 +26,8 @@ def open_dataset(
     (or, where the data names its classes, those to keep). Where the folder gives no split: 70/15/15 by stem,
     from `split_seed`; where it gives train and val only, val becomes test and a new val is cut from train,
     unless `val_from_train` is False: then val is both. splits: a recorded `Dataset.split_table()` to
-    reproduce.
+    reproduce. to_score: the data will not be trained on, so nothing is cut (a folder without splits is whole
+    in each of them) and train may lack a class.
 
     Raises `DataError` for folders and masks that cannot be understood, naming the file, the value and the
     remedy.
@@ -39,23 +41,25 @@ def open_dataset(
     else:
         root = Path(source).expanduser()
         name, layout = _recognise(root, classes)
-    entries, note = (
-        arrange(layout.parts, split_seed, val_from_train) if splits is None else restore(layout.parts, splits)
+    if splits is not None:
+        entries, note = restore(layout.parts, splits)
+    elif to_score:
+        entries, note = keep_whole(layout.parts)
+    else:
+        entries, note = arrange(layout.parts, split_seed, val_from_train)
+    dataset = Dataset(
+        name=name,
+        source=str(source),
+        task=layout.task,
+        classes=layout.classes,
+        colors=layout.colors or palette(len(layout.classes)),
+        splits=entries,
+        root=root,
+        reader=layout.reader,
+        counts=layout.counts,
+        notes=(*layout.notes, note),
     )
-    return check(
-        Dataset(
-            name=name,
-            source=str(source),
-            task=layout.task,
-            classes=layout.classes,
-            colors=layout.colors or palette(len(layout.classes)),
-            splits=entries,
-            root=root,
-            reader=layout.reader,
-            counts=layout.counts,
-            notes=(*layout.notes, note),
-        )
-    )
+    return dataset if to_score else check(dataset)
 
 
 def dataset_names() -> tuple[str, ...]:

@@ -68,6 +68,22 @@ def arrange(parts: Mapping[str, Sequence[Entry]], seed: int, val_from_train: boo
     return _filled({"train": train, "val": val, "test": test}), note
 
 
+def keep_whole(parts: Mapping[str, Sequence[Entry]]) -> tuple[Splits, str]:
+    """Splits for scoring alone: nothing is cut. Where the folder has none of its own, each is all its images;
+    val and test stand in for each other.
+
+    >>> splits, note = keep_whole({"all": [Entry("a"), Entry("b")]})
+    >>> len(splits["test"]), note
+    (2, 'no split was given: all images are scored')
+    """
+    given = {split: tuple(parts[split]) for split in SPLITS if parts.get(split)}
+    pool = tuple(entry for entries in parts.values() for entry in entries)
+    test = given.get("test") or given.get("val") or pool
+    splits = {"train": given.get("train", pool), "val": given.get("val", test), "test": test}
+    note = "the folder's own splits are scored" if given else "no split was given: all images are scored"
+    return _filled(splits), note
+
+
 def restore(parts: Mapping[str, Sequence[Entry]], table: Mapping[str, Sequence[str]]) -> tuple[Splits, str]:
     """The splits that a table of stems records, from whatever the folder holds now."""
     entries = {entry.stem: entry for group in parts.values() for entry in group}

@@ -47,18 +47,20 @@ def evaluate(
     """Score a run's best weights on a split (train, val or test), and write the scores into the run.
 
     Images and masks are brought to the run's size, or to `size` (height, width). `data` names another data
-    set with the same classes. `progress(done, images)` is called after each batch. Writes `scores.json` and
-    `per_image.npz` (see `read_scores`, `read_per_image`) for the run's own test images; for others the split,
-    the size and the data set's folder become part of the names, as in `scores-val.json`.
+    set with the same classes: its own split of that name is scored, or all of it where it has no splits.
+    `progress(done, images)` is called after each batch. Writes `scores.json` and `per_image.npz` (see
+    `read_scores`, `read_per_image`) for the run's own test images; for others the split, the size and the
+    data set's folder become part of the names, as in `scores-val.json`.
 
     Raises `UserError` for a directory that is not a finished run, an unknown split, or other classes.
     """
     run = Path(run)
     choose(split, ("train", "val", "test"), "split")
     model = load_model(run)
-    module = _data_of(run, data, size)
+    trained = tuple(model.notes.get("classes", ()))
+    module = _data_of(run, data, size, trained)
     if data is not None:
-        _check_classes(run, tuple(model.notes.get("classes", module.classes)), data, module.classes)
+        _check_classes(run, trained or module.classes, data, module.classes)
     total = len(module.dataset.index(split))
     evaluation = evaluate_model(
         model, module.eval_dataloader(split), module.classes, module.task, device, progress, total
@@ -122,14 +124,18 @@ def read_per_image(run: str | Path, name: str = "per_image.npz") -> tuple[tuple[
         return tuple(file["stems"].tolist()), file["confusions"]
 
 
-def _data_of(run: Path, data: str | Path | None, size: tuple[int, int] | None) -> DataModule:
+def _data_of(
+    run: Path, data: str | Path | None, size: tuple[int, int] | None, trained: tuple[str, ...]
+) -> DataModule:
     spec = Run(run).spec
     described = replace(spec.data, size=size or spec.data.size)
     if data is None:
         return DataModule(described, spec.seed, spec.training.epochs, Run(run).splits)
-    return DataModule(
-        DataSpec(str(data), described.size, described.classes, batch=described.batch), spec.seed
-    )
+    # Masks without names have classes by the values that occur; a few images need not show them all.
+    numbered = trained == tuple(f"class {value}" for value in range(len(trained)))
+    classes = described.classes or (trained if trained and numbered else None)
+    other = DataSpec(str(data), described.size, classes, batch=described.batch, workers=described.workers)
+    return DataModule(other, spec.seed, to_score=True)
 
 
 def _check_classes(run: Path, trained: tuple[str, ...], data: str | Path, found: tuple[str, ...]) -> None:
