@@ -24,10 +24,19 @@ def test_a_single_step_has_the_full_rate():
     assert rate_factor(0, 1, 0.0, "cosine") == 1.0
 
 
+class Gated(nn.Module):
+    """A mechanism with a gate of its own, as wide as what it is multiplied with."""
+
+    starts_at_identity = True
+
+    def __init__(self):
+        super().__init__()
+        self.gate = nn.Parameter(torch.zeros(1, 1, 1, 1))
+
+
 def test_encoder_has_its_rate_and_only_matrices_decay():
     encoder = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
-    model = nn.Sequential(encoder, nn.Conv2d(4, 2, 1))
-    model.gate = nn.Parameter(torch.zeros(1, 1, 1, 1))
+    model = nn.Sequential(encoder, nn.Conv2d(4, 2, 1), Gated(), nn.Conv2d(1, 1, 1, bias=False))
     model[1].bias.requires_grad_(False)
     groups = parameter_groups(model, encoder, TrainingSpec(lr=0.1, weight_decay=0.2, encoder_lr_factor=0.5))
     found = {id(p): (group["lr"], group["weight_decay"]) for group in groups for p in group["params"]}
@@ -37,7 +46,8 @@ def test_encoder_has_its_rate_and_only_matrices_decay():
         id(encoder[1].weight): (0.05, 0.0),
         id(encoder[1].bias): (0.05, 0.0),
         id(model[1].weight): (0.1, 0.2),
-        id(model.gate): (0.1, 0.0),
+        id(model[2].gate): (0.1, 0.0),
+        id(model[3].weight): (0.1, 0.2),
     }
 
 

@@ -78,22 +78,25 @@ class Dataset:
         )
 
 
-def class_counts(dataset: Dataset, split: str = "train") -> Int64[np.ndarray, " classes"]:
-    """Pixels (or images, for labels) of each class in a split; ignored pixels are not counted."""
-    counts = np.zeros(len(dataset.classes), dtype=np.int64)
-    for entry in dataset.index(split):
-        if entry.label is not None:
-            counts[entry.label] += 1
-        elif entry.stem in dataset.counts:
-            counts += dataset.counts[entry.stem]
-        else:
-            counts += np.bincount(dataset.read(entry)[1].ravel(), minlength=256)[: len(counts)]
-    return counts
+def class_counts(dataset: Dataset) -> Int64[np.ndarray, "images classes"]:
+    """Pixels of each class in each training image, those ignored left out; labels count as the pixels of one
+    image.
+    """
+    entries, classes = dataset.index("train"), len(dataset.classes)
+    if dataset.task == "classification":
+        return np.bincount([entry.label for entry in entries], minlength=classes)[None]
+    counts = [
+        dataset.counts[entry.stem]
+        if entry.stem in dataset.counts
+        else np.bincount(dataset.read(entry)[1].ravel(), minlength=256)[:classes]
+        for entry in entries
+    ]
+    return np.stack(counts)
 
 
 def class_frequencies(dataset: Dataset) -> Float64[np.ndarray, " classes"]:
     """Share of each class among the counted pixels (or images) of train; sums to 1."""
-    counts = class_counts(dataset)
+    counts = class_counts(dataset).sum(0)
     return counts / counts.sum()
 
 
@@ -101,7 +104,8 @@ def check(dataset: Dataset) -> Dataset:
     """Return the dataset if every class occurs in train; otherwise raise `DataError`, naming the class."""
     if dataset.root is None:
         return dataset
-    missing = [name for name, count in zip(dataset.classes, class_counts(dataset), strict=True) if count == 0]
+    counts = class_counts(dataset).sum(0)
+    missing = [name for name, count in zip(dataset.classes, counts, strict=True) if count == 0]
     if missing:
         what = "class" if len(missing) == 1 else "classes"
         raise DataError(

@@ -9,7 +9,7 @@ from foveate.data.files import write_whole
 from foveate.data.module import DataSpec
 from foveate.errors import UserError
 from foveate.models.arms import parse_arm
-from foveate.training.plain import from_plain, to_plain
+from foveate.training.plain import flatten, from_plain, to_plain
 from foveate.training.spec import ModelSpec, RunSpec, TrainingSpec
 
 MAY_DIFFER = ("placebo:", "data.workers:", "data.memory_gb:")
@@ -123,7 +123,7 @@ def differences(one: ComparisonSpec, other: ComparisonSpec) -> list[str]:
     >>> differences(spec, replace(spec, seeds=5))
     ['seeds: 3, now 5']
     """
-    flat, now = _flat(to_plain(one)), _flat(to_plain(other))
+    flat, now = flatten(to_plain(one)), flatten(to_plain(other))
     keys = list(dict.fromkeys([*flat, *now]))
     absent = "not set"
     return [
@@ -131,10 +131,3 @@ def differences(one: ComparisonSpec, other: ComparisonSpec) -> list[str]:
         for key in keys
         if flat.get(key, absent) != now.get(key, absent)
     ]
-
-
-def _flat(tree: dict, prefix: str = "") -> dict:
-    flat = {}
-    for key, value in tree.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat

@@ -1,11 +1,8 @@
 """What is trained: the model at its first step, its loss and the task, from a run's spec and its data."""
 
-import numpy as np
 import torch
-from jaxtyping import Int
-from torch import Tensor
 
-from foveate.data.dataset import Dataset
+from foveate.data.dataset import class_counts
 from foveate.data.module import DataModule
 from foveate.errors import UserError, choose
 from foveate.models.host import Host
@@ -63,19 +60,5 @@ def build_loss(spec: TrainingSpec, data: DataModule) -> Loss:
     name = usual if spec.loss == "auto" else choose(spec.loss, loss_names(data.task), f"loss for {data.task}")
     weights = None
     if spec.class_weights != "none":
-        weights = class_weights(count_classes(data.dataset), spec.class_weights)
+        weights = class_weights(torch.from_numpy(class_counts(data.dataset)), spec.class_weights)
     return create_loss(name, len(data.classes), class_weights=weights, label_smoothing=spec.label_smoothing)
-
-
-def count_classes(dataset: Dataset) -> Int[Tensor, "images classes"]:
-    """Pixels of each class in each training image; labels count as the pixels of one image."""
-    entries, classes = dataset.index("train"), len(dataset.classes)
-    if dataset.task == "classification":
-        return torch.bincount(torch.tensor([entry.label for entry in entries]), minlength=classes)[None]
-    counts = [
-        dataset.counts[entry.stem]
-        if entry.stem in dataset.counts
-        else np.bincount(dataset.read(entry)[1].ravel(), minlength=256)[:classes]
-        for entry in entries
-    ]
-    return torch.from_numpy(np.stack(counts))

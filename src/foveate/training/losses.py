@@ -23,21 +23,24 @@ from foveate.errors import UserError, choose
 
 LossFunction = Callable[..., Tensor]
 _LOSSES: dict[str, LossFunction] = {}
+_FOR_LABELS: set[str] = set()
 
 
-def loss(name: str) -> Callable[[LossFunction], LossFunction]:
-    """Register a loss function under a name."""
+def loss(name: str, labels: bool = False) -> Callable[[LossFunction], LossFunction]:
+    """Register a loss function under a name; `labels`: whether it suits one label an image, too."""
 
     def register(function: LossFunction) -> LossFunction:
         if name in _LOSSES:
             raise ValueError(f"the loss '{name}' is registered twice")
         _LOSSES[name] = function
+        if labels:
+            _FOR_LABELS.add(name)
         return function
 
     return register
 
 
-@loss("ce")
+@loss("ce", labels=True)
 def cross_entropy(
     logits: Float[Tensor, "b classes *space"],
     target: Int[Tensor, "b *space"],
@@ -100,7 +103,7 @@ def dice_ce(
     )
 
 
-@loss("bce")
+@loss("bce", labels=True)
 def binary_cross_entropy(
     logits: Float[Tensor, "b classes *space"],
     target: Int[Tensor, "b *space"],
@@ -118,7 +121,7 @@ def binary_cross_entropy(
     return (by_class * class_weights).sum() / _floor(class_weights.sum())
 
 
-@loss("focal")
+@loss("focal", labels=True)
 def focal(
     logits: Float[Tensor, "b classes *space"],
     target: Int[Tensor, "b *space"],
@@ -177,8 +180,7 @@ def loss_names(task: str = "segmentation") -> tuple[str, ...]:
     >>> loss_names("classification")
     ('bce', 'ce', 'focal')
     """
-    names = sorted(_LOSSES) if task == "segmentation" else ["bce", "ce", "focal"]
-    return tuple(names)
+    return tuple(sorted(_LOSSES if task == "segmentation" else _FOR_LABELS))
 
 
 class Loss(nn.Module):

@@ -1,12 +1,12 @@
 """The optimiser and its learning rate: which weights decay, how the rate rises and falls."""
 
 import math
-from collections.abc import Iterator
 
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from foveate.models.attach import gate_parameters
 from foveate.training.spec import TrainingSpec
 
 
@@ -31,9 +31,11 @@ def rate_factor(step: int, steps: int, warmup: float, schedule: str) -> float:
 def parameter_groups(model: nn.Module, encoder: nn.Module | None, spec: TrainingSpec) -> list[dict]:
     """Parameters by learning rate (encoder or not) and decay: biases, normalisation, gates have none."""
     in_encoder = set(map(id, encoder.parameters())) if encoder is not None and encoder is not model else set()
+    gates = {id(model.get_parameter(name)) for name in gate_parameters(model)}
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-    for parameter in _trained(model):
-        groups.setdefault((id(parameter) in in_encoder, _decays(parameter)), []).append(parameter)
+    for parameter in filter(lambda parameter: parameter.requires_grad, model.parameters()):
+        decays = parameter.ndim > 1 and id(parameter) not in gates
+        groups.setdefault((id(parameter) in in_encoder, decays), []).append(parameter)
     return [
         {
             "params": parameters,
@@ -54,11 +56,3 @@ def create_optimizer(groups: list[dict], spec: TrainingSpec, fused: bool) -> Opt
 def create_schedule(optimizer: Optimizer, steps: int, spec: TrainingSpec) -> LambdaLR:
     """`rate_factor` for every group, step by step."""
     return LambdaLR(optimizer, lambda step: rate_factor(step, steps, spec.warmup, spec.schedule))
-
-
-def _trained(model: nn.Module) -> Iterator[nn.Parameter]:
-    return (parameter for parameter in model.parameters() if parameter.requires_grad)
-
-
-def _decays(parameter: nn.Parameter) -> bool:
-    return parameter.ndim > 1 and parameter.numel() > 1

@@ -6,6 +6,7 @@ and a checkpoint that holds it loads with `weights_only=True`.
 
 import dataclasses
 import types
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -29,6 +30,18 @@ def to_plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise UserError(f"{value!r} of type {type(value).__name__} cannot be written as plain YAML")
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, with dotted keys.
+
+    >>> flatten({"data": {"batch": 4}, "seed": 0})
+    {'data.batch': 4, 'seed': 0}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
 
 
 def from_plain(kind: Any, value: Any, where: str = "") -> Any:

@@ -1,11 +1,9 @@
 """Whether a run that is to go on is the run that began."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from foveate.errors import UserError
-from foveate.training.plain import to_plain
+from foveate.training.plain import flatten, to_plain
 from foveate.training.run_directory import Run
 from foveate.training.spec import RunSpec
 
@@ -19,8 +17,8 @@ def same_spec(spec: RunSpec, run: Run) -> RunSpec:
     begun = run.spec
     begun = replace(begun, data=replace(begun.data, workers=spec.data.workers, memory_gb=spec.data.memory_gb))
     size, batch = spec.data.size or begun.data.size, spec.data.batch or begun.data.batch
-    asked = _flat(to_plain(replace(spec, data=replace(spec.data, size=size, batch=batch))))
-    before = _flat(to_plain(begun))
+    asked = flatten(to_plain(replace(spec, data=replace(spec.data, size=size, batch=batch))))
+    before = flatten(to_plain(begun))
     differing = [
         f"{key} was {before.get(key)!r} and is now {asked.get(key)!r}"
         for key in {**before, **asked}
@@ -32,11 +30,3 @@ def same_spec(spec: RunSpec, run: Run) -> RunSpec:
             "began with, or choose another folder"
         )
     return begun
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted keys."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
