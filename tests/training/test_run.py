@@ -10,12 +10,13 @@ import torch
 from lightning import Callback
 from PIL import Image
 
+from foveate.data.dataset import class_counts
 from foveate.data.errors import DataError
 from foveate.data.module import DataModule, DataSpec
 from foveate.errors import UserError
 from foveate.models.checkpoints import load_model
 from foveate.training.averaging import ema_decay
-from foveate.training.build import build_loss, count_classes, seeded_model
+from foveate.training.build import build_loss, seeded_model
 from foveate.training.callbacks import LossNotFinite
 from foveate.training.run import Interrupted, fit
 from foveate.training.run_directory import Run
@@ -33,6 +34,9 @@ class FirstBatch(Callback):
 
 class NaiveAverage(Callback):
     """Averages the weights one by one, in float64, as the definition says."""
+
+    def setup(self, trainer, module, stage):
+        module._apply(lambda tensor: tensor.clone())  # as a move to a GPU does: the buffers are new objects
 
     def on_train_start(self, trainer, module):
         self.average = {k: v.double() for k, v in module.model.state_dict().items()}
@@ -108,6 +112,40 @@ def test_nan_loss_stops_with_step_and_stems(small_spec, tmp_path):
     assert not Run(tmp_path / "a").is_complete
 
 
+class Diverge(Callback):
+    """A step whose gradient was too large: what it leaves are no numbers."""
+
+    def __init__(self, step):
+        self.step, self.best = step, b""
+
+    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+        best = Run(trainer.loggers[0].root_dir).best_weights
+        self.best = best.read_bytes() if best.exists() else b""
+        if trainer.global_step == self.step:
+            module.model.network.segmentation_head[0].weight.data.fill_(math.nan)
+
+
+@pytest.mark.parametrize("step", [4, 6])
+@pytest.mark.parametrize("ema", [0.0, 0.99])
+def test_weights_that_are_no_numbers_never_become_the_best(small_spec, tmp_path, step, ema):
+    diverge = Diverge(step)
+    with pytest.raises(
+        LossNotFinite, match=r"epoch 2\) on the images .*best weights so far are kept in .*best"
+    ):
+        fit(small_spec(epochs=2, ema=ema), tmp_path / "a", callbacks=[diverge])
+    run = Run(tmp_path / "a")
+    assert not run.is_complete
+    assert run.best_weights.read_bytes() == diverge.best != b""
+    last = torch.load(run.last_checkpoint, weights_only=True)
+    assert last["global_step"] == 3
+    assert all(value.isfinite().all() for value in last["state_dict"].values())
+
+
+def test_without_a_validated_epoch_no_weights_are_promised(small_spec, tmp_path):
+    with pytest.raises(LossNotFinite, match="was stopped and there are no best weights yet"):
+        fit(small_spec(validate_every=2), tmp_path / "a", callbacks=[Diverge(4)])
+
+
 def test_patience_ends_the_run_early(small_spec, tmp_path):
     spec = small_spec(epochs=6, patience=2, monitor="loss", lr=1e-12, ema=0.0)
 
@@ -122,16 +160,18 @@ def test_patience_ends_the_run_early(small_spec, tmp_path):
     assert (result.epochs, result.best_epoch) == (3, 1)
 
 
-def test_ctrl_c_leaves_a_run_that_goes_on(small_spec, tmp_path):
-    def press(event):
-        if event.step == 4:
-            os.kill(os.getpid(), signal.SIGINT)
+def press(event, step):
+    """Ctrl-C at a step."""
+    if event.step == step:
+        os.kill(os.getpid(), signal.SIGINT)
 
+
+def test_ctrl_c_leaves_a_run_that_goes_on(small_spec, tmp_path):
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(
         Interrupted, match=r"interrupted in epoch 2 of 2; resume the run in .* from the end of epoch 1"
     ):
-        fit(small_spec(), tmp_path / "a", progress=press)
+        fit(small_spec(), tmp_path / "a", progress=lambda event: press(event, 4))
     assert signal.getsignal(signal.SIGINT) is handler
     assert not Run(tmp_path / "a").is_complete
 
@@ -168,7 +208,9 @@ def test_bad_input_leaves_no_folder_behind(small_spec, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_image_that_breaks_in_a_worker_is_named(small_spec, tmp_path):
+@pytest.fixture
+def photos(tmp_path) -> DataSpec:
+    """Ten JPEGs of noise with masks."""
     rng = np.random.default_rng(0)
     for folder in ("images", "masks"):
         (tmp_path / "data" / folder).mkdir(parents=True)
@@ -178,20 +220,57 @@ def test_image_that_breaks_in_a_worker_is_named(small_spec, tmp_path):
         Image.fromarray(rng.integers(0, 2, (32, 64), dtype=np.uint8)).save(
             tmp_path / "data/masks" / f"{i}.png"
         )
-    data = DataSpec(str(tmp_path / "data"), size=(32, 64), batch=4, workers=1, memory_gb=0.0)
-    module = DataModule(data)
-    module.setup()
-    broken = module.dataset.index("train")[0].image
-    broken.write_bytes(broken.read_bytes()[:-400])
+    return DataSpec(str(tmp_path / "data"), size=(32, 64), batch=4, workers=1)
+
+
+class Truncate(Callback):
+    """Breaks an image when the run has begun."""
+
+    def __init__(self, image):
+        self.image = image
+
+    def setup(self, trainer, module, stage):
+        self.image.write_bytes(self.image.read_bytes()[:-400])
+
+
+def test_image_that_breaks_in_a_worker_is_named(photos, small_spec, tmp_path):
+    spec = replace(small_spec(), data=replace(photos, memory_gb=0.0))
+    image = DataModule(photos).dataset.index("train")[0].image
     with pytest.raises(DataError) as caught:
-        fit(replace(small_spec(), data=data), tmp_path / "run")
-    assert str(caught.value).startswith(str(broken))
+        fit(spec, tmp_path / "run", callbacks=[Truncate(image)])
+    assert str(caught.value).startswith(str(image))
     assert "Traceback" not in str(caught.value)
+
+
+@pytest.mark.parametrize("memory_gb", [0.0, 1.0])
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_broken_image_of_any_split_is_told_before_training(photos, small_spec, tmp_path, split, memory_gb):
+    image = DataModule(photos).dataset.index(split)[-1].image
+    image.write_bytes(image.read_bytes()[:-400])
+    spec = replace(small_spec(), data=replace(photos, memory_gb=memory_gb))
+    with pytest.raises(DataError, match=f"{image.name}: the image is damaged or truncated"):
+        fit(spec, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_a_kill_left_half_written_goes_when_the_run_goes_on(small_spec, tmp_path):
+    folder = tmp_path / "a"
+    folder.mkdir()
+    left = [folder / name for name in (".last.ckpt.x1y2.part", "splits.json", "environment.json")]
+    for path in left:
+        path.write_text("{}")
+    # A run that died before its spec was written begins anew.
+    with pytest.raises(Interrupted):
+        fit(small_spec(), folder, resume=True, progress=lambda event: press(event, 4))
+    assert Run(folder).splits["train"]
+    left[0].write_text("half")
+    assert fit(small_spec(), folder, resume=True).epochs == 2
+    assert not list(folder.glob(".*"))
 
 
 def test_class_weights_count_the_training_masks():
     data = DataModule(DataSpec("synthetic:4", size=(32, 64)))
-    counts = count_classes(data.dataset)
+    counts = class_counts(data.dataset)
     by_hand = [
         np.bincount(data.dataset.read(entry)[1].ravel(), minlength=256)[: len(data.classes)]
         for entry in data.dataset.index("train")

@@ -38,6 +38,11 @@ def write_whole(path: str | Path, mode: str = "wb") -> Iterator[IO]:
         raise
 
 
+def unfinished(folder: Path) -> list[Path]:
+    """The temporary files in `folder` of writers that were killed."""
+    return list(folder.glob(".*.part"))
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

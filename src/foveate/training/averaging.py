@@ -28,12 +28,14 @@ class WeightAverage(Callback):
     """
 
     def __init__(self, model: nn.Module, decay: float):
-        self.decay = decay
-        self._live = {name: value for name, value in _state(model) if value.is_floating_point()}
+        self.model, self.decay = model, decay
+        self._live: dict[str, Tensor] = {}
         self._average: dict[str, Tensor] = {}
         self._step = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # Not before: moving a model to its device puts new tensors in the place of its buffers.
+        self._live = {name: value for name, value in _state(self.model) if value.is_floating_point()}
         source = self._average or self._live
         with torch.no_grad():
             self._average = {name: torch.empty_like(v).copy_(source[name]) for name, v in self._live.items()}

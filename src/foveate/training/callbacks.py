@@ -4,8 +4,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -13,10 +12,11 @@ from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from foveate.errors import UserError
+from foveate.training.run_directory import Run
 
 
 class LossNotFinite(UserError):
-    """The training loss became NaN or infinite."""
+    """The loss or the weights became NaN or infinite."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,12 @@ class EpochSeed(Callback):
 
 
 class FiniteLoss(Callback):
-    """Stops the run before a loss that is no number reaches the weights; names the step and the images."""
+    """Stops the run before a loss that is no number reaches the weights, and before weights that are none are
+    saved; names the step and the images.
+    """
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, run: Run):
+        self.run = run
         self._stems: list[str] = []
 
     def on_train_batch_start(
@@ -71,14 +73,30 @@ class FiniteLoss(Callback):
         self._stems = list(batch["stem"])
 
     def on_before_backward(self, trainer: Trainer, module: LightningModule, loss: Tensor) -> None:
-        if torch.isfinite(loss):
-            return
-        kept = "its last good weights are kept" if trainer.current_epoch else "no epoch was finished"
+        if not torch.isfinite(loss):
+            self._stop(trainer, f"the loss became {loss.item()} at step {trainer.global_step + 1}")
+
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        # The loss of the last step says nothing of the weights that this step left.
+        state = module.state_dict().items()
+        broken = next((name for name, v in state if v.is_floating_point() and not v.isfinite().all()), None)
+        if broken is not None:
+            self._stop(trainer, f"{broken} was no longer finite after step {trainer.global_step}")
+        loss = trainer.callback_metrics.get("val_loss")
+        if loss is not None and not torch.isfinite(loss):
+            self._stop(trainer, f"the validation loss became {loss.item()} after step {trainer.global_step}")
+
+    def _stop(self, trainer: Trainer, what: str) -> NoReturn:
+        best = self.run.best_weights
+        kept = (
+            f"the best weights so far are kept in {best}"
+            if best.exists()
+            else "there are no best weights yet"
+        )
         raise LossNotFinite(
-            f"the loss became {loss.item()} at step {trainer.global_step + 1} (epoch "
-            f"{trainer.current_epoch + 1}) on the images {', '.join(self._stems)}; the run in {self.folder} "
-            f"was stopped and {kept}. Look at these images, or train with a smaller lr, with clip, or with "
-            "precision 32"
+            f"{what} (epoch {trainer.current_epoch + 1}) on the images {', '.join(self._stems)}; the run in "
+            f"{self.run.folder} was stopped and {kept}. Look at these images, or train with a smaller lr, "
+            "with clip, or with precision 32"
         )
 
 

@@ -52,8 +52,7 @@ class Recorder(Callback):
         validated = (trainer.current_epoch + 1) % self.spec.validate_every == 0
         row = self._row(trainer, validated)
         self.rows.append(row)
-        value = self._monitored(row)
-        if validated and (value > self.best_value or not self.best_epoch):
+        if validated and (value := self._monitored(row)) > self.best_value:
             self.best_epoch, self.best_value = int(row["epoch"]), value
             self._save_best(trainer)
         if trainer.is_global_zero:
@@ -102,8 +101,7 @@ class Recorder(Callback):
     def _monitored(self, row: Mapping[str, float]) -> float:
         """The value whose growth is progress; where no pixel is scored, the loss stands in for the score."""
         score = row[self.score_name]
-        value = -row["val_loss"] if self.spec.monitor == "loss" or math.isnan(score) else score
-        return -math.inf if math.isnan(value) else value
+        return -row["val_loss"] if self.spec.monitor == "loss" or math.isnan(score) else score
 
     def _patience_is_used_up(self) -> bool:
         waited = len(self.rows) - self.best_epoch

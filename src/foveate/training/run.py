@@ -10,6 +10,8 @@ from lightning import Callback, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
+from foveate.data.dataset import SPLITS
+from foveate.data.intact import check_intact
 from foveate.data.module import DataModule
 from foveate.errors import UserError
 from foveate.training.averaging import WeightAverage
@@ -36,6 +38,7 @@ def fit(
     callbacks: Sequence[Callback] = (),
     trainer_flags: Mapping[str, Any] | None = None,
     progress: Callable[[ProgressEvent], None] | None = None,
+    splits: Mapping[str, Sequence[str]] | None = None,
 ) -> RunResult:
     """Train as `spec` says and leave a run directory at `out`; see `Run` for what is in it.
 
@@ -43,7 +46,8 @@ def fit(
     there is none, and return at once if it is complete. On a CPU with as many threads the weights are, bit
     for bit, those of an undisturbed run. callbacks: further Lightning callbacks. trainer_flags: further
     arguments of Lightning's Trainer, such as accelerator, devices and strategy. progress: called after
-    every step and every validation.
+    every step and every validation. splits: a recorded `Dataset.split_table()` to begin with; a run that
+    goes on keeps its own.
 
     All that is drawn comes from `spec.seed`: the host's weights (before anything is attached, so that all
     arms begin with the same), the order of the images, their augmentation, and dropout. bf16 and 32 bits
@@ -56,7 +60,6 @@ def fit(
     device = device_kind(flags.get("accelerator", "auto"))
     precision = flags.pop("precision", None) or lightning_precision(spec.training.precision, device)
     made = claim(run.folder, resume) if rank_zero_only.rank == 0 else []
-    splits = None
     if resume and run.spec_file.is_file():
         spec = same_spec(spec, run)
         splits = run.splits
@@ -67,11 +70,7 @@ def fit(
         data.setup()
         spec = replace(spec, data=replace(spec.data, size=data.size, batch=data.batch))
         task = build_task(spec, data)
-        for split in (
-            "train",
-            "val",
-        ):  # decodes what is kept in memory: bad images are told before files are written
-            data.eval_dataloader(split)
+        _decode(data)
     except BaseException:
         release(made)
         raise
@@ -81,7 +80,7 @@ def fit(
         run.write_spec(spec)
     average = WeightAverage(task.model, spec.training.ema) if spec.training.ema else None
     recorder = Recorder(run, task.model, spec.training, task.score_name, average)
-    watchers = [EpochSeed(spec.seed), FiniteLoss(run.folder), *([average] if average else []), *callbacks]
+    watchers = [EpochSeed(spec.seed), FiniteLoss(run), *([average] if average else []), *callbacks]
     if progress:
         watchers.append(Progress(progress, task.score_name))
     with quiet_lightning():
@@ -90,6 +89,15 @@ def fit(
     if trainer.is_global_zero:
         run.write_result(recorder.result)
     return recorder.result
+
+
+def _decode(data: DataModule) -> None:
+    """Every image of every split once, into memory where they fit: a broken one is told before training."""
+    if data.in_memory:
+        for split in SPLITS:
+            data.eval_dataloader(split)
+    elif rank_zero_only.rank == 0:
+        check_intact(data.dataset)
 
 
 def _trainer_arguments(

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from foveate.data.files import write_whole
+from foveate.data.files import unfinished, write_whole
 from foveate.errors import UserError
 from foveate.training.spec import RunSpec
 
@@ -139,8 +139,9 @@ class Run:
 def claim(folder: Path, resume: bool) -> list[Path]:
     """Make `folder` if need be and see that it can be written to; returns the folders that were made.
 
-    Raises `UserError` when it cannot be written, holds something and `resume` is off, or holds something
-    that is no run.
+    What a process that was killed left half-written is removed; with `resume`, so is all of a run that died
+    before its spec was there. Raises `UserError` when the folder cannot be written, holds something and
+    `resume` is off, or holds something that is no run.
     """
     made = [path for path in (*reversed(folder.parents), folder) if not path.exists()]
     try:
@@ -153,10 +154,16 @@ def claim(folder: Path, resume: bool) -> list[Path]:
         reason = error.strerror or error
         message = f"{folder}: cannot write there ({reason}); choose another folder for the run"
         raise UserError(message) from error
-    if any(folder.iterdir()) and not resume:
+    parts = set(unfinished(folder))
+    held = set(folder.iterdir()) - parts
+    if held and not resume:
         raise UserError(f"{folder} exists and is not empty; resume the run in it, or choose another folder")
-    if any(folder.iterdir()) and not Run(folder).spec_file.is_file():
+    run = Run(folder)
+    stillborn = set() if run.spec_file.is_file() else held
+    if not stillborn <= {run.splits_file, run.environment_file}:
         raise UserError(f"{folder} holds files but no spec.yaml: no run to resume; choose another folder")
+    for path in parts | stillborn:
+        path.unlink()
     return made
 
 
