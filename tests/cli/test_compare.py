@@ -78,6 +78,8 @@ def test_the_same_command_goes_on_and_ends_with_the_report(stopped, capsys):
     ("flags", "words"),
     [
         (["--seeds", "1"], "no verdict is possible from one seed"),
+        (["--epochs", "0"], "epochs is 0; it must be at least 1"),
+        (["--devices", "2"], "the runs of a comparison are trained one after the other on one device"),
         (["--arms", "none"], "no arm to compare"),
         (["--arms", "none", "se@decodr"], "did you mean 'decoder'?"),
         (["--arms", "se@decoder(reduction=4"], "se@decoder(reduction=4"),

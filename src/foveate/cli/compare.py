@@ -8,8 +8,8 @@ from foveate.cli.flags import DataFlags, DeviceFlags, ModelFlags, TrainingFlags
 
 if TYPE_CHECKING:
     from foveate.experiments.compare import ComparisonEvent
+    from foveate.experiments.plan import Plan
     from foveate.experiments.result import Comparison
-    from foveate.experiments.spec import ComparisonSpec
 
 
 def compare(
@@ -45,32 +45,35 @@ def compare(
     """
     from foveate.data.open import open_dataset
     from foveate.experiments.defaults import default_comparison
-    from foveate.experiments.plan import estimate, make_plan
+    from foveate.experiments.plan import estimate, make_plan, recorded_splits
 
     given = images.spec(data)
     dataset = open_dataset(data, given.classes, given.split_seed, given.val_from_train)
+    folder = Path(out or f"runs/{dataset.name}")
+    begun = recorded_splits(folder)
+    if begun not in (None, dataset.split_table()):  # what is chosen from the data stays as it was
+        dataset = open_dataset(data, given.classes, given.split_seed, given.val_from_train, begun)
     usual = default_comparison(dataset)
     spec = replace(
         usual,
         data=replace(given, size=given.size or usual.data.size, batch=given.batch or usual.data.batch),
         model=model.spec("none", usual.model),
-        training=training.spec(epochs or usual.training.epochs),
+        training=training.spec(usual.training.epochs if epochs is None else epochs),
         arms=tuple(arms) if arms else usual.arms,
         placebo=placebo,
         seeds=seeds,
         first_seed=seed,
     )
-    folder = Path(out or f"runs/{dataset.name}")
-    plan = make_plan(spec, folder)
+    plan = make_plan(spec, folder, devices.trainer())
     height, width = plan.data.size
     print(dataset.describe())
     print(f"\n{spec.model.arch} with {spec.model.encoder} at {height}x{width}, {seeds} seeds of each arm:")
     print("\n".join(f"  {arm.arm}" for arm in plan.arms), flush=True)
     print(f"\n{estimate(plan, folder).describe()}\n", flush=True)
-    _conclude(_run(spec, folder, devices), folder)
+    _conclude(_run(plan, folder), folder)
 
 
-def _run(spec: "ComparisonSpec", folder: Path, devices: DeviceFlags) -> "Comparison":
+def _run(plan: "Plan", folder: Path) -> "Comparison":
     from foveate.cli.main import command_line
     from foveate.cli.progress import progress
     from foveate.experiments.compare import compare as run
@@ -88,7 +91,7 @@ def _run(spec: "ComparisonSpec", folder: Path, devices: DeviceFlags) -> "Compari
             advance(event.run - 1 + now.step / now.steps, event.runs, note, event.seconds_left)
 
         try:
-            return run(spec, folder, tell, command_line(), devices.trainer())
+            return run(plan.spec, folder, tell, command_line(), plan=plan)
         except Interrupted as stop:
             raise KeyboardInterrupt(str(stop)) from stop
 

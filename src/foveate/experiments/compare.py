@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from foveate.data.files import unfinished
 from foveate.errors import UserError
 from foveate.experiments.conclude import conclude
 from foveate.experiments.plan import Plan, make_plan
@@ -43,38 +44,44 @@ def compare(
     progress: Tell | None = None,
     command: str | None = None,
     trainer_flags: Mapping[str, Any] | None = None,
+    plan: Plan | None = None,
 ) -> Comparison:
     """Train what is missing, then score, measure and compare.
 
-    Leaves in `out`: comparison.yaml, runs/ARM/seedK (run directories), comparison.json, comparison.csv,
-    curves.csv and gallery.npz, from which `foveate.report.page.write_report` draws the report. Called again
-    with the same spec it goes on where it was stopped: complete runs are kept, a partial one resumes at the
-    end of its last epoch. Arms and seeds may be added. `command` is recorded as what made it;
-    `trainer_flags` go to Lightning's Trainer.
+    Leaves in `out`: comparison.yaml, splits.json (the same for all runs), runs/ARM/seedK (run directories),
+    comparison.json, comparison.csv, curves.csv and gallery.npz, from which
+    `foveate.report.page.write_report` draws the report. Called again with the same spec it goes on where it
+    was stopped: complete runs are kept, a partial one resumes at the end of its last epoch. Arms and seeds
+    may be added. `command` is recorded as what made it; `trainer_flags` go to Lightning's Trainer, which has
+    one device. `plan`: what `make_plan` gave for the same spec, `out` and flags, where it is at hand.
 
     Raises `UserError` before anything is trained or written for whatever is wrong in the spec, for an `out`
     that cannot be written or that holds a comparison with another spec; `Interrupted` on Ctrl-C.
     """
     out, tell = Path(out), progress or (lambda event: None)
-    plan = make_plan(spec, out)
+    plan = plan or make_plan(spec, out, trainer_flags)
     if not (out / "comparison.yaml").is_file():
         claim(out, resume=False)
-    _save_spec(spec, out)
+    _save_spec(plan, out)
     with _resumable(out):
-        _train(plan, out, tell, trainer_flags)
+        _train(plan, out, tell)
         runs = len(plan.runs)
         made = command or f"compare(ComparisonSpec.load({str(out / 'comparison.yaml')!r}), {str(out)!r})"
         return conclude(plan, out, made, lambda stage, done: tell(ComparisonEvent(stage, done, runs)))
 
 
-def _save_spec(spec: ComparisonSpec, out: Path) -> None:
+def _save_spec(plan: Plan, out: Path) -> None:
     try:
-        spec.save(out / "comparison.yaml")
+        for path in unfinished(out):
+            path.unlink()
+        plan.spec.save(out / "comparison.yaml")
+        Run(out).write_splits(plan.data.dataset.split_table())
     except OSError as error:
         raise UserError(f"{out}: cannot write there ({error.strerror}); choose another folder") from error
 
 
-def _train(plan: Plan, out: Path, tell: Tell, trainer_flags: Mapping[str, Any] | None) -> None:
+def _train(plan: Plan, out: Path, tell: Tell) -> None:
+    splits = plan.data.dataset.split_table()
     clock = Clock(plan, out)
     for number, (arm, seed) in enumerate(plan.runs, start=1):
         folder = plan.folder(out, arm, seed)
@@ -85,9 +92,13 @@ def _train(plan: Plan, out: Path, tell: Tell, trainer_flags: Mapping[str, Any] |
             left = clock.seconds_left(arm, seed, event)
             tell(ComparisonEvent("train", run, len(plan.runs), arm, seed, event, left))
 
-        _clear_stillborn(folder)
         result = fit(
-            plan.spec.run(arm.arm, seed), folder, resume=True, trainer_flags=trainer_flags, progress=watch
+            plan.spec.run(arm.arm, seed),
+            folder,
+            resume=True,
+            trainer_flags=plan.trainer_flags,
+            progress=watch,
+            splits=splits,
         )
         clock.finished(arm.arm, seed, result.seconds)
         # A complete run has nothing to resume, and these are nine tenths of what a comparison keeps on disk.
@@ -114,14 +125,6 @@ class Clock:
         return event.seconds_left + sum(
             usual.get(name, whole) for name, s in later if (name, s) not in self.done
         )
-
-
-def _clear_stillborn(folder: Path) -> None:
-    """Remove what a run left that died before its spec was written: nothing of it can be resumed."""
-    run = Run(folder)
-    if folder.is_dir() and not run.spec_file.exists():
-        for file in (run.splits_file, run.environment_file, *folder.glob(".*.part")):
-            file.unlink(missing_ok=True)
 
 
 @contextmanager

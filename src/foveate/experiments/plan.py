@@ -4,12 +4,17 @@ import itertools
 import math
 import statistics
 import time
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from foveate.data.intact import check_intact
 from foveate.data.module import DataModule
+from foveate.errors import UserError
 from foveate.evaluation.statistics import detectable_difference
 from foveate.experiments.arms import PlannedArm, plan_arms
 from foveate.experiments.spec import ComparisonSpec, check_continues
@@ -17,20 +22,20 @@ from foveate.training.build import build_task
 from foveate.training.environment import device_kind, lightning_precision
 from foveate.training.optimization import create_optimizer, parameter_groups
 from foveate.training.run_directory import Run
-from foveate.training.spec import RunSpec
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A comparison that can start: its data is open, every arm was built once.
+    """A comparison that can start: its images were read, every arm was built once.
 
     `data` is set up; `arms` holds every contender, the host first; runs are seed by seed, so that all arms
-    can be compared as soon as two seeds are done.
+    can be compared as soon as two seeds are done. `trainer_flags` go to Lightning's Trainer.
     """
 
     spec: ComparisonSpec
     data: DataModule
     arms: tuple[PlannedArm, ...]
+    trainer_flags: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def runs(self) -> list[tuple[PlannedArm, int]]:
@@ -74,66 +79,104 @@ class Estimate:
         )
 
 
-def make_plan(spec: ComparisonSpec, out: Path | None = None) -> Plan:
-    """Open the data and build every arm.
+def make_plan(
+    spec: ComparisonSpec, out: Path | None = None, trainer_flags: Mapping[str, Any] | None = None
+) -> Plan:
+    """Open the data, build every arm, and read every image once. Nothing is written.
 
-    Raises `UserError` for data, hosts, arms, places and options that are wrong, and for an `out` that holds a
-    comparison with another spec. Nothing is written.
+    A comparison that was begun in `out` keeps its splits, whatever files were added since.
+
+    Raises `UserError` for data, hosts, arms, places and options that are wrong, an image of any split that is
+    broken, an `out` that holds a comparison with another spec, and for several devices.
     """
+    flags = dict(trainer_flags or {})
+    _check_one_device(flags.get("devices", 1))
     if out is not None:
         check_continues(spec, out)
+    begun = None if out is None else recorded_splits(out)
     data = DataModule(spec.data, spec.first_seed, epochs=spec.training.epochs)
+    if begun not in (None, data.dataset.split_table()):
+        data = DataModule(spec.data, spec.first_seed, epochs=spec.training.epochs, splits=begun)
     data.setup()
 
     def build(arm: str) -> torch.nn.Module:
         return build_task(spec.run(arm, spec.first_seed), data).model
 
-    return Plan(spec, data, plan_arms(spec.arms, spec.placebo, build))
+    arms = plan_arms(spec.arms, spec.placebo, build)
+    check_intact(data.dataset)
+    return Plan(spec, data, arms, flags)
+
+
+def recorded_splits(out: Path) -> dict[str, list[str]] | None:
+    """The stems of train, val and test that the comparison in `out`, if any, was begun with."""
+    record = Run(out)
+    begun = (out / "comparison.yaml").is_file() and record.splits_file.is_file()
+    return record.splits if begun else None
+
+
+def _check_one_device(devices: Any) -> None:
+    if (len(devices) if isinstance(devices, list | tuple) else devices) != 1:
+        raise UserError(
+            f"devices is {devices}: the runs of a comparison are trained one after the other on one device; "
+            "set it to 1, or train a single arm on several with `foveate fit`"
+        )
 
 
 def estimate(plan: Plan, out: Path | None = None, steps: int = 3) -> Estimate:
     """Time a few real training steps of every arm and say how long all runs will take.
 
-    `out` is the comparison's directory: runs that are complete there are not counted. A validation counts
-    as a third of the training steps that as many images would take. Nothing is written.
+    `out` is the comparison's directory: runs that are complete there are not counted. Every crop of a
+    crop_schedule is timed and counts for its share of the epochs; a validation counts as a third of the
+    training steps that as many images would take. Nothing is written.
     """
     spec, data = plan.spec, plan.data
     train, val = len(data.dataset.index("train")), len(data.dataset.index("val"))
-    per_epoch = math.ceil(train / data.batch) + math.ceil(val / data.batch) / 3
+    validations = math.ceil(val / data.batch) / spec.training.validate_every
+    per_epoch = math.ceil(train / data.batch) + validations / 3
     seconds, done = 0.0, 0
     for arm in plan.arms:
         complete = [out is not None and Run(plan.folder(out, arm, s)).is_complete for s in spec.seed_numbers]
         done += sum(complete)
         if not all(complete):
-            step = _step_seconds(spec.run(arm.arm, spec.first_seed), data, steps)
+            step = _step_seconds(plan, arm, steps)
             seconds += step * per_epoch * spec.training.epochs * complete.count(False)
     images = len(data.dataset.index("test"))
     detectable = detectable_difference(spec.seeds, images, arms=len(plan.arms) - 1)
     return Estimate(seconds, len(plan.runs), done, spec.training.epochs, images, data.plan, detectable)
 
 
-def _step_seconds(spec: RunSpec, data: DataModule, steps: int) -> float:
-    """The median time of reading a batch and training on it, after one step that warms up."""
-    device = device_kind()
+def _step_seconds(plan: Plan, arm: PlannedArm, steps: int) -> float:
+    """The time of reading a batch and training on it, a mean over all epochs.
+
+    Of each crop it is the median of `steps`, after one step that warms up.
+    """
+    spec, data = plan.spec.run(arm.arm, plan.spec.first_seed), plan.data
+    device = device_kind(plan.trainer_flags.get("accelerator", "auto"))
     precision = lightning_precision(spec.training.precision, device)
     dtype = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
+    crops = [data.crop_at(epoch) for epoch in range(spec.training.epochs)]
+    seconds = 0.0
     with torch.random.fork_rng(devices=[]):
         task = build_task(spec, data).to(device).train()
         groups = parameter_groups(task.model, task.encoder[0], spec.training)
         optimizer = create_optimizer(groups, spec.training, fused=True)
-        batches = itertools.chain.from_iterable(itertools.repeat(data.train_dataloader()))
-        times = []
-        for _ in range(1 + steps):
-            began = time.perf_counter()
-            batch = task.transfer_batch_to_device(next(batches), torch.device(device), 0)
-            with torch.autocast(device, dtype, enabled=dtype is not None):
-                value = task.training_step(batch, 0)
-            optimizer.zero_grad()
-            value.backward()
-            optimizer.step()
-            value.item()
-            times.append(time.perf_counter() - began)
-    return statistics.median(times[1:])
+        for crop, epochs in Counter(crops).items():
+            loader = data.train_dataloader()
+            loader.sampler.set_epoch(crops.index(crop))
+            batches = itertools.chain.from_iterable(itertools.repeat(loader))
+            times = []
+            for _ in range(1 + steps):
+                began = time.perf_counter()
+                batch = task.transfer_batch_to_device(next(batches), torch.device(device), 0)
+                with torch.autocast(device, dtype, enabled=dtype is not None):
+                    value = task.training_step(batch, 0)
+                optimizer.zero_grad()
+                value.backward()
+                optimizer.step()
+                value.item()
+                times.append(time.perf_counter() - began)
+            seconds += statistics.median(times[1:]) * epochs
+    return seconds / len(crops)
 
 
 def _about(seconds: float) -> str:

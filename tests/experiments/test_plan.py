@@ -1,0 +1,94 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from foveate.data.errors import DataError
+from foveate.data.module import DataSpec
+from foveate.errors import UserError
+from foveate.experiments.compare import compare
+from foveate.experiments.plan import estimate, make_plan
+from foveate.experiments.spec import ComparisonSpec
+from foveate.training.run import Interrupted
+from foveate.training.run_directory import Run
+
+
+@pytest.fixture
+def photos(tmp_path, small_spec) -> ComparisonSpec:
+    """A comparison on twelve images in a folder that gives no split."""
+    for number in range(12):
+        add_photo(tmp_path / "data", number)
+    data = DataSpec(str(tmp_path / "data"), size=(32, 48), batch=4, workers=0)
+    return replace(small_spec, data=data, arms=("se@decoder(reduction=4)",), placebo=False)
+
+
+def add_photo(root: Path, number: int) -> None:
+    rng = np.random.default_rng(number)
+    for folder, pixels in (
+        ("images", rng.integers(0, 256, (32, 48, 3), dtype=np.uint8)),
+        ("masks", rng.integers(0, 2, (32, 48), dtype=np.uint8)),
+    ):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(root / folder / f"{number}.png")
+
+
+def stop(event):
+    raise KeyboardInterrupt
+
+
+def test_a_broken_test_image_is_told_before_anything_is_written(photos, tmp_path):
+    image = make_plan(photos).data.dataset.index("test")[0].image
+    image.write_bytes(image.read_bytes()[:-400])
+    with pytest.raises(DataError, match=f"{image.name}: the image is damaged or truncated"):
+        compare(photos, tmp_path / "c")
+    assert not (tmp_path / "c").exists()
+
+
+def test_images_that_come_later_change_no_split(photos, tmp_path):
+    out = tmp_path / "c"
+    with pytest.raises(Interrupted):
+        compare(photos, out, stop)
+    begun = json.loads((out / "splits.json").read_text())
+    assert Run(out / "runs/none/seed0").splits == begun
+    for number in range(12, 24):
+        add_photo(tmp_path / "data", number)
+    assert make_plan(photos).data.dataset.split_table() != begun
+
+    (out / ".comparison.yaml.x1y2.part").write_text("half")
+    with pytest.raises(Interrupted):
+        compare(replace(photos, seeds=3), out, lambda event: stop(event) if event.run == 2 else None)
+    assert json.loads((out / "splits.json").read_text()) == begun
+    assert Run(out / "runs/se@decoder-reduction=4/seed0").splits == begun
+    assert not list(out.glob(".*"))
+
+    (tmp_path / "data/images" / f"{begun['test'][0]}.png").unlink()
+    (tmp_path / "data/masks" / f"{begun['test'][0]}.png").unlink()
+    with pytest.raises(DataError, match=r"1 images of the recorded split are gone, .*put them back"):
+        compare(replace(photos, seeds=3), out)
+
+
+def test_several_devices_are_refused(small_spec, tmp_path):
+    with pytest.raises(UserError, match=r"devices is 2: the runs .* one after the other on one device"):
+        compare(small_spec, tmp_path / "c", trainer_flags={"devices": 2})
+    assert not (tmp_path / "c").exists()
+    assert make_plan(small_spec, trainer_flags={"devices": [1]}).trainer_flags == {"devices": [1]}
+
+
+def test_every_crop_counts_for_its_share_of_the_epochs(small_spec):
+    def seconds(schedule):
+        data = replace(small_spec.data, size=(256, 256), crop=(32, 32), crop_schedule=schedule, workers=0)
+        training = replace(small_spec.training, epochs=2)
+        spec = replace(small_spec, data=data, training=training, placebo=False)
+        return estimate(make_plan(spec), steps=1).seconds
+
+    assert seconds(((0.5, (256, 256)),)) > 2 * seconds(())
+
+
+def test_steps_are_timed_on_the_accelerator_that_was_asked_for(small_spec):
+    # PyTorch's device without values is on every machine, and says so when a step's loss is read.
+    plan = make_plan(small_spec, trainer_flags={"accelerator": "meta"})
+    with pytest.raises(RuntimeError, match=r"unsupported scalarType|meta"):
+        estimate(plan, steps=1)
