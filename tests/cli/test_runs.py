@@ -105,10 +105,23 @@ def test_a_wrong_value_is_told_before_anything_is_written(flags, words, tmp_path
     assert not out.parent.exists()
 
 
-def test_an_out_that_cannot_be_written_is_told(tmp_path, capsys):
+@pytest.mark.parametrize("command", ["fit", "compare", "predict"])
+@pytest.mark.parametrize("place", ["{tmp}/file/run", "{tmp}/file", "/proc/run"])
+def test_an_out_that_cannot_be_written_is_told(command, place, run, photos, tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    assert main([*FIT, "--out", str(tmp_path / "file" / "run")]) == 2
-    assert "cannot write there" in capsys.readouterr().err
+    out = place.format(tmp=tmp_path)
+    argv = {
+        "fit": FIT,
+        "compare": ["compare", "synthetic:8:32x48", *SMALL, "--epochs", "1", "--arms", "se@decoder"],
+        "predict": ["predict", str(run), str(photos)],
+    }[command]
+    assert main([*argv, "--out", out]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("foveate: error: ")
+    assert said.count("\n") == 1
+    assert out in said
+    assert "choose another folder" in said or "name another folder" in said or "name a folder" in said
+    assert (tmp_path / "file").read_text() == ""
 
 
 def test_evaluate_prints_every_class(run, capsys):
@@ -158,7 +171,32 @@ def test_predict_leaves_out_what_is_no_image_and_says_so(run, photos, tmp_path, 
 def test_predict_keeps_images_of_one_name_apart(run, photos, tmp_path):
     Image.open(photos / "a.png").save(photos / "a.jpg")
     assert main(["predict", str(run), str(photos), "--out", str(tmp_path / "masks")]) == 0
-    assert {"a_png.png", "a_jpg.png", "b.png"} <= {path.name for path in (tmp_path / "masks").iterdir()}
+    assert {"a.png.png", "a.jpg.png", "b.png"} <= {path.name for path in (tmp_path / "masks").iterdir()}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("a.jpg", "a_color.png"),
+        ("a.png", "a.jpg", "a.jpg.png", "a.jpg.bmp"),
+        ("a.png", "a_color.png", "a_color_color.png", "a_overlay.png"),
+        ("a.png", "a.jpg", "a_jpg.png"),
+    ],
+)
+def test_predict_writes_no_file_twice(names, run, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number, name in enumerate(names, start=20):
+        Image.new("RGB", (number, number)).save(photos / name)
+    assert main(["predict", str(run), str(photos), "--out", str(tmp_path / "masks")]) == 0
+    sizes = [Image.open(path).width for path in (tmp_path / "masks").iterdir()]
+    assert sorted(sizes) == sorted([*range(20, 20 + len(names))] * 3)
+
+
+def test_predict_passes_over_hidden_files(run, photos, tmp_path, capsys):
+    (photos / "._a.png").write_bytes(b"what macOS leaves beside a.png")
+    assert main(["predict", str(run), str(photos), "--out", str(tmp_path / "masks")]) == 0
+    assert capsys.readouterr().out.startswith("2 of 2 images predicted")
 
 
 def test_predict_never_writes_among_the_images(run, photos, capsys):

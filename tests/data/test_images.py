@@ -50,6 +50,28 @@ def test_16_bit_rgb_tiff_is_scaled_by_the_full_range(tmp_path, make, planar):
     assert np.array_equal(read_image(tmp_path / "a.tif"), photo)
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_rotated_rgb_tiff_is_turned_upright_and_its_header_agrees(tmp_path, make, orientation, bits):
+    photo = make.photo(3, (16, 24))
+    stored = turned(photo, orientation) if bits == 8 else turned(photo, orientation).astype(np.uint16) * 257
+    tag = (0x0112, "H", 1, orientation, True)
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="rgb", extratags=[tag])
+    assert np.array_equal(read_image(tmp_path / "a.tif"), photo)
+    assert read_size(tmp_path / "a.tif") == photo.shape[:2]
+
+
+def test_compression_that_needs_another_package_is_not_called_damage(tmp_path, make):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, make.photo(1).astype(np.uint16) * 257, photometric="rgb")
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages[0].tags["Compression"].overwrite(tifffile.COMPRESSION.LZW)
+    with pytest.raises(
+        DataError, match=r"a\.tif: a 16-bit TIFF with LZW compression, .* install imagecodecs"
+    ):
+        read_image(path)
+
+
 def test_16_bit_rgb_png_is_scaled_by_the_full_range(tmp_path, make):
     photo = make.photo(2)
     rows = b"".join(b"\0" + row.tobytes() for row in (photo.astype(">u2") * 257).astype(">u2"))
@@ -68,15 +90,9 @@ def test_float_tiff_in_0_to_1_is_read_and_other_values_are_refused(tmp_path):
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_rotated_jpeg_is_turned_upright_and_its_header_agrees(tmp_path, make, orientation):
     photo = make.photo(3, (16, 24))
-    turned = {
-        1: photo, 2: photo[:, ::-1], 3: photo[::-1, ::-1], 4: photo[::-1], 5: photo.swapaxes(0, 1),
-        6: np.rot90(photo), 7: photo[::-1, ::-1].swapaxes(0, 1), 8: np.rot90(photo, -1),
-    }[orientation]  # fmt: skip
     exif = Image.Exif()
     exif[0x0112] = orientation
-    Image.fromarray(np.ascontiguousarray(turned)).save(
-        tmp_path / "a.jpg", quality=98, subsampling=0, exif=exif
-    )
+    Image.fromarray(turned(photo, orientation)).save(tmp_path / "a.jpg", quality=98, subsampling=0, exif=exif)
     upright = read_image(tmp_path / "a.jpg")
     assert read_size(tmp_path / "a.jpg") == upright.shape[:2] == photo.shape[:2]
     assert np.abs(upright.astype(int) - photo).mean() < 4
@@ -116,7 +132,7 @@ def test_missing_file(tmp_path):
         read_image(tmp_path / "a.png")
 
 
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("side", [10_000, 50_000])
 def test_decompression_bomb_is_refused_from_its_header(tmp_path, side):
     (tmp_path / "bomb.png").write_bytes(png(side, side, 8, 2, bytes(1000)))
@@ -158,6 +174,14 @@ def test_mask_values_beyond_8_bits(make):
         DataError, match=r"m\.png: mask values run from 0 to 65535 .* save masks as 8-bit PNG"
     ):
         read_raw(path)
+
+
+def turned(photo: np.ndarray, orientation: int) -> np.ndarray:
+    """What a camera stores that will be shown as `photo` by a reader of its orientation tag."""
+    return np.ascontiguousarray({
+        1: photo, 2: photo[:, ::-1], 3: photo[::-1, ::-1], 4: photo[::-1], 5: photo.swapaxes(0, 1),
+        6: np.rot90(photo), 7: photo[::-1, ::-1].swapaxes(0, 1), 8: np.rot90(photo, -1),
+    }[orientation])  # fmt: skip
 
 
 def png(width: int, height: int, bits: int, kind: int, rows: bytes) -> bytes:

@@ -4,6 +4,7 @@ import csv
 import sys
 from collections import Counter
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from foveate.errors import UserError
@@ -11,13 +12,16 @@ from foveate.errors import UserError
 if TYPE_CHECKING:
     from foveate.evaluation.predictor import Prediction, Predictor
 
+ENDINGS = (".png", "_color.png", "_overlay.jpg")
+
 
 def predict(run: str, images: str, *, out: str = "predictions", device: str | None = None) -> int:
     """Predict masks (or labels) for an image or a folder of images.
 
     Writes for each image, at its own size: NAME.png with class ids, NAME_color.png with class colours, and
     NAME_overlay.jpg with both. A classifier writes predictions.csv. An image that cannot be read is told and
-    left out, and the exit code is then 2.
+    left out, and the exit code is then 2. Where images of two names would write one file, as a.jpg and a.png,
+    NAME keeps the ending: a.jpg.png, a.png.png.
 
     Args:
         run: a run directory.
@@ -35,7 +39,7 @@ def predict(run: str, images: str, *, out: str = "predictions", device: str | No
     from foveate.evaluation.predictor import load
 
     predictor = load(run, device)
-    target.mkdir(parents=True, exist_ok=True)
+    _make(target)
     names = _names(paths)
     rows: list[list[object]] = []
     unread: list[UserError] = []
@@ -56,13 +60,13 @@ def predict(run: str, images: str, *, out: str = "predictions", device: str | No
 
 
 def _find(source: Path) -> list[Path]:
-    from foveate.data.images import SUFFIXES
+    from foveate.data.images import SUFFIXES, is_image_file
 
     if not source.exists():
         raise UserError(f"{source}: there is no such image or folder")
     if source.is_file():
         return [source]
-    paths = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    paths = sorted(filter(is_image_file, source.iterdir()))
     if not paths:
         raise UserError(
             f"{source}: holds no images; there should be files ending in {', '.join(sorted(SUFFIXES))}"
@@ -80,10 +84,33 @@ def _check_target(source: Path, target: Path) -> None:
         )
 
 
+def _make(target: Path) -> None:
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=target):
+            pass
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"--out: cannot write to {target} ({reason}); name another folder") from None
+
+
 def _names(paths: list[Path]) -> dict[Path, str]:
-    """The stem names the results; where two images share one, the ending is kept: a.jpg and a.png."""
-    shared = Counter(path.stem for path in paths)
-    return {path: path.stem if shared[path.stem] == 1 else path.name.replace(".", "_") for path in paths}
+    """What the results of each image are called, so that no file is written twice.
+
+    The stem, but the whole name wherever stems would clash: a.jpg with a.png, or with a_color.png.
+
+    >>> list(_names([Path("a.jpg"), Path("a_color.png"), Path("b.jpg")]).values())
+    ['a.jpg', 'a_color.png', 'b']
+    """
+    names = {path: path.stem for path in paths}
+    while True:
+        written = Counter(name + ending for name in names.values() for ending in ENDINGS)
+        clashing = [path for path, name in names.items() if any(written[name + end] > 1 for end in ENDINGS)]
+        if not clashing:
+            return names
+        # Whole names differ and end like images, which no result's name does before its own ending: they
+        # clash with stems alone, so every round leaves fewer of those.
+        names |= {path: path.name for path in clashing}
 
 
 def _predict_one(predictor: "Predictor", path: Path, base: Path) -> list[list[object]]:
@@ -107,14 +134,9 @@ def _write_masks(base: Path, image, prediction: "Prediction") -> None:
     from foveate.inspection.overlays import colorize, overlay
 
     color = colorize(prediction.mask, prediction.colors)
-    pictures = {
-        ".png": (prediction.mask, "PNG"),
-        "_color.png": (color, "PNG"),
-        "_overlay.jpg": (overlay(image, color), "JPEG"),
-    }
-    for ending, (pixels, kind) in pictures.items():
+    for ending, pixels in zip(ENDINGS, (prediction.mask, color, overlay(image, color)), strict=True):
         with write_whole(base.with_name(base.name + ending)) as file:
-            Image.fromarray(pixels).save(file, kind)
+            Image.fromarray(pixels).save(file, "JPEG" if ending.endswith(".jpg") else "PNG")
 
 
 def _write_labels(path: Path, classes: tuple[str, ...], rows: list[list[object]]) -> None:

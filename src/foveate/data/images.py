@@ -1,6 +1,7 @@
 """Read any image file as 8-bit RGB, and refuse a broken one with a sentence that names it."""
 
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,11 @@ _TURNS = {
 }
 
 
+def is_image_file(path: Path) -> bool:
+    """Whether a path is a file named like an image, and not hidden (as the ._a.png that macOS leaves)."""
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
 def read_image(path: str | Path) -> UInt8[np.ndarray, "h w 3"]:
     """Decode an image file to RGB, upright as its EXIF tag says.
 
@@ -47,7 +53,7 @@ def read_image(path: str | Path) -> UInt8[np.ndarray, "h w 3"]:
     """
     with open_image(path) as image:
         if image.format == "TIFF" and _is_deep_color(image):
-            return _read_deep_tiff(Path(path))
+            return _read_deep_tiff(Path(path), _TURNS.get(image.tag_v2.get(_ORIENTATION_TAG)))
         turn = _TURNS.get(_orientation(image))
         image.load()
         upright = image if turn is None else image.transpose(turn)
@@ -102,7 +108,7 @@ def read_raw(
 def open_image(path: str | Path) -> Iterator[Image.Image]:
     """Open an image's header; what fails there or inside the block becomes a `DataError`."""
     try:
-        with Image.open(path) as image:
+        with _open_header(path) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise DataError(_too_large(path, f"{image.width} x {image.height}"))
             yield image
@@ -126,6 +132,14 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
         ) from None
 
 
+def _open_header(path: str | Path) -> Image.Image:
+    # Pillow warns of sizes that are refused here with a sentence. Filters of warnings belong to all threads;
+    # should two of them meet here, the worst that happens is that the warning is printed, or stays silent.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(path)
+
+
 def _too_large(path: str | Path, pixels: str) -> str:
     return (
         f"{path}: {pixels} pixels are more than the limit of {MAX_PIXELS}; cut the image into tiles or "
@@ -145,16 +159,25 @@ def _is_deep_color(image: Image.Image) -> bool:
     return len(bits) >= 3 and max(bits) > 8
 
 
-def _read_deep_tiff(path: Path) -> UInt8[np.ndarray, "h w 3"]:
+def _read_deep_tiff(path: Path, turn: Image.Transpose | None) -> UInt8[np.ndarray, "h w 3"]:
     # Pillow would cut the values to 8 bits by itself, and not for every layout of the channels.
     import tifffile
 
     with tifffile.TiffFile(path) as file:
         page = file.pages[0]
-        values = page.asarray()
+        try:
+            values = page.asarray()
+        except ValueError as error:
+            if "imagecodecs" not in str(error):
+                raise
+            raise DataError(
+                f"{path}: a 16-bit TIFF with {page.compression.name} compression, for which another package "
+                "is needed: pip install imagecodecs, or save the image without compression"
+            ) from None
     if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
         values = np.moveaxis(values, 0, -1)
-    return np.ascontiguousarray(_scale(values[..., :3], path))
+    image = Image.fromarray(np.ascontiguousarray(_scale(values[..., :3], path)))
+    return np.asarray(image if turn is None else image.transpose(turn))
 
 
 def _scale(values: np.ndarray, path: str | Path) -> UInt8[np.ndarray, "..."]:

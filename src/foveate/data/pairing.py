@@ -11,7 +11,7 @@ from jaxtyping import Int64, UInt8
 
 from foveate.data.dataset import SPLITS, Color, Entry
 from foveate.data.errors import DataError
-from foveate.data.images import SUFFIXES, read_image, read_raw, read_size
+from foveate.data.images import SUFFIXES, is_image_file, read_image, read_raw, read_size
 from foveate.data.layout import Layout
 from foveate.data.masks import IGNORE, MaskCodec, choose_codec, read_mask
 
@@ -29,8 +29,7 @@ def find_folder(root: Path, names: Iterable[str]) -> Path | None:
 
 def list_images(folder: Path) -> list[Path]:
     """All image files under a folder, sorted; hidden files are passed over."""
-    files = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted(path for path in files if not path.name.startswith("."))
+    return sorted(filter(is_image_file, folder.rglob("*")))
 
 
 def pair(images: Path, masks: Path, prefix: str = "") -> tuple[Entry, ...]:
