@@ -4,8 +4,9 @@ from dataclasses import fields
 
 import pytest
 
-from foveate.cli.flags import DataFlags, ModelFlags, TrainingFlags, parse_size
+from foveate.cli.flags import DataFlags, ModelFlags, TrainingFlags
 from foveate.data.module import DataSpec
+from foveate.data.open import open_dataset
 from foveate.errors import UserError
 from foveate.training.spec import ModelSpec, TrainingSpec
 
@@ -43,7 +44,14 @@ def test_values_are_read_as_people_write_them():
     assert data.crop_schedule == ((0.0, (96, 128)), (0.5, (192, 256)))
 
 
+def test_one_number_is_a_square_for_flags_and_data_alike():
+    square = open_dataset("synthetic:4:32")
+    assert DataFlags(size="32").spec("photos").size == square.size_of(square.index("train")[0]) == (32, 32)
+
+
 @pytest.mark.parametrize("text", ["", "192x", "x256", "0x32", "192*256", "-4x4", "wide"])
-def test_what_is_no_size_is_refused(text):
+def test_what_is_no_size_is_refused_by_flags_and_data_alike(text):
     with pytest.raises(UserError, match="is no size; write height x width in pixels, such as 192x256"):
-        parse_size(text, "--size")
+        DataFlags(size=text).spec("photos")
+    with pytest.raises(UserError, match="is no size"):
+        open_dataset(f"synthetic:4:{text or '0'}")

@@ -185,7 +185,10 @@ def test_unknown_split(make):
     [
         ("synthetic:many", "the number of scenes must be a whole number, as in synthetic:64"),
         ("synthetic:0", "the number of scenes must be a whole number"),
-        ("synthetic:8:wide", "'wide' is not a size; write height x width in pixels, as in 192x256"),
+        (
+            "synthetic:8:wide",
+            "synthetic:8:wide: 'wide' is no size; write height x width in pixels, such as 192x256",
+        ),
     ],
 )
 def test_synthetic_source_that_cannot_be_read(source, words):

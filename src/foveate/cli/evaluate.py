@@ -1,7 +1,5 @@
 """`foveate evaluate`: the scores of a trained run."""
 
-from foveate.cli.flags import parse_size
-
 
 def evaluate(
     run: str,
@@ -15,7 +13,7 @@ def evaluate(
 
     Args:
         run: a run directory.
-        data: other data with the same classes; the run's own data if not given.
+        data: other data with the same classes, scored whole unless it has splits; without it, the run's own.
         split: test, val or train.
         size: height x width at which images are scored, such as 360x480; the size of training if not given.
         device: cpu or cuda; cuda where there is one if not given.
@@ -23,9 +21,11 @@ def evaluate(
     Example:
       foveate evaluate runs/a --split val
     """
-    shape = parse_size(size, "--size")
     from foveate.cli.progress import progress
     from foveate.cli.table import score_table
+    from foveate.data.sizes import parse_size
+
+    shape = None if size is None else parse_size(size, "--size")
     from foveate.evaluation import evaluate as evaluation
     from foveate.models.checkpoints import load_model
 

@@ -3,7 +3,6 @@
 Their defaults are those of the specs they become, which a test holds: importing a spec would load PyTorch.
 """
 
-import re
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -51,10 +50,12 @@ class DataFlags:
     def spec(self, source: str) -> "DataSpec":
         """The data of a run."""
         from foveate.data.module import DataSpec
+        from foveate.data.sizes import parse_size
 
         given: dict[str, Any] = asdict(self)
-        given["size"] = parse_size(self.size, "--size")
-        given["crop"] = parse_size(self.crop, "--crop")
+        for side in ("size", "crop"):
+            if given[side] is not None:
+                given[side] = parse_size(given[side], f"--{side}")
         given["crop_schedule"] = tuple(map(_parse_stage, self.crop_schedule or ()))
         given["classes"] = parse_names(self.classes)
         return DataSpec(source, **given)
@@ -153,24 +154,6 @@ class DeviceFlags:
         return asdict(self)
 
 
-def parse_size(text: str | None, flag: str) -> tuple[int, int] | None:
-    """Height and width from "192x256", or from "256" for a square.
-
-    >>> parse_size("192x256", "--size"), parse_size("96", "--size")
-    ((192, 256), (96, 96))
-    >>> parse_size("big", "--size")
-    Traceback (most recent call last):
-    foveate.errors.UserError: --size: 'big' is no size; write height x width in pixels, such as 192x256
-    """
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d+)(?:\s*[xX×]\s*(\d+))?", text.strip())
-    if not match or int(match[1]) == 0 or (match[2] is not None and int(match[2]) == 0):
-        raise UserError(f"{flag}: '{text}' is no size; write height x width in pixels, such as 192x256")
-    height = int(match[1])
-    return height, int(match[2]) if match[2] else height
-
-
 def parse_names(words: list[str] | None) -> tuple[str, ...] | None:
     """Names that were separated by spaces or commas.
 
@@ -183,6 +166,8 @@ def parse_names(words: list[str] | None) -> tuple[str, ...] | None:
 
 
 def _parse_stage(text: str) -> tuple[float, tuple[int, int]]:
+    from foveate.data.sizes import parse_size
+
     share, _, size = text.partition(":")
     crop = parse_size(size, "--crop-schedule") if size else None
     try:

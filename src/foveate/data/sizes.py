@@ -16,16 +16,19 @@ STRIDE = 32
 _HEADERS = 100
 
 
-def parse_size(text: str) -> tuple[int, int]:
-    """Height and width out of "HxW".
+def parse_size(text: str, where: str) -> tuple[int, int]:
+    """Height and width from "192x256", or from "256" for a square; `where` it was written opens the error.
 
-    >>> parse_size("192x256")
-    (192, 256)
+    >>> parse_size("192x256", "--size"), parse_size("96", "--size")
+    ((192, 256), (96, 96))
+    >>> parse_size("big", "--size")
+    Traceback (most recent call last):
+    foveate.data.errors.DataError: --size: 'big' is no size; write height x width in pixels, such as 192x256
     """
-    match = re.fullmatch(r"\s*(\d+)\s*[xX×]\s*(\d+)\s*", str(text))
-    if not match or not all(int(side) > 0 for side in match.groups()):
-        raise DataError(f"'{text}' is not a size; write height x width in pixels, as in 192x256")
-    return int(match[1]), int(match[2])
+    match = re.fullmatch(r"([1-9]\d{0,5})(?:\s*[xX×]\s*([1-9]\d{0,5}))?", text.strip())
+    if not match:
+        raise DataError(f"{where}: '{text}' is no size; write height x width in pixels, such as 192x256")
+    return int(match[1]), int(match[2] or match[1])
 
 
 def choose_size(dataset: "Dataset", longest: int = 256) -> tuple[int, int]:

@@ -55,7 +55,7 @@ def read(source: str, classes: Sequence[str] | None = None) -> Layout:
         "test": (train + held_out, train + 2 * held_out),
     }
     parts = {split: tuple(Entry(f"scene{i:06d}") for i in range(*ends)) for split, ends in bounds.items()}
-    reader = partial(_read_scene, size=parse_size(size) if size else _DEFAULT_SIZE)
+    reader = partial(_read_scene, size=parse_size(size, source) if size else _DEFAULT_SIZE)
     return Layout("segmentation", CLASSES, parts, reader, COLORS)
 
 
