@@ -127,6 +127,7 @@ def test_another_version_is_refused(folder):
     ("text", "words"),
     [
         ('{"format": 1, "mod', "not readable as JSON, perhaps truncated"),
+        ("[" * 100_000, "not readable as JSON"),
         ("[1, 2]", "a checkpoint of format None"),
         ('{"format": 1}', "lacks the entry 'model'"),
         ('{"format": 1, "model": {"arch": "unet"}}', "the model it describes cannot be built"),
@@ -134,6 +135,33 @@ def test_another_version_is_refused(folder):
 )
 def test_a_damaged_config_is_refused(folder, text, words):
     (folder / "config.json").write_text(text)
+    with pytest.raises(UserError, match=words):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        (("model", "classes"), 10**9, r"model\.classes is 1000000000, and no more than 65536 is possible"),
+        (("model", "in_channels"), 10**12, r"model\.in_channels is 1000000000000"),
+        (
+            ("model", "options", "decoder_channels", 0),
+            10**6,
+            r"model\.options\.decoder_channels\.0 is 1000000",
+        ),
+        (("model", "options", "decoder_channels"), [65_536] * 5, "the model it describes cannot be built"),
+        (("notes", "size"), [10**6, 32], r"notes\.size\.0 is 1000000"),
+        (("notes", "size"), [60_000, 60_000], "images of 60000x60000 are larger than any image may be"),
+        (("notes",), ["road"], "'notes' is not a table"),
+    ],
+)
+def test_a_config_that_asks_for_too_much_is_refused(folder, place, value, words):
+    config = json.loads((folder / "config.json").read_text())
+    part = config
+    for key in place[:-1]:
+        part = part[key]
+    part[place[-1]] = value
+    (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(UserError, match=words):
         load_model(folder)
 

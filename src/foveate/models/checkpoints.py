@@ -15,12 +15,15 @@ from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
 from foveate.data.files import write_whole
+from foveate.data.images import MAX_PIXELS
 from foveate.errors import UserError
 
 from .host import Host
 from .hosts import create_model
 
 FORMAT = 1
+LARGEST = 65_536
+"""No width, count or side in a config is larger: what a damaged one asks for is not allocated."""
 
 
 def save_model(model: Host, folder: str | Path, name: str = "best") -> Path:
@@ -85,7 +88,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise UserError(
             f"{path}: missing; a checkpoint is config.json beside its .safetensors file"
         ) from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not readable as JSON, perhaps truncated ({error})") from error
     version = config.get("format") if isinstance(config, dict) else None
     if version != FORMAT:
@@ -95,7 +98,21 @@ def _read_config(path: Path) -> dict[str, Any]:
         )
     if not isinstance(config.get("model"), dict):
         raise UserError(f"{path}: lacks the entry 'model'")
+    if not isinstance(config.setdefault("notes", {}), dict):
+        raise UserError(f"{path}: the entry 'notes' is not a table of names and values")
+    _check_numbers(config, path)
+    match config["notes"].get("size"):
+        case [int(height), int(width)] if height * width > MAX_PIXELS:
+            raise UserError(f"{path}: images of {height}x{width} are larger than any image may be")
     return config
+
+
+def _check_numbers(value: Any, path: Path, name: str = "") -> None:
+    if isinstance(value, dict | list):
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            _check_numbers(part, path, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, int | float) and not abs(value) <= LARGEST:
+        raise UserError(f"{path}: {name} is {value}, and no more than {LARGEST} is possible; is it damaged?")
 
 
 def _rebuild(config: dict[str, Any], path: Path) -> Host:
@@ -105,9 +122,9 @@ def _rebuild(config: dict[str, Any], path: Path) -> Host:
         with torch.random.fork_rng(devices=[]):
             model = create_model(**arguments.pop("options"), **arguments, encoder_weights=None)
         model.set_normalisation(mean, std)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, MemoryError) as error:
         raise UserError(f"{path}: the model it describes cannot be built: {error}") from error
-    model.notes = dict(config.get("notes", {}))
+    model.notes = config["notes"]
     return model
 
 
