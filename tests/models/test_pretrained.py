@@ -1,4 +1,8 @@
+import os
+import socket
+import threading
 import time
+from contextlib import suppress
 
 import pytest
 import torch
@@ -94,34 +98,89 @@ def test_weights_that_are_not_there(weights, words):
         create_model("unet", "resnet18", encoder_weights=weights)
 
 
-@pytest.mark.parametrize("offline", [True, False])
-@pytest.mark.parametrize(
-    ("arch", "encoder"),
-    [("unet", "resnet18"), ("unet", "tu-resnet18"), ("classifier", "resnet18"), ("fcn", "resnet50")],
-)
-def test_without_a_network_it_is_told_in_one_line_within_five_seconds(
-    arch, encoder, offline, tmp_path, monkeypatch
-):
-    # A proxy that refuses connections stands in for a machine without a network; the caches are empty.
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+@pytest.fixture
+def proxy(request, monkeypatch):
+    """A proxy that refuses connections, forbids what it is asked for, or takes a connection and is silent."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+
+    def forbid() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(4096)
+                    connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+    if request.param == "refuses":
+        listener.close()
+    elif request.param == "forbids":
+        threading.Thread(target=forbid, daemon=True).start()
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
+    for name in ("ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    yield request.param
+    with suppress(OSError):
+        listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+
+
+ENCODERS = [("unet", "resnet18"), ("unet", "tu-resnet18"), ("classifier", "resnet18"), ("fcn", "resnet50")]
+
+
+@pytest.fixture
+def empty_caches(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", offline)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+
+
+@pytest.mark.parametrize("proxy", ["refuses", "forbids"], indirect=True)
+@pytest.mark.parametrize(("arch", "encoder"), ENCODERS)
+def test_without_a_network_it_is_told_in_one_line_within_five_seconds(arch, encoder, proxy, empty_caches):
+    refuses_to_download(arch, encoder, {"refuses": "refused", "forbids": "403 Forbidden"}[proxy])
+
+
+@pytest.mark.parametrize("proxy", ["is silent"], indirect=True)
+def test_a_proxy_that_never_answers_is_given_up_within_five_seconds(proxy, empty_caches):
+    refuses_to_download("unet", "resnet18", "huggingface.co ")
+
+
+@pytest.mark.parametrize(("arch", "encoder"), ENCODERS)
+def test_offline_mode_is_told(arch, encoder, empty_caches, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    refuses_to_download(arch, encoder, "HF_HUB_OFFLINE is set")
+
+
+@pytest.mark.parametrize(
+    ("proxy", "words"), [("forbids", "HTTP Error 403"), ("is silent", "")], indirect=["proxy"]
+)
+def test_an_address_without_a_proxy_is_asked_itself(proxy, words, monkeypatch):
+    monkeypatch.setattr(pretrained, "REACH_SECONDS", 0.3)
+    address = os.environ["HTTP_PROXY"]
+    monkeypatch.setenv("NO_PROXY", "*")
+    start = time.perf_counter()
+    assert words in pretrained._refusal(f"{address}/model/config.json")
+    assert time.perf_counter() - start < 2
+
+
+def refuses_to_download(arch: str, encoder: str, words: str) -> None:
     start = time.perf_counter()
     with pytest.raises(UserError, match="cannot download the imagenet weights of") as error:
         create_model(arch, encoder, encoder_weights="imagenet")
     assert time.perf_counter() - start < 5
     told = str(error.value)
     assert "\n" not in told
+    assert words in told
     assert "use encoder_weights=None (--encoder-weights none) or the path of a .safetensors file" in told
 
 
 def test_a_host_that_never_answers_is_given_up_soon(monkeypatch):
-    monkeypatch.delenv("HTTPS_PROXY", raising=False)
-    monkeypatch.delenv("https_proxy", raising=False)
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(pretrained, "REACH_SECONDS", 0.2)
     start = time.perf_counter()
-    assert not pretrained._reachable(
-        "https://192.0.2.1"
-    )  # a block of addresses that is kept for documentation
+    # A block of addresses that is kept for documentation.
+    assert pretrained._refusal("https://192.0.2.1").startswith("192.0.2.1 ")
     assert time.perf_counter() - start < 2

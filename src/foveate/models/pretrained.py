@@ -3,20 +3,23 @@
 A download that cannot work says so within seconds: the libraries underneath would retry for half a minute.
 """
 
-import os
 import re
-import socket
+import ssl
 import threading
+from http.client import HTTPException
 from pathlib import Path
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
+from urllib.request import Request, build_opener, getproxies
 
 import segmentation_models_pytorch as smp
 import timm
 import torch
-from huggingface_hub import constants, try_to_load_from_cache
+from huggingface_hub import constants, hf_hub_url, try_to_load_from_cache
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
+from torchvision.models import get_weight
 
 from foveate.errors import UserError, choose
 
@@ -25,6 +28,7 @@ from .host import Host
 Weights = str | Path | None
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 REACH_SECONDS = 3.0
+_TURNED_AWAY = (403, 407, 429, 500, 502, 503, 504)
 
 
 def read_weights(weights: Weights, arch: str, encoder_name: str) -> Path | str | None:
@@ -49,27 +53,24 @@ def require_download(weights: str, arch: str, encoder_name: str) -> None:
     """Check that an encoder's weights are in the cache or can be had, before a library starts to retry."""
     if arch == "fcn":
         choose(weights, ("imagenet",), f"weights of {encoder_name}")
-        url = f"https://download.pytorch.org/{encoder_name}"
+        url = get_weight(f"ResNet{encoder_name.removeprefix('resnet')}_Weights.IMAGENET1K_V1").url
         cached = any(Path(torch.hub.get_dir(), "checkpoints").glob(f"{encoder_name}-*.pth"))
     elif arch == "classifier" or encoder_name.startswith("tu-"):
         choose(weights, ("imagenet",), f"weights of {encoder_name}")
-        url = constants.ENDPOINT
         cfg = timm.get_pretrained_cfg(encoder_name.removeprefix("tu-"))
         if cfg is None or not cfg.has_weights:
             raise UserError(f"timm has no pretrained weights for {encoder_name}; use encoder_weights=None")
+        url = hf_hub_url(cfg.hf_hub_id, "config.json") if cfg.hf_hub_id else cfg.url
         cached = bool(cfg.hf_hub_id) and _in_cache(cfg.hf_hub_id, "model.safetensors", None)
     else:
         settings = smp.encoders.encoders[encoder_name]["pretrained_settings"]
         source = settings[choose(weights, settings, f"weights of {encoder_name}")]
-        url = constants.ENDPOINT
+        url = hf_hub_url(source["repo_id"], "config.json", revision=source["revision"])
         files = ("config.json", "model.safetensors")
         cached = all(_in_cache(source["repo_id"], file, source["revision"]) for file in files)
-    if not cached and (constants.HF_HUB_OFFLINE or not _reachable(url)):
-        reason = (
-            "HF_HUB_OFFLINE is set"
-            if constants.HF_HUB_OFFLINE
-            else f"{urlsplit(url).hostname} cannot be reached"
-        )
+    if cached:
+        return
+    if reason := "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else _refusal(url):
         raise UserError(
             f"cannot download the {weights} weights of {encoder_name}: {reason}; use encoder_weights=None "
             "(--encoder-weights none) or the path of a .safetensors file, or run once with a network"
@@ -179,24 +180,29 @@ def _in_cache(repo: str, file: str, revision: str | None) -> bool:
     return isinstance(try_to_load_from_cache(repo, file, revision=revision), str)
 
 
-def _reachable(url: str) -> bool:
-    """Whether a connection to the host, or the proxy in front of it, opens.
+def _refusal(url: str) -> str | None:
+    """Why nothing can be had from an address, through the proxy if one is set; None where it answers.
 
     Asked in a thread: the resolver of names has no time limit of its own.
     """
-    proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
-    parts = urlsplit(proxy or url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    opened: list[bool] = []
+    if any(key == "all" or proxy.startswith("socks") for key, proxy in getproxies().items()):
+        return None  # urllib knows no such proxies; what downloads does
+    host = urlsplit(url).hostname
+    said = [f"{host} does not answer"]
 
-    def connect() -> None:
+    def ask() -> None:
         try:
-            socket.create_connection((parts.hostname or "", port), timeout=REACH_SECONDS).close()
-            opened.append(True)
-        except OSError:
-            pass
+            build_opener().open(Request(url, method="HEAD"), timeout=REACH_SECONDS).close()
+            said.append("")
+        except HTTPError as error:
+            said.append(f"{host} cannot be reached ({error})" if error.code in _TURNED_AWAY else "")
+        except (OSError, HTTPException, ValueError) as error:
+            # Whether a certificate is to be trusted is for the library to say: it may know more of them.
+            reason = error.reason if isinstance(error, URLError) else error
+            trusted = not isinstance(reason, ssl.SSLCertVerificationError)
+            said.append(f"{host} cannot be reached ({' '.join(str(reason).split())})" if trusted else "")
 
-    thread = threading.Thread(target=connect, daemon=True)
+    thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(REACH_SECONDS + 0.5)
-    return bool(opened)
+    return said[-1] or None
