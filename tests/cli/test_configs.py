@@ -1,5 +1,6 @@
 """The committed configs are flags of `fit`, and say at their head what they are for."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,4 @@ def test_a_config_opens_with_its_command_and_what_it_reaches(path):
     head = [line for line in path.read_text().splitlines() if line.startswith("#")]
     assert path.read_text().startswith("#")
     assert any("foveate fit" in line for line in head)
+    assert any(re.search(r"\d\s*%?\s*mIoU|mIoU\D{0,20}\d", line) for line in head)
