@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # PyTorch's threads spin while they wait for one another. Threads that sleep make a training step 5 to 12%
     # longer on an idle machine, and up to six times shorter where other programs want the cores too (two
     # threads among three busy processes on two cores: 1.3 to 1.5 s, against 2.5 to 7 s). Spinning for a while
-    # (GOMP_SPINCOUNT of 10,000 or 100,000: 1.7 and 2.5 s) lies between the two there.
+    # (GOMP_SPINCOUNT of 10,000 or 100,000: 1.7 to 2.7 s) gains less there.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         return _run(list(sys.argv[1:] if argv is None else argv))
