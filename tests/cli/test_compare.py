@@ -54,7 +54,7 @@ def test_the_plan_is_told_before_training(stopped):
 def test_ctrl_c_says_what_is_kept_and_how_to_go_on(stopped):
     out, child = stopped
     assert child.returncode == 130
-    assert child.stderr.splitlines()[-1].startswith("foveate: stopped: ")
+    assert child.stderr.splitlines()[-1].startswith("foveate: stopped: what was trained is kept")
     assert f"kept in {out}, and the same command goes on from there" in child.stderr
     assert "Traceback" not in child.stderr
 

@@ -65,6 +65,7 @@ def test_values_have_the_types_they_look_like():
         ("none+cbam@decoder", "'none' is the bare host and stands alone", 0),
         ("cbam@decoder+cbam@decoder(reduction=2)", "'cbam' stands twice at the same place", 0),
         ("two_branch+other", "an arm has one head at most", 0),
+        ("two_branch+cbam", "'cbam' is an attention and needs a place, such as cbam@decoder", 11),
     ],
 )
 def test_errors_point_at_the_place_in_the_text(text, problem, column):

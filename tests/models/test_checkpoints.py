@@ -169,6 +169,8 @@ def test_a_config_that_asks_for_too_much_is_refused(folder, place, value, words)
 def test_missing_files_are_named(folder):
     with pytest.raises(UserError, match=r"last\.safetensors: there is no such checkpoint"):
         load_model(folder, name="last")
+    with pytest.raises(UserError, match=rf"give the folder that holds best\.safetensors, such as {folder}"):
+        load_model(folder.parent)
     (folder / "config.json").unlink()
     with pytest.raises(UserError, match=r"config\.json: missing"):
         load_model(folder)

@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         return _fail(str(error), 2)
     except KeyboardInterrupt as stop:
-        return _fail(str(stop) or "stopped; nothing that was finished is lost", 130, "stopped")
+        return _fail(str(stop) or "nothing that was finished is lost", 130, "stopped")
     except BrokenPipeError:
         # The reader (head, less) has gone; the interpreter must not complain about it on exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -128,13 +128,16 @@ def _predict_one(predictor: "Predictor", path: Path, base: Path) -> list[list[ob
 
 
 def _write_masks(base: Path, image, prediction: "Prediction") -> None:
+    import numpy as np
     from PIL import Image
 
     from foveate.data.files import write_whole
     from foveate.inspection.overlays import colorize, overlay
 
     color = colorize(prediction.mask, prediction.colors)
-    for ending, pixels in zip(ENDINGS, (prediction.mask, color, overlay(image, color)), strict=True):
+    # Black stands for background: there the image shows as it is.
+    shown = np.where(color.any(-1, keepdims=True), overlay(image, color), image)
+    for ending, pixels in zip(ENDINGS, (prediction.mask, color, shown), strict=True):
         with write_whole(base.with_name(base.name + ending)) as file:
             Image.fromarray(pixels).save(file, "JPEG" if ending.endswith(".jpg") else "PNG")
 

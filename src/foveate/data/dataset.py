@@ -107,11 +107,11 @@ def check(dataset: Dataset) -> Dataset:
     counts = class_counts(dataset).sum(0)
     missing = [name for name, count in zip(dataset.classes, counts, strict=True) if count == 0]
     if missing:
-        what = "class" if len(missing) == 1 else "classes"
+        what, it = ("class", "it") if len(missing) == 1 else ("classes", "them")
         raise DataError(
             f"{dataset.source}: the {what} {', '.join(map(repr, missing))} never "
             f"occur{'s' * (len(missing) == 1)} in the {len(dataset.index('train'))} training images, so "
-            "nothing can be learnt about it; leave it out of the classes (or name it 'void' to ignore it), "
-            "add training images that show it, or choose another --split-seed"
+            f"nothing can be learnt about {it}; leave {it} out of the classes (or name {it} 'void' to ignore "
+            f"{it}), add training images that show {it}, or choose another --split-seed"
         )
     return dataset

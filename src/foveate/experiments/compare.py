@@ -133,5 +133,5 @@ def _resumable(out: Path) -> Iterator[None]:
         yield
     except (Interrupted, KeyboardInterrupt) as stop:
         raise Interrupted(
-            f"stopped; what was trained is kept in {out}, and the same command goes on from there"
+            f"what was trained is kept in {out}, and the same command goes on from there"
         ) from stop

@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from foveate.attention.registry import attention_names
 from foveate.errors import UserError
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
@@ -124,6 +125,8 @@ class _Reader:
         if self.take("@"):
             place = self.match(_PLACE, f"a place after '{name}@', such as decoder or encoder5")
             return AttentionAt(name, place, self.options())
+        if name in attention_names():
+            self.fail(f"'{name}' is an attention and needs a place, such as {name}@decoder", at=start)
         return Head(name, self.options())
 
     def options(self) -> Options:

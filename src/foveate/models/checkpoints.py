@@ -59,8 +59,10 @@ def load_model(path: str | Path, name: str = "best") -> Host:
     path = Path(path)
     weights = path if path.is_file() else path / f"{name}.safetensors"
     if not weights.is_file():
+        below = [found for depth in ("*", "*/*", "*/*/*") for found in path.glob(f"{depth}/{weights.name}")]
+        such = f", such as {min(below).parent}" if below else ""
         raise UserError(
-            f"{weights}: there is no such checkpoint; give the folder that holds {name}.safetensors"
+            f"{weights}: there is no such checkpoint; give the folder that holds {weights.name}{such}"
         )
     if weights.suffix != ".safetensors":
         raise UserError(
