@@ -54,9 +54,9 @@ def test_class_ids_are_never_blended():
 def test_masks_are_sampled_at_pixel_centres_as_the_image_is():
     image, _ = pair()
     mask = torch.arange(24 * 32).remainder(251).to(torch.uint8).reshape(24, 32)
-    augment = Augmentation((12, 16), (0.5, 0.5), flip=0, color=0)
+    augment = Augmentation((12, 16), (1, 1), flip=0, color=0)
     _, truth = augment(image, mask, Draws.at(0, 0, 0))
-    assert torch.equal(truth, mask[1::2, 1::2])
+    assert torch.equal(truth, mask[1::2, 1::2]), "the whole image, at half its size"
 
 
 def test_a_window_larger_than_the_image_is_padded_with_the_mean_colour_and_ignored():
@@ -68,12 +68,21 @@ def test_a_window_larger_than_the_image_is_padded_with_the_mean_colour_and_ignor
     assert torch.allclose(out[:, -1, -1], torch.tensor(PAD) / 255, atol=1e-3)
 
 
-def test_an_unscaled_crop_is_a_part_of_the_image_where_the_draws_say():
+def test_a_crop_is_a_part_of_the_image_where_the_draws_say():
     image, mask = pair()
-    augment = Augmentation((8, 8), (1, 1), flip=0, color=0)
+    augment = Augmentation((8, 8), (3, 3), flip=0, color=0)
     out, truth = augment(image, mask, Draws(0.3, 1.0, 0.0, 0.9, (0.0, 0.0, 0.0)))
     assert torch.equal(truth, mask[16:, :8])
     assert torch.equal(out, image[:, 16:, :8] / 255)
+
+
+@pytest.mark.parametrize(("size", "rows", "columns"), [((12, 12), 24, 24), ((6, 16), 12, 32)])
+def test_at_scale_1_the_image_just_covers_a_window_of_another_shape(size, rows, columns):
+    image, _ = pair()
+    mask = torch.arange(24 * 32).remainder(251).to(torch.uint8).reshape(24, 32)
+    augment = Augmentation(size, (1, 1), flip=0, color=0)
+    _, truth = augment(image, mask, Draws(0.5, 0.0, 0.0, 1.0, (0.0, 0.0, 0.0)))
+    assert torch.equal(truth, mask[1:rows:2, 1:columns:2])
 
 
 def test_flip_turns_both():

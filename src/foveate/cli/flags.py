@@ -26,7 +26,7 @@ class DataFlags:
         crop: height x width of the random crops in training; the whole image if not given.
         crop_schedule: crops that change on the way, as SHARE:HEIGHTxWIDTH from that share of the epochs on,
             such as 0:96x128 0.5:192x256.
-        scale: limits of the random rescaling in training.
+        scale: limits of the random rescaling in training; at 1 the image just covers the crop.
         flip: probability of a left-right flip in training.
         color: strength of the colour changes in training, from 0 to 1.
         batch: images a step; chosen from the size if not given.

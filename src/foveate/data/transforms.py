@@ -42,8 +42,9 @@ class Draws:
 class Augmentation:
     """Random scale and window, horizontal flip, and brightness, contrast and saturation.
 
-    size: height and width of the result. scale: the image is enlarged by a factor between these before a
-    window of `size` is cut; what lies outside the image is `PAD`, and 255 in the mask. flip: probability.
+    size: height and width of the result. scale: at 1 the image just covers the window that is cut, whatever
+    its size; it is enlarged by a factor between these before, and what lies outside the image is `PAD`, and
+    255 in the mask. So a smaller `size` shows smaller images, not smaller parts of them. flip: probability.
     color: largest relative change of each of the three colour properties.
 
     Only the window is resized, not the whole image. The colour changes are torchvision's, joined into one
@@ -97,7 +98,8 @@ class Augmentation:
             low * (high / low) ** draws.scale
         )  # even on the scale of factors: halving is as likely as doubling
         (height, width), shares = part.shape[-2:], (draws.top, draws.left)
-        window = [max(1, round(side / scale)) for side in self.size]
+        cover = max(self.size[0] / height, self.size[1] / width)
+        window = [max(1, round(side / (cover * scale))) for side in self.size]
         # Where the window is larger than the image, the image lies somewhere inside the window.
         top, left = (
             round(share * (whole - cut))
