@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from foveate.attention.registry import create_attention
 from foveate.errors import UserError
-from foveate.inspection.record import record, spread_queries
+from foveate.inspection.record import mechanisms, record, spread_queries
 from foveate.models.attach import attach, attached
 
 X = torch.rand(2, 3, 6, 8, generator=torch.Generator().manual_seed(0))
@@ -114,3 +115,42 @@ def test_a_model_without_attention_is_refused():
 
 def test_a_tiny_map_has_each_query_once():
     assert spread_queries(1, 1).tolist() == [0]
+
+
+def test_queries_may_depend_on_the_size_of_each_map():
+    model = build("nonlocal@2").eval()
+    with record(model, queries=lambda height, width: torch.tensor([height * width - 1])) as recording:
+        model(X)
+    assert recording.maps["nonlocal@2"][0].queries.tolist() == [47]
+
+
+def test_features_are_what_the_module_got_and_made():
+    model = build("se@0(reduction=2)").eval()
+    with record(model, features=True) as recording:
+        model(X)
+    (before, after) = recording.features["se@0"][0]
+    (found,) = recording.maps["se@0"]
+    assert torch.allclose(after, before * found.values[:, :, None, None])
+    with record(model) as recording:
+        model(X)
+    assert recording.features == {}
+
+
+def test_mechanisms_that_the_model_is_built_of_are_recorded_too():
+    inner = create_attention("scse", 8, reduction=2)
+    model = attach(nn.Sequential(nn.Conv2d(3, 8, 1), nn.Sequential(inner)), "se@0(reduction=2)", example=X)
+    assert list(mechanisms(model)) == ["se@0", "scse@1.0"]
+    with record(model.eval()) as recording:
+        model(X)
+    assert len(recording.maps["scse@1.0"]) == len(inner.weights(torch.zeros(1, 8, 2, 2)))
+
+
+def test_a_recording_shows_shapes_and_no_values():
+    model = build("se@0(reduction=2)+cbam@2(reduction=2)")
+    with record(model) as recording:
+        assert repr(recording) == "Recording(0 passes)"
+        model(X)
+        model(X)
+    assert repr(recording) == (
+        "Recording(2 passes; se@0: ChannelMap 2x8; cbam@2: ChannelMap 2x8, SpatialMap 2x6x8)"
+    )

@@ -1,6 +1,6 @@
 """What attention did: every attached mechanism's maps, for each forward pass inside a `with` block."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields, replace
 
@@ -9,54 +9,91 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from foveate.attention.maps import AttentionMap
+from foveate.attention.registry import attention_class, attention_names
 from foveate.errors import UserError
 from foveate.models.attach import attached
 
+Queries = Int64[Tensor, " q"] | Callable[[int, int], Int64[Tensor, " q"]]
 
-@dataclass
+
+@dataclass(repr=False)
 class Recording:
     """Maps by attachment, such as "cbam@decoder": one tuple a forward pass, detached and on the CPU.
 
     `passes["cbam@decoder"][i]` are the maps of pass i in order of application; `maps` those of the last pass.
+    `features` holds, where they were asked for, what each module got and what it made of it, in the same
+    order.
     """
 
     passes: dict[str, list[tuple[AttentionMap, ...]]] = field(default_factory=dict)
+    features: dict[str, list[tuple[Tensor, Tensor]]] = field(default_factory=dict)
 
     @property
     def maps(self) -> dict[str, tuple[AttentionMap, ...]]:
         """The maps of the last forward pass."""
         return {name: found[-1] for name, found in self.passes.items() if found}
 
+    def __repr__(self) -> str:
+        """The maps of the last pass by kind and shape, without their values."""
+        shown = "; ".join(
+            f"{name}: " + ", ".join(f"{type(m).__name__} {'x'.join(map(str, m.values.shape))}" for m in found)
+            for name, found in self.maps.items()
+        )
+        count = max(map(len, self.passes.values()), default=0)
+        return f"Recording({count} pass{'es' * (count != 1)}{'; ' + shown if shown else ''})"
+
 
 @contextmanager
-def record(model: nn.Module, queries: Int64[Tensor, " q"] | None = None) -> Iterator[Recording]:
-    """Record the maps of all attention that `attach` put into `model`, while the block runs.
+def record(model: nn.Module, queries: Queries | None = None, features: bool = False) -> Iterator[Recording]:
+    """Record the maps of all attention in `model` (see `mechanisms`) while the block runs.
 
-    Each attached module's input is caught by a hook and given to the module's `weights`, without gradients;
-    the model's output is what it would be without recording. `queries` are flat positions (row * width +
-    column) in the module's own feature map for which pairwise attention is wanted; by default the centre and
-    the centres of the four quadrants. When the block ends, by an exception too, no hook is left. Raises
-    `UserError` for a model without attached attention.
+    Each module's input is caught by a hook and given to the module's `weights`, without gradients; the
+    model's output is what it would be without recording. `queries` are flat positions (row * width + column)
+    in the module's own feature map for which pairwise attention is wanted, or a function that gives them for
+    the height and width of a map; by default the centre and the centres of the four quadrants. `features`
+    also keeps each module's input and output. When the block ends, by an exception too, no hook is left.
+    Raises `UserError` for a model without attention.
 
     >>> from foveate.models.attach import attach
     >>> model = nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU())
     >>> model = attach(model, "se@0(reduction=2)", example=torch.rand(1, 3, 4, 4))
     >>> with record(model) as recording:
     ...     _ = model(torch.rand(2, 3, 4, 4))
+    >>> recording
+    Recording(1 pass; se@0: ChannelMap 2x8)
     >>> recording.maps["se@0"][0].values.shape
     torch.Size([2, 8])
     """
-    modules = attached(model)
+    modules = mechanisms(model)
     if not modules:
         raise UserError(
             "the model has no attached attention, so there is nothing to record; attach an arm first"
         )
-    recording = Recording({name: [] for name in modules})
+    recording = Recording({name: [] for name in modules}, {name: [] for name in modules if features})
     with ExitStack() as hooks:
         for name, module in modules.items():
-            handle = module.register_forward_hook(_catch(recording.passes[name], queries))
+            kept = recording.features.get(name)
+            handle = module.register_forward_hook(_catch(recording.passes[name], kept, queries))
             hooks.callback(handle.remove)
         yield recording
+
+
+def mechanisms(model: nn.Module) -> dict[str, nn.Module]:
+    """The attention in a model: what `attach` put in, by labels such as "cbam@decoder", then the mechanisms
+    that the model itself is built of, by name and submodule, such as "residual@stage2.0".
+
+    >>> from foveate.attention.registry import create_attention
+    >>> list(mechanisms(nn.Sequential(nn.Conv2d(3, 8, 1), create_attention("se", 8, reduction=2))))
+    ['se@1']
+    """
+    found = attached(model)
+    names = {attention_class(name): name for name in attention_names()}
+    inside = ["attached"]
+    for path, module in model.named_modules():
+        if type(module) in names and not any(path == p or path.startswith(f"{p}.") for p in inside):
+            inside.append(path)
+            found[f"{names[type(module)]}@{path.removeprefix('network.')}"] = module
+    return found
 
 
 def spread_queries(height: int, width: int) -> Int64[Tensor, " q"]:
@@ -70,7 +107,11 @@ def spread_queries(height: int, width: int) -> Int64[Tensor, " q"]:
     return torch.tensor(sorted(flat))
 
 
-def _catch(passes: list[tuple[AttentionMap, ...]], queries: Tensor | None):
+def _catch(
+    passes: list[tuple[AttentionMap, ...]],
+    features: list[tuple[Tensor, Tensor]] | None,
+    queries: Queries | None,
+) -> Callable[[nn.Module, tuple, Tensor], None]:
     inside = False
 
     def hook(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
@@ -81,6 +122,8 @@ def _catch(passes: list[tuple[AttentionMap, ...]], queries: Tensor | None):
         inside = True
         try:
             passes.append(_maps(module, args[0], queries))
+            if features is not None:
+                features.append((args[0].detach().cpu(), output.detach().cpu()))
         finally:
             inside = False
 
@@ -88,9 +131,11 @@ def _catch(passes: list[tuple[AttentionMap, ...]], queries: Tensor | None):
 
 
 @torch.no_grad()
-def _maps(module: nn.Module, x: Float[Tensor, "b c h w"], queries: Tensor | None) -> tuple[AttentionMap, ...]:
+def _maps(
+    module: nn.Module, x: Float[Tensor, "b c h w"], queries: Queries | None
+) -> tuple[AttentionMap, ...]:
     training = {m: m.training for m in module.modules()}
-    chosen = spread_queries(*x.shape[-2:]) if queries is None else queries
+    chosen = queries if isinstance(queries, Tensor) else (queries or spread_queries)(*x.shape[-2:])
     try:
         # Evaluation mode: maps are what the trained module computes, and batch statistics stay untouched.
         return tuple(_on_cpu(m) for m in module.eval().weights(x.detach(), queries=chosen.to(x.device)))
