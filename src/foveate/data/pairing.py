@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -32,17 +33,58 @@ def list_images(folder: Path) -> list[Path]:
     return sorted(filter(is_image_file, folder.rglob("*")))
 
 
+@dataclass(frozen=True)
+class Matched:
+    """Two folders put together by stem.
+
+    entries: images with their masks. images, masks: files by stem without their other half. clashes: two
+    files that mean the same image or the same mask, as (folder, kept, other, sentence's end).
+    """
+
+    entries: tuple[Entry, ...]
+    images: Mapping[str, Path]
+    masks: Mapping[str, Path]
+    clashes: tuple[tuple[Path, Path, Path, str], ...]
+
+
+def match(images: Path, masks: Path, prefix: str = "") -> Matched:
+    """Images and masks of two folders by stem, whatever is missing or ambiguous; of two that clash, the first
+    is kept. A mask may be called `stem_mask` and the like.
+    """
+    image_files, clashes = _by_stem(images, "image")
+    mask_stems, more = _by_stem(masks, "mask")
+    mask_files: dict[str, Path] = {}
+    for stem, path in mask_stems.items():
+        image = _match(stem, image_files)
+        kept = mask_files.setdefault(image, path)
+        if kept != path:
+            end = f"both fit the image '{image}', so which mask is meant is ambiguous; keep one of them"
+            more.append((path.parent, kept, path, end))
+    both = sorted(image_files.keys() & mask_files.keys())
+    return Matched(
+        tuple(Entry(prefix + stem, image_files[stem], mask_files[stem]) for stem in both),
+        {stem: image_files[stem] for stem in sorted(image_files.keys() - mask_files.keys())},
+        {stem: mask_files[stem] for stem in sorted(mask_files.keys() - image_files.keys())},
+        (*clashes, *more),
+    )
+
+
 def pair(images: Path, masks: Path, prefix: str = "") -> tuple[Entry, ...]:
-    """Entries of two folders whose files belong together by stem; a mask may be called `stem_mask` and the
-    like.
+    """Entries of two folders whose files belong together by stem; see `match`.
 
     `DataError` where a folder is empty, an image lacks its mask or the reverse, or a stem fits two files.
     """
-    image_files, mask_files = _by_stem(images, "image"), _by_stem(masks, "mask")
-    mask_files = {_match(stem, image_files): path for stem, path in _distinct(mask_files, image_files)}
-    _require(image_files.keys() - mask_files.keys(), image_files, "image", "mask", masks)
-    _require(mask_files.keys() - image_files.keys(), mask_files, "mask", "image", images)
-    return tuple(Entry(prefix + stem, image_files[stem], mask_files[stem]) for stem in sorted(image_files))
+    matched = match(images, masks, prefix)
+    for folder, kept, other, end in matched.clashes:
+        raise DataError(f"{folder}: {kept.name} and {other.name} {end}")
+    for folder, what, lonely in ((images, "image", matched.images), (masks, "mask", matched.masks)):
+        if not matched.entries and not lonely:
+            raise DataError(
+                f"{folder}: holds no {what} files ({', '.join(sorted(SUFFIXES))}); put the {what}s there"
+            )
+    _require(matched.images, len(matched.entries), "image", "mask", masks)
+    _require(matched.masks, len(matched.entries), "mask", "image", images)
+    return matched.entries
 
 
 def split_folders(root: Path) -> dict[str, tuple[Path | None, Path | None]]:
@@ -142,21 +184,16 @@ def _same_size(entry: Entry, image: Sequence[int], mask: Sequence[int]) -> None:
         )
 
 
-def _by_stem(folder: Path, what: str) -> dict[str, Path]:
+def _by_stem(folder: Path, what: str) -> tuple[dict[str, Path], list[tuple[Path, Path, Path, str]]]:
     files: dict[str, Path] = {}
+    clashes = []
     for path in list_images(folder):
         stem = path.relative_to(folder).with_suffix("").as_posix()
-        if stem in files:
-            raise DataError(
-                f"{folder}: {files[stem].name} and {path.name} share a stem, so which {what} is meant is "
-                "ambiguous; keep one of them"
-            )
-        files[stem] = path
-    if not files:
-        raise DataError(
-            f"{folder}: holds no {what} files ({', '.join(sorted(SUFFIXES))}); put the {what}s there"
-        )
-    return files
+        kept = files.setdefault(stem, path)
+        if kept != path:
+            end = f"share a stem, so which {what} is meant is ambiguous; keep one of them"
+            clashes.append((folder, kept, path, end))
+    return files, clashes
 
 
 def _match(mask_stem: str, images: Iterable[str]) -> str:
@@ -165,24 +202,11 @@ def _match(mask_stem: str, images: Iterable[str]) -> str:
     return next((stem for stem in (mask_stem, *shorter) if stem in images), mask_stem)
 
 
-def _distinct(masks: dict[str, Path], images: dict[str, Path]) -> Iterable[tuple[str, Path]]:
-    seen: dict[str, Path] = {}
-    for stem, path in masks.items():
-        image = _match(stem, images)
-        if image in seen:
-            raise DataError(
-                f"{path.parent}: {seen[image].name} and {path.name} both fit the image '{image}', so which "
-                "mask is meant is ambiguous; keep one of them"
-            )
-        seen[image] = path
-        yield stem, path
-
-
-def _require(lonely: Iterable[str], files: dict[str, Path], what: str, missing: str, folder: Path) -> None:
-    stems = sorted(lonely)
-    if stems:
-        shown = ", ".join(files[stem].name for stem in stems[:3]) + (", ..." if len(stems) > 3 else "")
+def _require(lonely: Mapping[str, Path], paired: int, what: str, missing: str, folder: Path) -> None:
+    if lonely:
+        names = [path.name for path in lonely.values()]
+        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         raise DataError(
-            f"{len(stems)} of {len(files)} {what}s have no {missing} of the same name in {folder}: {shown}; "
-            f"add the {missing}s or remove these {what}s"
+            f"{len(names)} of {len(names) + paired} {what}s have no {missing} of the same name in {folder}: "
+            f"{shown}; add the {missing}s or remove these {what}s"
         )
