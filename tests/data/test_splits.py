@@ -85,3 +85,14 @@ def test_nothing_is_cut_for_scoring(given_, expected):
 def test_an_empty_split_is_refused():
     with pytest.raises(DataError, match="3 of a class for class folders"):
         arrange({"all": [Entry(str(number), label=number) for number in range(9)]}, 0, True)
+
+
+def test_groups_are_not_torn_apart():
+    slices = [
+        Entry(f"{volume}/{part}", part=part, group=str(volume)) for volume in range(20) for part in range(5)
+    ]
+    pieces = cut(slices, 2, seed=0)
+    volumes = [{entry.group for entry in piece} for piece in pieces]
+    assert [len(each) for each in volumes] == [3, 3, 14]
+    assert set.intersection(volumes[0], volumes[1] | volumes[2]) == set()
+    assert [len(piece) for piece in pieces] == [15, 15, 70]

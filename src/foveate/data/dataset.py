@@ -1,6 +1,8 @@
 """A dataset as foveate sees it: named entries in three splits, and how to read one."""
 
+import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -19,12 +21,18 @@ Read = Callable[["Entry"], tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "
 
 @dataclass(frozen=True)
 class Entry:
-    """One image of a dataset: its stem (unique there), its files, and its label if it has no mask."""
+    """One image of a dataset: its stem (unique there), its files, and its label if it has no mask.
+
+    part: which image of its file, counted from 0, where files hold many (a volume's slices, a batch's rows).
+    group: entries of one group (a patient, a volume) go to one split.
+    """
 
     stem: str
     image: Path | None = None
     mask: Path | None = None
     label: int | None = None
+    part: int | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,9 @@ class Dataset:
 
     def size_of(self, entry: Entry) -> tuple[int, int]:
         """Height and width of an entry's image."""
-        return read_size(entry.image) if entry.image else self.read(entry)[0].shape[:2]
+        if entry.image is None or entry.part is not None:
+            return self.read(entry)[0].shape[:2]
+        return read_size(entry.image)
 
     def index(self, split: str) -> tuple[Entry, ...]:
         """The entries of train, val or test, in a fixed order."""
@@ -85,13 +95,14 @@ def class_counts(dataset: Dataset) -> Int64[np.ndarray, "images classes"]:
     entries, classes = dataset.index("train"), len(dataset.classes)
     if dataset.task == "classification":
         return np.bincount([entry.label for entry in entries], minlength=classes)[None]
-    counts = [
-        dataset.counts[entry.stem]
-        if entry.stem in dataset.counts
-        else np.bincount(dataset.read(entry)[1].ravel(), minlength=256)[:classes]
-        for entry in entries
-    ]
-    return np.stack(counts)
+
+    def count(entry: Entry) -> Int64[np.ndarray, " classes"]:
+        if entry.stem in dataset.counts:
+            return dataset.counts[entry.stem]
+        return np.bincount(dataset.read(entry)[1].ravel(), minlength=256)[:classes]
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return np.stack(list(pool.map(count, entries)))
 
 
 def class_frequencies(dataset: Dataset) -> Float64[np.ndarray, " classes"]:
@@ -101,8 +112,11 @@ def class_frequencies(dataset: Dataset) -> Float64[np.ndarray, " classes"]:
 
 
 def check(dataset: Dataset) -> Dataset:
-    """Return the dataset if every class occurs in train; otherwise raise `DataError`, naming the class."""
-    if dataset.root is None:
+    """Return the dataset if every class occurs in train; otherwise raise `DataError`, naming the class.
+
+    Masks that were not counted when the dataset was opened are not read for it.
+    """
+    if dataset.name == "synthetic" or (dataset.task == "segmentation" and not dataset.counts):
         return dataset
     counts = class_counts(dataset).sum(0)
     missing = [name for name, count in zip(dataset.classes, counts, strict=True) if count == 0]

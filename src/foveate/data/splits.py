@@ -22,22 +22,27 @@ def hash_order(entries: Sequence[Entry], seed: int) -> list[Entry]:
 
 
 def cut(entries: Sequence[Entry], parts: int, seed: int) -> list[tuple[Entry, ...]]:
-    """Cut `parts` groups of 15% off: returns them and then the rest, each sorted by stem.
+    """Cut `parts` pieces of 15% off: returns them and then the rest, each sorted by stem.
 
     Entries with labels are cut class by class. A class of fewer than `parts` + 1 images stays whole in the
-    rest.
+    rest. Where entries belong to groups, the groups are cut, and none is torn apart.
     """
-    groups: dict[int | None, list[Entry]] = {}
+    groups: dict[str, list[Entry]] = {}
     for entry in entries:
-        groups.setdefault(entry.label, []).append(entry)
+        groups.setdefault(entry.group or entry.stem, []).append(entry)
+    strata: dict[int | None, list[Entry]] = {}
+    for name, members in groups.items():
+        stratum = None if members[0].group else members[0].label
+        strata.setdefault(stratum, []).append(Entry(name))
     pieces: list[list[Entry]] = [[] for _ in range(parts + 1)]
-    for group in groups.values():
-        ordered = hash_order(group, seed)
+    for names in strata.values():
+        ordered = hash_order(names, seed)
         size = max(1, round(SHARE * len(ordered))) if len(ordered) > parts else 0
         for number in range(parts):
             pieces[number] += ordered[number * size : (number + 1) * size]
         pieces[parts] += ordered[parts * size :]
-    return [tuple(sorted(piece, key=lambda entry: entry.stem)) for piece in pieces]
+    chosen = ([entry for name in piece for entry in groups[name.stem]] for piece in pieces)
+    return [tuple(sorted(piece, key=lambda entry: entry.stem)) for piece in chosen]
 
 
 def arrange(parts: Mapping[str, Sequence[Entry]], seed: int, val_from_train: bool) -> tuple[Splits, str]:
