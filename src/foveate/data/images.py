@@ -1,5 +1,6 @@
 """Read any image file as 8-bit RGB, and refuse a broken one with a sentence that names it."""
 
+import io
 import struct
 import warnings
 import zlib
@@ -37,8 +38,8 @@ def is_image_file(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
-def read_image(path: str | Path) -> UInt8[np.ndarray, "h w 3"]:
-    """Decode an image file to RGB, upright as its EXIF tag says.
+def read_image(path: str | Path, content: bytes | None = None) -> UInt8[np.ndarray, "h w 3"]:
+    """Decode an image file to RGB, upright as its EXIF tag says; `content` stands in for the file's bytes.
 
     Grey is repeated, alpha dropped, CMYK and palettes converted; 16-bit values are scaled by the full range
     of their type (65535 becomes 255), and floats must lie in [0, 1]. Raises `DataError` for a file that is
@@ -51,15 +52,15 @@ def read_image(path: str | Path) -> UInt8[np.ndarray, "h w 3"]:
     >>> image.shape, int(image.max())
     ((2, 3, 3), 255)
     """
-    with open_image(path) as image:
+    with open_image(path, content) as image:
         if image.format == "TIFF" and _is_deep_color(image):
-            return _read_deep_tiff(Path(path), _TURNS.get(image.tag_v2.get(_ORIENTATION_TAG)))
+            return _read_deep_tiff(path, content, _TURNS.get(image.tag_v2.get(_ORIENTATION_TAG)))
         turn = _TURNS.get(_orientation(image))
         image.load()
         upright = image if turn is None else image.transpose(turn)
         if upright.mode.startswith("I") or upright.mode == "F":
             return np.repeat(_scale(np.asarray(upright), path)[..., None], 3, axis=2)
-        return np.asarray(upright.convert("RGB"))
+        return np.asarray(upright if upright.mode == "RGB" else upright.convert("RGB"))
 
 
 def read_size(path: str | Path) -> tuple[int, int]:
@@ -70,14 +71,15 @@ def read_size(path: str | Path) -> tuple[int, int]:
 
 
 def read_raw(
-    path: str | Path, colored: bool = False
+    path: str | Path, colored: bool = False, content: bytes | None = None, brightness: bool = False
 ) -> UInt8[np.ndarray, "h w"] | UInt8[np.ndarray, "h w 3"]:
-    """Decode a mask file without touching its values: palette ids stay ids; `colored` gives RGB instead.
+    """Decode a mask file without touching its values: palette ids stay ids; `colored` gives RGB instead, and
+    `brightness` how bright each pixel is, of any file. `content` is as in `read_image`.
 
     Raises `DataError` for a JPEG (its values are not what was saved) and for colours where ids were expected.
     """
-    with open_image(path) as image:
-        if image.format in ("JPEG", "MPO"):
+    with open_image(path, content) as image:
+        if image.format in ("JPEG", "MPO") and not brightness:
             raise DataError(
                 f"{path}: the mask is a JPEG, and JPEG compression changes class values near every edge; "
                 "export the masks again as PNG from the original annotations"
@@ -87,6 +89,8 @@ def read_raw(
         upright = image if turn is None else image.transpose(turn)
         if colored:
             return np.asarray(upright.convert("RGB"))
+        if brightness:
+            return np.asarray(upright.convert("L"))
         raw = np.asarray(upright)
         if raw.ndim == 3:
             channels = raw[..., : 1 if upright.mode in ("LA", "PA") else 3]
@@ -105,10 +109,10 @@ def read_raw(
 
 
 @contextmanager
-def open_image(path: str | Path) -> Iterator[Image.Image]:
+def open_image(path: str | Path, content: bytes | None = None) -> Iterator[Image.Image]:
     """Open an image's header; what fails there or inside the block becomes a `DataError`."""
     try:
-        with _open_header(path) as image:
+        with _open_header(path if content is None else io.BytesIO(content)) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise DataError(_too_large(path, f"{image.width} x {image.height}"))
             yield image
@@ -120,7 +124,7 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
         pixels = next((word for word in str(error).replace("(", " ").split() if word.isdigit()), "too many")
         raise DataError(_too_large(path, pixels)) from None
     except Image.UnidentifiedImageError:
-        if Path(path).stat().st_size == 0:
+        if (Path(path).stat().st_size if content is None else len(content)) == 0:
             raise DataError(f"{path}: the file is empty (0 bytes); copy it again or remove it") from None
         raise DataError(
             f"{path}: not an image that can be read, whatever its name says; replace it by a PNG or JPEG, "
@@ -132,12 +136,12 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
         ) from None
 
 
-def _open_header(path: str | Path) -> Image.Image:
+def _open_header(file: str | Path | io.BytesIO) -> Image.Image:
     # Pillow warns of sizes that are refused here with a sentence. Filters of warnings belong to all threads;
     # should two of them meet here, the worst that happens is that the warning is printed, or stays silent.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(path)
+        return Image.open(file)
 
 
 def _too_large(path: str | Path, pixels: str) -> str:
@@ -159,11 +163,13 @@ def _is_deep_color(image: Image.Image) -> bool:
     return len(bits) >= 3 and max(bits) > 8
 
 
-def _read_deep_tiff(path: Path, turn: Image.Transpose | None) -> UInt8[np.ndarray, "h w 3"]:
+def _read_deep_tiff(
+    path: str | Path, content: bytes | None, turn: Image.Transpose | None
+) -> UInt8[np.ndarray, "h w 3"]:
     # Pillow would cut the values to 8 bits by itself, and not for every layout of the channels.
     import tifffile
 
-    with tifffile.TiffFile(path) as file:
+    with tifffile.TiffFile(path if content is None else io.BytesIO(content)) as file:
         page = file.pages[0]
         try:
             values = page.asarray()

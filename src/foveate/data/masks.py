@@ -38,12 +38,15 @@ class MaskCodec:
     """Maps what is stored in a mask file to class ids.
 
     values: stored value (or colour) and the class id it stands for, or `IGNORE`. classes: names by id.
-    reading: how the masks were understood, in words for the user.
+    reading: how the masks were understood, in words for the user. remedy: what to do about a value that is
+    none of these. brightness: values stand for the brightness of what is stored, JPEG and colours included.
     """
 
     classes: tuple[str, ...]
     values: tuple[tuple[int | Color, int], ...]
     reading: str
+    remedy: str = "mend the mask, or name all classes in the order of their values with --classes"
+    brightness: bool = False
 
     @property
     def colored(self) -> bool:
@@ -77,8 +80,8 @@ class MaskCodec:
             values, counts = np.unique(raw[ids == _OUTSIDE], return_counts=True)
             raise DataError(
                 f"{path}: mask value {values[0]} ({counts[0]} pixels) stands for none of the "
-                f"{len(self.classes)} classes ({', '.join(self.classes)}); mend the mask, or name all "
-                "classes in the order of their values with --classes"
+                f"{len(self.classes)} classes ({', '.join(self.classes[:20])}"
+                f"{', ...' * (len(self.classes) > 20)}); {self.remedy}"
             )
         return ids.astype(np.uint8)
 
@@ -94,8 +97,7 @@ class MaskCodec:
             color = (int(code) >> 16, int(code) >> 8 & 255, int(code) & 255)
             raise DataError(
                 f"{path}: colour {color} ({count} pixels; {unknown.sum()} pixels in all have unknown "
-                "colours) is not in class_dict.csv; add it there (named 'void' to ignore it) or mend the "
-                "mask"
+                f"colours) stands for no class; {self.remedy}"
             )
         return numbers[position]
 
@@ -110,7 +112,7 @@ class MaskCodec:
 
 def read_mask(path: str | Path, codec: MaskCodec) -> UInt8[np.ndarray, "h w"]:
     """Class ids of a mask file, with `IGNORE` where nothing is to be counted; raises `DataError`."""
-    return codec.decode(read_raw(path, codec.colored), path)
+    return codec.decode(read_raw(path, codec.colored, brightness=codec.brightness), path)
 
 
 def choose_codec(values: Mapping[int, str | Path], classes: Sequence[str] | None = None) -> MaskCodec:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from foveate.data.codecs import table_codec
 from foveate.data.dataset import Color
 from foveate.data.errors import DataError
 from foveate.data.layout import Layout, reader
-from foveate.data.masks import IGNORE, MaskCodec, is_void
+from foveate.data.masks import MaskCodec, is_void
 from foveate.data.pairing import (
     IMAGE_FOLDERS,
     MASK_FOLDERS,
@@ -88,10 +89,12 @@ def read_class_dict(path: Path) -> list[tuple[str, Color]]:
 def color_codec(table: Sequence[tuple[str, Color]], classes: Sequence[str] | None) -> MaskCodec:
     """Codec of a class_dict; `classes` keeps only these, and ignores the pixels of all others."""
     names = [name for name, _ in table]
-    wanted = {choose(name, names, "class of class_dict.csv") for name in classes or names}
-    kept = tuple(name for name in names if name in wanted and not is_void(name))
-    ids = {name: number for number, name in enumerate(kept)}
-    values = tuple((color, ids.get(name, IGNORE)) for name, color in table)
-    left_out = [name for name in names if name not in ids]
-    reading = "masks are coloured as class_dict.csv says"
-    return MaskCodec(kept, values, reading + (f"; {', '.join(left_out)} ignored" if left_out else ""))
+    kept = [choose(name, names, "class of class_dict.csv") for name in classes or names]
+    void = [name for name in names if is_void(name)]
+    return table_codec(
+        [name for name in names if name not in void],
+        {color: None if name in void else name for name, color in table},
+        [name for name in kept if name not in void],
+        "masks are coloured as class_dict.csv says" + (f"; {', '.join(void)} ignored" if void else ""),
+        remedy="add it to class_dict.csv (named 'void' to ignore it) or mend the mask",
+    )
