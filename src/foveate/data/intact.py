@@ -9,7 +9,8 @@ from foveate.data.dataset import SPLITS, Dataset, Entry
 def check_intact(dataset: Dataset) -> None:
     """Decode every image and mask of all splits once and keep nothing.
 
-    Raises the `DataError` of the first that is broken. Scenes that are drawn, not read, are left out.
+    Raises the `DataError` of the first that is broken. Scenes that are drawn and shards that lie
+    elsewhere, which are checked as they are read, are left out.
     """
     if dataset.root is None:
         return

@@ -65,7 +65,7 @@ def layout_readers() -> tuple[LayoutReader, ...]:
     """All layouts, in the order in which they are tried; every module of `foveate.data.readers` is one.
 
     >>> [layout.name for layout in layout_readers()]
-    ['coloured', 'camvid', 'paired', 'class_folders']
+    ['shards', 'coloured', 'camvid', 'paired', 'class_folders']
     """
     import foveate.data.readers as package
 

@@ -8,6 +8,7 @@ from foveate.data.dataset import Dataset, check
 from foveate.data.errors import DataError
 from foveate.data.layout import Layout, layout_readers
 from foveate.data.palette import palette
+from foveate.data.readers.shards import read_shards
 from foveate.data.splits import arrange, keep_whole, restore
 
 
@@ -21,8 +22,9 @@ def open_dataset(
 ) -> Dataset:
     """Recognise a dataset and split it into train, val and test.
 
-    source: a folder in one of the layouts of `dataset_names()`, or "synthetic", "synthetic:COUNT" or
-    "synthetic:COUNT:HxW" (COUNT training images of that size). classes: names in the order of the mask values
+    source: a folder in one of the layouts of `dataset_names()`, the address of shards (such as
+    s3://bucket/shards), or "synthetic", "synthetic:COUNT" or "synthetic:COUNT:HxW" (COUNT training images of
+    that size). classes: names in the order of the mask values
     (or, where the data names its classes, those to keep). Where the folder gives no split: 70/15/15 by stem,
     from `split_seed`; where it gives train and val only, val becomes test and a new val is cut from train,
     unless `val_from_train` is False: then val is both. splits: a recorded `Dataset.split_table()` to
@@ -36,11 +38,7 @@ def open_dataset(
     >>> [len(dataset.index(split)) for split in ("train", "val", "test")]
     [8, 3, 3]
     """
-    if synthetic.is_synthetic(source):
-        name, root, layout = "synthetic", None, synthetic.read(str(source), classes)
-    else:
-        root = Path(source).expanduser()
-        name, layout = _recognise(root, classes)
+    name, root, layout = read_layout(source, classes)
     if splits is not None:
         entries, note = restore(layout.parts, splits)
     elif to_score:
@@ -62,11 +60,25 @@ def open_dataset(
     return dataset if to_score else check(dataset)
 
 
+def read_layout(source: str | Path, classes: Sequence[str] | None = None) -> tuple[str, Path | None, Layout]:
+    """What there is before it is split: the layout's name, its folder if it has one, and its entries.
+
+    Raises `DataError` as `open_dataset` does.
+    """
+    if synthetic.is_synthetic(source):
+        return "synthetic", None, synthetic.read(str(source), classes)
+    if "://" in str(source):
+        return "shards", None, read_shards(str(source), classes)
+    root = Path(source).expanduser()
+    name, layout = _recognise(root, classes)
+    return name, root, layout
+
+
 def dataset_names() -> tuple[str, ...]:
     """The layouts that are recognised.
 
     >>> dataset_names()
-    ('synthetic', 'coloured', 'camvid', 'paired', 'class_folders')
+    ('synthetic', 'shards', 'coloured', 'camvid', 'paired', 'class_folders')
     """
     return tuple(dataset_summaries())
 

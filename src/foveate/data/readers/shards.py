@@ -1,0 +1,128 @@
+"""Shards: tar files of images beside their masks or labels, and shards.json, which says where each one lies.
+
+`foveate data pack` writes them; WebDataset and every other reader of tars can read them too. An entry is one
+range of bytes in one file, so any order of entries can be read from any fsspec address: what is seen in which
+order is the sampler's matter, and does not depend on how many workers and processes read.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from foveate.data.addresses import Span, read_bytes
+from foveate.data.dataset import Entry
+from foveate.data.errors import DataError
+from foveate.data.images import read_image, read_raw
+from foveate.data.layout import Layout, reader
+from foveate.data.masks import IGNORE, MaskCodec
+
+INDEX = "shards.json"
+FORMAT = "foveate shards 1"
+
+
+@dataclass(frozen=True)
+class Packed(Entry):
+    """An entry in a shard; image_span and mask_span: where their bytes begin and end."""
+
+    shard: str = ""
+    image_span: Span = (0, 0)
+    mask_span: Span | None = None
+
+
+@reader("shards", 5, "*.tar with shards.json, as `foveate data pack` writes them")
+class Shards:
+    @staticmethod
+    def recognise(root: Path) -> bool:
+        return (root / INDEX).is_file()
+
+    @staticmethod
+    def read(root: Path, classes: Sequence[str] | None) -> Layout:
+        return read_shards(str(root), classes)
+
+
+def read_shards(address: str, classes: Sequence[str] | None = None) -> Layout:
+    """Layout of the shards at an address: a folder, or anything that fsspec opens (s3://, https://, ...).
+
+    Entries, splits, stems and pixels are those of what was packed. Raises `DataError` where there is no
+    index, or it is damaged or of another format, or `classes` are not those that were packed.
+    """
+    root = address.rstrip("/")
+    where = f"{root}/{INDEX}"
+    content = read_bytes(where)
+    try:
+        index = json.loads(content)
+        layout = _layout(index, root) if index["format"] == FORMAT else None
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{where}: the index is damaged ({type(error).__name__}: {error}); copy it again"
+        ) from None
+    if layout is None:
+        raise DataError(f"{where}: has the format '{index['format']}', not '{FORMAT}'; pack the data again")
+    if classes is not None and tuple(classes) != layout.classes:
+        raise DataError(
+            f"{where}: the shards hold the classes {', '.join(layout.classes)}; leave --classes out, or give "
+            "it to `foveate data pack`"
+        )
+    return layout
+
+
+def read_packed(
+    entry: Packed, codec: MaskCodec | None
+) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"] | int]:
+    """Image, and class ids (with a codec) or label, of one entry, in a single request."""
+    first = entry.image_span[0]
+    image_end, (mask_start, end) = entry.image_span[1], entry.mask_span or entry.image_span
+    content = read_bytes(entry.shard, (first, end))
+    where = f"{entry.shard}:{entry.stem}"
+    image = read_image(where, content[: image_end - first])
+    if codec is None:
+        return image, entry.label
+    return image, codec.decode(read_raw(where, content=content[mask_start - first :]), where)
+
+
+def identity(classes: Sequence[str]) -> MaskCodec:
+    """Masks whose values are the class ids already.
+
+    >>> identity(["road", "sky"]).values
+    ((0, 0), (1, 1), (255, 255))
+    """
+    ids = ((number, number) for number in range(len(classes)))
+    return MaskCodec(tuple(classes), (*ids, (IGNORE, IGNORE)), "masks hold class ids")
+
+
+def _layout(index: dict[str, Any], root: str) -> Layout:
+    classes = tuple(index["classes"])
+    parts = {part: tuple(_entry(row, root) for row in rows) for part, rows in index["parts"].items()}
+    return Layout(
+        task=index["task"],
+        classes=classes,
+        parts=parts,
+        reader=partial(read_packed, codec=identity(classes) if index["task"] == "segmentation" else None),
+        colors=tuple(tuple(color) for color in index["colors"]),
+        counts={
+            row["stem"]: np.array(row["counts"], dtype=np.int64)
+            for rows in index["parts"].values()
+            for row in rows
+            if "counts" in row
+        },
+        notes=(*index["notes"], f"packed from {index['packed_from']}"),
+    )
+
+
+def _entry(row: dict[str, Any], root: str) -> Packed:
+    mask = row.get("mask")
+    if "/" in row["shard"]:
+        raise ValueError(f"'{row['shard']}' lies in another folder")
+    return Packed(
+        row["stem"],
+        label=row.get("label"),
+        shard=f"{root}/{row['shard']}",
+        image_span=tuple(row["image"]),
+        mask_span=tuple(mask) if mask else None,
+    )
