@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from foveate.attention.maps import AttentionMap, ChannelMap, PairwiseMap, SpatialMap
-from foveate.attention.registry import attention_names, create_attention
+from foveate.attention.maps import AttentionMap, ChannelMap, MaskMap, PairwiseMap, SpatialMap
+from foveate.attention.registry import create_attention
 
-from . import naive
+from . import naive, naive_residual
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class Case:
     apply: Callable[..., Tensor]
     """(module, x, *maps) -> what forward must give, with the attention taken from the maps."""
     options: dict[str, object] = field(default_factory=dict)
+    least: float = 0.0
+    """No value of a map lies below."""
 
     def create(self, channels: int = 8, dtype: torch.dtype = torch.float32) -> nn.Module:
         """The module away from its start: gates of its own open, statistics not at their defaults."""
@@ -52,6 +54,14 @@ def gathered(module: nn.Module, x: Tensor, pairs: PairwiseMap) -> Tensor:
     return naive.self_attention(module, x, pairs.values.squeeze(1))
 
 
+def masked_trunk(module: nn.Module, x: Tensor, mask: MaskMap) -> Tensor:
+    return naive_residual.masked(module, x, mask.values)
+
+
+def added_and_scaled(module: nn.Module, x: Tensor, channel: ChannelMap) -> Tensor:
+    return x + scaled(module, x, channel)
+
+
 CASES = (
     Case("smooth", naive.smooth, (PairwiseMap,), gathered, {"threshold": 0.1}),
     Case("smooth", naive.smooth, (PairwiseMap,), gathered, {"threshold": 0.4}),
@@ -67,8 +77,26 @@ CASES = (
     Case("placebo", naive.placebo, (), lambda module, x: module(x)),
     Case("placebo", naive.placebo, (), lambda module, x: module(x), {"parameters": 5}),
     Case("placebo", naive.placebo, (), lambda module, x: module(x), {"parameters": 650}),
+    Case("mssa", naive_residual.mssa, (ChannelMap,), added_and_scaled),
+    Case("mssa", naive_residual.mssa, (ChannelMap,), scaled, {"form": "as_coded"}),
+    Case("residual", naive_residual.residual("mixed"), (MaskMap,), masked_trunk),
+    Case(
+        "residual",
+        naive_residual.residual("channel"),
+        (MaskMap,),
+        masked_trunk,
+        {"depth": 2, "mask": "channel", "learning": "naive", "p": 0, "t": 1},
+        least=-1.0,
+    ),
+    Case(
+        "residual",
+        naive_residual.residual("spatial"),
+        (MaskMap,),
+        masked_trunk,
+        {"depth": 3, "mask": "spatial", "r": 2},
+    ),
 )
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
-first_of_each = [next(case for case in CASES if case.name == name) for name in attention_names()]
+first_of_each = list({case.name: case for case in reversed(CASES)}.values())
 every_mechanism = pytest.mark.parametrize("case", first_of_each, ids=str)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from foveate.attention.maps import ChannelMap, PairwiseMap, SpatialMap
+from foveate.attention.maps import AttentionMap, ChannelMap, MaskMap, PairwiseMap, SpatialMap
 from foveate.attention.registry import attention_names, create_attention
 
 from .cases import CASES, Case, every_case, every_mechanism
@@ -148,11 +148,11 @@ def test_weights_are_what_forward_applies(case: Case, size: tuple[int, int]):
         maps = module.weights(x)
         assert tuple(map(type, maps)) == case.kinds
         for one in maps:
-            check_map(one, x)
+            check_map(one, x, case.least)
         torch.testing.assert_close(case.apply(module, x, *maps), module(x), rtol=1e-9, atol=1e-9)
 
 
-def check_map(one: ChannelMap | SpatialMap | PairwiseMap, x: Tensor) -> None:
+def check_map(one: AttentionMap, x: Tensor, least: float) -> None:
     batch, channels, height, width = x.shape
     assert one.values.dtype == x.dtype
     match one:
@@ -160,12 +160,14 @@ def check_map(one: ChannelMap | SpatialMap | PairwiseMap, x: Tensor) -> None:
             assert one.values.shape == (batch, channels)
         case SpatialMap():
             assert one.values.shape == (batch, height, width)
+        case MaskMap():
+            assert one.values.shape == x.shape
         case PairwiseMap():
-            assert one.values.shape == (batch, 1, height * width, height * width)
+            assert one.values.shape == (batch, len(one.values[0]), height * width, height * width)
             assert one.grid == (height, width)
             assert one.queries.tolist() == list(range(height * width))
             torch.testing.assert_close(one.values.sum(-1), torch.ones_like(one.values[..., 0]))
-    assert 0 <= one.values.min() <= one.values.max() <= 1 + 1e-9
+    assert least <= one.values.min() <= one.values.max() <= 1 + 1e-9
 
 
 @every_mechanism
