@@ -1,0 +1,31 @@
+"""Masks that were saved as JPEG."""
+
+from collections.abc import Iterator
+
+from foveate.data.doctor.finding import Case, Finding, check, counted
+from foveate.data.doctor.mends import nearest_color, threshold
+from foveate.data.doctor.reading import kind
+from foveate.data.doctor.survey import Survey
+
+
+def is_jpeg(form: str) -> bool:
+    """Whether a file format is JPEG, or that of several JPEGs in one file."""
+    return form in ("JPEG", "MPO")
+
+
+@check("jpeg", 50)
+def jpeg(survey: Survey) -> Iterator[Finding]:
+    found = [(exam, mask) for exam, mask in survey.masked if is_jpeg(mask.format)]
+    if not found:
+        return
+    black_white = all(kind(mask) in ("smoothed", "0/255", "one value") for _, mask in found)
+    mend = threshold() if black_white else None
+    yield Finding(
+        "error",
+        "jpeg",
+        f"{counted(len(found), 'mask')} saved as JPEG",
+        tuple(Case(exam.entry.mask, f"{len(mask.values)} different values") for exam, mask in found),
+        "JPEG changes the values near every edge, so that there are classes which nobody drew.",
+        "Export the masks again as PNG from the original annotations.",
+        nearest_color(survey.folder.colors) if survey.folder.colors else mend,
+    )

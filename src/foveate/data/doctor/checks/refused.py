@@ -1,0 +1,19 @@
+"""What the reader of the layout refuses before it looks at any image."""
+
+from collections.abc import Iterator
+
+from foveate.data.doctor.finding import Case, Finding, check
+from foveate.data.doctor.survey import Survey
+
+
+@check("refused", 5)
+def refused(survey: Survey) -> Iterator[Finding]:
+    if survey.folder.refused:
+        yield Finding(
+            "error",
+            "refused",
+            f"The folder cannot be read as {survey.folder.layout}",
+            (Case(survey.folder.root, survey.folder.refused),),
+            "Training would stop with this message.",
+            "Do what the message says, then ask again.",
+        )

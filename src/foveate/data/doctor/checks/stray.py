@@ -1,0 +1,134 @@
+"""Values and colours in masks that stand for no class."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from foveate.data.doctor.checks.jpeg import is_jpeg
+from foveate.data.doctor.exam import Exam, MaskFacts
+from foveate.data.doctor.finding import Case, Finding, Mend, check, counted
+from foveate.data.doctor.mends import nearest_color, threshold
+from foveate.data.doctor.reading import kind
+from foveate.data.doctor.survey import Survey
+from foveate.data.masks import IGNORE, MAX_UNNAMED
+
+
+@check("stray", 70)
+def stray(survey: Survey) -> Iterator[Finding]:
+    found = [
+        (exam, mask)
+        for exam, mask in survey.masked
+        if not is_jpeg(mask.format)
+        and kind(mask) not in ("smoothed", "0/1")
+        and mask.colored == (survey.convention == "colours")
+        and not survey.stray.isdisjoint(mask.values.tolist())
+    ]
+    if not found:
+        return
+    colored, black_white = survey.convention == "colours", survey.convention == "0/255"
+    mend = Mend("set to 255, which is ignored", mask=partial(_ignore, values=survey.stray))
+    if black_white:
+        mend = threshold()
+    if colored:
+        mend = nearest_color(survey.folder.colors)
+    yield Finding(
+        "error",
+        "stray",
+        f"{counted(len(found), 'mask')} with {'colours' if colored else 'values'} that stand for no class",
+        tuple(_case(survey, exam, mask) for exam, mask in found),
+        "Each would be taken for a class of its own, or training refuses the mask."
+        if not colored
+        else "class_dict.csv does not name these colours, so training refuses the mask.",
+        "Mend the masks where these come from a slip of the brush; name the class where they are meant.",
+        mend,
+    )
+
+
+@check("mixed", 80)
+def mixed(survey: Survey) -> Iterator[Finding]:
+    """Black and white masks of which some are stored as 0/1, others as 0/255."""
+    if any(1 in mask.values and IGNORE in mask.values for _, mask in survey.masked):
+        return
+    kinds = {name: [exam for exam, mask in survey.masked if kind(mask) == name] for name in ("0/1", "0/255")}
+    fewer, more = sorted(kinds, key=lambda name: len(kinds[name]))
+    if not kinds[fewer] or any(kind(mask) == "ids" for _, mask in survey.masked):
+        return
+    one, other = (1, IGNORE) if fewer == "0/1" else (IGNORE, 1)
+    yield Finding(
+        "error",
+        "mixed",
+        f"{counted(len(kinds[fewer]), 'mask')} stored as {fewer} among masks stored as {more}",
+        tuple(Case(exam.entry.mask) for exam in kinds[fewer]),
+        "Where 0 and 1 are classes, 255 is ignored: the objects of the 0/255 masks would not count.",
+        f"Store all of them as {more}.",
+        Mend(f"rewritten as {more}", mask=partial(_replace, value=one, by=other)),
+    )
+
+
+@check("colours", 90)
+def colours(survey: Survey) -> Iterator[Finding]:
+    """Coloured masks that nothing explains, and masks in colour among others without."""
+    colored = survey.convention == "colours"
+    odd = [exam for exam, mask in survey.masked if mask.colored != colored and kind(mask) != "one value"]
+    if odd:
+        yield Finding(
+            "error",
+            "colours",
+            f"{counted(len(odd), 'mask')} {'without colours' if colored else 'in colour'} among others",
+            tuple(Case(exam.entry.mask) for exam in odd),
+            "All masks of a dataset are read in one way.",
+            "Export these masks as the others are.",
+            Mend("left out, with their images", leave_out=True),
+        )
+    if colored and not survey.folder.colors:
+        held = sorted({int(value) for _, mask in survey.masked if mask.colored for value in mask.values})
+        blended = len(held) > MAX_UNNAMED
+        yield Finding(
+            "error",
+            "colours",
+            f"The masks are in {counted(len(held), 'colour')}, and nothing says what these mean",
+            tuple(Case(exam.entry.mask) for exam, mask in survey.masked if mask.colored),
+            "Classes are told apart by number; for colours a table is needed."
+            + (" So many colours come from smoothing or JPEG." if blended else ""),
+            "Add class_dict.csv (name,r,g,b) to the folder; a class named void is ignored.",
+            None
+            if blended
+            else Mend(
+                "class_dict.csv is added; give the classes their names there",
+                files={"class_dict.csv": _class_dict(held)},
+            ),
+        )
+
+
+def _case(survey: Survey, exam: Exam, mask: MaskFacts) -> Case:
+    odd = {
+        value: count
+        for value, count in zip(mask.values.tolist(), mask.counts.tolist(), strict=True)
+        if value in survey.stray
+    }
+    shown = ", ".join(
+        f"{_color(value) if mask.colored else value} ({counted(count, 'pixel')})"
+        for value, count in sorted(odd.items(), key=lambda item: -item[1])[:3]
+    )
+    return Case(exam.entry.mask, shown + (f" and {len(odd) - 3} more" if len(odd) > 3 else ""))
+
+
+def _color(value: int) -> tuple[int, int, int]:
+    return value >> 16, value >> 8 & 255, value & 255
+
+
+def _class_dict(colors: list[int]) -> str:
+    rows = [
+        "{},{},{},{}".format("background" if value == 0 else f"class {number}", *_color(value))
+        for number, value in enumerate(colors)
+    ]
+    return "\n".join(["name,r,g,b", *rows, ""])
+
+
+def _ignore(mask: np.ndarray, size: tuple[int, int], values: frozenset[int]) -> np.ndarray:
+    return np.where(np.isin(mask, list(values)), IGNORE, mask).astype(np.uint8)
+
+
+def _replace(mask: np.ndarray, size: tuple[int, int], value: int, by: int) -> np.ndarray:
+    return np.where(mask == value, by, mask).astype(np.uint8)

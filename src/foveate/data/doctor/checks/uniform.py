@@ -1,0 +1,58 @@
+"""Masks of a single value: empty, full, or wholly ignored; and images that show nothing."""
+
+from collections.abc import Iterator
+
+from foveate.data.doctor.exam import Exam
+from foveate.data.doctor.finding import Case, Finding, check, counted
+from foveate.data.doctor.survey import Survey
+from foveate.data.doctor.twins import BLANK
+from foveate.data.masks import IGNORE
+
+FEW = 0.1
+"""Where more than this share of the masks is of one value, it is part of how the data was made."""
+
+
+@check("uniform", 100)
+def uniform(survey: Survey) -> Iterator[Finding]:
+    found: dict[int, list[Exam]] = {}
+    for exam, mask in survey.masked:
+        if len(mask.values) == 1 and (number := survey.numbers.get(int(mask.values[0]))) is not None:
+            found.setdefault(number, []).append(exam)
+    for number, exams in sorted(found.items()):
+        many = len(exams) > FEW * len(survey.masked)
+        if number == IGNORE:
+            title, why = "ignored from edge to edge", "Nothing in these images is learnt or scored."
+        elif survey.binary and number == 0:
+            title = "empty"
+            why = "Right for images without an object, which are worth having; wrong where it was forgotten."
+        elif survey.binary:
+            title, why = (
+                "full",
+                "An object that fills its image to the last pixel is rare; exports that failed are not.",
+            )
+        else:
+            title = f"of one class only, '{survey.classes[number]}'"
+            why = "An image with a single class is rare where there are several; exports that failed are not."
+        yield Finding(
+            "note" if many else "warning",
+            "uniform",
+            f"{counted(len(exams), 'mask')} {'is' if len(exams) == 1 else 'are'} {title}",
+            tuple(Case(exam.entry.mask or survey.folder.root / exam.entry.stem) for exam in exams),
+            why,
+            "Look at the images; draw what is missing, or leave it where it is right.",
+        )
+
+
+@check("blank", 110)
+def blank(survey: Survey) -> Iterator[Finding]:
+    """Images of one colour."""
+    exams = [exam for exam in survey.exams if exam.image is not None and exam.image.contrast < BLANK]
+    if exams:
+        yield Finding(
+            "warning",
+            "blank",
+            f"{counted(len(exams), 'image')} {'shows' if len(exams) == 1 else 'show'} nothing",
+            tuple(Case(exam.entry.image or survey.folder.root / exam.entry.stem) for exam in exams),
+            "They are of one colour from edge to edge: an exposure or an export that failed.",
+            "Remove them with their masks.",
+        )

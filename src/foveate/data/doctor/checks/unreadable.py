@@ -1,0 +1,30 @@
+"""Files that cannot be decoded."""
+
+from collections.abc import Iterator
+
+from foveate.data.doctor.finding import Case, Finding, Mend, check, counted
+from foveate.data.doctor.survey import Survey
+
+
+@check("unreadable", 10)
+def unreadable(survey: Survey) -> Iterator[Finding]:
+    cases = []
+    for exam in survey.exams:
+        for path, said in (
+            (exam.entry.image, exam.image_trouble),
+            (exam.entry.mask, exam.mask_trouble),
+        ):
+            if said:
+                cases.append(
+                    Case(path or survey.folder.root / exam.entry.stem, said.partition(": ")[2] or said)
+                )
+    if cases:
+        yield Finding(
+            "error",
+            "unreadable",
+            f"{counted(len(cases), 'file')} cannot be read",
+            tuple(cases),
+            "Training stops before it starts: every file is decoded once first.",
+            "Copy the files again from where they came, or remove them with their other halves.",
+            Mend("left out, with their other halves", leave_out=True),
+        )

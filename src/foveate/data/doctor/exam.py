@@ -1,0 +1,214 @@
+"""One image and its mask, decoded once, and everything that the checks want to know of them."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Int64, UInt8
+from PIL import ExifTags, Image, ImageOps
+
+from foveate.data.dataset import Entry, Read
+from foveate.data.doctor.agreement import SIDE, Agreement, agree, edges, outlines
+from foveate.data.doctor.objects import objects
+from foveate.data.errors import DataError
+from foveate.data.images import open_image, read_image
+from foveate.data.masks import MAX_UNNAMED
+
+THUMB = (16, 17)
+"""Height and width of the thumbnail by which images are compared: 16 by 16 differences of neighbours."""
+
+OCTAVES = 32
+"""Areas of objects are counted by their power of two."""
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """size: height and width, upright. orientation: the EXIF tag, 1 for upright. digest: of the pixels.
+    contrast: standard deviation of the grey values, 0 to 127.
+    """
+
+    size: tuple[int, int]
+    mode: str
+    format: str
+    orientation: int
+    digest: bytes
+    contrast: float
+    thumb: UInt8[np.ndarray, "16 17"]
+
+
+@dataclass(frozen=True)
+class MaskFacts:
+    """values: what is stored, each with its pixels in `counts`; a colour is red << 16 | green << 8 | blue.
+
+    digest: of all of it. ramps: share of the outline pixels that lie strictly between their neighbours'
+    values, as smoothing leaves them. areas: by value, how many objects (8-connected) have an area of 2^k to
+    2^(k+1) pixels.
+    """
+
+    size: tuple[int, int]
+    mode: str
+    format: str
+    colored: bool
+    values: Int64[np.ndarray, " values"]
+    counts: Int64[np.ndarray, " values"]
+    digest: bytes
+    ramps: float
+    areas: dict[int, Int64[np.ndarray, "octaves"]] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Exam:
+    """One image of a part, with its mask or label. What could not be decoded is None, with what was wrong."""
+
+    part: str
+    entry: Entry
+    image: ImageFacts | None = None
+    mask: MaskFacts | None = None
+    image_trouble: str = ""
+    mask_trouble: str = ""
+    agreement: Agreement | None = None
+
+
+def examine(part: str, entry: Entry, read: Read | None = None, masks: bool = True) -> Exam:
+    """Decode an entry's files, or let the layout's own reader do it, and measure.
+
+    What cannot be decoded is told in the exam, not raised.
+    """
+    if read is not None:
+        return _read_by_layout(part, entry, read)
+    image_trouble = mask_trouble = ""
+    pixels = stored = image = mask = None
+    try:
+        pixels, image = _look_at_image(entry.image)
+    except DataError as error:
+        image_trouble = str(error)
+    if masks:
+        try:
+            stored, mask = _look_at_mask(entry.mask)
+        except DataError as error:
+            mask_trouble = str(error)
+    same = image is not None and mask is not None and image.size == mask.size
+    agreement = agree(edges(grey(pixels)), outlines(stored)) if same else None
+    return Exam(part, entry, image, mask, image_trouble, mask_trouble, agreement)
+
+
+def grey(pixels: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "side side"]:
+    """The image as a small grey square."""
+    small = Image.fromarray(pixels).convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    return np.asarray(small)
+
+
+def stored_mask(path: Path) -> tuple[np.ndarray, str, str]:
+    """A mask's stored values, upright, whatever they are: `h w` of ids or of packed colours; mode, format.
+
+    Raises `DataError` where there is nothing to decode.
+    """
+    with open_image(path) as file:
+        mode, kind = file.mode, file.format or "?"
+        upright = ImageOps.exif_transpose(file)
+        if upright.mode in ("L", "P", "1"):
+            return np.asarray(upright).astype(np.uint8), mode, kind
+        if upright.mode.startswith(("I", "F")):
+            return np.rint(np.asarray(upright)).astype(np.int64), mode, kind
+        channels = np.asarray(upright.convert("RGB"))
+    if (channels == channels[..., :1]).all():
+        return channels[..., 0], mode, kind
+    red, green, blue = np.moveaxis(channels.astype(np.int64), -1, 0)
+    return red << 16 | green << 8 | blue, mode, kind
+
+
+def is_colored(mode: str, stored: np.ndarray) -> bool:
+    """Whether stored values are packed colours."""
+    return stored.dtype == np.int64 and not mode.startswith(("I", "F"))
+
+
+def _look_at_image(path: Path) -> tuple[UInt8[np.ndarray, "h w 3"], ImageFacts]:
+    with open_image(path) as file:
+        mode, kind = file.mode, file.format or "?"
+        turned = 1 if kind in ("TIFF", "PNG") else int(file.getexif().get(ExifTags.Base.Orientation, 1))
+    pixels = read_image(path)
+    return pixels, _facts(pixels, mode, kind, turned)
+
+
+def _facts(pixels: UInt8[np.ndarray, "h w 3"], mode: str, kind: str, turned: int) -> ImageFacts:
+    small = grey(pixels)
+    thumb = np.asarray(Image.fromarray(small).resize(THUMB[::-1], Image.Resampling.BILINEAR))
+    return ImageFacts(pixels.shape[:2], mode, kind, turned, _digest(pixels), float(small.std()), thumb)
+
+
+def _digest(values: np.ndarray) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(values), digest_size=16).digest()
+
+
+def _look_at_mask(path: Path) -> tuple[UInt8[np.ndarray, "h w"], MaskFacts]:
+    """A mask's values by their rank (as many as fit), and its facts."""
+    stored, mode, kind = stored_mask(path)
+    return _measure(stored, mode, kind, is_colored(mode, stored))
+
+
+def _measure(
+    stored: np.ndarray, mode: str, kind: str, colored: bool
+) -> tuple[UInt8[np.ndarray, "h w"], MaskFacts]:
+    if stored.dtype == np.uint8:
+        counts = np.bincount(stored.ravel(), minlength=256)
+        values = counts.nonzero()[0]
+        ranks, counts = stored, counts[values]
+        numbers = values
+    else:
+        values, inverse, counts = np.unique(stored, return_inverse=True, return_counts=True)
+        ranks = np.minimum(inverse.reshape(stored.shape), 255).astype(np.uint8)
+        numbers = np.arange(min(len(values), 256))
+    areas = _areas(ranks, dict(zip(numbers.tolist(), values.tolist(), strict=False)))
+    ramps = 0.0 if colored else _ramps(stored)
+    facts = MaskFacts(
+        stored.shape, mode, kind, colored, values.astype(np.int64), counts, _digest(stored), ramps, areas
+    )
+    return ranks, facts
+
+
+def _areas(
+    ranks: UInt8[np.ndarray, "h w"], values: dict[int, int]
+) -> dict[int, Int64[np.ndarray, "octaves"]]:
+    if len(values) > MAX_UNNAMED:
+        return {}
+    found, areas = objects(ranks)
+    octaves = np.log2(areas).astype(np.int64)
+    return {
+        value: np.bincount(octaves[found == number], minlength=OCTAVES) for number, value in values.items()
+    }
+
+
+def _ramps(stored: np.ndarray) -> float:
+    changed, between = 0, 0
+    for a in (stored, stored.T):
+        left, middle, right = a[:, :-2], a[:, 1:-1], a[:, 2:]
+        up, down = middle > left, middle < left
+        changed += int((up | down).sum())
+        between += int((up & (right > middle)).sum()) + int((down & (right < middle)).sum())
+    return between / changed if changed else 0.0
+
+
+def _read_by_layout(part: str, entry: Entry, read: Read) -> Exam:
+    try:
+        pixels, target = read(entry)
+    except DataError as error:
+        return Exam(part, entry, image_trouble=str(error))
+    image = _facts(pixels, "RGB", "", 1)
+    if isinstance(target, int):
+        return Exam(part, entry, image)
+    ranks, mask = _measure(target, "L", "", False)
+    agreement = agree(edges(grey(pixels)), outlines(ranks))
+    return Exam(part, entry, image, mask, agreement=agreement)
+
+
+Edges = Float32[np.ndarray, "side side"]
+
+
+def edge_maps(entry: Entry, read: Read | None = None) -> tuple[Edges, Edges]:
+    """The `edges` of an entry's image and the `outlines` of its mask, decoded once more."""
+    if read is not None:
+        pixels, ranks = read(entry)
+    else:
+        pixels, ranks = read_image(entry.image), _look_at_mask(entry.mask)[0]
+    return edges(grey(pixels)), outlines(ranks)

@@ -1,0 +1,161 @@
+"""What a folder holds, told from its names alone: readable, paired, or not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from foveate.data.dataset import SPLITS, Color, Entry, Read, Task
+from foveate.data.errors import DataError
+from foveate.data.layout import Layout, LayoutReader, layout_readers
+from foveate.data.pairing import (
+    IMAGE_FOLDERS,
+    MASK_FOLDERS,
+    by_split,
+    find_folder,
+    list_images,
+    match,
+    split_folders,
+)
+from foveate.data.readers.coloured import read_class_dict
+
+PLAIN = ("coloured", "camvid", "paired")
+"""Layouts of images beside masks, where a pair can be looked at whatever is wrong with the others."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What was found below `root`.
+
+    layout: the name of the layout, and its summary: why it was taken for that. parts: images by split, or
+    under "all". lonely: files without their other half, with what they are ("image" or "mask"). clashes:
+    files that are passed over since another means the same, with the sentence that says so. colors: those of
+    class_dict.csv, if it is there. read: how entries that are not plain files are decoded. classes: names,
+    where the layout knows them. refused: what the layout's reader said, where it would not go on.
+    """
+
+    root: Path
+    layout: str
+    summary: str
+    task: Task
+    parts: Mapping[str, tuple[Entry, ...]]
+    lonely: tuple[tuple[Path, str], ...] = ()
+    clashes: tuple[tuple[Path, str], ...] = ()
+    colors: tuple[tuple[str, Color], ...] = ()
+    read: Read | None = None
+    classes: tuple[str, ...] = ()
+    refused: str = ""
+
+    @property
+    def entries(self) -> list[tuple[str, Entry]]:
+        """Every image with the part it is in."""
+        return [(part, entry) for part, entries in self.parts.items() for entry in entries]
+
+    def name(self, path: Path) -> str:
+        """A file as it is called inside the folder."""
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+
+
+def look_into(root: Path) -> Folder:
+    """Find the images of a folder and what belongs to them.
+
+    Raises `DataError` only where there is nothing to look at: no such folder, or none of the known layouts.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: there is no such folder; give the folder of your images")
+    layout = next((layout for layout in layout_readers() if layout.recognise(root)), None)
+    if layout is None:
+        layouts = "; ".join(layout.summary for layout in layout_readers())
+        raise DataError(f"{root}: no known layout, so there is nothing to look at. foveate reads: {layouts}")
+    if layout.name == "class_folders":
+        return _class_folders(root, layout)
+    if layout.name in PLAIN:
+        return _pairs(root, layout)
+    return _other(root, layout)
+
+
+def _pairs(root: Path, layout: LayoutReader) -> Folder:
+    folders = split_folders(root)
+    if not folders or find_folder(root, IMAGE_FOLDERS):
+        folders = {"all": (find_folder(root, IMAGE_FOLDERS), find_folder(root, MASK_FOLDERS))}
+    parts: dict[str, tuple[Entry, ...]] = {}
+    lonely: list[tuple[Path, str]] = []
+    clashes: list[tuple[Path, str]] = []
+    for part, (images, masks) in folders.items():
+        if images is None or masks is None:
+            what, there = ("mask", masks) if images is None else ("image", images)
+            lonely += [(path, what) for path in list_images(there)] if there else []
+            continue
+        matched = match(images, masks, "" if part == "all" else f"{part}/")
+        parts |= by_split(matched.entries) if part == "all" else {part: matched.entries}
+        lonely += [(path, "image") for path in matched.images.values()]
+        lonely += [(path, "mask") for path in matched.masks.values()]
+        clashes += [(other, f"it and {kept.name} {end}") for _, kept, other, end in matched.clashes]
+    colors, refused = _class_dict(root)
+    return Folder(
+        root,
+        layout.name,
+        layout.summary,
+        "segmentation",
+        parts,
+        tuple(lonely),
+        tuple(clashes),
+        colors,
+        refused=refused,
+    )
+
+
+def _class_dict(root: Path) -> tuple[tuple[tuple[str, Color], ...], str]:
+    path = root / "class_dict.csv"
+    try:
+        return (tuple(read_class_dict(path)) if path.is_file() else ()), ""
+    except DataError as error:
+        return (), str(error)
+
+
+def _class_folders(root: Path, layout: LayoutReader) -> Folder:
+    refused = ""
+    try:
+        layout.read(root, None)
+    except DataError as error:
+        refused = str(error)
+    tops = {split: folder for split in SPLITS if (folder := find_folder(root, [split])) and _inside(folder)}
+    folders = [(part, folder) for part, top in (tops or {"all": root}).items() for folder in _inside(top)]
+    classes = sorted({folder.name for _, folder in folders})
+    parts: dict[str, tuple[Entry, ...]] = dict.fromkeys((part for part, _ in folders), ())
+    for part, folder in folders:
+        parts[part] += tuple(
+            Entry(path.relative_to(root).as_posix(), path, label=classes.index(folder.name))
+            for path in list_images(folder)
+        )
+    return Folder(
+        root, layout.name, layout.summary, "classification", parts, classes=tuple(classes), refused=refused
+    )
+
+
+def _inside(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _other(root: Path, layout: LayoutReader) -> Folder:
+    """A layout of its own: what its reader finds, which says what it refuses in a sentence."""
+    try:
+        found = layout.read(root, None)
+    except DataError as error:
+        found, refused = Layout("segmentation", (), {}, _nothing), str(error)
+    else:
+        refused = ""
+    parts = {part: tuple(entries) for part, entries in found.parts.items()}
+    return Folder(
+        root,
+        layout.name,
+        layout.summary,
+        found.task,
+        parts,
+        read=found.reader,
+        classes=found.classes,
+        refused=refused,
+    )
+
+
+def _nothing(entry: Entry):
+    raise DataError(f"{entry.stem}: nothing is known of how to read it")
