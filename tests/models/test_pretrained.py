@@ -9,8 +9,8 @@ import torch
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
+from foveate import network
 from foveate.errors import UserError
-from foveate.models import pretrained
 from foveate.models.hosts import create_model
 from foveate.models.places import find_places
 
@@ -126,7 +126,13 @@ def proxy(request, monkeypatch):
     listener.close()
 
 
-ENCODERS = [("unet", "resnet18"), ("unet", "tu-resnet18"), ("classifier", "resnet18"), ("fcn", "resnet50")]
+ENCODERS = [
+    ("unet", "resnet18"),
+    ("unet", "tu-resnet18"),
+    ("classifier", "resnet18"),
+    ("fcn_torchvision", "resnet50"),
+    ("fcn", "resnet18"),
+]
 
 
 @pytest.fixture
@@ -157,11 +163,11 @@ def test_offline_mode_is_told(arch, encoder, empty_caches, monkeypatch):
     ("proxy", "words"), [("forbids", "HTTP Error 403"), ("is silent", "")], indirect=["proxy"]
 )
 def test_an_address_without_a_proxy_is_asked_itself(proxy, words, monkeypatch):
-    monkeypatch.setattr(pretrained, "REACH_SECONDS", 0.3)
+    monkeypatch.setattr(network, "REACH_SECONDS", 0.3)
     address = os.environ["HTTP_PROXY"]
     monkeypatch.setenv("NO_PROXY", "*")
     start = time.perf_counter()
-    assert words in pretrained._refusal(f"{address}/model/config.json")
+    assert words in network.refusal(f"{address}/model/config.json")
     assert time.perf_counter() - start < 2
 
 
@@ -179,8 +185,8 @@ def refuses_to_download(arch: str, encoder: str, words: str) -> None:
 def test_a_host_that_never_answers_is_given_up_soon(monkeypatch):
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(pretrained, "REACH_SECONDS", 0.2)
+    monkeypatch.setattr(network, "REACH_SECONDS", 0.2)
     start = time.perf_counter()
     # A block of addresses that is kept for documentation.
-    assert pretrained._refusal("https://192.0.2.1").startswith("192.0.2.1 ")
+    assert network.refusal("https://192.0.2.1").startswith("192.0.2.1 ")
     assert time.perf_counter() - start < 2

@@ -114,10 +114,11 @@ def _encoded(layout: Layout, entries: Sequence[Entry]) -> Iterator[tuple[Row, Fi
 def _encode(entry: Entry, layout: Layout) -> tuple[Row, Files]:
     image, target = layout.reader(entry)
     ending, content = _image_file(entry.image, image)
+    row = {"stem": entry.stem} | ({"group": entry.group} if entry.group is not None else {})
     if layout.task == "classification":
-        return {"stem": entry.stem, "label": target}, {ending: content, "cls": str(target).encode()}
-    counts = np.bincount(target.ravel(), minlength=256)[: len(layout.classes)].tolist()
-    return {"stem": entry.stem, "counts": counts}, {ending: content, "mask.png": _png(target)}
+        return row | {"label": target}, {ending: content, "cls": str(target).encode()}
+    counts = {"counts": layout.counts[entry.stem].tolist()} if entry.stem in layout.counts else {}
+    return row | counts, {ending: content, "mask.png": _png(target)}
 
 
 def _image_file(path: Path | None, image: UInt8[np.ndarray, "h w 3"]) -> tuple[str, bytes]:

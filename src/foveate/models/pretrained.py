@@ -4,13 +4,7 @@ A download that cannot work says so within seconds: the libraries underneath wou
 """
 
 import re
-import ssl
-import threading
-from http.client import HTTPException
 from pathlib import Path
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
-from urllib.request import Request, build_opener, getproxies
 
 import segmentation_models_pytorch as smp
 import timm
@@ -22,13 +16,12 @@ from torch import Tensor
 from torchvision.models import get_weight
 
 from foveate.errors import UserError, choose
+from foveate.network import refusal
 
 from .host import Host
 
 Weights = str | Path | None
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-REACH_SECONDS = 3.0
-_TURNED_AWAY = (403, 407, 429, 500, 502, 503, 504)
 
 
 def read_weights(weights: Weights, arch: str, encoder_name: str) -> Path | str | None:
@@ -51,7 +44,9 @@ def read_weights(weights: Weights, arch: str, encoder_name: str) -> Path | str |
 
 def require_download(weights: str, arch: str, encoder_name: str) -> None:
     """Check that an encoder's weights are in the cache or can be had, before a library starts to retry."""
-    if arch == "fcn":
+    if encoder_name == "none":
+        raise UserError(f"{arch} has no encoder with weights '{weights}'; use encoder_weights=None")
+    if arch == "fcn_torchvision":
         choose(weights, ("imagenet",), f"weights of {encoder_name}")
         url = get_weight(f"ResNet{encoder_name.removeprefix('resnet')}_Weights.IMAGENET1K_V1").url
         cached = any(Path(torch.hub.get_dir(), "checkpoints").glob(f"{encoder_name}-*.pth"))
@@ -70,7 +65,7 @@ def require_download(weights: str, arch: str, encoder_name: str) -> None:
         cached = all(_in_cache(source["repo_id"], file, source["revision"]) for file in files)
     if cached:
         return
-    if reason := "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else _refusal(url):
+    if reason := "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else refusal(url):
         raise UserError(
             f"cannot download the {weights} weights of {encoder_name}: {reason}; use encoder_weights=None "
             "(--encoder-weights none) or the path of a .safetensors file, or run once with a network"
@@ -178,31 +173,3 @@ def _over_channels(rgb: tuple[float, ...], channels: int) -> list[float]:
 
 def _in_cache(repo: str, file: str, revision: str | None) -> bool:
     return isinstance(try_to_load_from_cache(repo, file, revision=revision), str)
-
-
-def _refusal(url: str) -> str | None:
-    """Why nothing can be had from an address, through the proxy if one is set; None where it answers.
-
-    Asked in a thread: the resolver of names has no time limit of its own.
-    """
-    if any(key == "all" or proxy.startswith("socks") for key, proxy in getproxies().items()):
-        return None  # urllib knows no such proxies; what downloads does
-    host = urlsplit(url).hostname
-    said = [f"{host} does not answer"]
-
-    def ask() -> None:
-        try:
-            build_opener().open(Request(url, method="HEAD"), timeout=REACH_SECONDS).close()
-            said.append("")
-        except HTTPError as error:
-            said.append(f"{host} cannot be reached ({error})" if error.code in _TURNED_AWAY else "")
-        except (OSError, HTTPException, ValueError) as error:
-            # Whether a certificate is to be trusted is for the library to say: it may know more of them.
-            reason = error.reason if isinstance(error, URLError) else error
-            trusted = not isinstance(reason, ssl.SSLCertVerificationError)
-            said.append(f"{host} cannot be reached ({' '.join(str(reason).split())})" if trusted else "")
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(REACH_SECONDS + 0.5)
-    return said[-1] or None

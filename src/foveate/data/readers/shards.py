@@ -122,6 +122,7 @@ def _entry(row: dict[str, Any], root: str) -> Packed:
     return Packed(
         row["stem"],
         label=row.get("label"),
+        group=row.get("group"),
         shard=f"{root}/{row['shard']}",
         image_span=tuple(row["image"]),
         mask_span=tuple(mask) if mask else None,
