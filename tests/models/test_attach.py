@@ -13,7 +13,8 @@ from foveate.models.gates import ResidualGate
 from foveate.models.hosts import create_model, host_names
 from foveate.models.places import find_places
 
-ENCODERS = {"dpt": "tu-vit_tiny_patch16_224", "fcn": "resnet50"}
+ENCODERS = {"fcbformer": "tu-pvt_v2_b0"}
+ALIKE = {"attention92", "attention236_cifar", "attention452_cifar"}  # they only have more modules
 
 
 def small_unet(arm="none", **options):
@@ -34,10 +35,10 @@ def hooks_on(model):
     return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
 
 
-@pytest.mark.parametrize("arch", host_names())
+@pytest.mark.parametrize("arch", sorted(set(host_names()) - ALIKE))
 def test_at_step_0_every_host_computes_bit_for_bit_what_it_computed(arch):
     torch.manual_seed(0)
-    model = create_model(arch, ENCODERS.get(arch, "resnet18"), classes=3)
+    model = create_model(arch, ENCODERS.get(arch, "auto"), classes=3, arm="none")
     other = copy.deepcopy(model)
     mechanisms = ("cbam", "scse", "se", "eca", "placebo")
     places = enumerate(find_places(model))

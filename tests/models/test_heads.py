@@ -28,7 +28,7 @@ def test_two_branch_is_a_convolution_per_class_each_with_its_activation(activati
 
 
 @pytest.mark.parametrize(
-    ("arch", "encoder"), [("unet", "resnet18"), ("fpn", "resnet18"), ("fcn", "resnet50")]
+    ("arch", "encoder"), [("unet", "resnet18"), ("fpn", "resnet18"), ("fcn_torchvision", "resnet50")]
 )
 def test_an_arm_with_a_head_replaces_the_output_layer_and_detach_brings_it_back(arch, encoder):
     model = create_model(arch, encoder, classes=2).eval()

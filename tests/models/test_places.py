@@ -30,7 +30,7 @@ def host(arch: str, encoder: str) -> nn.Module:
         ("deeplabv3", "resnet18", ENCODERS | BOTH),
         ("deeplabv3plus", "resnet18", ENCODERS | {"skip2"} | BOTH),
         ("unet", "mit_b0", ENCODERS - {"encoder1"} | SKIPS - {"skip1"} | BOTH),
-        ("fcn", "resnet50", ENCODERS | BOTH),
+        ("fcn_torchvision", "resnet50", ENCODERS | BOTH),
         ("classifier", "resnet18", ENCODERS | {"decoder"}),
         ("classifier", "mobilenetv3_small_050", ENCODERS | {"decoder"}),
     ],

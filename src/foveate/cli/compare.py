@@ -67,7 +67,7 @@ def compare(
     plan = make_plan(spec, folder, devices.trainer())
     height, width = plan.data.size
     print(dataset.describe())
-    print(f"\n{spec.model.arch} with {spec.model.encoder} at {height}x{width}, {seeds} seeds of each arm:")
+    print(f"\n{spec.model.host} at {height}x{width}, {seeds} seeds of each arm:")
     print("\n".join(f"  {arm.arm}" for arm in plan.arms), flush=True)
     print(f"\n{estimate(plan, folder).describe()}\n", flush=True)
     _conclude(_run(plan, folder), folder)

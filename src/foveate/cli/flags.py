@@ -68,14 +68,14 @@ class ModelFlags:
     Args:
         arch: the host network (foveate list hosts); unet for masks, classifier for class folders if not
             given.
-        encoder: its encoder; foveate list encoders shows all.
+        encoder: its encoder (foveate list encoders); auto is the host's own, resnet18 for most.
         encoder_weights: none, imagenet (downloaded once) or FILE.safetensors.
         gate: zero (starts as exactly the host) or none (the published form).
         options: further arguments of the host, as YAML, such as '{decoder_channels: [64, 48, 32, 24, 16]}'.
     """
 
     arch: str | None = None
-    encoder: str = "resnet18"
+    encoder: str = "auto"
     encoder_weights: str = "none"
     gate: str = "zero"
     options: dict[str, Any] | None = None

@@ -5,13 +5,13 @@ from foveate.errors import choose
 KINDS = ("attentions", "hosts", "encoders", "places", "datasets")
 
 
-def list_(kind: str, *, arch: str = "unet", encoder: str = "resnet18") -> None:
+def list_(kind: str, *, arch: str = "unet", encoder: str = "auto") -> None:
     """List what there is to choose from.
 
     Args:
         kind: attentions, hosts, encoders, places or datasets.
         arch: the host whose places are listed.
-        encoder: its encoder.
+        encoder: its encoder; auto is the host's own.
 
     Example:
       foveate list places --arch fpn --encoder resnet34
@@ -40,8 +40,11 @@ def _rows(kind: str, arch: str, encoder: str) -> list[str]:
     from foveate.models.hosts import create_model
     from foveate.models.places import describe_places
 
-    places = describe_places(create_model(arch, encoder))
-    head = f"{'place':<10} {'channels':>8} {'stride':>6}  {arch} with {encoder}"
+    model = create_model(arch, encoder, arm="none")
+    places = describe_places(model)
+    encoder = model.config["encoder_name"]
+    host = arch if encoder == "none" else f"{arch} with {encoder}"
+    head = f"{'place':<10} {'channels':>8} {'stride':>6}  {host}"
     return [
         head,
         *(f"{name:<10} {channels:>8} {stride:>6g}  {what}" for name, channels, stride, what in places),

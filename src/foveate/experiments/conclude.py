@@ -70,7 +70,7 @@ def _comparison(plan: Plan, out: Path, command: str, findings: Findings) -> Comp
         classes=tuple(data.classes),
         colors=tuple(tuple(int(value) for value in color) for color in data.dataset.colors),
         size=tuple(data.size),
-        host=f"{spec.model.arch}, {spec.model.encoder}",
+        host=spec.model.host,
         score="miou" if segmentation else "accuracy",
         class_score="iou" if segmentation else "recall",
         seeds=spec.seed_numbers,

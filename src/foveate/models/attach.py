@@ -10,6 +10,7 @@ Hooks are objects that refer to the modules, so that deepcopy, pickle, torch.com
 model as a whole.
 """
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import torch
@@ -63,7 +64,7 @@ def attach(model: Model, arm: str | Arm, gate: str = "zero", example: Tensor | N
     with torch.random.fork_rng(devices=[]):
         attachments = Attachments(arm, gate)
         hooks = [hook for part in arm.attentions for hook in _build(model, probe, named, part, attachments)]
-        heads = [_build_head(model, part) for part in arm.heads]
+        heads = [exchange for part in arm.heads for exchange in _build_heads(model, part)]
     model.attached = attachments
     _register(model, hooks, attachments)
     for head in heads:
@@ -94,6 +95,12 @@ def attached(model: nn.Module) -> dict[str, nn.Module]:
     return {
         name: gate.attention if isinstance(gate, ResidualGate) else gate for name, gate in modules.items()
     }
+
+
+def gate_of(model: nn.Module, attention: nn.Module) -> float | None:
+    """The value of the residual gate around an attention of the model; None for one that stands without."""
+    gates = (module for module in model.modules() if isinstance(module, ResidualGate))
+    return next((gate.gate.item() for gate in gates if gate.attention is attention), None)
 
 
 def attention_parameters(model: nn.Module) -> tuple[str, ...]:
@@ -153,21 +160,33 @@ def _check_shape(label: str, attention: nn.Module, place: Place, reference: Tens
         )
 
 
-def _build_head(model: nn.Module, part: Head) -> Exchange:
-    network = model.network if isinstance(model, Host) else model
+def _build_heads(model: nn.Module, part: Head) -> list[Exchange]:
+    network, prefix = (model.network, "network.") if isinstance(model, Host) else (model, "")
+    exchanges = []
+    for name in _output_layers(network, part):
+        layer = network.get_submodule(name)
+        head = create_head(part.name, layer.in_channels, layer.out_channels, **dict(part.options))
+        if isinstance(layer, nn.ConvTranspose2d):  # it scores and enlarges at once; a head only scores
+            head = nn.Sequential(head, nn.Upsample(scale_factor=layer.stride, mode="bilinear"))
+        exchanges.append(Exchange(prefix + name, head))
+    return exchanges
+
+
+def _output_layers(network: nn.Module, part: Head) -> Sequence[str]:
+    """Dotted names of what gives the scores: those that the network names, or its head's last convolution."""
+    if hasattr(network, "output_layers"):
+        return network.output_layers
     scope = "segmentation_head" if hasattr(network, "segmentation_head") else "classifier"
     layers = [
-        (f"{scope}.{name}", module)
+        f"{scope}.{name}"
         for name, module in getattr(network, scope, nn.Module()).named_modules()
-        if isinstance(module, nn.Conv2d)
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d)
     ]
     if not layers:
         raise UserError(
             f"head '{part.name}' replaces the output convolution of a segmentation host; this has none"
         )
-    name, layer = layers[-1]
-    head = create_head(part.name, layer.in_channels, layer.out_channels, **dict(part.options))
-    return Exchange(f"network.{name}" if isinstance(model, Host) else name, head)
+    return layers[-1:]
 
 
 def _register(model: nn.Module, hooks: list[Hook], attachments: Attachments) -> None:

@@ -1,157 +1,86 @@
-"""How each host is built, and what its library needs to take any image size and number of channels."""
+"""The works' hosts: their sizes, their options, and the encoders they stand on."""
 
-import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import segmentation_models_pytorch as smp
-import timm
 from torch import nn
-from torchvision.models import segmentation
 
+from foveate.attention.options import at_least
 from foveate.errors import UserError, choose
 
+from .fcbformer import FCBFormer
+from .fcn import FCN, HEADS
 from .host import Host
-from .pretrained import adapt_channels
+from .mssa_net import MSSACoded, MSSADrawn
+from .registry import Wanted, check_options, host
+from .residual_attention import ResidualAttentionNetwork
+from .smooth_unet import SmoothUNet
 
-Builder = Callable[..., Host]
-BUILDERS: dict[str, Builder] = {}
-# Named by create_model itself, or making the output something else than logits.
-_NOT_OPTIONS = {
-    "self",
-    "encoder_name",
-    "encoder_weights",
-    "in_channels",
-    "classes",
-    "activation",
-    "aux_params",
-    "kwargs",
+_IMAGENET = {"depths": (3, 2, 1), "widths": (256, 512, 1024, 2048)}
+_CIFAR = {"depths": (2, 2, 1), "widths": (64, 128, 256, 256), "stem": "cifar"}
+_RESIDUAL_ATTENTION: dict[str, dict[str, Any]] = {
+    "attention56": {"modules": (1, 1, 1), **_IMAGENET},
+    "attention92": {"modules": (1, 2, 3), **_IMAGENET},
+    "attention92_cifar": {"modules": (2, 2, 2), **_CIFAR},
+    "attention236_cifar": {"modules": (6, 6, 6), **_CIFAR},
+    "attention452_cifar": {"modules": (6, 6, 6), **_CIFAR, "p": 2, "t": 4, "r": 3},
 }
-_SMP = dict(smp.MODEL_ARCHITECTURES_MAPPING)
+_FORMS = {"as_drawn": "none", "as_coded": "resnet18"}
+"""The forms of mssa, and the encoder that each has of its own."""
 
 
-def host(*names: str) -> Callable[[Builder], Builder]:
-    """Register a builder: `(arch, encoder_name, download, in_channels, classes, config, **options)`."""
-
-    def register(builder: Builder) -> Builder:
-        for name in names:
-            if name in BUILDERS:
-                raise RuntimeError(f"two hosts are called '{name}'")
-            BUILDERS[name] = builder
-        return builder
-
-    return register
-
-
-def _check_options(arch: str, options: dict[str, Any], allowed: Sequence[str]) -> None:
-    for name in options:
-        choose(name, allowed, f"option of {arch}")
-
-
-@host(*_SMP)
-def _segmentation_models_pytorch(
-    arch: str,
-    encoder_name: str,
-    download: str | None,
-    in_channels: int,
-    classes: int,
-    config: dict,
-    **options: Any,
-) -> Host:
-    parameters = inspect.signature(_SMP[arch].__init__).parameters
-    _check_options(arch, options, [name for name in parameters if name not in _NOT_OPTIONS])
-    # Vision transformers of one size take any, with interpolated positions; DPT halves and doubles their grid
-    # once, so that images are padded to twice their patch.
-    dynamic = {"dynamic_img_size": True} if arch == "dpt" else {}
-    build = _SMP[arch]
-    try:
-        network = build(
-            encoder_name,
-            encoder_weights=download,
-            in_channels=in_channels,
-            classes=classes,
-            **options,
-            **dynamic,
-        )
-    except (ValueError, TypeError, KeyError, RuntimeError, AttributeError, AssertionError) as error:
-        with_options = f" and {options}" if options else ""
-        raise UserError(
-            f"{arch} cannot be built with the encoder {encoder_name}{with_options}: {error}"
-        ) from error
-    multiple = network.encoder.output_stride * (2 if arch == "dpt" else 1)
-    smallest = 8 * multiple if arch == "pan" else 1  # PAN halves its last feature three times
-    return Host(network, config, multiple, smallest, encoder="encoder")
+@host("smooth_unet", arm="smooth@encoder5")
+def _smooth_unet(wanted: Wanted) -> Host:
+    return _on_encoder(SmoothUNet(_encoder(wanted), wanted.classes), wanted)
 
 
 @host("fcn")
-def _fcn(
-    arch: str,
-    encoder_name: str,
-    download: str | None,
-    in_channels: int,
-    classes: int,
-    config: dict,
-    **options: Any,
-) -> Host:
-    _check_options(arch, options, ())
-    build = getattr(segmentation, f"fcn_{encoder_name}")
-    weights = "IMAGENET1K_V1" if download else None
-    network = build(weights=None, weights_backbone=weights, num_classes=classes, aux_loss=False)
-    network.backbone.conv1 = _adapted(network.backbone.conv1, in_channels, keep=bool(weights))
-    return Host(network, config, encoder="backbone")
+def _fcn(wanted: Wanted, head: str = "8s", hidden: int | None = None) -> Host:
+    choose(head, HEADS, "head of fcn")
+    if hidden is None:
+        hidden = 4096 if wanted.encoder_name.startswith("vgg") else 0
+    hidden = at_least(0, "hidden", hidden)
+    return _on_encoder(FCN(_encoder(wanted), wanted.classes, head, hidden), wanted)
 
 
-@host("classifier")
-def _classifier(
-    arch: str,
-    encoder_name: str,
-    download: str | None,
-    in_channels: int,
-    classes: int,
-    config: dict,
-    stem: str = "full",
-    **options: Any,
-) -> Host:
-    _check_options(arch, options, ("stem", "drop_rate", "drop_path_rate"))
-    choose(stem, ("full", "small"), "stem")
-    arguments = dict(pretrained=download is not None, in_chans=in_channels, num_classes=classes, **options)
+@host("fcbformer", encoder="tu-pvt_v2_b3")
+def _fcbformer(wanted: Wanted) -> Host:
+    network = FCBFormer(_encoder(wanted), wanted.in_channels, wanted.classes)
+    return _on_encoder(network, wanted)
+
+
+@host("mssa", encoder=lambda form="as_drawn", **options: _FORMS.get(form, "none"))
+def _mssa(wanted: Wanted, form: str = "as_drawn") -> Host:
+    if choose(form, _FORMS, "form of mssa") == "as_coded":
+        return _on_encoder(MSSACoded(_encoder(wanted), wanted.in_channels, wanted.classes), wanted)
+    network = MSSADrawn(wanted.in_channels, wanted.classes)
+    return Host(network, wanted.config, network.encoder.output_stride, encoder="encoder")
+
+
+@host(*_RESIDUAL_ATTENTION, encoder="none")
+def _residual_attention(wanted: Wanted, **options: Any) -> Host:
+    check_options(wanted.arch, options, ["depths", "p", "t", "r", "mask", "learning"])
+    sizes = _RESIDUAL_ATTENTION[wanted.arch] | options
+    depths, stages = sizes["depths"], len(sizes["modules"])
+    if not isinstance(depths, Sequence) or isinstance(depths, str) or len(depths) != stages:
+        raise UserError(f"depths={depths!r}: expected {stages} whole numbers, one a stage, such as [3, 2, 1]")
+    network = ResidualAttentionNetwork(wanted.in_channels, wanted.classes, **sizes)
+    return Host(network, wanted.config, head="fc", task="classification")
+
+
+def _encoder(wanted: Wanted) -> nn.Module:
+    """An encoder of segmentation_models_pytorch with features at strides 1 to 32."""
     try:
-        try:
-            network = timm.create_model(encoder_name, dynamic_img_size=True, **arguments)
-        except TypeError:  # not a vision transformer of timm's own kind
-            network = timm.create_model(encoder_name, **arguments)
-    except (TypeError, ValueError, RuntimeError, AssertionError) as error:
-        raise UserError(f"timm cannot build {encoder_name} with {arguments}: {error}") from error
-    if stem == "small":
-        _shrink_stem(network, encoder_name)
-    patch = getattr(getattr(network, "patch_embed", None), "patch_size", 1)
-    multiple = max(patch) if isinstance(patch, tuple) else int(patch)
-    head = network.default_cfg["classifier"]
-    return Host(
-        network, config, multiple, head=head if isinstance(head, str) else head[0], task="classification"
-    )
+        encoder = smp.encoders.get_encoder(
+            wanted.encoder_name, in_channels=wanted.in_channels, weights=wanted.download
+        )
+    except (ValueError, TypeError, KeyError, RuntimeError, AttributeError, AssertionError) as error:
+        raise UserError(
+            f"{wanted.arch} cannot be built with the encoder {wanted.encoder_name}: {error}"
+        ) from error
+    return encoder
 
 
-def _adapted(conv: nn.Conv2d, in_channels: int, keep: bool) -> nn.Conv2d:
-    if in_channels == conv.in_channels:
-        return conv
-    new = nn.Conv2d(
-        in_channels,
-        conv.out_channels,
-        conv.kernel_size,
-        conv.stride,
-        conv.padding,
-        bias=conv.bias is not None,
-    )
-    if keep:
-        new.weight = nn.Parameter(adapt_channels(conv.weight.detach(), in_channels))
-    return new
-
-
-def _shrink_stem(network: nn.Module, encoder_name: str) -> None:
-    conv, pool = getattr(network, "conv1", None), getattr(network, "maxpool", None)
-    if not isinstance(conv, nn.Conv2d) or pool is None:
-        raise UserError(f"stem='small' is for timm's ResNets, which {encoder_name} is not; leave it out")
-    network.conv1 = nn.Conv2d(conv.in_channels, conv.out_channels, 3, padding=1, bias=False)
-    nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
-    network.maxpool = nn.Identity()
+def _on_encoder(network: nn.Module, wanted: Wanted) -> Host:
+    return Host(network, wanted.config, multiple=32, encoder="encoder")

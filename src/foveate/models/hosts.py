@@ -1,4 +1,4 @@
-"""Every host by name: segmentation_models_pytorch's twelve, torchvision's FCN, and timm's classifiers."""
+"""Every host by name: those of segmentation_models_pytorch, torchvision and timm, and the works' own."""
 
 from typing import Any
 
@@ -7,11 +7,12 @@ import timm
 
 from foveate.errors import UserError, choose
 
+from . import builders, libraries  # noqa: F401 (they register their hosts)
 from .arms import Arm, parse_arm
 from .attach import attach
-from .builders import BUILDERS
 from .host import Host
 from .pretrained import Weights, load_encoder_weights, normalisation, read_weights
+from .registry import HOSTS, Wanted, build_host
 
 
 def host_names() -> tuple[str, ...]:
@@ -20,7 +21,18 @@ def host_names() -> tuple[str, ...]:
     >>> {"unet", "deeplabv3plus", "fcn", "classifier"} <= set(host_names())
     True
     """
-    return tuple(sorted(BUILDERS))
+    return tuple(sorted(HOSTS))
+
+
+def own_encoder(arch: str, **options: Any) -> str:
+    """The encoder that a host has unless one is named; "none" where there is none to choose.
+
+    Options of the host may decide it. A timm name is its own encoder, and so is what names no host.
+
+    >>> own_encoder("unet"), own_encoder("fcbformer"), own_encoder("attention56")
+    ('resnet18', 'tu-pvt_v2_b3', 'none')
+    """
+    return HOSTS[arch].encoder(**options) if arch in HOSTS else arch.removeprefix("timm/")
 
 
 def encoder_names() -> tuple[str, ...]:
@@ -34,11 +46,11 @@ def encoder_names() -> tuple[str, ...]:
 
 def create_model(
     arch: str = "unet",
-    encoder_name: str = "resnet18",
+    encoder_name: str = "auto",
     encoder_weights: Weights = None,
     in_channels: int = 3,
     classes: int = 2,
-    arm: str | Arm = "none",
+    arm: str | Arm | None = None,
     gate: str = "zero",
     **options: Any,
 ) -> Host:
@@ -49,16 +61,20 @@ def create_model(
 
     Args:
         arch: one of `host_names()`, or the name of a timm classifier ("resnet18", "timm/resnet18")
-        encoder_name: one of `encoder_names()` or "tu-" and a timm name; for arch="dpt" a vision transformer
-            ("tu-vit_tiny_patch16_224"), for "fcn" resnet50 or resnet101, for "classifier" any timm name
+        encoder_name: "auto" for the host's own: resnet18 where any will do, else what was published with it
+            (`own_encoder`); one of `encoder_names()`, or "tu-" and a timm name; for arch="dpt" a vision
+            transformer, for "fcn_torchvision" resnet50 or resnet101, for "classifier" any timm name
         encoder_weights: None or "none" (random, never touches the network), "imagenet" or another name the
             encoder has (downloads, once), or the path of a .safetensors file
         in_channels: 3 is RGB. Pretrained first layers are adapted: one channel sums their weights over RGB,
             more channels repeat them; normalisation takes RGB's mean for one channel and repeats it for more
         classes: number of logits
-        arm, gate: see `attach`; gate is "zero" or "none"
-        options: of the host (`decoder_channels=`, `encoder_depth=`, ...; `stem="small"` for timm's ResNets:
-            a 3x3 stem without stride or pooling, for images of about 32 pixels); JSON types
+        arm, gate: see `attach`; gate is "zero" or "none". No arm given is "none", the bare host, but for
+            smooth_unet: that is published with "smooth@encoder5"
+        options: of the host, JSON types: `decoder_channels=`, `encoder_depth=`, ... of unet and its like;
+            head="8s", "16s" or "32s" and `hidden=` of fcn; form="as_drawn" or "as_coded" of mssa; `depths=`,
+            `p=`, `t=`, `r=`, `mask=`, `learning=` of attention56 and its like; stem="small" of timm's
+            ResNets (3x3 without stride or pooling, for images of about 32 pixels)
 
     Raises `UserError` for unknown names and arguments, with the nearest one.
 
@@ -67,7 +83,7 @@ def create_model(
     >>> model(torch.rand(1, 3, 33, 50)).shape
     torch.Size([1, 3, 33, 50])
     """
-    arch, encoder_name = _resolve(arch, encoder_name)
+    arch, encoder_name = _resolve(arch, encoder_name, options)
     for what, value in (("in_channels", in_channels), ("classes", classes)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise UserError(f"{what} is a whole number of at least 1; got {value!r}")
@@ -83,25 +99,29 @@ def create_model(
         "std": std,
     }
     download = pretrained if isinstance(pretrained, str) else None
-    model = BUILDERS[arch](arch, encoder_name, download, in_channels, classes, config, **options)
+    wanted = Wanted(arch, encoder_name, download, in_channels, classes, config)
+    model = build_host(wanted, options)
     if pretrained is not None and download is None:
         load_encoder_weights(model, pretrained)
-    return attach(model, parse_arm(arm), gate)
+    return attach(model, parse_arm(HOSTS[arch].arm if arm is None else arm), gate)
 
 
-def _resolve(arch: str, encoder_name: str) -> tuple[str, str]:
+def _resolve(arch: str, encoder_name: str, options: dict[str, Any]) -> tuple[str, str]:
     timm_name = arch.removeprefix("timm/")
-    if arch not in BUILDERS and (arch.startswith("timm/") or timm.is_model(_base(timm_name))):
+    if arch not in HOSTS and (arch.startswith("timm/") or timm.is_model(_base(timm_name))):
         arch, encoder_name = "classifier", timm_name
-    choose(arch, host_names(), "arch")
-    if arch == "classifier" or encoder_name.startswith("tu-"):
+    own = own_encoder(choose(arch, host_names(), "arch"), **options)
+    if encoder_name == "auto":
+        encoder_name = own
+    if own == "none":
+        if encoder_name != "none":
+            raise UserError(f"{arch} has no encoder to choose; leave '{encoder_name}' out")
+    elif arch == "classifier" or encoder_name.startswith("tu-"):
         choose(_base(encoder_name.removeprefix("tu-")), timm.list_models(), "timm model")
     elif arch == "dpt":
-        raise UserError(
-            f"dpt needs a vision transformer, such as tu-vit_tiny_patch16_224; got '{encoder_name}'"
-        )
-    elif arch == "fcn":
-        choose(encoder_name, ("resnet50", "resnet101"), "encoder of fcn")
+        raise UserError(f"dpt needs a vision transformer, such as {own}; got '{encoder_name}'")
+    elif arch == "fcn_torchvision":
+        choose(encoder_name, ("resnet50", "resnet101"), f"encoder of {arch}")
     else:
         choose(encoder_name, encoder_names(), "encoder (or tu- and a timm name)")
     if arch == "classifier":

@@ -9,6 +9,7 @@ import yaml
 from foveate.data.files import write_whole
 from foveate.data.module import DataSpec
 from foveate.errors import UserError, choose
+from foveate.models.hosts import own_encoder
 from foveate.training.class_weights import SCHEMES
 from foveate.training.losses import loss_names
 from foveate.training.plain import from_plain, to_plain
@@ -23,18 +24,32 @@ MONITORS = ("score", "loss")
 class ModelSpec:
     """The host network and the arm that is attached to it.
 
-    arch: a host name (`foveate list hosts`). encoder: its encoder, or for arch "classifier" the timm name.
+    arch: a host name (`foveate list hosts`). encoder: its encoder, or for arch "classifier" the timm name;
+    "auto" becomes the host's own, "none" where there is none to choose.
     encoder_weights: "none", "imagenet" or a .safetensors file. arm: what is attached where, "none" for the
     bare host. gate: "zero" (starts as the host) or "none" (the published form). options: further arguments
     of the host.
     """
 
     arch: str = "unet"
-    encoder: str = "resnet18"
+    encoder: str = "auto"
     encoder_weights: str = "none"
     arm: str = "none"
     gate: str = "zero"
     options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.encoder == "auto":
+            object.__setattr__(self, "encoder", own_encoder(self.arch, **self.options))
+
+    @property
+    def host(self) -> str:
+        """The host in words.
+
+        >>> ModelSpec().host, ModelSpec("attention56").host
+        ('unet with resnet18', 'attention56')
+        """
+        return self.arch if self.encoder in ("none", self.arch) else f"{self.arch} with {self.encoder}"
 
 
 def _in_range(name: str, value: object, good: bool, expected: str) -> None:
