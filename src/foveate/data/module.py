@@ -24,7 +24,8 @@ class DataSpec:
     source, classes, split_seed, val_from_train: as in `open_dataset`. size: height and width all images are
     resized to; None chooses. crop: height and width of the training windows (None: `size`). crop_schedule:
     (fraction of the epochs, crop) pairs, each in force from that fraction on. scale, flip, color: as in
-    `Augmentation`. batch, workers: None chooses. memory_gb: how much the decoded images may take up (10^9
+    `Augmentation`. test_scales, test_flip: the views in which the trained network sees an image, its
+    probabilities averaged, when it is scored and when it predicts. batch, workers: None chooses. memory_gb: how much the decoded images may take up (10^9
     bytes).
     """
 
@@ -38,6 +39,8 @@ class DataSpec:
     scale: tuple[float, float] = (0.75, 1.5)
     flip: float = 0.5
     color: float = 0.2
+    test_scales: tuple[float, ...] = (1.0,)
+    test_flip: bool = False
     batch: int | None = None
     workers: int | None = None
     memory_gb: float = 4.0

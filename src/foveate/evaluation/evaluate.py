@@ -22,6 +22,7 @@ from foveate.evaluation.errors import ErrorCounts
 from foveate.evaluation.plain import from_plain, to_plain
 from foveate.evaluation.scores import Scores, scores
 from foveate.models.checkpoints import load_model
+from foveate.models.views import with_views
 from foveate.training.run_directory import Run
 
 Progress = Callable[[int, int], None]
@@ -46,7 +47,8 @@ def evaluate(
 ) -> Scores:
     """Score a run's best weights on a split (train, val or test), and write the scores into the run.
 
-    Images and masks are brought to the run's size, or to `size` (height, width). `data` names another data
+    The model sees images in the views that the run names (`DataSpec.test_scales`, `test_flip`). Images and
+    masks are brought to the run's size, or to `size` (height, width). `data` names another data
     set with the same classes: its own split of that name is scored, or all of it where it has no splits.
     `progress(done, images)` is called after each batch. Writes `scores.json` and `per_image.npz` (see
     `read_scores`, `read_per_image`) for the run's own test images; for others the split, the size and the
@@ -58,12 +60,12 @@ def evaluate(
     choose(split, ("train", "val", "test"), "split")
     model = load_model(run)
     trained = tuple(model.notes.get("classes", ()))
-    module = _data_of(run, data, size, trained)
+    module = data_of(run, data, size, trained)
     if data is not None:
-        _check_classes(run, trained or module.classes, data, module.classes)
+        check_classes(run, trained or module.classes, data, module.classes)
     total = len(module.dataset.index(split))
     evaluation = evaluate_model(
-        model, module.eval_dataloader(split), module.classes, module.task, device, progress, total
+        with_views(model), module.eval_dataloader(split), module.classes, module.task, device, progress, total
     )
     about = {"split": split, "data": str(module.spec.source), "size": list(module.size)}
     _write(run, _suffix(split, size, data), evaluation, about)
@@ -124,9 +126,12 @@ def read_per_image(run: str | Path, name: str = "per_image.npz") -> tuple[tuple[
         return tuple(file["stems"].tolist()), file["confusions"]
 
 
-def _data_of(
+def data_of(
     run: Path, data: str | Path | None, size: tuple[int, int] | None, trained: tuple[str, ...]
 ) -> DataModule:
+    """The images that a run is looked at with: its own in the splits of its training, or another data set,
+    whole unless it has splits, read with the run's classes (`trained`) where masks do not name theirs.
+    """
     spec = Run(run).spec
     described = replace(spec.data, size=size or spec.data.size)
     if data is None:
@@ -138,7 +143,8 @@ def _data_of(
     return DataModule(other, spec.seed, to_score=True)
 
 
-def _check_classes(run: Path, trained: tuple[str, ...], data: str | Path, found: tuple[str, ...]) -> None:
+def check_classes(run: Path, trained: tuple[str, ...], data: str | Path, found: tuple[str, ...]) -> None:
+    """Raise `UserError` unless a run and other data have the same classes in the same order."""
     if trained != found:
         raise UserError(
             f"{data} has the classes {', '.join(found)}, but {run} was trained on {', '.join(trained)}; "

@@ -21,6 +21,7 @@ from foveate.data.palette import palette
 from foveate.errors import UserError
 from foveate.models.checkpoints import load_model
 from foveate.models.host import Host
+from foveate.models.views import with_views
 
 Picture = str | Path | ndarray | Image.Image
 
@@ -48,6 +49,7 @@ class Predictor:
     def __init__(self, model: Host, device: torch.device | str | None = None):
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model = model.to(self.device).eval()
+        self._views = with_views(self.model)
         count = int(model.config["classes"])
         notes = model.notes
         self.task: str = model.task
@@ -65,7 +67,7 @@ class Predictor:
         pixels = _pixels(image)
         own = pixels.shape[:2]
         with torch.inference_mode():
-            p = self.model(self._tensor(pixels)).float().softmax(1)
+            p = self._views(self._tensor(pixels)).float().softmax(1)
             if self.task == "classification":
                 return self._labelled(p[0].cpu().numpy())
             return self._masked(p, own, probabilities)

@@ -17,6 +17,7 @@ from foveate.experiments.pick import pick_exhibits
 from foveate.experiments.plan import Plan
 from foveate.experiments.result import Comparison, Contender, CurvePoint
 from foveate.models.checkpoints import load_model
+from foveate.models.views import with_views
 from foveate.training.run_directory import Run
 
 SCORES = ("miou", "dice", "accuracy", "mean_accuracy", "precision", "recall")
@@ -51,7 +52,7 @@ def _score(folder: Path) -> None:
 
 def _find(plan: Plan, out: Path, confusions: Confusions, tell: Callable[[str, int], None]) -> Findings:
     first = plan.spec.first_seed
-    models = {arm.arm: load_model(plan.folder(out, arm, first)) for arm in plan.arms}
+    models = {arm.arm: with_views(load_model(plan.folder(out, arm, first))) for arm in plan.arms}
     done = iter(range(1, len(models) + 1))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     measured = costs(models, plan.data.size, device=device, progress=lambda arm: tell("cost", next(done)))

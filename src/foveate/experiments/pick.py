@@ -18,6 +18,7 @@ from foveate.inspection.record import record
 from foveate.models.attach import attached
 from foveate.models.checkpoints import load_model
 from foveate.models.host import Host
+from foveate.models.views import with_views
 
 EXHIBITS = 6
 LONGEST = 320
@@ -78,7 +79,12 @@ def _read(plan: Plan, number: int) -> tuple[np.ndarray, np.ndarray | int]:
 def _panel(model: Host, arm: str, image: np.ndarray, score: float) -> Panel:
     batch = torch.from_numpy(image.copy()).movedim(-1, 0)[None].float() / 255
     with torch.inference_mode(), record(model) if attached(model) else nullcontext() as recording:
-        p = model(batch).softmax(1)[0]
+        logits = model(batch)
+    views = with_views(model)
+    if views is not model:
+        with torch.inference_mode():
+            logits = views(batch)
+    p = logits.softmax(1)[0]
     seen = look(recording.maps) if recording else None
     about = {}
     if seen:

@@ -7,6 +7,7 @@ from foveate.data.module import DataModule
 from foveate.errors import UserError, choose
 from foveate.models.host import Host
 from foveate.models.hosts import create_model
+from foveate.models.views import check_views
 from foveate.training.class_weights import class_weights
 from foveate.training.losses import Loss, create_loss, loss_names
 from foveate.training.plain import to_plain
@@ -23,11 +24,14 @@ def build_task(spec: RunSpec, data: DataModule) -> Task:
             f"{spec.data.source} has {targets[data.task]} but the host '{spec.model.arch}' is for "
             f"{targets[model.task]}; choose an arch for {data.task}"
         )
+    check_views(spec.data.test_scales)
     model.notes = {
         "task": data.task,
         "classes": list(data.classes),
         "colors": to_plain(data.dataset.colors),
         "size": list(data.size),
+        "test_scales": list(spec.data.test_scales),
+        "test_flip": spec.data.test_flip,
     }
     encoder = model.network.get_submodule(model.encoder) if model.encoder else None
     return Task(model, build_loss(spec.training, data), spec.training, data.task, len(data.classes), encoder)
