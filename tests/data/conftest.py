@@ -1,8 +1,13 @@
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from foveate.data import download
 
 
 class Make:
@@ -46,3 +51,73 @@ class Make:
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
     return Make(tmp_path)
+
+
+class Server:
+    """A real server on this machine whose faults can be chosen.
+
+    files: what it has, by name. ranges: whether it continues them. cuts: bytes after which it hangs up, by
+    transfer. slow: seconds between pieces. version: its ETag. asked: the Range header of each transfer.
+    """
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.ranges, self.cuts, self.slow = True, [], 0.0
+        self.version, self.status, self.asked = '"1"', 200, []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.answer(self, outer.files[self.path.strip("/")])
+
+            def log_message(self, *words) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.daemon_threads = True
+        threading.Thread(target=self.http.serve_forever, args=[0.02], daemon=True).start()
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.http.server_port}/{name}"
+
+    def answer(self, request: BaseHTTPRequestHandler, content: bytes) -> None:
+        span, start = request.headers.get("Range"), 0
+        cut = len(content)
+        if "urllib" not in request.headers["User-Agent"]:  # which only asks whether anybody is there
+            self.asked.append(span)
+            cut = self.cuts.pop(0) if self.cuts else cut
+        if span and self.ranges and request.headers.get("If-Range") == self.version:
+            start = int(span.removeprefix("bytes=").rstrip("-"))
+        if self.status != 200:
+            request.send_error(self.status)
+            return
+        if start >= len(content):
+            request.send_response(416)
+            request.send_header("Content-Range", f"bytes */{len(content)}")
+            request.send_header("Content-Length", "0")
+            request.end_headers()
+            return
+        request.send_response(206 if start else 200)
+        if start:
+            request.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        request.send_header("ETag", self.version)
+        request.send_header("Content-Length", str(len(content) - start))
+        request.end_headers()
+        end = min(len(content), start + cut)
+        try:
+            for at in range(start, end, 1 << 16):
+                request.wfile.write(content[at : min(at + (1 << 16), end)])
+                time.sleep(self.slow)
+        except OSError:
+            pass
+        request.close_connection = True
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(download, "PAUSE", 0.0)
+    server = Server()
+    yield server
+    server.http.shutdown()
+    server.http.server_close()

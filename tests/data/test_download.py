@@ -5,11 +5,9 @@ import subprocess
 import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from foveate.data import download as module
 from foveate.data.catalogue import Download
 from foveate.data.download import download
 from foveate.data.errors import DataError
@@ -18,75 +16,14 @@ from foveate.errors import UserError
 CONTENT = bytes(range(256)) * 8192  # 2 MB
 
 
-class Server:
-    """A real server on this machine whose faults can be chosen.
-
-    ranges: whether it continues files. cuts: bytes after which it hangs up, by transfer. slow: seconds
-    between pieces. version: its ETag. asked: the Range header of each transfer.
-    """
-
-    def __init__(self) -> None:
-        self.content, self.ranges, self.cuts, self.slow = CONTENT, True, [], 0.0
-        self.version, self.status, self.asked = '"1"', 200, []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.answer(self)
-
-            def log_message(self, *words) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.http.server_port}/images.tar"
-        threading.Thread(target=self.http.serve_forever, args=[0.02], daemon=True).start()
-
-    def answer(self, request: BaseHTTPRequestHandler) -> None:
-        span, start = request.headers.get("Range"), 0
-        cut = len(self.content)
-        if "urllib" not in request.headers["User-Agent"]:  # which only asks whether anybody is there
-            self.asked.append(span)
-            cut = self.cuts.pop(0) if self.cuts else cut
-        if span and self.ranges and request.headers.get("If-Range") == self.version:
-            start = int(span.removeprefix("bytes=").rstrip("-"))
-        if self.status != 200:
-            request.send_error(self.status)
-            return
-        if start >= len(self.content):
-            request.send_response(416)
-            request.send_header("Content-Range", f"bytes */{len(self.content)}")
-            request.send_header("Content-Length", "0")
-            request.end_headers()
-            return
-        request.send_response(206 if start else 200)
-        if start:
-            request.send_header("Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}")
-        request.send_header("ETag", self.version)
-        request.send_header("Content-Length", str(len(self.content) - start))
-        request.end_headers()
-        end = min(len(self.content), start + cut)
-        try:
-            for at in range(start, end, 1 << 16):
-                request.wfile.write(self.content[at : min(at + (1 << 16), end)])
-                time.sleep(self.slow)
-        except OSError:
-            pass
-        request.close_connection = True
-
-
 @pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(module, "PAUSE", 0.0)
-    server = Server()
-    yield server
-    server.http.shutdown()
-    server.http.server_close()
+def server(server):
+    server.files["images.tar"] = CONTENT
+    return server
 
 
-def published(server: Server, content: bytes = CONTENT) -> Download:
-    return Download(server.url, f"sha256:{hashlib.sha256(content).hexdigest()}")
+def published(server, content: bytes = CONTENT) -> Download:
+    return Download(server.url("images.tar"), f"sha256:{hashlib.sha256(content).hexdigest()}")
 
 
 def test_a_file_arrives_whole_and_progress_is_told(server, tmp_path):
@@ -127,7 +64,7 @@ def test_a_killed_download_is_continued(server, tmp_path):
         "from foveate.data.download import download\n"
         "download(Download(sys.argv[1]), Path(sys.argv[2]))"
     )
-    process = subprocess.Popen([sys.executable, "-c", script, server.url, str(tmp_path)])
+    process = subprocess.Popen([sys.executable, "-c", script, server.url("images.tar"), str(tmp_path)])
     partial = tmp_path / "images.tar.partial"
     while not partial.exists() or partial.stat().st_size < 300_000:
         assert process.poll() is None, "it ended before it could be killed"
@@ -144,8 +81,8 @@ def test_a_file_that_changed_on_the_server_is_begun_anew(server, tmp_path):
     server.cuts = [700_000, 0, 0, 0]
     with pytest.raises(UserError):
         download(published(server), tmp_path)
-    server.content, server.version = CONTENT[::-1], '"2"'
-    assert download(Download(server.url), tmp_path).read_bytes() == CONTENT[::-1]
+    server.files["images.tar"], server.version = CONTENT[::-1], '"2"'
+    assert download(Download(server.url("images.tar")), tmp_path).read_bytes() == CONTENT[::-1]
 
 
 def test_a_server_that_cannot_continue_sends_everything(server, tmp_path):

@@ -4,7 +4,7 @@ import os
 import shlex
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from importlib import import_module
 
@@ -15,8 +15,12 @@ COMMANDS = {
     "fit": "train one arm on your images",
     "evaluate": "score a trained run",
     "predict": "masks (or labels) for new images from a trained run",
+    "inspect": "pictures and numbers of what the attention of a run does",
+    "data": "public datasets (list, info, get), and packing any of them into shards (pack)",
     "list": "the attentions, hosts, encoders, places and data sets there are",
 }
+
+_HELP = ("-h", "--help", "help")
 
 _words: ContextVar[tuple[str, ...]] = ContextVar("words", default=())
 
@@ -63,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: list[str]) -> int:
     _words.set(tuple(argv))
-    if not argv or argv[0] in ("-h", "--help", "help"):
+    if not argv or argv[0] in _HELP:
         print(_overview())
         return 0
     if argv[0] in ("-V", "--version"):
@@ -73,11 +77,17 @@ def _run(argv: list[str]) -> int:
         return 0
     if argv[0].startswith("-"):
         raise UserError(f"'{argv[0]}' stands before a command; begin with one of {', '.join(COMMANDS)}")
-    name = choose(argv[0], COMMANDS, "command")
+    name, *rest = argv
+    module, program = import_module(f"foveate.cli.{choose(name, COMMANDS, 'command')}"), f"foveate {name}"
+    if commands := getattr(module, "COMMANDS", None):  # a group of commands
+        if not rest or rest[0] in _HELP:
+            print(f"usage: {program} COMMAND ...\n\n{COMMANDS[name]}\n\n{_table(program, commands)}")
+            return 0
+        name, *rest = rest
+        program = f"{program} {choose(name, commands, f'command of {program}')}"
     from foveate.cli.parser import call
 
-    command = getattr(import_module(f"foveate.cli.{name}"), name if name != "list" else "list_")
-    return call(command, f"foveate {name}", argv[1:]) or 0
+    return call(getattr(module, name if name != "list" else "list_"), program, rest) or 0
 
 
 def _fail(message: str, code: int, kind: str = "error") -> int:
@@ -89,13 +99,16 @@ def _fail(message: str, code: int, kind: str = "error") -> int:
 
 
 def _overview() -> str:
-    width = max(map(len, COMMANDS))
-    rows = "\n".join(f"  {name:<{width}}  {what}" for name, what in COMMANDS.items())
     return (
         "usage: foveate COMMAND ...\n\n"
         "Does attention help on your images?\n\n"
-        f"commands:\n{rows}\n\n"
-        "  foveate COMMAND --help   the flags of one command, with an example\n"
+        f"{_table('foveate', COMMANDS)}\n"
         "  foveate --version        the version\n\n"
         "example:\n  foveate compare photos/ --out runs/photos"
     )
+
+
+def _table(program: str, commands: Mapping[str, str]) -> str:
+    width = max(map(len, commands))
+    rows = "\n".join(f"  {name:<{width}}  {what}" for name, what in commands.items())
+    return f"commands:\n{rows}\n\n  {program} COMMAND --help   the flags of one command, with an example"

@@ -1,0 +1,150 @@
+"""`foveate data`: public datasets (list, info, get), and packing into shards (pack)."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foveate.errors import UserError
+
+if TYPE_CHECKING:
+    from foveate.data.catalogue import DatasetInfo
+
+COMMANDS = {
+    "list": "the public datasets that foveate reads",
+    "info": "one of them: classes, splits, licence, citation, size, how to get it",
+    "get": "download one of them, or check one that is there",
+    "pack": "write any dataset as shards that stream from anywhere",
+}
+
+
+def list_() -> None:
+    """List the public datasets that foveate reads.
+
+    Example:
+      foveate data list
+    """
+    from foveate.data.catalogue import catalogue
+
+    infos = catalogue().values()
+    width = max(len(info.name) for info in infos)
+    print(f"{'name':<{width}}  {'classes':>7}  {'images':>7}  {'size':>7}  {'get':<8}  what")
+    for info in infos:
+        classes, images = len(info.classes) or "-", info.images or "-"
+        how = "download" if info.downloads else "by hand"
+        size = _size(info.bytes) if info.bytes else "-"
+        print(f"{info.name:<{width}}  {classes:>7}  {images:>7}  {size:>7}  {how:<8}  {info.title}")
+
+
+def info(name: str) -> None:
+    """Say what is known of a public dataset.
+
+    Args:
+        name: as foveate data list shows it.
+
+    Example:
+      foveate data info camvid
+    """
+    from foveate.data.catalogue import dataset_info
+
+    known = dataset_info(name)
+    colors = known.colors or (None,) * len(known.classes)
+    classes = [
+        label + (f" {color}" if color else "") for label, color in zip(known.classes, colors, strict=True)
+    ]
+    splits = ", ".join(f"{split} {count}" for split, count in known.splits.items())
+    rows = {
+        "task": known.task,
+        "classes": f"{len(classes)}: {', '.join(classes)}" if classes else "as the files name them",
+        "images": known.images or "see the home page",
+        "splits": splits or "none of its own; foveate cuts 70/15/15",
+        "size": _size(known.bytes) if known.bytes else "see the home page",
+        "licence": known.licence or "see the home page",
+        "citation": known.citation,
+        "home page": known.home,
+        "layout": known.layout,
+    }
+    print(f"{known.name}: {known.title}\n")
+    width = max(map(len, rows))
+    for what, value in rows.items():
+        print(f"{what:<{width}}  {value}")
+    print(f"\n{_how_to_get(known, f'data/{name}')}")
+
+
+def get(name: str, *, out: str | None = None) -> int:
+    """Download a public dataset, or say how to get it by hand and check the folder where it is.
+
+    What was interrupted goes on where it broke off.
+
+    Args:
+        name: as foveate data list shows it.
+        out: the folder that takes the dataset; data/ and its name if not given.
+
+    Example:
+      foveate data get cifar10 --out data/cifar10
+    """
+    from foveate.data.catalogue import dataset_info
+    from foveate.data.get import find, verify
+    from foveate.data.get import get as fetch
+    from foveate.data.open import open_dataset
+
+    known = dataset_info(name)
+    folder = Path(out or f"data/{name}")
+    if folder.is_file():
+        raise UserError(f"--out: {folder} is a file; name a folder")
+    if find(known, folder):
+        root = verify(known, folder)
+    elif not known.downloads:
+        print(_how_to_get(known, folder))
+        return 2
+    else:
+        from foveate.cli.progress import progress
+
+        with progress(f"Getting {name}") as advance:
+            root = fetch(known, folder, advance)
+    print(open_dataset(root, to_score=True).describe())
+    print(root)
+    return 0
+
+
+def pack(
+    data: str, *, out: str | None = None, shard_mb: float = 256, classes: list[str] | None = None
+) -> None:
+    """Write a dataset as shards: plain tar files that stream well from disks, servers and object stores.
+
+    foveate fit and compare read them as they read a folder: the same splits, names and pixels.
+
+    Args:
+        data: a folder of images with masks or of class folders, or the word synthetic.
+        out: a new folder, or an address such as s3://bucket/photos; shards/ and the name of the data if not
+            given.
+        shard_mb: megabytes of a shard.
+        classes: class names in the order of their ids, separated by spaces or commas.
+
+    Example:
+      foveate data pack photos/ --out shards/photos --shard-mb 256
+    """
+    from foveate.cli.flags import parse_names
+    from foveate.cli.progress import progress
+    from foveate.data.pack import pack as write
+
+    target = out or f"shards/{Path(data).name}"
+    with progress("Packing") as advance:
+        done = write(data, target, parse_names(classes), shard_mb, advance)
+    print(f"{done.images} images in {done.shards} shards ({_size(done.bytes)}): {target}")
+
+
+def _how_to_get(info: "DatasetInfo", folder: str | Path) -> str:
+    command = f"foveate data get {info.name} --out {folder}"
+    if info.downloads:
+        return "\n".join([f"get it: {command}", *(f"  {file.url}" for file in info.downloads)])
+    steps = [*info.steps, f"have it checked: {command}"]
+    lines = "\n".join(f"  {number}. {step}" for number, step in enumerate(steps, 1))
+    return f"{info.name} cannot be downloaded directly; get it by hand:\n{lines}"
+
+
+def _size(count: int) -> str:
+    """Bytes as people say them.
+
+    >>> _size(170_498_071), _size(11_000_000_000)
+    ('170 MB', '11.0 GB')
+    """
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

