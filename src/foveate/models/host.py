@@ -82,6 +82,10 @@ class Host(nn.Module):
         )
         return noise.to(self.mean)
 
+    def padded(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The height and width that an image of `size` is padded to, at the bottom and at the right."""
+        return size[0] + self._missing(size[0]), size[1] + self._missing(size[1])
+
     def forward(self, image: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         channels = self.mean.shape[1]
         if image.ndim != 4 or image.shape[1] != channels:

@@ -1,0 +1,63 @@
+"""The images that are looked at: files, a folder of them, a data set with its truth, or the run's own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from numpy import ndarray
+
+from foveate.data.images import is_image_file, read_image
+from foveate.errors import UserError, choose
+from foveate.evaluation.evaluate import check_classes, data_of
+
+Truth = UInt8[ndarray, "h w"] | int | None
+
+
+@dataclass(frozen=True)
+class Source:
+    """One image under a name of its own; `read` gives its pixels and its truth, if any."""
+
+    name: str
+    read: Callable[[], tuple[UInt8[ndarray, "h w 3"], Truth]]
+
+
+def find_sources(
+    run: str | Path, classes: tuple[str, ...], images: str | Path | None, split: str
+) -> list[Source]:
+    """All images that `images` means: an image, a folder of images, or else a data set with the classes of
+    the run, of which `split` is taken; None stands for the run's own data.
+
+    Raises `UserError` where there are none, for an unknown split, and for data with other classes.
+    """
+    choose(split, ("train", "val", "test"), "split")
+    path = Path(images or "")
+    if images is not None and path.is_file():
+        return [_file(path, path.stem)]
+    if images is not None and path.is_dir():
+        files = sorted(filter(is_image_file, path.iterdir()))
+        if files:
+            stems = [file.stem for file in files]
+            return [_file(file, file.stem if stems.count(file.stem) == 1 else file.name) for file in files]
+    data = data_of(Path(run), images, None, classes).dataset
+    if images is not None:
+        check_classes(Path(run), classes or data.classes, images, data.classes)
+    entries = data.index(split)
+    if not entries:
+        raise UserError(f"{images or run}: the split {split} holds no images; choose another --split")
+    return [Source(entry.stem, lambda entry=entry: data.read(entry)) for entry in entries]
+
+
+def spread(sources: list[Source], limit: int) -> list[Source]:
+    """At most `limit` of them, evenly spread, in their order.
+
+    >>> [source.name for source in spread([Source(name, None) for name in "abcdef"], 3)]
+    ['a', 'c', 'e']
+    """
+    count = min(limit, len(sources))
+    return [sources[number * len(sources) // count] for number in range(count)]
+
+
+def _file(path: Path, name: str) -> Source:
+    return Source(name, lambda: (np.asarray(read_image(path)), None))

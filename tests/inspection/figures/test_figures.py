@@ -1,0 +1,235 @@
+"""What each figure draws is what was recorded: the artists' own numbers, not their pixels."""
+
+import matplotlib.pyplot
+import numpy as np
+import pytest
+import torch
+
+from foveate.attention.maps import ChannelMap, MaskMap, PairwiseMap, SpatialMap
+from foveate.evaluation.predictor import Prediction
+from foveate.inspection.figures.channels import channels, extremes
+from foveate.inspection.figures.cumulative import cumulative, distribution
+from foveate.inspection.figures.grid import grid, received
+from foveate.inspection.figures.landscape import bars, bubbles, scatter, surface
+from foveate.inspection.figures.mask import mask, rows
+from foveate.inspection.figures.matrix import matrix
+from foveate.inspection.figures.panels import own_score, panels, shown_classes
+from foveate.inspection.figures.pixels import pixels
+from foveate.inspection.figures.registry import figure, figure_kinds, figures_for
+from foveate.inspection.figures.relief import coarse, relief
+from foveate.inspection.figures.spatial import spatial
+from foveate.inspection.subjects import Sight, View
+
+RANDOM = np.random.default_rng(0)
+COLORS = ((0, 0, 0), (230, 159, 0), (86, 180, 233))
+IMAGE = RANDOM.integers(0, 255, (40, 60, 3), dtype=np.uint8)
+MASK = np.zeros((40, 60), np.uint8)
+MASK[:, 30:] = 1
+TRUTH = MASK.copy()
+TRUTH[:20] = 255
+TRUTH[20:30] = 0
+CONFIDENCE = RANDOM.random((40, 60)).astype(np.float32)
+VIEW = View("scene", IMAGE, Prediction(("sky", "road", "car"), COLORS, CONFIDENCE, mask=MASK), TRUTH)
+
+
+def sight(found, **about) -> Sight:
+    return Sight(VIEW, "some@place", 0, found, **about)
+
+
+def pairwise(height=4, width=6, heads=2, pixels=((5, 5), (35, 50)), **about) -> Sight:
+    count = height * width
+    generator = torch.Generator().manual_seed(0)
+    values = (3 * torch.randn(1, heads, len(pixels) + count, count, generator=generator)).softmax(-1)
+    queries = torch.cat([torch.tensor([0, count - 1]), torch.arange(count)])
+    return sight(PairwiseMap(values, (height, width), queries), pixels=pixels, **about)
+
+
+def images(page) -> list[np.ndarray]:
+    return [np.asarray(one.get_array()) for axes in page.axes for one in axes.images]
+
+
+def titles(page) -> list[str]:
+    return [axes.get_title(loc="left") for axes in page.axes]
+
+
+def test_panels_show_image_truth_prediction_errors_and_confidence():
+    page = panels(VIEW)
+    assert titles(page)[:5] == ["Image", "Truth", "Prediction", "Errors", "Confidence"]
+    image, truth, prediction, errors, _, confidence = images(page)[:6]
+    assert np.array_equal(image, IMAGE)
+    assert truth[0, 0].tolist() == [150, 150, 150]
+    assert prediction[0, 59].tolist() == [230, 159, 0]
+    assert (errors[25, 59].tolist(), errors[35, 59].tolist()) == ([213, 94, 0], [0, 114, 178])
+    assert np.array_equal(confidence, CONFIDENCE)
+    assert page.axes[0].get_xlim() == (0, 60)
+
+
+def test_panels_without_truth_show_no_errors():
+    page = panels(View("scene", IMAGE, VIEW.prediction))
+    assert titles(page)[:3] == ["Image", "Prediction", "Confidence"]
+
+
+def test_the_score_and_the_legend_are_those_of_the_image_alone():
+    # sky: 600 of 900 right, and none called sky wrongly; road: 300 hits in a union of 600
+    assert own_score(VIEW) == pytest.approx((600 / 900 + 300 / 600) / 2)
+    assert shown_classes(VIEW) == [0, 1]
+
+
+def test_labels_are_shown_with_the_probability_of_each_class():
+    said = Prediction(
+        ("cat", "dog"), COLORS[:2], np.array(0.8), label="dog", probabilities=np.array([0.2, 0.8])
+    )
+    page = panels(View("pet", IMAGE, said, truth=0))
+    widths = [bar.get_width() for bar in page.axes[1].patches]
+    assert widths == pytest.approx([20, 80])
+    assert [text.get_text() for text in page.axes[1].get_yticklabels()] == ["cat (true)", "dog"]
+
+
+def test_channels_are_bars_and_the_extremes_are_pictures_before_and_after():
+    factors = torch.tensor([[0.2, 0.9, 0.5, 1.3, 0.1, 0.6, 0.7]])
+    before = torch.rand(7, 4, 6)
+    page = channels(sight(ChannelMap(factors), before=before))
+    assert [bar.get_height() for bar in page.axes[0].patches] == pytest.approx(factors[0].tolist())
+    drawn = images(page)
+    assert np.allclose(drawn[0], before[3])
+    assert any(np.allclose(one, 1.3 * before[3]) for one in drawn)
+    assert any(np.allclose(one, 0.1 * before[4]) for one in drawn)
+    assert extremes(factors[0].numpy()) == ([3, 1, 6], [4, 0, 2])
+
+
+def test_channels_without_features_are_bars_alone():
+    page = channels(sight(ChannelMap(torch.tensor([[0.5]]))))
+    assert len(page.axes) == 1
+
+
+def test_a_spatial_map_is_drawn_as_it_is_and_over_the_image():
+    values = torch.rand(1, 5, 6)
+    page = spatial(sight(SpatialMap(values), covers=(0.8, 1.0)))
+    drawn = [one for axes in page.axes[:3] for one in axes.images if one.get_array().ndim == 2]
+    assert len(drawn) == 2
+    for one in drawn:
+        assert np.array_equal(one.get_array(), values[0])
+        assert one.get_extent() == pytest.approx([0, 60, 50, 0])  # 40 pixels are 0.8 of what the map covers
+        assert one.axes.get_ylim() == (40, 0)
+
+
+def test_masks_stand_between_the_features():
+    values, before = torch.rand(1, 4, 5, 6), torch.randn(4, 5, 6)
+    values[0, 2] *= 5
+    after = (1 + values[0]) * before
+    seen = sight(MaskMap(values), before=before, after=after, gate=0.25)
+    drawn = rows(seen)
+    assert [name for name, _ in drawn][:2] == ["mean of channels", "channel 2"]
+    assert list(drawn[0][1]) == ["Before", "Mask", "After"]
+    assert np.allclose(drawn[0][1]["Mask"], values[0].mean(0))
+    page = mask(seen)
+    first = [axes for axes in page.axes if axes.images and axes.images[0].get_array().shape == (5, 6)][:3]
+    for axes, expected in zip(first, (before, values[0], after), strict=True):
+        assert np.allclose(axes.images[0].get_array(), expected.mean(0), atol=1e-6)
+    assert "gate lets 25%" in page._supxlabel.get_text()
+
+
+def test_a_mask_of_other_channels_than_the_features_is_shown_in_the_mean():
+    seen = sight(MaskMap(torch.rand(1, 1, 5, 6)), before=torch.rand(4, 5, 6), after=torch.rand(4, 5, 6))
+    assert [name for name, _ in rows(seen)] == ["mean of channels"]
+    assert list(rows(sight(MaskMap(torch.rand(1, 2, 5, 6))))[0][1]) == ["Mask"]
+
+
+def test_pixels_show_where_each_looks_as_the_mean_over_heads():
+    seen = pairwise()
+    page = pixels(seen)
+    drawn = [one for one in images(page) if one.shape == (4, 6)]
+    for number, values in enumerate(drawn):
+        expected = 100 * seen.found.values[0, :, number].mean(0).reshape(4, 6)
+        assert np.allclose(values, expected)
+    assert len(drawn) == 2
+    assert titles(page)[1:3] == ["1: from 5,5", "2: from 35,50"]
+
+
+def test_the_matrix_holds_every_row_of_the_map():
+    seen = pairwise()
+    (drawn,) = [one for one in images(matrix(seen)) if one.shape == (24, 24)]
+    assert np.allclose(drawn, 100 * seen.found.values[0, :, 2:].mean(0))
+    assert np.allclose(drawn.sum(1), 100, atol=1e-3)
+
+
+def test_what_is_sampled_or_averaged_is_said():
+    count, rows_ = 48 * 48, torch.arange(0, 48 * 48, 9)
+    values = torch.rand(1, 2, 1 + len(rows_), count).softmax(-1)
+    found = PairwiseMap(values, (48, 48), torch.cat([torch.tensor([7]), rows_]))
+    seen = sight(found, pixels=((3, 3),), covers=(0.9, 1.0))
+    drawn = relief(seen, 64)
+    assert drawn.heights.shape == (64, 64)
+    assert drawn.heights.mean() == pytest.approx(100 / count, rel=1e-4)
+    assert drawn.words == (
+        "48×48 = 2304 positions; 256 evenly spread rows of 2304; each cell the mean of 4×36 entries; mean of "
+        "2 heads; the image's padding included."
+    )
+    assert matrix(seen)._supxlabel.get_text().startswith("48×48 = 2304 positions; 256 evenly spread rows of")
+
+
+def test_blocks_that_do_not_divide_are_means_of_what_they_hold():
+    found, blocks = coarse(np.arange(10.0).reshape(1, 10), 3)
+    assert found.tolist() == [[1.0, 4.0, 7.5]]
+    assert blocks == (1.0, pytest.approx(10 / 3))
+
+
+def test_the_landscape_has_the_matrix_for_its_heights():
+    seen = pairwise()
+    expected = relief(seen, 24).heights
+    (points,) = scatter(seen).axes[0].collections
+    assert np.allclose(np.sort(points.get_array()), np.sort(expected.ravel()))
+    (round_ones,) = bubbles(seen).axes[0].collections
+    areas = round_ones.get_sizes()
+    assert areas.max() == pytest.approx(160)
+    assert np.allclose(np.sort(areas) / 160, np.sort(expected.ravel()) / expected.max(), atol=1e-6)
+    (solids,) = bars(seen).axes[0].collections
+    tops = solids._faces.reshape(-1, 6, 4, 3)[..., 2].max((1, 2))
+    assert np.allclose(np.sort(tops), np.sort(expected.ravel()), atol=1e-9)
+    (sheet,) = surface(seen).axes[0].collections
+    assert sheet._faces[..., 2].max() == pytest.approx(expected.max())
+
+
+def test_bubbles_over_the_grid_are_multiples_of_equal_attention():
+    seen = pairwise()
+    page = grid(seen)
+    assert received(seen).mean() == pytest.approx(1)
+    from_all, from_one = (axes.collections[0] for axes in page.axes[:2])
+    assert np.allclose(from_all.get_array(), received(seen).ravel())
+    assert np.allclose(from_one.get_array(), 24 * seen.looks[1].ravel())
+    assert np.allclose(from_all.get_offsets()[0], (5, 5))  # the centre of the first of 4x6 cells in 40x60
+
+
+def test_the_distribution_counts_entries_and_what_they_hold():
+    matrix_ = np.array([[0.1, 0.1, 0.8], [0.0, 0.5, 0.5]])
+    values, entries, attention = distribution(matrix_)
+    assert values[1:].tolist() == [0.1, 0.1, 0.5, 0.5, 0.8]
+    assert values[0] > 0
+    assert entries.tolist() == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1])
+    assert attention.tolist() == pytest.approx([0, 0.05, 0.1, 0.35, 0.6, 1])
+    page = cumulative(pairwise())
+    line = page.axes[0].lines[0]
+    assert (line.get_ydata()[-1], page.axes[0].get_xscale()) == (100, "log")
+
+
+def test_every_kind_has_a_name_a_line_and_maps_that_it_suits():
+    names = [kind.name for kind in figure_kinds()]
+    assert len(set(names)) == len(names)
+    assert all(kind.summary and kind.suits for kind in figure_kinds())
+    assert [kind.name for kind in figures_for(VIEW)] == ["panels"]
+    assert [kind.name for kind in figures_for(sight(SpatialMap(torch.rand(1, 2, 2))))] == ["spatial"]
+    with pytest.raises(ValueError, match="figure 'matrix' is already registered"):
+        figure("matrix", 0, "twice", View)(matrix)
+
+
+def test_figures_leave_nothing_open():
+    for kind in figures_for(pairwise()):
+        kind.draw(pairwise())
+    assert matplotlib.pyplot.get_fignums() == []
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (3, 1)])
+def test_tiny_maps_are_drawn(size):
+    seen = pairwise(*size, heads=1, pixels=((0, 0), (39, 59)))
+    for kind in figures_for(seen):
+        assert kind.draw(seen).axes
