@@ -2,15 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from foveate.attention.maps import AttentionMap, ChannelMap, MaskMap, PairwiseMap, SpatialMap
+from foveate.attention.maps import (
+    AttentionMap,
+    ChannelMap,
+    MaskMap,
+    MemoryMap,
+    PairwiseMap,
+    SpatialMap,
+)
 from foveate.attention.registry import create_attention
 
-from . import naive, naive_residual
+from . import naive, naive_gates, naive_residual
 
 
 @dataclass(frozen=True)
@@ -28,11 +36,14 @@ class Case:
         """The module away from its start: gates of its own open, statistics not at their defaults."""
         torch.manual_seed(0)
         module = create_attention(self.name, channels, **self.options)
+        norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm2d | nn.LayerNorm)]
+        around_one = {id(getattr(norm, n, None)) for norm in norms for n in ("weight", "running_var")}
+        around_zero = {id(getattr(norm, n, None)) for norm in norms for n in ("bias", "running_mean")}
         with torch.no_grad():
             for name, value in [*module.named_parameters(), *module.named_buffers()]:
-                if name.endswith(("gamma", "bn.weight", "running_var")):
+                if id(value) in around_one or name.endswith("gamma"):
                     value.copy_(torch.rand_like(value) + 0.5)
-                elif name.endswith(("bn.bias", "running_mean")):
+                elif id(value) in around_zero or (isinstance(value, nn.Parameter) and not value.any()):
                     value.copy_(torch.randn_like(value))
         return module.to(dtype)
 
@@ -54,6 +65,29 @@ def gathered(module: nn.Module, x: Tensor, pairs: PairwiseMap) -> Tensor:
     return naive.self_attention(module, x, pairs.values.squeeze(1))
 
 
+def masked(module: nn.Module, x: Tensor, mask: MaskMap) -> Tensor:
+    return x * mask.values
+
+
+def masked_and_added(module: nn.Module, x: Tensor, mask: MaskMap) -> Tensor:
+    return x + x * mask.values
+
+
+def passed(module: nn.Module, x: Tensor, spatial: SpatialMap) -> Tensor:
+    return x * spatial.values[:, None]
+
+
+def remembered(module: nn.Module, x: Tensor, memory: MemoryMap) -> Tensor:
+    return naive_gates.from_memory(module, x, memory.values)
+
+
+def with_context(module: nn.Module, x: Tensor, pairs: PairwiseMap, *gate: ChannelMap) -> Tensor:
+    if gate:
+        return scaled(module, x, *gate)
+    contexts = torch.einsum("bqk,bck->bcq", pairs.values[:, 0], x.flatten(2)).view_as(x)
+    return naive_gates.with_context(module, x, contexts)
+
+
 def masked_trunk(module: nn.Module, x: Tensor, mask: MaskMap) -> Tensor:
     return naive_residual.masked(module, x, mask.values)
 
@@ -69,6 +103,33 @@ CASES = (
     Case("nonlocal", naive.nonlocal_, (PairwiseMap,), gathered),
     Case("cbam", naive.cbam, (ChannelMap, SpatialMap), scaled),
     Case("cbam", naive.cbam, (ChannelMap, SpatialMap), scaled, {"reduction": 2, "kernel_size": 3}),
+    Case(
+        "cbam",
+        partial(naive.cbam, of_positions=torch.tanh),
+        (ChannelMap, SpatialMap),
+        scaled,
+        {"gates": "sigmoid_tanh"},
+        least=-1.0,
+    ),
+    Case("bam", naive_gates.bam, (MaskMap,), masked_and_added),
+    Case("bam", naive_gates.bam_as_coded, (MaskMap,), masked_and_added, {"reduction": 2, "form": "code"}),
+    Case("coord", naive_gates.coord, (MaskMap,), masked),
+    Case("simam", naive_gates.simam(lambda count: count), (MaskMap,), masked),
+    Case("simam", naive_gates.simam(lambda n: max(n - 1, 1)), (MaskMap,), masked, {"variance": "sample"}),
+    Case("gate", naive_gates.gate, (SpatialMap,), passed),
+    Case("gate", naive_gates.gate, (SpatialMap,), passed, {"reduction": 4, "context": 3}),
+    Case("triplet", naive_gates.triplet, (MaskMap,), masked),
+    Case("strip", naive_gates.strip, (MaskMap,), masked),
+    Case("strip", naive_gates.strip, (MaskMap,), masked, {"kernel_size": 5}),
+    Case("external", naive_gates.external, (MemoryMap,), remembered, {"slots": 5}),
+    Case("global_context", naive_gates.global_context, (PairwiseMap,), with_context),
+    Case(
+        "global_context",
+        naive_gates.global_context,
+        (PairwiseMap, ChannelMap),
+        with_context,
+        {"fusion": "scale"},
+    ),
     Case("se", naive.se, (ChannelMap,), scaled),
     Case("se", naive.se, (ChannelMap,), scaled, {"reduction": 4}),
     Case("eca", naive.eca, (ChannelMap,), scaled),

@@ -3,6 +3,8 @@
 Each function takes the module, for its parameters alone, and the input. No layer of the module is called.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -56,7 +58,7 @@ def perceptron(first: nn.Module, second: nn.Module, pooled: Tensor) -> Tensor:
     return F.linear(hidden, second.weight.flatten(1), second.bias)
 
 
-def cbam(module: nn.Module, x: Tensor) -> Tensor:
+def cbam(module: nn.Module, x: Tensor, of_positions: Callable[[Tensor], Tensor] = torch.sigmoid) -> Tensor:
     fc1, fc2 = module.channel.fc1, module.channel.fc2
     both = perceptron(fc1, fc2, x.mean((2, 3))) + perceptron(fc1, fc2, x.amax((2, 3)))
     x = x * torch.sigmoid(both)[:, :, None, None]
@@ -67,7 +69,7 @@ def cbam(module: nn.Module, x: Tensor) -> Tensor:
         mean, variance = score.mean(), score.var(unbiased=False)
     else:
         mean, variance = norm.running_mean, norm.running_var
-    return x * torch.sigmoid((score - mean) / (variance + norm.eps).sqrt() * norm.weight + norm.bias)
+    return x * of_positions((score - mean) / (variance + norm.eps).sqrt() * norm.weight + norm.bias)
 
 
 def se(module: nn.Module, x: Tensor) -> Tensor:

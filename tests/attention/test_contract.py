@@ -7,7 +7,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from foveate.attention.maps import AttentionMap, ChannelMap, MaskMap, PairwiseMap, SpatialMap
+from foveate.attention.maps import (
+    AttentionMap,
+    ChannelMap,
+    MaskMap,
+    MemoryMap,
+    PairwiseMap,
+    SpatialMap,
+)
 from foveate.attention.registry import attention_names, create_attention
 
 from .cases import CASES, Case, every_case, every_mechanism
@@ -85,7 +92,7 @@ def test_starts_at_the_identity_if_it_says_so(case: Case):
 
 @every_mechanism
 def test_every_parameter_learns(case: Case):
-    module, x = case.create(), images()
+    module, x = case.create(), images().requires_grad_()
     module(x).square().sum().backward()
     for name, parameter in module.named_parameters():
         assert parameter.grad is not None, name
@@ -114,6 +121,8 @@ def test_gradcheck(case: Case):
 
 @every_mechanism
 def test_compiles_in_one_graph(case: Case, unchecked: None):
+    # Under jaxtyping every forward is one code object, of which the compiler keeps only a few versions.
+    torch.compiler.reset()
     module, x = case.create().eval(), images()
     compiled = torch.compile(module, backend="aot_eager", fullgraph=True)
     torch.testing.assert_close(compiled(x), module(x), rtol=1e-5, atol=1e-5)
@@ -162,6 +171,9 @@ def check_map(one: AttentionMap, x: Tensor, least: float) -> None:
             assert one.values.shape == (batch, height, width)
         case MaskMap():
             assert one.values.shape == x.shape
+        case MemoryMap():
+            assert one.values.shape == (batch, one.values.shape[1], height, width)
+            torch.testing.assert_close(one.values.sum(1), torch.ones_like(x[:, 0]))
         case PairwiseMap():
             assert one.values.shape == (batch, len(one.values[0]), height * width, height * width)
             assert one.grid == (height, width)

@@ -47,6 +47,16 @@ def test_channels_are_a_positive_whole_number(unchecked: None, channels: object)
         ("cbam", "reduction", 0, "a whole number of at least 1"),
         ("cbam", "reduction", 1.5, "a whole number of at least 1"),
         ("cbam", "kernel_size", 4, "an odd whole number"),
+        ("bam", "reduction", 0, "a whole number of at least 1"),
+        ("bam", "dilation", 0, "a whole number of at least 1"),
+        ("coord", "reduction", 0, "a whole number of at least 1"),
+        ("simam", "regularization", 0, "a finite number above 0"),
+        ("gate", "reduction", 0, "a whole number of at least 1"),
+        ("gate", "context", 4, "an odd whole number"),
+        ("triplet", "kernel_size", 2, "an odd whole number"),
+        ("strip", "kernel_size", 2, "an odd whole number"),
+        ("external", "slots", 0, "a whole number of at least 1"),
+        ("global_context", "reduction", 0, "a whole number of at least 1"),
         ("se", "reduction", -2, "a whole number of at least 1"),
         ("eca", "kernel_size", 2, "an odd whole number"),
         ("scse", "reduction", 0, "a whole number of at least 1"),
@@ -57,6 +67,22 @@ def test_a_wrong_value_says_what_was_expected(
     unchecked: None, name: str, option: str, value: object, expected: str
 ):
     with pytest.raises(UserError, match=rf"{option}=.*expected {expected}"):
+        create_attention(name, 8, **{option: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value", "choices"),
+    [
+        ("cbam", "gates", "sigmoid_than", "did you mean 'sigmoid_tanh'. There are: sigmoid, sigmoid_tanh"),
+        ("bam", "form", "papers", "did you mean 'paper'. There are: code, paper"),
+        ("simam", "variance", None, "There are: population, sample"),
+        ("global_context", "fusion", "added", "did you mean 'add'. There are: add, scale"),
+    ],
+)
+def test_a_wrong_word_offers_the_choices(
+    unchecked: None, name: str, option: str, value: object, choices: str
+):
+    with pytest.raises(UserError, match=f"unknown {option} '{value}'.*{choices}"):
         create_attention(name, 8, **{option: value})
 
 

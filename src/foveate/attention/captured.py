@@ -1,6 +1,30 @@
-"""The gate that a module of another library computes inside its own forward."""
+"""Running a module only to look inside: a part's output is caught, and batch-norm statistics stay."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from torch import Tensor, nn
+
+
+@contextmanager
+def statistics_kept(module: nn.Module) -> Iterator[None]:
+    """Inside the block a forward pass of `module` in training moves no batch-norm statistics.
+
+    >>> import torch
+    >>> norm = nn.BatchNorm2d(1)
+    >>> with statistics_kept(norm):
+    ...     _ = norm(torch.rand(2, 1, 4, 4))
+    >>> norm.running_mean.item(), norm.num_batches_tracked.item()
+    (0.0, 0)
+    """
+    tracking = [part for part in module.modules() if getattr(part, "track_running_stats", False)]
+    for norm in tracking:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in tracking:
+            norm.track_running_stats = True
 
 
 def captured(module: nn.Module, part: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -15,13 +39,9 @@ def captured(module: nn.Module, part: nn.Module, x: Tensor) -> tuple[Tensor, Ten
     ([0.0, 1.0], [0.0, 3.0])
     """
     outputs: list[Tensor] = []
-    tracking = [m for m in module.modules() if getattr(m, "track_running_stats", False)]
     hook = part.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
-    for norm in tracking:
-        norm.track_running_stats = False
     try:
-        return module(x), outputs[-1]
+        with statistics_kept(module):
+            return module(x), outputs[-1]
     finally:
         hook.remove()
-        for norm in tracking:
-            norm.track_running_stats = True

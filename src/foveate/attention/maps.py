@@ -60,4 +60,18 @@ class PairwiseMap:
     queries: Int64[Tensor, " q"]
 
 
-AttentionMap = ChannelMap | SpatialMap | MaskMap | PairwiseMap
+@dataclass(frozen=True, eq=False)
+class MemoryMap:
+    """Attention to slots of a learnt memory: `values[b, s, h, w]` is what slot `s` gives to the position.
+
+    Values are at least 0 and sum to 1 over the slots of a position.
+
+    >>> import torch
+    >>> MemoryMap(torch.full((2, 4, 5, 9), 0.25)).values.shape
+    torch.Size([2, 4, 5, 9])
+    """
+
+    values: Float[Tensor, "b slots h w"]
+
+
+AttentionMap = ChannelMap | SpatialMap | MaskMap | PairwiseMap | MemoryMap

@@ -1,6 +1,8 @@
 """Checks of option values, where they are used: each returns the value or says what was expected."""
 
-from foveate.errors import UserError
+from collections.abc import Iterable
+
+from foveate.errors import UserError, choose
 
 
 def at_least(minimum: int, name: str, value: object) -> int:
@@ -39,3 +41,13 @@ def positive(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise UserError(f"{name}={value!r}: expected a finite number above 0")
     return float(value)
+
+
+def one_of(choices: Iterable[str], name: str, value: object) -> str:
+    """Return `value` if it is one of `choices`.
+
+    >>> one_of(["sum", "product"], "combine", "sums")
+    Traceback (most recent call last):
+    foveate.errors.UserError: unknown combine 'sums'; did you mean 'sum'? There are: product, sum
+    """
+    return choose(str(value), choices, name)

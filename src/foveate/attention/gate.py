@@ -1,0 +1,91 @@
+"""Attention gate of Attention U-Net: positions pass if they agree with a coarser gating signal.
+
+Oktay et al., "Attention U-Net: Learning Where to Look for the Pancreas", MIDL 2018,
+https://arxiv.org/abs/1804.03999:
+
+- equation 1: q = psi relu(W_x x + W_g g + b_g) + b_psi, all 1x1 convolutions, at the resolution of g
+- equation 2: a = sigmoid(q), resampled bilinearly to x; the output is a x
+
+The paper's g is the decoder's map one level below the skip that is gated. A mechanism in place sees one map,
+and what the decoder makes of a skip comes later, so the gating signal here is our reading: x itself, averaged
+over a window around each position. What stays of the idea is that a position is judged by itself and by its
+coarse surroundings together; what is lost is that deeper features do the judging. As in the paper the grid on
+which q is computed is half as fine as x, here by averages over 2x2 positions.
+
+The authors' code has a 2x2 convolution of stride 2 for W_x, and a 1x1 convolution and batch norm after a x;
+neither is in the equations, and neither is here.
+"""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .maps import SpatialMap
+from .options import at_least, odd
+from .registry import register
+
+
+def halved(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c rows columns"]:
+    """Means over 2x2 positions; at the right and bottom edge of odd sizes, over those there are.
+
+    >>> import torch
+    >>> halved(torch.tensor([[[[1.0, 3.0, 7.0]]]])).tolist()
+    [[[[2.0, 7.0]]]]
+    """
+    # Padding and counting, since pooling with ceil_mode ties exported programs to the example's size.
+    ones = x.new_ones(1, 1, *x.shape[2:])
+    sums, counts = (F.avg_pool2d(F.pad(a, (0, 1, 0, 1)), 2) for a in (x, ones))
+    return sums / counts
+
+
+def surroundings(x: Float[Tensor, "b c h w"], side: int) -> Float[Tensor, "b c h w"]:
+    """Means over the window of `side` x `side` (odd) around each position, as much of it as is inside.
+
+    >>> import torch
+    >>> surroundings(torch.tensor([[[[1.0, 3.0, 8.0]]]]), 3).tolist()
+    [[[[2.0, 4.0, 5.5]]]]
+    """
+    return F.avg_pool2d(x, side, stride=1, padding=side // 2, count_include_pad=False)
+
+
+@register("gate")
+class AttentionGate(nn.Module):
+    """Attention gate: positions weighted by themselves and their coarse surroundings.
+
+    `reduction` divides the channels in which both are compared (at least one stays); `context` is the side of
+    the window that makes the gating signal, odd, in units of two positions. `weights` gives a `SpatialMap` in
+    (0, 1).
+
+    >>> import torch
+    >>> gate = AttentionGate(32)
+    >>> (passing,) = gate.weights(x := torch.rand(1, 32, 20, 28))
+    >>> torch.equal(gate(x), x * passing.values[:, None])
+    True
+    """
+
+    starts_at_identity = False
+
+    def __init__(self, channels: int, reduction: int = 2, context: int = 5) -> None:
+        super().__init__()
+        hidden = max(1, channels // at_least(1, "reduction", reduction))
+        self.context = odd("context", context)
+        self.feature = nn.Conv2d(channels, hidden, 1, bias=False)
+        self.signal = nn.Conv2d(channels, hidden, 1)
+        self.score = nn.Conv2d(hidden, 1, 1)
+
+    def _coefficients(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 1 h w"]:
+        coarse = halved(x)
+        # W_g and the mean are both linear: the mean comes second, over fewer channels.
+        signal = surroundings(self.signal(coarse), self.context)
+        passing = self.score((self.feature(coarse) + signal).relu()).sigmoid()
+        return F.interpolate(passing, size=x.shape[2:], mode="bilinear")
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        return x * self._coefficients(x)
+
+    def weights(
+        self, x: Float[Tensor, "b c h w"], queries: Sequence[int] | Tensor | None = None
+    ) -> tuple[SpatialMap]:
+        return (SpatialMap(self._coefficients(x).squeeze(1)),)
