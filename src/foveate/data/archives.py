@@ -8,8 +8,8 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
-from typing import IO
 
 from foveate.data.errors import DataError
 
@@ -21,7 +21,7 @@ _CHUNK = 1 << 20
 _BLOCK = 512
 _BROKEN = (EOFError, OSError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 
-Member = tuple[str, int, Callable[[], IO[bytes]]]
+Member = tuple[str, int, Callable[[], BufferedIOBase]]
 
 
 def is_archive(path: Path) -> bool:
@@ -87,7 +87,9 @@ def unpack_into(
             room -= size
 
 
-def _copy(source: IO[bytes], target: IO[bytes], most: int, progress: Callable[[int], None] | None) -> int:
+def _copy(
+    source: BufferedIOBase, target: BufferedIOBase, most: int, progress: Callable[[int], None] | None
+) -> int:
     written = 0
     while chunk := source.read(_CHUNK):
         written += len(chunk)

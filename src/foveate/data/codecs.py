@@ -8,6 +8,15 @@ from foveate.errors import choose
 REMEDY = "mend the mask, or get the dataset again"
 
 
+def kept_names(names: Sequence[str], classes: Sequence[str] | None) -> tuple[str, ...]:
+    """Those of `names` that are among `classes` (None: all), in the order of `names`.
+
+    `UserError` for a class that there is not.
+    """
+    wanted = {choose(name, names, "class of this dataset") for name in classes or names}
+    return tuple(name for name in names if name in wanted)
+
+
 def table_codec(
     names: Sequence[str],
     values: Mapping[int | Color, str | None],
@@ -22,10 +31,9 @@ def table_codec(
     >>> codec.classes, codec.values, codec.reading
     (('sky',), ((7, 255), (23, 0), (0, 255)), 'masks hold ids; road ignored')
     """
-    wanted = {choose(name, names, "class of this dataset") for name in classes or names}
-    kept = tuple(name for name in names if name in wanted)
+    kept = kept_names(names, classes)
     ids = {name: number for number, name in enumerate(kept)}
-    left_out = [name for name in names if name not in wanted]
+    left_out = [name for name in names if name not in kept]
     if left_out:
         shown = ", ".join(left_out[:20]) + ", ..." * (len(left_out) > 20)
         reading = f"{reading}; {shown} ignored"

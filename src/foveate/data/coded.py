@@ -1,30 +1,68 @@
-"""Entries and layouts of datasets whose mask values are known beforehand."""
+"""Entries and layouts of datasets whose classes are known beforehand."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import UInt8
+
 from foveate.data.catalogue import DatasetInfo
-from foveate.data.dataset import Entry
+from foveate.data.dataset import Entry, Read
 from foveate.data.errors import DataError
+from foveate.data.images import read_image
 from foveate.data.layout import Layout
 from foveate.data.masks import MaskCodec
 from foveate.data.pairing import read_pair
+from foveate.errors import choose
+
+
+def read_labelled(entry: Entry) -> tuple[UInt8[np.ndarray, "h w 3"], int]:
+    """Image and label of one entry."""
+    return read_image(entry.image), entry.label
 
 
 def coded_layout(
-    parts: Mapping[str, Sequence[Entry]], codec: MaskCodec, info: DatasetInfo, *notes: str
+    parts: Mapping[str, Sequence[Entry]],
+    codec: MaskCodec,
+    info: DatasetInfo,
+    *notes: str,
+    reader: Read | None = None,
 ) -> Layout:
-    """Layout of masks that are read by a fixed codec; no mask is opened before it is needed."""
+    """Layout of masks that are read by a fixed codec; no mask is opened before it is needed.
+
+    reader: decodes one entry (None: an image file and a mask file).
+    """
     colors = dict(zip(info.classes, info.colors, strict=False))
     return Layout(
         task="segmentation",
         classes=codec.classes,
         parts=parts,
-        reader=partial(read_pair, codec=codec),
+        reader=reader or partial(read_pair, codec=codec),
         colors=tuple(colors[name] for name in codec.classes) if colors else (),
         notes=(codec.reading, *notes),
     )
+
+
+def labelled_layout(
+    parts: Mapping[str, Sequence[Entry]],
+    names: Sequence[str],
+    classes: Sequence[str] | None,
+    *notes: str,
+    reader: Read = read_labelled,
+) -> Layout:
+    """Layout of images with labels, which count `names`. classes: the names to keep, in their new order
+    (None: all); images of other classes are left out.
+    """
+    if classes:
+        numbers = [names.index(choose(name, names, "class of this dataset")) for name in classes]
+        ids = {number: label for label, number in enumerate(numbers)}
+        parts = {
+            part: tuple(replace(entry, label=ids[entry.label]) for entry in entries if entry.label in ids)
+            for part, entries in parts.items()
+        }
+    return Layout("classification", tuple(classes or names), parts, reader, notes=notes)
 
 
 def read_list(path: Path) -> list[tuple[int, list[str]]]:

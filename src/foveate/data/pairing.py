@@ -19,7 +19,7 @@ from foveate.data.masks import IGNORE, MaskCodec, choose_codec, read_mask
 IMAGE_FOLDERS = ("images", "image", "imgs", "img")
 MASK_FOLDERS = ("masks", "mask", "labels", "label", "annotations")
 _SPLIT_ENDINGS = ("annot", "_labels", "_masks", "_annot")
-_ENDINGS = ("_mask", "_label", "_labels", "_gt", "_l")
+_ENDINGS = ("_mask", "_label", "_labels", "_gt", "_l", "_segmentation")
 
 
 def find_folder(root: Path, names: Iterable[str]) -> Path | None:

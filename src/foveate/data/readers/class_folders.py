@@ -3,12 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import UInt8
-
+from foveate.data.coded import read_labelled
 from foveate.data.dataset import SPLITS, Entry
 from foveate.data.errors import DataError
-from foveate.data.images import read_image
 from foveate.data.layout import Layout, reader
 from foveate.data.pairing import find_folder, list_images
 from foveate.errors import choose
@@ -32,11 +29,6 @@ class ClassFolders:
             )
         parts = {part: _entries(root, split, names) for part, split in splits}
         return Layout("classification", names, parts, read_labelled)
-
-
-def read_labelled(entry: Entry) -> tuple[UInt8[np.ndarray, "h w 3"], int]:
-    """Image and label of one entry."""
-    return read_image(entry.image), entry.label
 
 
 def _folders(root: Path) -> list[Path]:

@@ -1,0 +1,161 @@
+"""COCO annotations: what a JSON file says of its images, and the masks that its shapes make.
+
+One class a pixel, where COCO has one shape an object: the smaller shape lies on top of the larger. Crowd
+regions, in which objects were not told apart, are ignored; what nothing covers is background.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from foveate.data.dataset import Entry
+from foveate.data.errors import DataError
+from foveate.data.extras import require
+from foveate.data.images import read_image
+from foveate.data.masks import IGNORE
+
+BACKGROUND = "background"
+_CORNERS = 3
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One annotation: class, polygons or run lengths (outline), area in pixels, and whether it is a crowd."""
+
+    number: int
+    name: str
+    outline: Any
+    area: float
+    crowd: bool
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """One JSON file. images: file name, height and width by id; shapes: by image id; shapeless: annotations
+    without polygons or run lengths, which make no mask.
+    """
+
+    path: Path
+    categories: tuple[str, ...]
+    images: Mapping[int, tuple[str, int, int]]
+    shapes: Mapping[int, tuple[Shape, ...]]
+    shapeless: int
+
+
+def read_annotations(path: Path) -> Annotations:
+    """Read and check a JSON file; `DataError` names the line, or the image or annotation that is wrong."""
+    content = _load(path)
+    with_names = {category["id"]: str(category["name"]) for category in content["categories"]}
+    images: dict[int, tuple[str, int, int]] = {}
+    for image in content["images"]:
+        if image["id"] in images:
+            raise DataError(f"{path}: two images have the id {image['id']}; give each its own")
+        images[image["id"]] = (str(image["file_name"]), int(image["height"]), int(image["width"]))
+    shapes: dict[int, list[Shape]] = {}
+    shapeless = 0
+    for annotation in content["annotations"]:
+        where = f"{path}: annotation {annotation.get('id')}"
+        if annotation.get("image_id") not in images:
+            raise DataError(f"{where} is of image {annotation.get('image_id')}, which the file does not list")
+        if annotation.get("category_id") not in with_names:
+            raise DataError(
+                f"{where} is of category {annotation.get('category_id')}, which the file does not name"
+            )
+        _, height, width = images[annotation["image_id"]]
+        outline = _outline(annotation.get("segmentation"), height, width, where)
+        if outline is None:
+            shapeless += 1
+            continue
+        shape = Shape(
+            annotation.get("id", 0),
+            with_names[annotation["category_id"]],
+            outline,
+            float(annotation.get("area", 0)),
+            bool(annotation.get("iscrowd", 0)),
+        )
+        shapes.setdefault(annotation["image_id"], []).append(shape)
+    ordered = tuple(dict.fromkeys(with_names[number] for number in sorted(with_names)))
+    return Annotations(path, ordered, images, {key: tuple(each) for key, each in shapes.items()}, shapeless)
+
+
+def draw(shapes: Sequence[Shape], size: tuple[int, int], ids: Mapping[str, int]) -> UInt8[np.ndarray, "h w"]:
+    """Class ids of an image's pixels. ids: by class name, the background's included; shapes of other classes
+    are ignored.
+    """
+    coding = require("pycocotools.mask", "data", "COCO annotations: drawing their shapes")
+    mask = np.full(size, ids.get(BACKGROUND, IGNORE), dtype=np.uint8)
+    for shape in sorted(shapes, key=lambda shape: (not shape.crowd, -shape.area, shape.number)):
+        runs = coding.frPyObjects(shape.outline, *size) if _is_plain(shape.outline) else shape.outline
+        covered = coding.decode(coding.merge(runs) if isinstance(runs, list) else runs)
+        mask[covered > 0] = IGNORE if shape.crowd else ids.get(shape.name, IGNORE)
+    return mask
+
+
+@dataclass(frozen=True)
+class ReadCoco:
+    """Reads an entry's image and draws its mask. shapes: by stem. ids: by class name."""
+
+    shapes: Mapping[str, tuple[Shape, ...]]
+    sizes: Mapping[str, tuple[int, int]]
+    ids: Mapping[str, int]
+
+    def __call__(self, entry: Entry) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
+        image, size = read_image(entry.image), self.sizes[entry.stem]
+        if image.shape[:2] != size:
+            raise DataError(
+                f"{entry.image}: is {image.shape[0]} x {image.shape[1]} pixels (height x width), and "
+                f"{entry.mask} says {size[0]} x {size[1]}; use the image that was annotated"
+            )
+        return image, draw(self.shapes.get(entry.stem, ()), size, self.ids)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"{path}:{error.lineno}: the JSON is damaged or truncated ({error.msg}); export it again"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is no text ({error.reason}); export the annotations as JSON") from None
+    needed = {
+        "images": ("id", "file_name", "height", "width"),
+        "annotations": (),
+        "categories": ("id", "name"),
+    }
+    for part, keys in needed.items():
+        rows = content.get(part) if isinstance(content, dict) else None
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise DataError(f"{path}: has no list '{part}', as COCO annotations do; export it as COCO JSON")
+        lacking = next((key for row in rows for key in keys if key not in row), None)
+        if lacking:
+            raise DataError(f"{path}: one of its {part} has no '{lacking}'; export it as COCO JSON")
+    return content
+
+
+def _outline(given: Any, height: int, width: int, where: str) -> Any:
+    """Polygons or run lengths as they can be drawn; None where there are none."""
+    if isinstance(given, dict):
+        if list(given.get("size", ())) != [height, width]:
+            raise DataError(
+                f"{where}: its run lengths are for {given.get('size')} and the image is {[height, width]}"
+            )
+        counts = given.get("counts")
+        if isinstance(counts, list) and sum(counts) != height * width:
+            raise DataError(f"{where}: its run lengths cover {sum(counts)} of {height * width} pixels")
+        if not isinstance(counts, list | str):
+            raise DataError(f"{where}: its run lengths are {type(counts).__name__}, not a list or a string")
+        return given
+    polygons = given or []
+    if any(not isinstance(polygon, list) or len(polygon) % 2 for polygon in polygons):
+        raise DataError(f"{where}: a polygon is a list x, y, x, y, ... of whole pairs")
+    return [polygon for polygon in polygons if len(polygon) >= 2 * _CORNERS] or None
+
+
+def _is_plain(outline: Any) -> bool:
+    return isinstance(outline, list) or isinstance(outline["counts"], list)

@@ -1,0 +1,107 @@
+"""Cityscapes, fine annotations: `leftImg8bit/<split>/<city>/` with `gtFine/<split>/<city>/`.
+
+The 19 classes that are scored, from the masks of label ids or, where only these were kept, from the coloured
+ones. There polegroup cannot be told from pole, nor a licence plate from a car: they count as these.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from foveate.data.catalogue import DatasetInfo
+from foveate.data.codecs import table_codec
+from foveate.data.coded import coded_layout
+from foveate.data.dataset import Color, Entry
+from foveate.data.errors import DataError
+from foveate.data.layout import Layout, reader
+
+LAYOUT = "leftImg8bit/<split>/<city>/*_leftImg8bit.png and gtFine/<split>/<city>/*_gtFine_labelIds.png"
+
+CLASSES: dict[str, tuple[int, Color]] = {
+    "road": (7, (128, 64, 128)),
+    "sidewalk": (8, (244, 35, 232)),
+    "building": (11, (70, 70, 70)),
+    "wall": (12, (102, 102, 156)),
+    "fence": (13, (190, 153, 153)),
+    "pole": (17, (153, 153, 153)),
+    "traffic light": (19, (250, 170, 30)),
+    "traffic sign": (20, (220, 220, 0)),
+    "vegetation": (21, (107, 142, 35)),
+    "terrain": (22, (152, 251, 152)),
+    "sky": (23, (70, 130, 180)),
+    "person": (24, (220, 20, 60)),
+    "rider": (25, (255, 0, 0)),
+    "car": (26, (0, 0, 142)),
+    "truck": (27, (0, 0, 70)),
+    "bus": (28, (0, 60, 100)),
+    "train": (31, (0, 80, 100)),
+    "motorcycle": (32, (0, 0, 230)),
+    "bicycle": (33, (119, 11, 32)),
+}
+"""The classes in the order of their training ids, with their label ids and colours."""
+
+_NOT_SCORED: tuple[Color, ...] = (
+    *((0, 0, 0), (111, 74, 0), (81, 0, 81), (250, 170, 160), (230, 150, 140), (180, 165, 180)),
+    *((150, 100, 100), (150, 120, 90), (0, 0, 90), (0, 0, 110)),
+)
+_LABELS = 34
+
+INFO = DatasetInfo(
+    name="cityscapes",
+    title="Cityscapes: street scenes of 50 cities, 19 classes",
+    task="segmentation",
+    classes=tuple(CLASSES),
+    colors=tuple(color for _, color in CLASSES.values()),
+    splits={"train": 2975, "val": 500, "test": 1525},
+    images=5000,
+    licence="non-commercial: academic research, teaching, scientific publication, personal experimentation",
+    home="https://www.cityscapes-dataset.com/",
+    citation="Cordts, Omran, Ramos et al., The Cityscapes Dataset for Semantic Urban Scene Understanding, "
+    "CVPR 2016",
+    layout=LAYOUT,
+    steps=(
+        "register at https://www.cityscapes-dataset.com/ and download leftImg8bit_trainvaltest.zip and "
+        "gtFine_trainvaltest.zip",
+        "give the folder that holds both, packed or unpacked",
+    ),
+)
+
+
+@reader("cityscapes", 12, LAYOUT, INFO)
+class Cityscapes:
+    @staticmethod
+    def recognise(root: Path) -> bool:
+        return (root / "leftImg8bit").is_dir()
+
+    @staticmethod
+    def read(root: Path, classes: Sequence[str] | None) -> Layout:
+        if not (root / "gtFine").is_dir():
+            raise DataError(f"{root}: has leftImg8bit/ but no gtFine/; unpack gtFine_trainvaltest.zip there")
+        ending = next(
+            (end for end in ("labelIds", "color") if any((root / "gtFine").glob(f"*/*/*_{end}.png"))), None
+        )
+        if ending is None:
+            raise DataError(f"{root / 'gtFine'}: holds no masks named <city>_<frame>_gtFine_labelIds.png")
+        parts = {part: _entries(root, part, ending) for part in ("train", "val")}
+        names = list(CLASSES)
+        if ending == "labelIds":
+            values = dict.fromkeys(range(_LABELS)) | {label: name for name, (label, _) in CLASSES.items()}
+            values |= {255: None}  # as the label -1 (a licence plate) is stored
+        else:
+            values = dict.fromkeys(_NOT_SCORED) | {color: name for name, (_, color) in CLASSES.items()}
+        reading = f"the 19 training classes from {ending}; all other labels are ignored"
+        left_out = (root / "leftImg8bit" / "test").is_dir()
+        notes = ["the masks of the test images are not public; they are left out"] * left_out
+        return coded_layout(parts, table_codec(names, values, classes, reading), INFO, *notes)
+
+
+def _entries(root: Path, part: str, ending: str) -> list[Entry]:
+    entries = []
+    for image in sorted((root / "leftImg8bit" / part).glob("*/*_leftImg8bit.png")):
+        stem = f"{image.parent.name}/{image.stem.removesuffix('_leftImg8bit')}"
+        mask = root / "gtFine" / part / f"{stem}_gtFine_{ending}.png"
+        if not mask.is_file():
+            raise DataError(
+                f"{image}: its mask {mask} is not there; unpack gtFine_trainvaltest.zip again, whole"
+            )
+        entries.append(Entry(f"{part}/{stem}", image, mask))
+    return entries

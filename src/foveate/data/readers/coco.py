@@ -1,0 +1,85 @@
+"""COCO JSON: `annotations/instances_<split>.json` and `<split>/`, or `_annotations.coco.json` among images.
+
+Categories become classes behind background, in the order of their ids; those without any shape are left out.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from foveate.data.coco import BACKGROUND, Annotations, ReadCoco, read_annotations
+from foveate.data.codecs import kept_names
+from foveate.data.dataset import Entry
+from foveate.data.errors import DataError
+from foveate.data.layout import Layout, reader
+
+_AMONG_IMAGES = "_annotations.coco.json"
+_ALONE = ("annotations.json", "coco.json", "instances.json", _AMONG_IMAGES)
+_PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+
+
+@reader(
+    "coco", 26, "COCO JSON: annotations/instances_<split>.json and <split>/, or annotations.json and images/"
+)
+class Coco:
+    @staticmethod
+    def recognise(root: Path) -> bool:
+        return bool(_files(root))
+
+    @staticmethod
+    def read(root: Path, classes: Sequence[str] | None) -> Layout:
+        files = {part: read_annotations(path) for part, path in _files(root).items()}
+        drawn = {shape.name for file in files.values() for each in file.shapes.values() for shape in each}
+        named = dict.fromkeys(name for file in files.values() for name in file.categories)
+        names = (BACKGROUND, *(name for name in named if name in drawn and name != BACKGROUND))
+        kept = kept_names(names, classes)
+        parts = {part: _entries(root, part, file) for part, file in files.items()}
+        shapes, sizes = {}, {}
+        for part, file in files.items():
+            for entry, (key, (_, height, width)) in zip(parts[part], file.images.items(), strict=True):
+                shapes[entry.stem], sizes[entry.stem] = file.shapes.get(key, ()), (height, width)
+        ids = {name: number for number, name in enumerate(kept)}
+        notes = _notes(files.values(), [name for name in named if name not in names])
+        return Layout("segmentation", kept, parts, ReadCoco(shapes, sizes, ids), notes=notes)
+
+
+def _files(root: Path) -> dict[str, Path]:
+    """By split (or "all"), the annotations there are."""
+    found = {}
+    for path in sorted((root / "annotations").glob("instances_*.json")):
+        word = path.stem.removeprefix("instances_").rstrip("0123456789_-")
+        found.setdefault(_PARTS.get(word, "all"), path)
+    for folder, part in _PARTS.items():
+        if (path := root / folder / _AMONG_IMAGES).is_file():
+            found.setdefault(part, path)
+    alone = next((root / name for name in _ALONE if (root / name).is_file()), None)
+    return found or ({"all": alone} if alone else {})
+
+
+def _entries(root: Path, part: str, file: Annotations) -> tuple[Entry, ...]:
+    word = file.path.stem.removeprefix("instances_")
+    folders = [root / "images" / word, root / "images" / part, root / word, root / part, root / "images"]
+    folders = [folder for folder in (file.path.parent, *folders, root) if folder.is_dir()]
+    entries: dict[str, Entry] = {}
+    for key, (name, _, _) in file.images.items():
+        image = next((folder / name for folder in folders if (folder / name).is_file()), None)
+        if image is None:
+            looked = ", ".join(dict.fromkeys(map(str, folders)))
+            raise DataError(f"{file.path}: image {key}, '{name}', is not there (looked in {looked}); add it")
+        stem = Path(name).with_suffix("").as_posix()
+        stem = stem if part == "all" else f"{part}/{stem}"
+        if stem in entries:
+            raise DataError(f"{file.path}: two images are called '{stem}' without their endings; rename one")
+        entries[stem] = Entry(stem, image, file.path)
+    return tuple(entries.values())
+
+
+def _notes(files: Sequence[Annotations], unused: Sequence[str]) -> tuple[str, ...]:
+    shapes = [shape for file in files for each in file.shapes.values() for shape in each]
+    crowds, shapeless = sum(shape.crowd for shape in shapes), sum(file.shapeless for file in files)
+    empty = sum(key not in file.shapes for file in files for key in file.images)
+    notes = ["objects are drawn as COCO outlines them, the smaller on top where they overlap"]
+    notes += [f"{crowds} crowd regions are ignored"] * bool(crowds)
+    notes += [f"{shapeless} annotations without an outline are left out"] * bool(shapeless)
+    notes += [f"{empty} images without any outline are background"] * bool(empty)
+    notes += [f"no object is outlined of {', '.join(unused)}"] * bool(unused)
+    return tuple(notes)

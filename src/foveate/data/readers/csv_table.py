@@ -1,0 +1,125 @@
+"""A CSV beside the images: a column image, and one of mask or label; split and group where they are known.
+
+`train.csv`, `val.csv` and `test.csv` are the splits; otherwise the column split says them, if there is one.
+Paths are relative to the folder or to its images/ and masks/; an image may be named without its ending.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from foveate.data.coded import read_labelled
+from foveate.data.dataset import SPLITS, Entry
+from foveate.data.errors import DataError
+from foveate.data.images import SUFFIXES, is_image_file
+from foveate.data.layout import Layout, reader
+from foveate.data.pairing import IMAGE_FOLDERS, MASK_FOLDERS, find_folder, read_indexed
+from foveate.data.table import column, first_line, label_ids, read_table
+
+IMAGE = ("image", "image_path", "image_id", "filename", "file", "path")
+MASK = ("mask", "mask_path", "segmentation")
+LABEL = ("label", "class", "target", "category")
+GROUP = ("group", "patient", "patient_id", "subject")
+
+
+@dataclass(frozen=True)
+class _Row:
+    where: str
+    part: str
+    image: str
+    mask: str | None
+    label: str | None
+    group: str | None
+
+
+@reader("csv", 28, "a CSV with the columns image and mask, or image and label (and perhaps split and group)")
+class CsvTable:
+    @staticmethod
+    def recognise(root: Path) -> bool:
+        both = find_folder(root, IMAGE_FOLDERS) and find_folder(root, MASK_FOLDERS)
+        images = any(path.is_dir() or is_image_file(path) for path in root.iterdir())
+        return images and not both and bool(_tables(root))
+
+    @staticmethod
+    def read(root: Path, classes: Sequence[str] | None) -> Layout:
+        tables = _tables(root)
+        if len(tables) > 1 and not {path.stem.lower() for path in tables} <= set(SPLITS):
+            names = ", ".join(path.name for path in tables)
+            raise DataError(
+                f"{root}: holds several tables ({names}); keep one, or name them after the splits"
+            )
+        rows = [row for path in tables for row in _rows(path)]
+        masked = rows[0].mask is not None
+        names, ids = (
+            ((), {}) if masked else label_ids([(row.where, row.label or "") for row in rows], classes)
+        )
+        parts: dict[str, list[Entry]] = {}
+        seen: dict[str, str] = {}
+        for row in rows:
+            if row.image in seen:
+                raise DataError(
+                    f"{row.where}: the image '{row.image}' stands in {seen[row.image]} already; keep one row "
+                    "an image"
+                )
+            seen[row.image] = row.where
+            image = _find(root, IMAGE_FOLDERS, row.image, "image", row.where)
+            mask = _find(root, MASK_FOLDERS, row.mask, "mask", row.where) if row.mask is not None else None
+            stem = Path(row.image).with_suffix("") if image.name == Path(row.image).name else Path(row.image)
+            entry = Entry(stem.as_posix(), image, mask, ids.get(row.label or ""), group=row.group or None)
+            parts.setdefault(row.part, []).append(entry)
+        if masked:
+            return read_indexed(parts, classes)
+        return Layout("classification", names, parts, read_labelled)
+
+
+def _tables(root: Path) -> list[Path]:
+    """The tables whose header names images, whatever it is separated by; hidden files are passed over."""
+    tables = (path for path in sorted(root.glob("*.csv")) if not path.name.startswith("."))
+    return [path for path in tables if _names_images(first_line(path))]
+
+
+def _names_images(columns: tuple[str, ...]) -> bool:
+    return bool(column(columns, IMAGE) and (column(columns, MASK) or column(columns, LABEL)))
+
+
+def _rows(path: Path) -> list[_Row]:
+    columns, lines = read_table(path)
+    if not lines:
+        raise DataError(f"{path}: names no image; add one row an image")
+    image, mask, label = column(columns, IMAGE), column(columns, MASK), column(columns, LABEL)
+    group, split = column(columns, GROUP), column(columns, ["split"])
+    named = path.stem.lower() if path.stem.lower() in SPLITS else "all"
+    rows = []
+    for line, cells in lines:
+        where = f"{path}:{line}"
+        for key in (image, mask or label):
+            if not cells[key]:
+                raise DataError(f"{where}: the column {key} is empty; fill it, or remove the row")
+        part = cells[split].lower() if split else named
+        if split and part not in SPLITS:
+            raise DataError(f"{where}: the split '{cells[split]}' is none of {', '.join(SPLITS)}")
+        rows.append(
+            _Row(
+                where,
+                part,
+                cells[image],
+                mask and cells[mask],
+                label and cells[label],
+                group and cells[group],
+            )
+        )
+    return rows
+
+
+def _find(root: Path, folders: Sequence[str], name: str, what: str, where: str) -> Path:
+    roots = [folder for folder in (root, find_folder(root, folders)) if folder]
+    for folder in roots:
+        if (folder / name).is_file():
+            return folder / name
+    for folder in roots:
+        for suffix in sorted(SUFFIXES):
+            if (folder / f"{name}{suffix}").is_file():
+                return folder / f"{name}{suffix}"
+    raise DataError(
+        f"{where}: the {what} '{name}' is not there (looked in {roots[-1]}); add it, or remove the row"
+    )

@@ -1,0 +1,148 @@
+"""Hugging Face datasets: a folder that `save_to_disk` wrote, or `hf:NAME` (`hf:NAME:CONFIG`) from the hub.
+
+A column of images, and one of masks or of labels. Rows are read from their Arrow files when they are needed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from foveate.data.coded import labelled_layout
+from foveate.data.dataset import Entry
+from foveate.data.errors import DataError
+from foveate.data.extras import require
+from foveate.data.images import read_image, read_raw
+from foveate.data.layout import Layout, reader
+from foveate.data.masks import MaskCodec, choose_codec
+
+PREFIX = "hf:"
+IMAGE = ("image", "img", "picture", "photo", "pixel_values")
+MASK = ("mask", "label", "labels", "annotation", "segmentation", "segmentation_mask", "semantic_mask", "gt")
+LABEL = ("label", "labels", "fine_label", "class", "target")
+_PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val", "test": "test"}
+
+
+@reader(
+    "huggingface", 24, "a dataset that Hugging Face's save_to_disk wrote (or, in place of a folder, hf:NAME)"
+)
+class HuggingFace:
+    @staticmethod
+    def recognise(root: Path) -> bool:
+        whole = (root / "state.json").is_file() and (root / "dataset_info.json").is_file()
+        return whole or (root / "dataset_dict.json").is_file()
+
+    @staticmethod
+    def read(root: Path, classes: Sequence[str] | None) -> Layout:
+        return read_huggingface(str(root), classes)
+
+
+def read_huggingface(source: str, classes: Sequence[str] | None = None) -> Layout:
+    """Layout of a saved folder or of `hf:NAME`; needs the extra `hf`.
+
+    Raises `DataError` where the package or the dataset is missing, and where no column holds images, or none
+    holds masks or labels.
+    """
+    splits = _load(source)
+    features = next(iter(splits.values())).features
+    kinds = {name: type(feature).__name__ for name, feature in features.items()}
+    images = [name for name, kind in kinds.items() if kind == "Image"]
+    image = next((name for name in IMAGE if name in images), images[0] if images else None)
+    mask = next((name for name in MASK if name in images and name != image), None)
+    label = next((name for name in LABEL if kinds.get(name) == "ClassLabel"), None)
+    if image is None or not (mask or label):
+        shown = ", ".join(f"{name} ({kind})" for name, kind in kinds.items())
+        raise DataError(
+            f"{source}: needs a column of images ({', '.join(IMAGE)}) and one of masks "
+            f"({', '.join(MASK)}) or of class labels ({', '.join(LABEL)}); it has {shown}"
+        )
+    known = {split: _PARTS[split] for split in splits if split in _PARTS}
+    parts = {
+        known[split] if len(known) > 1 else "all": _entries(splits[split], split, label) for split in known
+    }
+    notes = [f"the split {split} is left out" for split in splits if split not in known]
+    if not known:
+        raise DataError(f"{source}: has the splits {', '.join(splits)}, and none of {', '.join(_PARTS)}")
+    if mask is None:
+        read = ReadRow(source, image)
+        return labelled_layout(parts, features[label].names, classes, *notes, reader=read)
+    holders = {
+        int(value): f"{source} ({split}, row {row})"
+        for split in known
+        for row in range(len(splits[split]))
+        for value in np.unique(_raw(source, split, row, mask))
+    }
+    codec = choose_codec(holders, classes)
+    read = ReadRow(source, image, mask, codec)
+    return Layout("segmentation", codec.classes, parts, read, notes=(codec.reading, *notes))
+
+
+@dataclass(frozen=True)
+class ReadRow:
+    """Reads an entry's row: its image, and its mask or label."""
+
+    source: str
+    image: str
+    mask: str | None = None
+    codec: MaskCodec | None = None
+
+    def __call__(self, entry: Entry) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"] | int]:
+        split = entry.stem.partition("/")[0]
+        where = f"{self.source} ({split}, row {entry.part})"
+        image = read_image(where, _content(self.source, split, entry.part, self.image))
+        if self.mask is None:
+            return image, entry.label
+        mask = self.codec.decode(_raw(self.source, split, entry.part, self.mask), where)
+        if mask.shape != image.shape[:2]:
+            raise DataError(f"{where}: the mask is {mask.shape} pixels and the image {image.shape[:2]}")
+        return image, mask
+
+
+def _entries(rows: Any, split: str, label: str | None) -> tuple[Entry, ...]:
+    labels = rows[label] if label else [None] * len(rows)
+    return tuple(
+        Entry(f"{split}/{row:07d}", part=row, label=value)
+        for row, value in enumerate(labels)
+        if value is None or value >= 0
+    )
+
+
+@lru_cache(maxsize=4)
+def _load(source: str) -> Mapping[str, Any]:
+    """By split, the rows, with the bytes of images rather than images; each process opens its own."""
+    package = require("datasets", "hf", f"{source}: reading Hugging Face datasets")
+    package.disable_progress_bars()
+    try:
+        if source.startswith(PREFIX):
+            name, _, config = source.removeprefix(PREFIX).partition(":")
+            found = package.load_dataset(name, config or None)
+        else:
+            found = package.load_from_disk(source)
+    except Exception as error:  # from the network, the hub, Arrow: of no common class
+        raise DataError(
+            f"{source}: the dataset cannot be opened ({type(error).__name__}: {error}); is the name right, "
+            "and is there a network?"
+        ) from None
+    splits = found if isinstance(found, dict) else {"train": found}
+    plain = package.Image(decode=False)
+    for split, rows in splits.items():
+        for name, feature in rows.features.items():
+            if isinstance(feature, package.Image):
+                splits[split] = splits[split].cast_column(name, plain)
+    return dict(splits)
+
+
+def _content(source: str, split: str, row: int, column: str) -> bytes:
+    cell = _load(source)[split][row][column]
+    if cell is None:
+        raise DataError(f"{source} ({split}, row {row}): the column {column} is empty")
+    return cell["bytes"] if cell["bytes"] is not None else Path(cell["path"]).read_bytes()
+
+
+def _raw(source: str, split: str, row: int, column: str) -> UInt8[np.ndarray, "h w"]:
+    where = f"{source} ({split}, row {row})"
+    return read_raw(where, content=_content(source, split, row, column))

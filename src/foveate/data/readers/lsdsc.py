@@ -1,0 +1,51 @@
+"""A Large-Scale Fish Dataset (LSDSC): `<species>/<species>/*.png` with `<species>/<species> GT/*.png`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from foveate.data.catalogue import DatasetInfo
+from foveate.data.codecs import binary_codec
+from foveate.data.coded import coded_layout
+from foveate.data.errors import DataError
+from foveate.data.layout import Layout, reader
+from foveate.data.pairing import pair
+
+NAMES = ("background", "fish")
+LAYOUT = "Fish_Dataset/ with <species>/<species>/*.png and <species>/<species> GT/*.png"
+
+INFO = DatasetInfo(
+    name="lsdsc",
+    title="A Large-Scale Fish Dataset: nine species on a counter",
+    task="segmentation",
+    classes=NAMES,
+    images=9000,
+    home="https://www.kaggle.com/datasets/crowww/a-large-scale-fish-dataset",
+    citation="Ulucan, Karakaya, Turkan, A large-scale dataset for fish segmentation and classification, ASYU "
+    "2020",
+    layout=LAYOUT,
+    steps=(
+        "log in to Kaggle and download https://www.kaggle.com/datasets/crowww/a-large-scale-fish-dataset",
+        "give the folder with the zip, or the unpacked Fish_Dataset",
+    ),
+)
+
+
+@reader("lsdsc", 13, LAYOUT, INFO)
+class Fish:
+    @staticmethod
+    def recognise(root: Path) -> bool:
+        return bool(_species(root))
+
+    @staticmethod
+    def read(root: Path, classes: Sequence[str] | None) -> Layout:
+        entries = []
+        for species in _species(root):
+            for folder in (species / species.name, species / f"{species.name} GT"):
+                if not folder.is_dir():
+                    raise DataError(f"{folder}: there is no such folder; unpack the archive again, whole")
+            entries += pair(species / species.name, species / f"{species.name} GT", f"{species.name}/")
+        return coded_layout({"all": entries}, binary_codec(NAMES, classes), INFO)
+
+
+def _species(root: Path) -> list[Path]:
+    return sorted(folder for folder in root.iterdir() if (folder / f"{folder.name} GT").is_dir())

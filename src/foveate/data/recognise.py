@@ -1,0 +1,67 @@
+"""Which layout a folder has: in itself, in the only folder inside it, or in the archives that it holds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from foveate.data.errors import DataError
+from foveate.data.layout import Layout, LayoutReader, layout_readers
+from foveate.data.packed import archives_in, unpacked
+
+_DEEPEST = 5
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """A layout and the folder that has it. archives: those that lie there; packed: whether it was in them."""
+
+    source: Path
+    layout: LayoutReader
+    folder: Path
+    archives: tuple[Path, ...]
+    packed: bool
+
+    def read(self, classes: Sequence[str] | None) -> Layout:
+        """What the layout holds; says where it came from, and which archives were not looked into."""
+        names = ", ".join(path.name for path in self.archives)
+        try:
+            layout = self.layout.read(self.folder, classes)
+        except DataError as error:
+            if not self.archives:
+                raise
+            how = f"unpacked from {names}" if self.packed else f"still packed beside it: {names}"
+            raise DataError(f"{error} ({how})") from None
+        if not self.archives:
+            return layout
+        note = f"read from {names}" if self.packed else f"not looked into, being packed: {names}"
+        return replace(layout, notes=(*layout.notes, note))
+
+
+def recognise(source: Path) -> Recognised | None:
+    """The first layout that a folder or an archive has; folders are looked at before the archives in them."""
+    archives = archives_in(source)
+    found = None if source.is_file() else _match(source)
+    packed = found is None and bool(archives)
+    if packed:
+        found = _match(unpacked(source))
+    return found and Recognised(source, *found, archives, packed)
+
+
+def _match(root: Path) -> tuple[LayoutReader, Path] | None:
+    folders = _nested(root)
+    for layout in layout_readers():
+        for folder in folders:
+            if layout.recognise(folder):
+                return layout, folder
+    return None
+
+
+def _nested(root: Path) -> list[Path]:
+    """The folder and those inside it, as long as each holds nothing but the next; the innermost first."""
+    folders = [root]
+    while len(folders) < _DEEPEST:
+        inner = [path for path in folders[-1].iterdir() if not path.name.startswith((".", "__MACOSX"))]
+        if len(inner) != 1 or not inner[0].is_dir():
+            break
+        folders.append(inner[0])
+    return folders[::-1]

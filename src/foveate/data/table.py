@@ -1,0 +1,96 @@
+"""CSV tables, read with the line of every row, and with what is wrong said in a sentence."""
+
+import csv
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from foveate.data.errors import DataError
+
+_LONGEST = 10_000
+_OTHERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+Row = tuple[int, dict[str, str]]
+
+
+def first_line(path: Path) -> tuple[str, ...]:
+    """The column names of a table, whatever it is separated by; none where the file is no text."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            line = file.readline(_LONGEST)
+    except UnicodeDecodeError:
+        return ()
+    return tuple(cell.strip().strip('"').lower() for cell in re.split(r"[,;\t|]", line))
+
+
+def read_table(path: Path) -> tuple[tuple[str, ...], list[Row]]:
+    """The columns, in lower case, and each row as (line, cell by column), in the file's order.
+
+    Raises `DataError` for a table that is missing, empty, no text, separated otherwise than by commas, or
+    whose rows have not as many cells as the header.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            lines = csv.reader(file)
+            rows = [(lines.line_num, [cell.strip() for cell in row]) for row in lines]
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such table") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: is no CSV text ({error}); save it as CSV in UTF-8") from None
+    rows = [(line, cells) for line, cells in rows if any(cells)]
+    if not rows:
+        raise DataError(f"{path}: the table is empty; its first line names the columns")
+    columns = tuple(cell.lower() for cell in rows[0][1])
+    for separator, name in _OTHERS.items():
+        if len(columns) == 1 and separator in columns[0]:
+            raise DataError(f"{path}:1: columns are separated by {name}; save the table with commas")
+    if len(set(columns)) < len(columns):
+        raise DataError(f"{path}:1: two columns have one name ({', '.join(columns)}); rename one")
+    for line, cells in rows[1:]:
+        if len(cells) != len(columns):
+            raise DataError(
+                f"{path}:{line}: has {len(cells)} cells and the header {len(columns)} "
+                f"({', '.join(columns)}); a comma inside a cell needs quotes around the cell"
+            )
+    return columns, [(line, dict(zip(columns, cells, strict=True))) for line, cells in rows[1:]]
+
+
+def column(columns: Iterable[str], names: Iterable[str]) -> str | None:
+    """The first of `names` that is a column.
+
+    >>> column(("image_id", "label"), ("image", "image_id"))
+    'image_id'
+    """
+    there = set(columns)
+    return next((name for name in names if name in there), None)
+
+
+def label_ids(
+    labels: Sequence[tuple[str, str]], classes: Sequence[str] | None = None
+) -> tuple[tuple[str, ...], dict[str, int]]:
+    """The classes, and the id of each label. labels: as ("file:line", what stands there).
+
+    Numbers count `classes` from 0 where these are given; otherwise labels are names, in their order or, for
+    numbers, by size. Raises `DataError` at the first line whose label is none of the classes.
+
+    >>> label_ids([("a.csv:2", "dog"), ("a.csv:3", "cat")])
+    (('cat', 'dog'), {'cat': 0, 'dog': 1})
+    >>> label_ids([("a.csv:2", "1")], ["cat", "dog"])
+    (('cat', 'dog'), {'1': 1})
+    """
+    there = dict.fromkeys(label for _, label in labels)
+    numbers = all(label.isdecimal() for label in there)
+    names = tuple(classes or sorted(there, key=int if numbers else None))
+    ids = {name: number for number, name in enumerate(names)}
+    if numbers and not there.keys() <= ids.keys():
+        ids = {label: int(label) for label in there if int(label) < len(names)}
+    for where, label in labels:
+        if label not in ids:
+            near = difflib.get_close_matches(label, names, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else "mend it, or name all classes"
+            raise DataError(
+                f"{where}: the label '{label}' is none of the {len(names)} classes ({', '.join(names[:20])}"
+                f"{', ...' * (len(names) > 20)}); {hint}"
+            )
+    return names, {label: ids[label] for label in there}

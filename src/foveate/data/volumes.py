@@ -1,0 +1,87 @@
+"""Axial slices of NIfTI volumes, whichever way these were stored, without reading the rest where that can be.
+
+Slices are shown as radiologists look at them: the patient's right at the left, the front at the top.
+"""
+
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from jaxtyping import Shaped
+
+from foveate.data.errors import DataError
+from foveate.data.extras import require
+
+_CACHED = threading.Lock()
+
+
+def slice_count(path: Path) -> int:
+    """Number of axial slices, from the header alone."""
+    with _told(path):
+        image = _open(path)
+        return image.shape[_axes(image)[2][0]]
+
+
+def read_slice(path: Path, index: int) -> Shaped[np.ndarray, "h w"]:
+    """One axial slice in the volume's own values, counted from the feet up.
+
+    Of an uncompressed volume only this slice is read. A compressed one is unpacked as a whole; the last two
+    are kept. Raises `DataError` for a volume that is damaged, truncated or not three-dimensional.
+    """
+    with _told(path):
+        image = _open(path)
+        (x, x_flipped), (y, y_flipped), (z, z_flipped) = _axes(image)
+        cut: list[Any] = [slice(None)] * 3
+        cut[z] = image.shape[z] - 1 - index if z_flipped else index
+        if path.suffix == ".gz":
+            with _CACHED:
+                values = _whole(path)[tuple(cut)]
+        else:
+            values = np.asanyarray(image.dataobj[tuple(cut)])
+    values = values.T if x < y else values
+    values = values[:: 1 if y_flipped else -1, :: 1 if x_flipped else -1]
+    return np.ascontiguousarray(values)
+
+
+def _nibabel() -> ModuleType:
+    return require("nibabel", "data", "reading NIfTI volumes")
+
+
+def _open(path: Path) -> Any:
+    image = _nibabel().load(path)
+    if len(image.shape) != 3:
+        raise DataError(f"{path}: has {len(image.shape)} dimensions, not three; export one volume a file")
+    return image
+
+
+def _axes(image: Any) -> tuple[tuple[int, bool], ...]:
+    """For right, front and up: the stored axis that runs along it, and whether it runs the other way."""
+    towards = _nibabel().io_orientation(image.affine)
+    found = {int(world): (stored, bool(sign < 0)) for stored, (world, sign) in enumerate(towards)}
+    return found[0], found[1], found[2]
+
+
+@lru_cache(maxsize=4)
+def _whole(path: Path) -> np.ndarray:
+    """All values of a compressed volume and its mask; float64 is not needed for what is seen."""
+    values = np.asanyarray(_open(path).dataobj)
+    return values.astype(np.float32) if values.dtype.kind == "f" else values
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    image_error = _nibabel().filebasedimages.ImageFileError
+    try:
+        yield
+    except DataError:
+        raise
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such volume") from None
+    except (OSError, EOFError, ValueError, KeyError, zlib.error, image_error) as error:
+        raise DataError(f"{path}: the volume is damaged or truncated ({error}); copy it again") from None
