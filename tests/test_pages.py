@@ -3,12 +3,11 @@
 import doctest
 import re
 import shlex
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from foveate.cli.main import COMMANDS
+from foveate.cli.main import find_command
 from foveate.cli.parser import build, normalise
 
 ROOT = Path(__file__).parent.parent
@@ -48,13 +47,12 @@ def command_lines(page: Path) -> list[list[str]]:
 
 @pytest.mark.parametrize("page", with_blocks("bash", PAGES))
 def test_command_lines_are_understood(page):
-    for name, *words in command_lines(page):
-        assert name in COMMANDS
-        words = [word for word in words if word not in ("--print_config", "--help")]
+    for line in command_lines(page):
+        command, program, words = find_command(line)
+        words = [word for word in words if word not in ("--print-config", "--help")]
         if "--config" in words:
             continue
-        command = getattr(import_module(f"foveate.cli.{name}"), "list_" if name == "list" else name)
-        parser = build(command, f"foveate {name}")
+        parser = build(command, program)
         parser.parse_args(normalise(words, parser))
 
 

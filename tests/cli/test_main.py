@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from foveate.cli import data
 from foveate.cli import main as command_line
 from foveate.cli.main import COMMANDS, main
 
@@ -40,12 +41,15 @@ def test_mistakes_are_one_message_and_exit_code_2(argv, words, capsys):
     assert "Traceback" not in said.err
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+EVERY = [*(COMMANDS.keys() - {"data"}), *(f"data {name}" for name in data.COMMANDS)]
+
+
+@pytest.mark.parametrize("command", sorted(EVERY))
 def test_every_command_has_help_with_an_example(command, capsys):
-    assert not main([command, "--help"])
+    assert not main([*command.split(), "--help"])
     said = capsys.readouterr().out
     assert said.startswith(f"usage: foveate {command} ")
-    assert f"example:\n  foveate {command} " in said
+    assert f"example:\n  foveate {command}" in said
     assert "--config FILE" in said
 
 
@@ -94,3 +98,15 @@ def test_a_reader_that_goes_away_is_no_error():
     )
     os.close(writer)
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("words", [["data"], ["data", "--help"]])
+def test_a_group_shows_its_commands(words, capsys):
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert all(f"\n  {name} " in said for name in data.COMMANDS)
+
+
+def test_an_unknown_command_of_a_group_is_told_with_the_nearest(capsys):
+    assert main(["data", "gte"]) == 2
+    assert "unknown command of foveate data 'gte'; did you mean 'get'?" in capsys.readouterr().err

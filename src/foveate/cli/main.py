@@ -4,7 +4,7 @@ import os
 import shlex
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from importlib import import_module
 
@@ -77,17 +77,30 @@ def _run(argv: list[str]) -> int:
         return 0
     if argv[0].startswith("-"):
         raise UserError(f"'{argv[0]}' stands before a command; begin with one of {', '.join(COMMANDS)}")
-    name, *rest = argv
-    module, program = import_module(f"foveate.cli.{choose(name, COMMANDS, 'command')}"), f"foveate {name}"
-    if commands := getattr(module, "COMMANDS", None):  # a group of commands
-        if not rest or rest[0] in _HELP:
+    if len(argv) == 1 or argv[1] in _HELP:
+        name = choose(argv[0], COMMANDS, "command")
+        if commands := getattr(import_module(f"foveate.cli.{name}"), "COMMANDS", None):
+            program = f"foveate {name}"
             print(f"usage: {program} COMMAND ...\n\n{COMMANDS[name]}\n\n{_table(program, commands)}")
             return 0
-        name, *rest = rest
-        program = f"{program} {choose(name, commands, f'command of {program}')}"
     from foveate.cli.parser import call
 
-    return call(getattr(module, name if name != "list" else "list_"), program, rest) or 0
+    return call(*find_command(argv)) or 0
+
+
+def find_command(words: Sequence[str]) -> tuple[Callable[..., int | None], str, list[str]]:
+    """The function that words ask for, what it is called, and the words that are left: its flags.
+
+    >>> find_command(["data", "info", "camvid"])[1:]
+    ('foveate data info', ['camvid'])
+    """
+    name, *rest = words
+    module = import_module(f"foveate.cli.{choose(name, COMMANDS, 'command')}")
+    program = f"foveate {name}"
+    if commands := getattr(module, "COMMANDS", None):
+        name, *rest = rest
+        program = f"{program} {choose(name, commands, f'command of {program}')}"
+    return getattr(module, name if name != "list" else "list_"), program, rest
 
 
 def _fail(message: str, code: int, kind: str = "error") -> int:
