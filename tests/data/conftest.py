@@ -81,25 +81,27 @@ class Server:
         return f"http://127.0.0.1:{self.http.server_port}/{name}"
 
     def answer(self, request: BaseHTTPRequestHandler, content: bytes) -> None:
-        span, start = request.headers.get("Range"), 0
-        cut = len(content)
+        span, start, size = request.headers.get("Range"), 0, len(content)
+        cut = size
         if "urllib" not in request.headers["User-Agent"]:  # which only asks whether anybody is there
             self.asked.append(span)
             cut = self.cuts.pop(0) if self.cuts else cut
-        if span and self.ranges and request.headers.get("If-Range") == self.version:
-            start = int(span.removeprefix("bytes=").rstrip("-"))
+        part = bool(span) and self.ranges and request.headers.get("If-Range", self.version) == self.version
+        if part:
+            first, _, last = span.removeprefix("bytes=").partition("-")
+            start, content = int(first), content[: int(last) + 1] if last else content
         if self.status != 200:
             request.send_error(self.status)
             return
-        if start >= len(content):
+        if part and start >= size:
             request.send_response(416)
-            request.send_header("Content-Range", f"bytes */{len(content)}")
+            request.send_header("Content-Range", f"bytes */{size}")
             request.send_header("Content-Length", "0")
             request.end_headers()
             return
-        request.send_response(206 if start else 200)
-        if start:
-            request.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        request.send_response(206 if part else 200)
+        if part:
+            request.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{size}")
         request.send_header("ETag", self.version)
         request.send_header("Content-Length", str(len(content) - start))
         request.end_headers()
