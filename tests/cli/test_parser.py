@@ -95,7 +95,7 @@ def test_limits_take_two_numbers():
 
 
 def test_a_config_gives_flags_and_the_line_wins(tmp_path, capsys):
-    parse("wall", "--side-length", "5", "--print_config")
+    parse("wall", "--side-length", "5", "--print-config")
     config = tmp_path / "draw.yaml"
     config.write_text("# drawn well at five pixels\n" + capsys.readouterr().out)
 
@@ -121,14 +121,40 @@ def test_errors_name_the_flag_and_what_was_expected(argv, words):
         parse(*argv)
 
 
-def test_a_config_with_an_unknown_key_or_broken_yaml_is_an_error(tmp_path):
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("side_lenght: 3", "there is no flag 'side_lenght'; did you mean 'side_length'?"),
+        ("side-length: 3", "there is no flag 'side-length'; did you mean 'side_length'?"),
+        ("zzz: 3", "there is no flag 'zzz'"),
+        ("paper: [wall", "line 1: not valid YAML (expected ',' or ']', but got '<stream end>')"),
+        ("- wall\n- door", "holds no names of flags; write one a line, such as 'epochs: 20'"),
+        ("side_length: long", "side_length: expected a whole number, got 'long'"),
+        ("count: 2.5", "count: expected a whole number, got '2.5'"),
+        ("twice: maybe", "twice: expected true or false, got 'maybe'"),
+        ("limits: [1]", "limits: expected 2 values, got '[1]'"),
+        ("arms: 5", "arms: expected a list, got '5'"),
+    ],
+)
+def test_what_is_wrong_in_a_config_is_told_by_file_key_and_value(text, words, tmp_path):
     config = tmp_path / "draw.yaml"
-    config.write_text("paper: wall\nside: 3\n")
-    with pytest.raises(UserError, match="side"):
-        parse("--config", str(config))
-    config.write_text("paper: [wall")
-    with pytest.raises(UserError, match=r"--config: .*line 1"):
-        parse("--config", str(config))
+    config.write_text(text)
+    with pytest.raises(UserError) as error:
+        parse("wall", "--config", str(config))
+    assert str(error.value) == f"--config: {config}{', ' if words.startswith('line') else ': '}{words}"
+
+
+def test_a_wrong_flag_on_the_line_is_not_blamed_on_the_config(tmp_path):
+    config = tmp_path / "draw.yaml"
+    config.write_text("side_length: 4\n")
+    with pytest.raises(UserError, match=r"^--side-length: expected a whole number, got 'long'"):
+        parse("wall", "--side-length", "long", "--config", str(config))
+
+
+def test_an_empty_config_changes_nothing(tmp_path):
+    config = tmp_path / "draw.yaml"
+    config.write_text("# nothing yet\n")
+    assert parse("wall", "--config", str(config))[1] == Shape()
 
 
 def test_help_shows_groups_defaults_and_the_example(capsys):

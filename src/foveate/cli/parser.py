@@ -1,7 +1,7 @@
 """From a function to a command: its parameters are the flags, its docstring the help.
 
 A parameter whose type is a dataclass stands for a group of flags; commands share such groups. Underneath is
-jsonargparse, so every command also has `--config FILE` and `--print_config`.
+jsonargparse, so every command also has `--config FILE` and `--print-config`.
 """
 
 import argparse
@@ -10,12 +10,14 @@ import inspect
 import json
 import re
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import is_dataclass
+from types import MappingProxyType
 from typing import Any, NoReturn, Union, get_args, get_origin
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
+from foveate.cli.config import read_config
 from foveate.errors import UserError
 
 
@@ -59,7 +61,13 @@ _COMMON_HELP = {
 
 
 class Parser(ArgumentParser):
-    """A jsonargparse parser whose errors are `UserError`s."""
+    """A jsonargparse parser whose errors are `UserError`s.
+
+    `configured` holds the flags that a file of flags gives, `config` its path.
+    """
+
+    config = ""
+    configured: Mapping[str, Any] = MappingProxyType({})
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         raise UserError(self._sentence(message)) from None
@@ -70,11 +78,12 @@ class Parser(ArgumentParser):
             return self._unknown(unknown[1].split(), flags)
         if missing := re.search(r"arguments are required: (.*)", message):
             return f"{missing[1].upper()} is missing; {self._usage_hint()}"
-        if message.startswith("Problems parsing config"):
-            return f"--config: {' '.join(message.split())}"
         if bad := re.match(r'Parser key "(\w+)":\s*(.*)', message, re.DOTALL):
+            said = _plain_type_error(bad[2])
+            if bad[1] in self.configured and f"'{self.configured[bad[1]]}'" in said:
+                return f"--config: {self.config}: {bad[1]}: {said}"
             flag = f"--{bad[1]}" if f"--{bad[1]}" in flags else bad[1].upper()
-            return f"{flag.replace('_', '-')}: {_plain_type_error(bad[2])}"
+            return f"{flag.replace('_', '-')}: {said}"
         return " ".join(message.split())
 
     def _unknown(self, words: list[str], flags: set[str]) -> str:
@@ -93,9 +102,16 @@ class Parser(ArgumentParser):
 def call(command: Callable[..., Any], prog: str, argv: Sequence[str]) -> Any:
     """Parse `argv` by the signature of `command` and call it."""
     parser = build(command, prog)
+    words = normalise(argv, parser)
+    names = {action.dest for action in parser._actions} - _COMMON_HELP.keys()
+    for word in [word for word in words if word.startswith("--config=")]:
+        parser.config = word.partition("=")[2]
+        parser.configured = read_config(parser.config, names)
+        if not parser.configured:
+            words.remove(word)
     try:
-        flags = vars(parser.parse_args(normalise(argv, parser)))
-    except SystemExit as leave:  # --help and --print_config
+        flags = vars(parser.parse_args(words))
+    except SystemExit as leave:  # --help and --print-config
         return leave.code
     return command(**arguments(command, flags))
 
@@ -209,7 +225,16 @@ def _plain_type_error(message: str) -> str:
     message = " ".join(message.split())
     expected = re.search(r"Expected an? <class '(\w+)'>", message)
     value = re.search(r"(?:Got|Given) value: (.*?)(?: Subtypes|$)", message)
-    words = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a word"}
-    if expected and value and expected[1] in words:
-        return f"expected {words[expected[1]]}, got '{value[1]}'"
+    count = re.search(r"Expected a tuple with (\d+) elements", message)
+    words = {
+        "int": "a whole number",
+        "float": "a number",
+        "bool": "true or false",
+        "str": "a word",
+        "list": "a list",
+        "dict": "names with values",
+    }
+    wanted = f"{count[1]} values" if count else words.get(expected[1]) if expected else None
+    if wanted and value:
+        return f"expected {wanted}, got '{value[1]}'"
     return message

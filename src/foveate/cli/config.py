@@ -1,0 +1,35 @@
+"""A file of flags, read before the parser gets it: what is wrong in it is told by file, line and key."""
+
+import difflib
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from foveate.errors import UserError
+
+
+def read_config(path: str, known: Collection[str]) -> dict[str, Any]:
+    """The flags in a YAML file; `known` are the names there are.
+
+    Raises `UserError` for a file that cannot be read, broken YAML, and names that are no flags.
+    """
+    try:
+        tree = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"--config: {path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"--config: {path}: cannot be read as text ({error})") from None
+    except yaml.YAMLError as error:
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise UserError(f"--config: {path}{where}: not valid YAML ({problem or error})") from None
+    if not isinstance(tree or {}, dict):
+        raise UserError(f"--config: {path}: holds no names of flags; write one a line, such as 'epochs: 20'")
+    for key in tree or {}:
+        if key not in known:
+            nearest = difflib.get_close_matches(str(key).replace("-", "_"), sorted(known), n=1, cutoff=0.5)
+            hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
+            raise UserError(f"--config: {path}: there is no flag '{key}'{hint}")
+    return tree or {}
