@@ -16,6 +16,7 @@ COMMANDS = {
     "evaluate": "score a trained run",
     "predict": "masks (or labels) for new images from a trained run",
     "inspect": "pictures and numbers of what the attention of a run does",
+    "doctor": "what is wrong with a dataset, what to do about it, and how to train on it",
     "data": "public datasets (list, info, get), and packing any of them into shards (pack)",
     "list": "the attentions, hosts, encoders, places and data sets there are",
 }

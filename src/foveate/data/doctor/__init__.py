@@ -1,1 +1,1 @@
-"""What is wrong with a dataset: every image and mask is decoded once, and the checks judge what was measured."""
+"""What is wrong with a dataset: each image and mask is decoded once, and checks judge what was measured."""

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, Int64, UInt8
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image
 
 from foveate.data.dataset import Entry, Read
 from foveate.data.doctor.agreement import SIDE, Agreement, agree, edges, outlines
+from foveate.data.doctor.decoding import is_colored, stored_mask
 from foveate.data.doctor.objects import objects
 from foveate.data.errors import DataError
 from foveate.data.images import open_image, read_image
@@ -70,10 +71,13 @@ class Exam:
     agreement: Agreement | None = None
 
 
-def examine(part: str, entry: Entry, read: Read | None = None, masks: bool = True) -> Exam:
+def examine(
+    part: str, entry: Entry, read: Read | None = None, masks: bool = True, colored: bool = False
+) -> Exam:
     """Decode an entry's files, or let the layout's own reader do it, and measure.
 
-    What cannot be decoded is told in the exam, not raised.
+    masks: whether there are masks to look at. colored: whether these are known to be in colour. What cannot
+    be decoded is told in the exam, not raised.
     """
     if read is not None:
         return _read_by_layout(part, entry, read)
@@ -85,7 +89,7 @@ def examine(part: str, entry: Entry, read: Read | None = None, masks: bool = Tru
         image_trouble = str(error)
     if masks:
         try:
-            stored, mask = _look_at_mask(entry.mask)
+            stored, mask = _look_at_mask(entry.mask, colored)
         except DataError as error:
             mask_trouble = str(error)
     same = image is not None and mask is not None and image.size == mask.size
@@ -97,30 +101,6 @@ def grey(pixels: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "side side"]:
     """The image as a small grey square."""
     small = Image.fromarray(pixels).convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
     return np.asarray(small)
-
-
-def stored_mask(path: Path) -> tuple[np.ndarray, str, str]:
-    """A mask's stored values, upright, whatever they are: `h w` of ids or of packed colours; mode, format.
-
-    Raises `DataError` where there is nothing to decode.
-    """
-    with open_image(path) as file:
-        mode, kind = file.mode, file.format or "?"
-        upright = ImageOps.exif_transpose(file)
-        if upright.mode in ("L", "P", "1"):
-            return np.asarray(upright).astype(np.uint8), mode, kind
-        if upright.mode.startswith(("I", "F")):
-            return np.rint(np.asarray(upright)).astype(np.int64), mode, kind
-        channels = np.asarray(upright.convert("RGB"))
-    if (channels == channels[..., :1]).all():
-        return channels[..., 0], mode, kind
-    red, green, blue = np.moveaxis(channels.astype(np.int64), -1, 0)
-    return red << 16 | green << 8 | blue, mode, kind
-
-
-def is_colored(mode: str, stored: np.ndarray) -> bool:
-    """Whether stored values are packed colours."""
-    return stored.dtype == np.int64 and not mode.startswith(("I", "F"))
 
 
 def _look_at_image(path: Path) -> tuple[UInt8[np.ndarray, "h w 3"], ImageFacts]:
@@ -141,9 +121,9 @@ def _digest(values: np.ndarray) -> bytes:
     return hashlib.blake2b(np.ascontiguousarray(values), digest_size=16).digest()
 
 
-def _look_at_mask(path: Path) -> tuple[UInt8[np.ndarray, "h w"], MaskFacts]:
+def _look_at_mask(path: Path, colored: bool = False) -> tuple[UInt8[np.ndarray, "h w"], MaskFacts]:
     """A mask's values by their rank (as many as fit), and its facts."""
-    stored, mode, kind = stored_mask(path)
+    stored, mode, kind = stored_mask(path, colored)
     return _measure(stored, mode, kind, is_colored(mode, stored))
 
 

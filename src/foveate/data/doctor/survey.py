@@ -7,6 +7,8 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Int64
 
+from foveate.data.dataset import Color
+from foveate.data.doctor.decoding import pack
 from foveate.data.doctor.exam import OCTAVES, Exam, MaskFacts
 from foveate.data.doctor.folder import Folder
 from foveate.data.doctor.reading import Convention, convention, stray_ids
@@ -44,7 +46,7 @@ class Survey:
         if self.folder.read is not None:
             return frozenset()
         if self.folder.colors:
-            return frozenset(held - {pack(color) for _, color in self.folder.colors})
+            return frozenset(held - {packed(color) for _, color in self.folder.colors})
         if self.convention == "colours":
             return frozenset()
         if self.convention == "0/255":
@@ -85,7 +87,7 @@ class Survey:
     def numbers(self) -> dict[int, int]:
         """By stored value (or packed colour), its class id or `IGNORE`."""
         values = self.codec.values if self.codec else ()
-        return {pack(value) if isinstance(value, tuple) else value: number for value, number in values}
+        return {packed(value) if isinstance(value, tuple) else value: number for value, number in values}
 
     @cached_property
     def counts(self) -> Int64[np.ndarray, "exams classes"]:
@@ -123,11 +125,6 @@ class Survey:
         return table
 
 
-def pack(color: tuple[int, int, int]) -> int:
-    """A colour as one number.
-
-    >>> pack((0, 1, 2))
-    258
-    """
-    red, green, blue = color
-    return red << 16 | green << 8 | blue
+def packed(color: Color) -> int:
+    """A colour as masks in colour hold it."""
+    return int(pack(np.array(color, dtype=np.uint8)))

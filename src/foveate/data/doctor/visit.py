@@ -50,7 +50,7 @@ def spread(entries: list[tuple[str, Entry]], limit: int | None) -> list[tuple[st
 
 
 def _examine(named: tuple[str, Entry], folder: Folder, masks: bool) -> Exam:
-    return examine(*named, read=folder.read, masks=masks)
+    return examine(*named, read=folder.read, masks=masks, colored=bool(folder.colors))
 
 
 def _parallel(function: Callable, items: Iterable, workers: int | None) -> Iterator:

@@ -54,7 +54,7 @@ def imbalance(survey: Survey) -> Iterator[Finding]:
             "imbalance",
             f"{counted(len(rare), 'class', 'classes')} next to never shown",
             tuple(Case(survey.folder.root, f"{name}: {said}") for name, said in rare),
-            "Too few examples to learn from and to judge by: their scores are chance, and the mean goes with them.",
+            "Too few examples to learn from and to judge by: their scores are chance, and so is the mean.",
             "Add images that show them, join them with a similar class, or leave them out.",
         )
 

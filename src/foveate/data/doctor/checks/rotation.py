@@ -7,9 +7,7 @@ from foveate.data.doctor.exam import Exam
 from foveate.data.doctor.finding import Case, Finding, Mend, check, counted
 from foveate.data.doctor.survey import Survey
 
-_UPRIGHT = Mend(
-    "images are written upright as PNG, masks that lie as the file does are turned along", upright=True
-)
+_UPRIGHT = Mend("images are written upright as PNG, masks that lie as the file are turned too", upright=True)
 
 
 @check("rotation", 40)
@@ -35,7 +33,7 @@ def rotation(survey: Survey) -> Iterator[Finding]:
             "rotation",
             f"{counted(len(rest), 'image')} that an EXIF tag turns or mirrors",
             _cases(rest),
-            "foveate turns them upright. Some labelling tools and other programs do not: where the shape does "
+            "foveate turns them upright. Some labelling tools and programs do not: where the shape does "
             "not tell, a mask may have been drawn on the image as it is stored.",
             "Look at some of them with their masks; write the images upright without the tag.",
             _UPRIGHT,

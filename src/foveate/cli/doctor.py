@@ -1,0 +1,94 @@
+"""`foveate doctor`: what is wrong with a dataset, and what to do about it."""
+
+import json as plain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foveate.errors import UserError
+
+if TYPE_CHECKING:
+    from foveate.data.doctor.survey import Survey
+    from foveate.report.doctor import Diagnosis
+
+
+def doctor(
+    data: str,
+    *,
+    out: str | None = None,
+    json: str | None = None,
+    fix: str | None = None,
+    limit: int | None = None,
+) -> int:
+    """Look at every image and mask of a folder; say what is wrong with them and how to train on them.
+
+    Works on folders that training refuses, too, and never changes them. The exit code is 0 where there is
+    nothing to mend (notes may remain), 1 where there is, and 2 where there is nothing to look at.
+
+    Args:
+        data: a folder of images with masks or of class folders.
+        out: also write the page with pictures to this file, as HTML.
+        json: also write everything with the names of all files to this file, as JSON.
+        fix: a new folder that takes a copy of the data in which is mended what needs no decision.
+        limit: look at no more than this many images, evenly spread.
+
+    Example:
+      foveate doctor photos/ --out photos.html --fix photos-mended
+    """
+    for flag, path in (("--out", out), ("--json", json)):
+        _check_target(flag, path)
+    survey = _visit(data, limit)
+    from foveate.data.doctor.copying import check_copy
+    from foveate.data.doctor.facts import gather
+    from foveate.data.doctor.finding import judge
+
+    if fix:
+        check_copy(survey, Path(fix))
+    findings, facts = judge(survey), gather(survey)
+    from foveate.experiments.advice import advise
+    from foveate.report.doctor import Diagnosis, as_plain, as_text, write_page
+
+    diagnosis = Diagnosis(survey, facts, findings, advise(survey, facts))
+    print(as_text(diagnosis, data))
+    if out:
+        write_page(diagnosis, data, Path(out))
+        print(f"\n{out}")
+    if json:
+        _write_json(as_plain(diagnosis), Path(json))
+        print(f"\n{json}")
+    if fix:
+        _fix(diagnosis, Path(fix))
+    return 0 if diagnosis.clean else 1
+
+
+def _check_target(flag: str, path: str | None) -> None:
+    if path is not None and (Path(path).is_dir() or not Path(path).parent.is_dir()):
+        raise UserError(f"{flag}: {path} cannot be written; name a file in a folder that is there")
+
+
+def _visit(data: str, limit: int | None) -> "Survey":
+    from foveate.cli.progress import progress
+    from foveate.data.doctor.visit import visit
+
+    with progress("Looking") as advance:
+        return visit(data, limit, advance)
+
+
+def _write_json(tree: dict, path: Path) -> None:
+    from foveate.data.files import write_whole
+
+    with write_whole(path, "w") as file:
+        file.write(plain.dumps(tree, indent=2, ensure_ascii=False) + "\n")
+
+
+def _fix(diagnosis: "Diagnosis", folder: Path) -> None:
+    from foveate.cli.progress import progress
+    from foveate.data.doctor.copying import copy_mended
+
+    with progress("Copying") as advance:
+        done = copy_mended(diagnosis.survey, diagnosis.findings, folder, advance)
+    print(
+        f"\n{folder}: {done.untouched:,} images copied as they are, {done.mended:,} mended,"
+        f" {done.left_out:,} left out"
+    )
+    if done.remaining:
+        print("Left for you: " + "; ".join(finding.title for finding in done.remaining))

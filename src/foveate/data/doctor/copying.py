@@ -1,0 +1,143 @@
+"""`--fix`: a copy of a dataset in which is mended what can be mended without asking. The original stays."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from foveate.data.doctor.checks.sizes import lies_as_stored
+from foveate.data.doctor.decoding import packed_to_rgb, stored_mask
+from foveate.data.doctor.exam import Exam
+from foveate.data.doctor.finding import Finding, Mend
+from foveate.data.doctor.survey import Survey
+from foveate.data.errors import DataError
+from foveate.data.files import write_whole
+from foveate.data.images import read_image
+
+_UPRIGHT = {
+    5: lambda stored: stored.T,
+    6: lambda stored: np.rot90(stored, -1),
+    7: lambda stored: np.rot90(stored, 2).T,
+    8: lambda stored: np.rot90(stored),
+}
+"""How what is stored is turned, for the EXIF orientations that exchange height and width."""
+
+
+@dataclass(frozen=True)
+class Copied:
+    """How many images were copied as they are, mended, and left out; and the findings that remain."""
+
+    untouched: int
+    mended: int
+    left_out: int
+    remaining: tuple[Finding, ...]
+
+
+def copy_mended(
+    survey: Survey,
+    findings: Sequence[Finding],
+    out: Path,
+    advance: Callable[[int, int], None] | None = None,
+) -> Copied:
+    """Copy the folder to `out`, which must be new or empty, with everything mended that has a `Mend`.
+
+    `DataError` where not all images were looked at, where the layout's files are not images and masks, or
+    where `out` holds something or lies inside the dataset.
+    """
+    check_copy(survey, out)
+    out.mkdir(parents=True, exist_ok=True)
+    root, mends = survey.folder.root, _mends(findings)
+    counts = {"untouched": 0, "mended": 0, "left out": 0}
+    for number, exam in enumerate(survey.exams, 1):
+        done = _copy_pair(exam, mends, bool(survey.folder.colors), root, out)
+        counts[done] += 1
+        if advance is not None:
+            advance(number, len(survey.exams))
+    for path in _surroundings(root):
+        _copy(path, root, out)
+    for finding in findings:
+        for name, text in (finding.mend.files if finding.mend else {}).items():
+            with write_whole(out / name, "w") as file:
+                file.write(text)
+    remaining = tuple(finding for finding in findings if finding.mend is None)
+    return Copied(counts["untouched"], counts["mended"], counts["left out"], remaining)
+
+
+def check_copy(survey: Survey, out: Path) -> None:
+    """Raise the `DataError` with which `copy_mended` would refuse, before anything else is done."""
+    root = survey.folder.root.resolve()
+    if len(survey.exams) < survey.total:
+        raise DataError(
+            "--fix copies the whole dataset, and --limit looks at a part of it; leave one of them out"
+        )
+    if survey.folder.read is not None:
+        raise DataError(
+            f"--fix mends folders of images and masks, and {root} is read as {survey.folder.layout}; mend "
+            "its files as the findings say"
+        )
+    if out.resolve() == root or root in out.resolve().parents or out.resolve() in root.parents:
+        raise DataError(f"--fix: {out} and the dataset lie inside one another; name a folder beside it")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"--fix: {out} is there already; name a folder that is new or empty")
+
+
+def _mends(findings: Sequence[Finding]) -> dict[Path, list[Mend]]:
+    found: dict[Path, list[Mend]] = {}
+    for finding in findings:
+        for case in finding.cases if finding.mend else ():
+            found.setdefault(case.file, []).append(finding.mend)
+    return found
+
+
+def _surroundings(root: Path) -> list[Path]:
+    """Files beside the folders of images, as class_dict.csv and a licence."""
+    return [path for path in root.iterdir() if path.is_file() and not path.name.startswith(".")]
+
+
+def _copy_pair(exam: Exam, mends: dict[Path, list[Mend]], colored: bool, root: Path, out: Path) -> str:
+    files = [path for path in (exam.entry.image, exam.entry.mask) if path is not None]
+    wanted = [mend for path in files for mend in mends.get(path, [])]
+    if any(mend.leave_out for mend in wanted):
+        return "left out"
+    changes = [mend for mend in wanted if mend.mask is not None or mend.upright]
+    if not changes:
+        for path in files:
+            _copy(path, root, out)
+        return "untouched"
+    upright = any(mend.upright for mend in changes)
+    if upright:
+        _save(read_image(exam.entry.image), exam.entry.image, root, out)
+    else:
+        _copy(exam.entry.image, root, out)
+    if exam.entry.mask is not None:
+        _copy_mask(exam, changes, colored, root, out)
+    return "mended"
+
+
+def _copy_mask(exam: Exam, changes: list[Mend], colored: bool, root: Path, out: Path) -> None:
+    turn = _UPRIGHT[exam.image.orientation] if lies_as_stored(exam) else None
+    if turn is None and all(mend.mask is None for mend in changes):
+        return _copy(exam.entry.mask, root, out)
+    mask, _, _ = stored_mask(exam.entry.mask, colored)
+    if turn is not None:
+        mask = turn(mask)
+    for mend in changes:
+        if mend.mask is not None:
+            mask = mend.mask(mask, exam.image.size)
+    _save(packed_to_rgb(mask) if colored and mask.ndim == 2 else mask, exam.entry.mask, root, out)
+
+
+def _copy(path: Path, root: Path, out: Path) -> None:
+    target = out / path.relative_to(root)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(path, target)
+
+
+def _save(pixels: np.ndarray, path: Path, root: Path, out: Path) -> None:
+    target = (out / path.relative_to(root)).with_suffix(".png")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with write_whole(target) as file:
+        Image.fromarray(pixels).save(file, "PNG")

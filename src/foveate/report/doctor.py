@@ -1,0 +1,186 @@
+"""The doctor's page: what a dataset is, what is wrong with it, how to train on it; as text, HTML and JSON."""
+
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from foveate.data.doctor.exam import Exam
+from foveate.data.doctor.facts import Facts
+from foveate.data.doctor.finding import SEVERITIES, Finding, counted
+from foveate.data.doctor.survey import Survey
+from foveate.data.errors import DataError
+from foveate.data.files import write_whole
+from foveate.report import outlines
+
+if TYPE_CHECKING:
+    from foveate.experiments.advice import Advice
+
+SHOWN = 5
+"""Files of a finding that the terminal names."""
+
+LISTED = 200
+"""Files of a finding that the page names; the JSON names all."""
+
+PICTURED = 4
+"""Files of a finding that the page shows."""
+
+_MARKS = {"error": "✗", "warning": "!", "note": "·"}
+_TONES = {"error": "hurts", "warning": "open", "note": "open"}
+_SEEN = frozenset(["uniform", "shifted", "swapped", "sizes", "rotation", "smoothed", "stray", "jpeg"])
+"""Checks whose findings are judged by looking at an image with its mask."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """All that the doctor says of a dataset."""
+
+    survey: Survey
+    facts: Facts
+    findings: tuple[Finding, ...]
+    advice: "Advice | None"
+
+    @property
+    def clean(self) -> bool:
+        """Whether there is nothing but notes."""
+        return all(finding.severity == "note" for finding in self.findings)
+
+    @property
+    def headline(self) -> str:
+        """What was found, in a sentence."""
+        if not self.findings:
+            return "Nothing is wrong that could be found."
+        numbers = [(severity, sum(f.severity == severity for f in self.findings)) for severity in SEVERITIES]
+        return ", ".join(counted(number, severity) for severity, number in numbers if number) + "."
+
+
+def as_text(diagnosis: Diagnosis, source: str) -> str:
+    """The page for a terminal."""
+    facts, name = diagnosis.facts, diagnosis.survey.folder.name
+    width = max(len(heading) for heading, _ in facts.rows)
+    lines = [source, *(f"  {heading:<{width}}  {said}" for heading, said in facts.rows)]
+    if facts.classes:
+        lines += ["", *_class_table(diagnosis)]
+    lines += ["", diagnosis.headline]
+    for finding in diagnosis.findings:
+        lines += ["", f"{_MARKS[finding.severity]} {finding.severity}: {finding.title}"]
+        for case in finding.cases[:SHOWN]:
+            said = ": ".join(filter(None, [_file(diagnosis, case.file, name), case.said]))
+            lines.append(f"    {said}")
+        if len(finding.cases) > SHOWN:
+            lines.append(f"    and {len(finding.cases) - SHOWN:,} more")
+        lines.append(f"  {finding.why}")
+        lines.append(f"  {finding.remedy}")
+        if finding.mend:
+            lines.append(f"  With --fix: {finding.mend.words}.")
+    if diagnosis.advice:
+        lines += ["", f"Advice: foveate compare {source} {diagnosis.advice.flags}"]
+        lines += [f"  {_sentence(reason)}" for reason in diagnosis.advice.why]
+        lines.append(f"  Judge by {diagnosis.advice.score}.")
+    return "\n".join(lines)
+
+
+def as_plain(diagnosis: Diagnosis) -> dict[str, Any]:
+    """Everything in JSON's types, all files included."""
+    name, survey = diagnosis.survey.folder.name, diagnosis.survey
+    return {
+        "folder": str(survey.folder.root),
+        "layout": survey.folder.layout,
+        "task": survey.folder.task,
+        "images": survey.total,
+        "looked_at": len(survey.exams),
+        "facts": dict(diagnosis.facts.rows),
+        "classes": [asdict(known) for known in diagnosis.facts.classes],
+        "findings": [
+            {
+                "severity": finding.severity,
+                "check": finding.check,
+                "title": finding.title,
+                "files": [{"file": name(case.file), "said": case.said} for case in finding.cases],
+                "why": finding.why,
+                "remedy": finding.remedy,
+                "fix": finding.mend.words if finding.mend else None,
+            }
+            for finding in diagnosis.findings
+        ],
+        "advice": asdict(diagnosis.advice) if diagnosis.advice else None,
+    }
+
+
+def write_page(diagnosis: Diagnosis, source: str, path: Path) -> None:
+    """Write the page as one file of HTML that needs no network; it shows some of the pairs it speaks of."""
+    with write_whole(path, "w") as file:
+        file.write(as_html(diagnosis, source))
+
+
+def as_html(diagnosis: Diagnosis, source: str) -> str:
+    """The page as a string. Names of files and classes are escaped."""
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    from foveate import __version__
+
+    sources = files("foveate.report")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    template = environment.from_string((sources / "doctor.html").read_text(encoding="utf-8"))
+    return template.render(
+        style=Markup((sources / "style.css").read_text(encoding="utf-8")),
+        version=__version__,
+        source=source,
+        headline=diagnosis.headline,
+        rows=diagnosis.facts.rows,
+        classes=diagnosis.facts.classes,
+        masks=bool(diagnosis.survey.masked),
+        findings=[_view(diagnosis, finding) for finding in diagnosis.findings],
+        advice=diagnosis.advice,
+        reasons=[_sentence(reason) for reason in diagnosis.advice.why] if diagnosis.advice else [],
+    )
+
+
+def _view(diagnosis: Diagnosis, finding: Finding) -> dict[str, Any]:
+    return {
+        "finding": finding,
+        "mark": _MARKS[finding.severity],
+        "tone": _TONES[finding.severity],
+        "cases": [
+            (_file(diagnosis, case.file, diagnosis.survey.folder.name), case.said)
+            for case in finding.cases[:LISTED]
+        ],
+        "more": max(0, len(finding.cases) - LISTED),
+        "pictures": _pictures(diagnosis.survey, finding) if finding.check in _SEEN else [],
+    }
+
+
+def _pictures(survey: Survey, finding: Finding) -> list[dict[str, str]]:
+    """The first pairs of a finding that can be drawn, each image with the outlines of its mask."""
+    owners: dict[Path, Exam] = {}
+    for exam in survey.exams:
+        owners |= {path: exam for path in (exam.entry.image, exam.entry.mask) if path is not None}
+    drawn = []
+    for exam in [owners[case.file] for case in finding.cases if case.file in owners][:PICTURED]:
+        try:
+            source = outlines.draw(exam.entry, bool(survey.folder.colors))
+        except DataError:
+            continue
+        drawn.append({"source": source, "stem": exam.entry.stem})
+    return drawn
+
+
+def _file(diagnosis: Diagnosis, path: Path, name: Any) -> str:
+    return "" if path == diagnosis.survey.folder.root else name(path)
+
+
+def _class_table(diagnosis: Diagnosis) -> list[str]:
+    classes, masked = diagnosis.facts.classes, bool(diagnosis.survey.masked)
+    width = max(len("class"), *(len(known.name) for known in classes))
+    head = f"  {'class':<{width}}  {'share':>7}  {'images':>7}"
+    lines = [head + (f"  {'objects':>8}  {'median area':>11}" if masked else "")]
+    for known in classes:
+        line = f"  {known.name:<{width}}  {100 * known.share:>6.2f}%  {known.images:>7,}"
+        area = f"~{known.area:,} px" if known.objects else "-"
+        lines.append(line + (f"  {known.objects:>8,}  {area:>11}" if masked else ""))
+    return lines
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."

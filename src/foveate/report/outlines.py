@@ -1,0 +1,38 @@
+"""An image with the outlines of its mask: the look that tells whether a mask belongs where it is."""
+
+import numpy as np
+from PIL import Image
+
+from foveate.data.dataset import Entry
+from foveate.data.doctor.decoding import stored_mask
+from foveate.data.images import read_image
+from foveate.report import pictures
+
+SIDE = 240
+"""Longer side of the picture in pixels."""
+
+_COLOR = (255, 140, 0)
+
+
+def draw(entry: Entry, colored: bool = False) -> str:
+    """Image and outlines as the `data:` address of a PNG; a mask of another size is stretched over the image.
+
+    Raises `DataError` where the image or the mask cannot be read.
+    """
+    image = Image.fromarray(read_image(entry.image))
+    image.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR)
+    drawn = np.array(image)
+    if entry.mask is not None:
+        drawn[_edges(stored_mask(entry.mask, colored)[0], drawn.shape[:2])] = _COLOR
+    return pictures.photo(drawn)
+
+
+def _edges(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Where a mask changes, at another height and width; none of it is lost on the way down."""
+    changes = np.zeros(mask.shape, dtype=bool)
+    changes[1:] |= mask[1:] != mask[:-1]
+    changes[:, 1:] |= mask[:, 1:] != mask[:, :-1]
+    rows, columns = changes.nonzero()
+    edges = np.zeros(size, dtype=bool)
+    edges[rows * size[0] // mask.shape[0], columns * size[1] // mask.shape[1]] = True
+    return edges
