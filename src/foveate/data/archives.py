@@ -127,8 +127,9 @@ def _members(archive: Path) -> Iterator[Iterator[Member]]:
     except FileNotFoundError as error:
         raise DataError(f"{error.filename}: there is no such file") from None
     except _BROKEN as error:
+        what = str(error).partition("\n")[0].rstrip(":") or type(error).__name__
         raise DataError(
-            f"{archive}: the archive is damaged or truncated ({error}); download it again"
+            f"{archive}: the archive is damaged or truncated ({what}); download it again"
         ) from None
 
 
@@ -152,6 +153,8 @@ def _tar_members(archive: Path, file: tarfile.TarFile) -> Iterator[Member]:
     # A tar that was cut between two members ends without the block of zeros that closes a whole one.
     if file.fileobj.tell() < file.offset + _BLOCK:
         raise tarfile.ReadError("it has no end")
+    while file.fileobj.read(_CHUNK):  # the check sum of a compressed tar comes last
+        pass
 
 
 def _refused(archive: Path, name: str) -> str:

@@ -5,7 +5,6 @@ ids of the mask, or the label, that the reader must find.
 """
 
 import json
-import pickle
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,8 +109,8 @@ def fssd(root: Path) -> Truth:
     for split, count in (("train", 8), ("val", 3)):
         for number in range(count):
             ids = blocks(number, 2)
-            out.image(f"flood_dataset/{split}/images/{number}.png")
-            out.image(f"flood_dataset/{split}/labels/{number}.png", ids)
+            out.image(f"fssd/{split}/images/{number}.png")
+            out.image(f"fssd/{split}/labels/{number}.png", ids)
             out.knows(split, f"{split}/{number}", ids)
     return out.truth
 
@@ -187,7 +186,7 @@ def lits(root: Path, towards: str = "LPS", ending: str = ".nii") -> Truth:
 
     out = Folder(root)
     turn = ornt_transform(axcodes2ornt("RAS"), axcodes2ornt(towards))
-    for number in range(8):
+    for number in range(5):
         random = np.random.default_rng(number)
         units = random.integers(-1000, 1000, (6, 5, 4)).astype(np.int16)
         classes = random.integers(0, 3, units.shape).astype(np.uint8)
@@ -399,8 +398,3 @@ IMITATIONS = {
 
 OTHERS = {"cityscapes": cityscapes_colored, "cub": cub_species}
 """A second form in which two of them come."""
-
-
-def protocol2(value: object) -> bytes:
-    """A pickle as today's Python writes it, for what a hostile one may hold."""
-    return pickle.dumps(value, protocol=2)

@@ -1,15 +1,20 @@
 """Every published dataset, imitated as its archives unpack, and still packed: classes, splits, every mask."""
 
+import shutil
 import tarfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from foveate.data.catalogue import dataset_info
+from foveate.data.catalogue import catalogue, dataset_info
 from foveate.data.dataset import SPLITS, Dataset
+from foveate.data.errors import DataError
 from foveate.data.intact import check_intact
 from foveate.data.open import open_dataset
+from foveate.errors import UserError
 
 from .imitations import IMITATIONS, OTHERS, Truth
 
@@ -56,7 +61,7 @@ def pack_folders(root: Path) -> None:
 
 @pytest.mark.parametrize("name", IMITATIONS)
 def test_a_published_dataset_is_read_as_it_is_unpacked(tmp_path, name):
-    root = tmp_path / "flood"
+    root = tmp_path / "fssd"
     truth = IMITATIONS[name](root)
     dataset = open_dataset(root)
     info = dataset_info(name)
@@ -70,14 +75,14 @@ def test_a_published_dataset_is_read_as_it_is_unpacked(tmp_path, name):
 
 @pytest.mark.parametrize("name", IMITATIONS)
 def test_a_published_dataset_is_read_from_its_archives(tmp_path, name, cache):
-    truth = IMITATIONS[name](tmp_path / "flood instruments")
-    pack_folders(tmp_path / "flood instruments")
-    dataset = open_dataset(tmp_path / "flood instruments")
+    truth = IMITATIONS[name](tmp_path / "fssd instruments")
+    pack_folders(tmp_path / "fssd instruments")
+    dataset = open_dataset(tmp_path / "fssd instruments")
     assert dataset.name == name
     assert ".tar.gz" in dataset.describe()
     agree(dataset, truth)
     unpacked = list((cache / "unpacked").iterdir())
-    assert open_dataset(tmp_path / "flood instruments").split_table() == dataset.split_table()
+    assert open_dataset(tmp_path / "fssd instruments").split_table() == dataset.split_table()
     assert list((cache / "unpacked").iterdir()) == unpacked
 
 
@@ -87,3 +92,186 @@ def test_a_second_form(tmp_path, name):
     dataset = open_dataset(tmp_path)
     assert dataset.name == name
     agree(dataset, truth)
+
+
+@pytest.mark.parametrize("name", IMITATIONS)
+def test_archives_that_are_truncated_or_hostile_are_refused(tmp_path, name):
+    IMITATIONS[name](tmp_path / "fssd instruments")
+    pack_folders(tmp_path / "fssd instruments")
+    archive = next((tmp_path / "fssd instruments").glob("*.tar.gz"))
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=rf"{archive.name}: the archive is damaged or truncated"):
+        open_dataset(tmp_path / "fssd instruments")
+    archive.write_bytes(whole)
+    with zipfile.ZipFile(tmp_path / "fssd instruments" / "more.zip", "w") as file:
+        file.writestr("../../escaped.txt", "words")
+    with pytest.raises(
+        DataError, match=r"more\.zip: the member '\.\./\.\./escaped\.txt' would be written outside"
+    ):
+        open_dataset(tmp_path / "fssd instruments")
+    assert not list(tmp_path.rglob("escaped.txt"))
+
+
+LOST = {
+    "ade20k": (
+        "ADEChallengeData2016/annotations/training/ADE_train_00000003.png",
+        "1 of 6 images have no mask",
+    ),
+    "camvid_original": ("LabeledApproved_full/0006R0_f00930_L.png", "1 of 8 images have no mask of the same"),
+    "cassava": ("train_images/1004.jpg", r"train\.csv:6: names .*1004\.jpg, which is not there; unpack the"),
+    "cifar10": (
+        "cifar-10-batches-py/data_batch_3",
+        "data_batch_3: there is no such batch; unpack the archive",
+    ),
+    "cifar100": ("cifar-100-python/test", "test: there is no such batch; unpack the archive again, whole"),
+    "cityscapes": (
+        "gtFine/train/aachen/aachen_000002_000019_gtFine_labelIds.png",
+        r"aachen_000002_000019_leftImg8bit\.png: its mask .* is not there; unpack gtFine",
+    ),
+    "cub": (
+        "segmentations/002.Bird_2/Bird_2_0003.png",
+        r"images\.txt:10: names .*Bird_2_0003\.png, which is not there; unpack",
+    ),
+    "fsid": (
+        "Segmentation_Mask/Fire/Img_2.jpg",
+        r"1 of 8 images have no mask .*Fire: Img_2\.jpg; add the masks",
+    ),
+    "fssd": ("fssd/val/labels/1.png", "1 of 3 images have no mask of the same name"),
+    "isic2018": (
+        "ISIC2018_Task1_Test_GroundTruth/ISIC_0000001_segmentation.png",
+        "1 of 3 images have no mask of the same name",
+    ),
+    "kvasir_instrument": ("masks/ckcu3.png", r"1 of 10 images have no mask .* ckcu3\.jpg"),
+    "kvasir_seg": ("Kvasir-SEG/images/cju5.jpg", r"1 of 8 masks have no image .* cju5\.jpg"),
+    "lits": (
+        "Training Batch 1/segmentation-2.nii",
+        r"volume-2\.nii: segmentation-2\.nii is not there; unpack the batch again",
+    ),
+    "lsdsc": ("Fish_Dataset/Fish_Dataset/Sea Bass/Sea Bass/00001.png", "1 of 4 masks have no image"),
+    "ottawa": (
+        "Ottawa-Dataset/7/segmentation.png",
+        r"Ottawa-7\.tif: names .*segmentation\.png, which is not there",
+    ),
+    "pets": (
+        "annotations/trimaps/Abyssinian_train_5.png",
+        r"trainval\.txt:6: names .*Abyssinian_train_5\.png, which is not there",
+    ),
+    "voc": (
+        "VOCdevkit/VOC2012/SegmentationClass/2007_train4.png",
+        r"train\.txt:5: names .*SegmentationClass/2007_train4\.png, which is not there",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IMITATIONS)
+def test_a_member_that_is_missing_is_named_with_the_line_that_asks_for_it(tmp_path, name):
+    path, words = LOST[name]
+    IMITATIONS[name](tmp_path)
+    (tmp_path / path).unlink()
+    with pytest.raises(DataError, match=words):
+        open_dataset(tmp_path)
+
+
+def test_a_dataset_is_read_from_a_single_archive_with_archives_in_it(tmp_path, cache):
+    truth = IMITATIONS["kvasir_instrument"](tmp_path / "kvasir-instrument")
+    pack_folders(tmp_path / "kvasir-instrument")
+    shutil.make_archive(str(tmp_path / "download"), "zip", tmp_path, "kvasir-instrument")
+    dataset = open_dataset(tmp_path / "download.zip")
+    agree(dataset, truth)
+    assert "Read from download.zip" in dataset.describe()
+
+
+def test_a_change_of_the_archives_is_noticed(tmp_path):
+    IMITATIONS["pets"](tmp_path / "data")
+    pack_folders(tmp_path / "data")
+    assert len(open_dataset(tmp_path / "data").index("test")) == 4
+    shutil.rmtree(tmp_path / "data")
+    root = tmp_path / "data"
+    IMITATIONS["pets"](root)
+    (root / "annotations" / "test.txt").write_text("Abyssinian_test_0 1 1 1\n")
+    pack_folders(root)
+    assert len(open_dataset(root).index("test")) == 1
+
+
+def test_archives_beside_an_unpacked_dataset_are_named_and_left_alone(tmp_path, cache):
+    IMITATIONS["pets"](tmp_path)
+    with zipfile.ZipFile(tmp_path / "backup.zip", "w") as file:
+        file.writestr("a.txt", "words")
+    dataset = open_dataset(tmp_path)
+    assert dataset.name == "pets"
+    assert "Not looked into, being packed: backup.zip" in dataset.describe()
+    (tmp_path / "images" / "Abyssinian_test_0.jpg").unlink()
+    with pytest.raises(
+        DataError, match=r"Abyssinian_test_0\.jpg, which is not there.* \(still packed beside it: backup"
+    ):
+        open_dataset(tmp_path)
+    assert not cache.exists()
+
+
+def test_an_archive_of_anything_else_is_no_dataset(tmp_path):
+    with zipfile.ZipFile(tmp_path / "words.zip", "w") as file:
+        file.writestr("a.txt", "words")
+    with pytest.raises(
+        DataError, match=r"words\.zip: what the archive holds is in no known layout; foveate reads"
+    ):
+        open_dataset(tmp_path / "words.zip")
+
+
+def test_camvid_has_a_twelfth_class_when_it_is_asked_for(tmp_path):
+    IMITATIONS["camvid_original"](tmp_path)
+    names = dataset_info("camvid_original").classes
+    usual, other = open_dataset(tmp_path), open_dataset(tmp_path, classes=names)
+    assert (len(usual.classes), len(other.classes), other.classes[-1]) == (11, 12, "Other")
+    entry = usual.index("test")[0]
+    eleven, twelve = usual.read(entry)[1], other.read(entry)[1]
+    assert 255 in eleven
+    assert np.array_equal(twelve, np.where(eleven == 255, 11, eleven))
+
+
+def test_some_classes_of_a_known_dataset_may_be_kept(tmp_path):
+    IMITATIONS["voc"](tmp_path)
+    dataset = open_dataset(tmp_path, classes=["bicycle", "aeroplane"])
+    assert dataset.classes == ("aeroplane", "bicycle")
+    assert dataset.colors == ((128, 0, 0), (0, 128, 0))
+    assert set(np.unique(dataset.read(dataset.index("test")[0])[1])) == {0, 1, 255}
+    with pytest.raises(
+        UserError, match=r"unknown class of this dataset 'aeroplan'; did you mean 'aeroplane'"
+    ):
+        open_dataset(tmp_path, classes=["aeroplan"])
+
+
+def test_labels_may_be_kept_in_a_new_order(tmp_path):
+    IMITATIONS["cifar10"](tmp_path)
+    dataset = open_dataset(tmp_path, classes=["dog", "cat"])
+    assert dataset.classes == ("dog", "cat")
+    assert [len(stems(dataset, split)) for split in ("train", "val", "test")] == [16, 4, 4]
+    assert {entry.label for entry in dataset.index("test")} == {0, 1}
+
+
+def test_a_mask_value_that_is_no_class_is_told_when_the_mask_is_read(tmp_path):
+    IMITATIONS["ade20k"](tmp_path)
+    path = tmp_path / "ADEChallengeData2016/annotations/training/ADE_train_00000002.png"
+    Image.fromarray(np.full((16, 24), 151, dtype=np.uint8)).save(path)
+    with pytest.raises(
+        DataError, match=r"00000002\.png: mask value 151 .* none of the 150 .*building, .*\.\.\.\); mend"
+    ):
+        check_intact(open_dataset(tmp_path))
+
+
+def test_every_known_dataset_is_imitated_and_says_how_to_get_it():
+    infos = catalogue()
+    assert set(infos) == {*IMITATIONS, "camvid"}
+    for name, info in infos.items():
+        assert info.name == name
+        assert info.downloads or info.steps, name
+        assert not info.colors or len(info.colors) == len(info.classes), name
+        assert len(set(info.classes)) == len(info.classes) >= 2
+        assert set(info.splits) <= set(SPLITS)
+        assert not (info.images and info.splits) or sum(info.splits.values()) == info.images, name
+        sizes = [download.bytes for download in info.downloads]
+        assert not sizes or None in sizes or sum(sizes) == info.bytes, name
+    assert len(infos["ade20k"].classes) == 150
+    assert len(infos["cifar100"].classes) == 100
+    with pytest.raises(UserError, match="unknown dataset 'kvasir-seg'; did you mean 'kvasir_seg'"):
+        dataset_info("kvasir-seg")

@@ -137,6 +137,11 @@ def _batch(path: Path) -> dict[bytes, Any]:
             raise DataError(f"{path}: data is {data.dtype} {data.shape}, not rows of 3072 bytes")
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such batch; unpack the archive again, whole") from None
+    except _Foreign as error:
+        raise DataError(
+            f"{path}: the batch asks for {error}, which no CIFAR batch needs: it may have been made to run "
+            "code; do not use it, get the archive from its official source"
+        ) from None
     except DataError:
         raise
     except Exception as error:  # a damaged pickle can fail in any way
@@ -147,6 +152,10 @@ def _batch(path: Path) -> dict[bytes, Any]:
     return batch
 
 
+class _Foreign(Exception):
+    """A name in a pickle that no batch needs."""
+
+
 class _Unpickler(pickle.Unpickler):
     """Reads what the official batches are made of: dicts, lists, numbers, bytes, and one array."""
 
@@ -155,7 +164,4 @@ class _Unpickler(pickle.Unpickler):
             return getattr(np, name)
         if name == "_reconstruct" and module in ("numpy.core.multiarray", "numpy._core.multiarray"):
             return np._core.multiarray._reconstruct
-        raise DataError(
-            f"the batch asks for {module}.{name}, which no CIFAR batch needs: it may have been made to run "
-            "code; do not use it, get the archive from its official source"
-        )
+        raise _Foreign(f"{module}.{name}")

@@ -1,6 +1,7 @@
 """Flood Semantic Segmentation Dataset: `{train,val}/images/*.png` with `{train,val}/labels/*.png`.
 
-Many datasets have these folders; this one is known by a folder that is named after it.
+Many datasets have these folders; this one is known by a folder that is named after it, and reads as any pair
+of images and masks otherwise.
 """
 
 import re
@@ -14,7 +15,7 @@ from foveate.data.layout import Layout, reader
 from foveate.data.pairing import pair_splits, split_folders
 
 NAMES = ("background", "flood")
-LAYOUT = "fssd/ (or flood.../) with train/images/ train/labels/ val/images/ val/labels/"
+LAYOUT = "fssd/ (or flood-semantic.../) with train/images/, train/labels/, val/images/ and val/labels/"
 
 INFO = DatasetInfo(
     name="fssd",
@@ -33,12 +34,14 @@ INFO = DatasetInfo(
     ),
 )
 
+_NAME = re.compile(r"fssd|flood[-_ ]semantic", re.IGNORECASE)
+
 
 @reader("fssd", 16, LAYOUT, INFO)
 class Flood:
     @staticmethod
     def recognise(root: Path) -> bool:
-        named = any(re.search(r"fssd|flood", part, re.IGNORECASE) for part in root.absolute().parts[-3:])
+        named = any(_NAME.search(part) for part in root.absolute().parts[-3:])
         return named and (root / "train" / "labels").is_dir() and bool(split_folders(root))
 
     @staticmethod

@@ -1,0 +1,67 @@
+import os
+import pickle
+
+import pytest
+
+from foveate.data.errors import DataError
+from foveate.data.open import open_dataset
+
+from .imitations import cifar10, pickled
+
+
+class Hostile:
+    def __reduce__(self):
+        return os.system, ("touch escaped",)
+
+
+def test_the_channels_of_a_row_come_one_after_the_other(tmp_path):
+    cifar10(tmp_path)
+    batch = pickle.loads((tmp_path / "cifar-10-batches-py/data_batch_2").read_bytes(), encoding="bytes")
+    dataset = open_dataset(tmp_path)
+    entry = next(
+        e for e in (*dataset.index("train"), *dataset.index("val")) if e.stem == "data_batch_2/00007"
+    )
+    image, label = dataset.read(entry)
+    row = batch[b"data"][7]
+    assert label == batch[b"labels"][7]
+    assert [image[0, 1, channel] for channel in range(3)] == [row[1], row[1024 + 1], row[2048 + 1]]
+    assert image[2, 3, 0] == row[2 * 32 + 3]
+
+
+def test_a_batch_that_would_run_code_is_refused_and_runs_none(tmp_path, monkeypatch):
+    cifar10(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "cifar-10-batches-py/data_batch_4"
+    path.write_bytes(pickle.dumps({b"labels": Hostile()}, protocol=3))
+    with pytest.raises(
+        DataError,
+        match=r"data_batch_4: the batch asks for (posix|os)\.system, which no CIFAR batch needs",
+    ):
+        open_dataset(tmp_path)
+    assert not (tmp_path / "escaped").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", r"data_batch_1: the batch is damaged or truncated \(EOFError"),
+        (pickled({b"labels": [1]}), r"damaged or truncated \(KeyError"),
+        (pickled([1]), "damaged or truncated"),
+    ],
+)
+def test_batches_that_are_damaged(tmp_path, content, words):
+    cifar10(tmp_path)
+    (tmp_path / "cifar-10-batches-py/data_batch_1").write_bytes(content)
+    with pytest.raises(DataError, match=words):
+        open_dataset(tmp_path)
+
+
+def test_a_batch_that_ends_early_and_one_with_other_labels(tmp_path):
+    cifar10(tmp_path)
+    path = tmp_path / "cifar-10-batches-py/test_batch"
+    content = path.read_bytes()
+    path.write_bytes(content[:-9000])
+    with pytest.raises(
+        DataError, match=r"test_batch: the batch is damaged or truncated \(.*\); get the archive again"
+    ):
+        open_dataset(tmp_path)

@@ -1,0 +1,194 @@
+"""COCO JSON: rectangles, whose pixels are known, as polygons and as run lengths."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+from pycocotools import mask as coding
+
+from foveate.data.dataset import SPLITS
+from foveate.data.errors import DataError
+from foveate.data.open import open_dataset
+
+HEIGHT, WIDTH = 12, 16
+CATEGORIES = [{"id": 7, "name": "dog"}, {"id": 3, "name": "cat"}, {"id": 9, "name": "unicorn"}]
+
+
+def rectangle(top, left, bottom, right):
+    mask = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
+    mask[top:bottom, left:right] = 1
+    return mask
+
+
+def polygon(top, left, bottom, right):
+    return [[left, top, right, top, right, bottom, left, bottom]]
+
+
+def runs(mask):
+    """Uncompressed run lengths, column by column, beginning with the zeros."""
+    flat = mask.ravel(order="F")
+    ends = [0, *(np.flatnonzero(np.diff(flat)) + 1), flat.size]
+    counts = np.diff(ends).tolist()
+    return {"size": [HEIGHT, WIDTH], "counts": ([0] * int(flat[0]) + counts)}
+
+
+def annotation(image, category, segmentation, number=0, crowd=0, area=1.0):
+    return {
+        "id": number or 100 * image + category,
+        "image_id": image,
+        "category_id": category,
+        "segmentation": segmentation,
+        "iscrowd": crowd,
+        "area": area,
+    }
+
+
+def write(make, annotations, path="annotations.json", folder="images", count=8, changes=None):
+    listed = []
+    for number in range(count):
+        make.save(f"{folder}/{number}.jpg", make.photo(number, (HEIGHT, WIDTH)))
+        listed.append({"id": number, "file_name": f"{number}.jpg", "height": HEIGHT, "width": WIDTH})
+    content = {"images": listed, "annotations": annotations, "categories": CATEGORIES}
+    content |= changes or {}
+    (make.root / path).parent.mkdir(parents=True, exist_ok=True)
+    (make.root / path).write_text(json.dumps(content, indent=1))
+    return make.root
+
+
+def masks(dataset):
+    found = {}
+    for split in SPLITS:
+        for entry in dataset.index(split):
+            image, mask = dataset.read(entry)
+            assert image.shape == (HEIGHT, WIDTH, 3)
+            found[entry.stem] = mask
+    return found
+
+
+def test_polygons_and_run_lengths_give_the_same_masks(make):
+    box = (2, 3, 9, 11)
+    compressed = coding.encode(np.asfortranarray(rectangle(*box)))
+    compressed["counts"] = compressed["counts"].decode()
+    outlines = [polygon(*box), runs(rectangle(*box)), compressed]
+    root = write(make, [annotation(number, 3, outline) for number, outline in enumerate(outlines)])
+    dataset = open_dataset(root)
+    assert (dataset.name, dataset.task, dataset.classes) == ("coco", "segmentation", ("background", "cat"))
+    found = masks(dataset)
+    for number in range(3):
+        assert np.array_equal(found[str(number)], rectangle(*box)), number
+    assert not found["5"].any()
+    assert "5 images without any outline are background" in dataset.describe()
+    assert "No object is outlined of dog, unicorn" in dataset.describe()
+    assert pickle.loads(pickle.dumps(dataset)).classes == dataset.classes
+
+
+def test_where_objects_overlap_the_smaller_is_on_top_and_crowds_are_ignored(make):
+    large, small, crowd = (0, 0, 10, 10), (4, 4, 8, 8), (6, 6, 12, 14)
+    shapes = [
+        annotation(0, 7, polygon(*small), number=1, area=16),
+        annotation(0, 3, polygon(*large), number=2, area=100),
+        annotation(0, 7, runs(rectangle(*crowd)), number=3, crowd=1, area=48),
+    ]
+    dataset = open_dataset(write(make, shapes))
+    assert dataset.classes == ("background", "cat", "dog")
+    expected = np.where(rectangle(*crowd), 255, 0)
+    expected = np.where(rectangle(*large), 1, expected)
+    expected = np.where(rectangle(*small), 2, expected)
+    assert np.array_equal(masks(dataset)["0"], expected)
+    assert "1 crowd regions are ignored" in dataset.describe()
+    kept = open_dataset(make.root, classes=["background", "dog"])
+    assert np.array_equal(masks(kept)["0"], np.array([0, 255, 1] + [0] * 252 + [255])[expected])
+
+
+def test_objects_of_several_polygons_and_annotations_without_any(make):
+    two = polygon(0, 0, 2, 2) + polygon(5, 5, 7, 8)
+    shapes = [
+        annotation(0, 3, two),
+        annotation(1, 3, []),
+        annotation(2, 7, [[1, 1, 2, 2]]),
+        annotation(3, 7, None),
+    ]
+    dataset = open_dataset(write(make, shapes))
+    assert np.array_equal(masks(dataset)["0"], rectangle(0, 0, 2, 2) + rectangle(5, 5, 7, 8))
+    assert "3 annotations without an outline are left out" in dataset.describe()
+    assert dataset.classes == ("background", "cat")
+
+
+def test_a_file_for_each_split(make):
+    for part, count in (("train", 6), ("val", 2)):
+        shapes = [annotation(0, 3, polygon(0, 0, 4, 4))]
+        write(make, shapes, f"annotations/instances_{part}2017.json", f"{part}2017", count)
+    dataset = open_dataset(make.root)
+    assert dataset.split_table()["test"] == ["val/0", "val/1"]
+    assert len(dataset) == 8
+
+
+def test_annotations_among_the_images_of_each_split(make):
+    for part, count in (("train", 5), ("valid", 2), ("test", 2)):
+        write(make, [annotation(1, 3, polygon(0, 0, 4, 4))], f"{part}/_annotations.coco.json", part, count)
+    dataset = open_dataset(make.root)
+    assert dataset.split_table()["val"] == ["val/0", "val/1"]
+    assert masks(dataset)["test/1"].sum() == 16
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            {"annotations": [annotation(77, 3, [], 5)]},
+            "annotation 5 is of image 77, which the file does not list",
+        ),
+        (
+            {"annotations": [annotation(1, 4, [], 5)]},
+            "annotation 5 is of category 4, which the file does not name",
+        ),
+        (
+            {"annotations": [annotation(1, 3, [[1, 2, 3]], 5)]},
+            r"annotation 5: a polygon is a list x, y, x, y",
+        ),
+        (
+            {"annotations": [annotation(1, 3, {"size": [3, 3], "counts": [9]}, 5)]},
+            r"annotation 5: its run lengths are for \[3, 3\] and the image is \[12, 16\]",
+        ),
+        (
+            {"annotations": [annotation(1, 3, {"size": [12, 16], "counts": [9]}, 5)]},
+            "annotation 5: its run lengths cover 9 of 192 pixels",
+        ),
+        (
+            {"images": [{"id": 1, "file_name": "1.jpg"}]},
+            "one of its images has no 'height'; export it as COCO",
+        ),
+        ({"categories": None}, "has no list 'categories', as COCO annotations do"),
+        (
+            {"images": [{"id": 1, "file_name": "gone.jpg", "height": 2, "width": 2}]},
+            r"annotations\.json: image 1, 'gone\.jpg', is not there \(looked in .*images.*\); add it",
+        ),
+        (
+            {"images": [{"id": 1, "file_name": f"{n}.jpg", "height": 2, "width": 2} for n in (1, 2)]},
+            "two images have the id 1; give each its own",
+        ),
+    ],
+)
+def test_annotations_that_are_wrong(make, change, words):
+    with pytest.raises(DataError, match=words):
+        open_dataset(write(make, [], changes=change))
+
+
+def test_json_that_is_truncated_names_its_line(make):
+    path = write(make, [annotation(0, 3, polygon(0, 0, 4, 4))]) / "annotations.json"
+    text = path.read_text().splitlines()
+    path.write_text("\n".join(text[:20]))
+    with pytest.raises(
+        DataError, match=r"annotations\.json:20: the JSON is damaged or truncated \(.*\); export it"
+    ):
+        open_dataset(make.root)
+
+
+def test_an_image_of_another_size_than_was_annotated(make):
+    root = write(make, [annotation(0, 3, polygon(0, 0, 4, 4))])
+    make.save("images/0.jpg", make.photo(0, (6, 8)))
+    with pytest.raises(
+        DataError, match=r"0\.jpg: is 6 x 8 pixels .* and .*annotations\.json says 12 x 16; use"
+    ):
+        masks(open_dataset(root))

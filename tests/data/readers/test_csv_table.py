@@ -1,0 +1,135 @@
+import numpy as np
+import pytest
+
+from foveate.data.dataset import SPLITS
+from foveate.data.errors import DataError
+from foveate.data.open import open_dataset
+
+
+@pytest.fixture
+def labelled(make):
+    """Twelve images of cats and dogs, and a table of them with the given text."""
+
+    def build(text=None, name="labels.csv"):
+        rows = [f"{number:02d}.png,{'cat' if number % 2 else 'dog'}" for number in range(12)]
+        for number in range(12):
+            make.save(f"images/{number:02d}.png", make.photo(number, (8, 8)))
+        make.root.joinpath(name).write_text(text or "\n".join(["image,label", *rows]) + "\n")
+        return make.root
+
+    return build
+
+
+def labels(dataset):
+    return {entry.stem: entry.label for split in SPLITS for entry in dataset.index(split)}
+
+
+def test_images_with_labels(labelled, make):
+    dataset = open_dataset(labelled())
+    assert (dataset.name, dataset.task, dataset.classes) == ("csv", "classification", ("cat", "dog"))
+    assert labels(dataset) == {f"{number:02d}": (number + 1) % 2 for number in range(12)}
+    entry = dataset.index("train")[0]
+    image, label = dataset.read(entry)
+    assert np.array_equal(image, make.photo(int(entry.stem), (8, 8)))
+    assert label == entry.label
+
+
+def test_images_with_masks(make):
+    for number in range(8):
+        make.save(f"pictures/{number}.png", make.photo(number))
+        make.save(f"drawn/{number}_x.png", make.mask(number, [0, 255]))
+    rows = [f"pictures/{number}.png,drawn/{number}_x.png" for number in range(8)]
+    (make.root / "pairs.csv").write_text("\n".join(["Image, Mask", *rows]))
+    dataset = open_dataset(make.root)
+    assert (dataset.task, dataset.classes) == ("segmentation", ("background", "foreground"))
+    entry = dataset.index("val")[0]
+    number = int(entry.stem.removeprefix("pictures/"))
+    assert np.array_equal(dataset.read(entry)[1], make.mask(number, [0, 255]) == 255)
+    assert open_dataset(make.root, classes=["sky", "road"]).classes == ("sky", "road")
+
+
+def test_numbers_count_the_classes_that_are_given(labelled):
+    rows = [f"{number:02d},{number % 3}" for number in range(12)]
+    root = labelled("\n".join(["image_id,target", *rows]))
+    assert open_dataset(root).classes == ("0", "1", "2")
+    dataset = open_dataset(root, classes=["ash", "birch", "cedar"])
+    assert dataset.classes == ("ash", "birch", "cedar")
+    assert labels(dataset)["04"] == 1
+
+
+def test_a_column_of_splits_and_one_of_groups(labelled):
+    split = ["train"] * 6 + ["val"] * 3 + ["test"] * 3
+    rows = [f"{number:02d}.png,{number % 2},{split[number]}" for number in range(12)]
+    dataset = open_dataset(labelled("\n".join(["image,label,split", *rows])))
+    assert dataset.split_table()["test"] == ["09", "10", "11"]
+    rows = [f"{number:02d}.png,{number % 2},{number // 2}" for number in range(12)]
+    dataset = open_dataset(labelled("\n".join(["image,label,patient", *rows])))
+    patients = [{entry.group for entry in dataset.index(split)} for split in SPLITS]
+    assert [len(each) for each in patients] == [4, 1, 1]
+    assert len(set.union(*patients)) == 6
+
+
+def test_a_table_for_each_split(labelled, make):
+    labelled("image,label\n00.png,a\n01.png,b\n02.png,a\n03.png,b\n", "train.csv")
+    labelled("image,label\n04.png,a\n", "val.csv")
+    labelled("image,label\n05.png,b\n06.png,a\n", "test.csv")
+    dataset = open_dataset(make.root)
+    assert dataset.split_table() == {"train": ["00", "01", "02", "03"], "val": ["04"], "test": ["05", "06"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "image,label\n00.png,a\nnowhere.png,b\n",
+            r"labels\.csv:3: the image 'nowhere\.png' is not there \(looked",
+        ),
+        (
+            "image,label\n00.png,a\n01.png,b\n00.png,b\n",
+            r"labels\.csv:4: the image '00\.png' stands in .*csv:2 already",
+        ),
+        (
+            "image;label\n00.png;a\n",
+            r"labels\.csv:1: columns are separated by semicolons; save the table with commas",
+        ),
+        ("image\tlabel\n00.png\ta\n", r"labels\.csv:1: columns are separated by tabs"),
+        ("image,label\n00.png\n", r"labels\.csv:2: has 1 cells and the header 2 \(image, label\)"),
+        ("image,label\n00.png,\n", r"labels\.csv:2: the column label is empty; fill it, or remove the row"),
+        ("image,label\n", r"labels\.csv: names no image; add one row an image"),
+        (
+            "image,label,split\n00.png,a,trian\n",
+            r"labels\.csv:2: the split 'trian' is none of train, val, test",
+        ),
+        ("image,label,image\n", r"labels\.csv:1: two columns have one name \(image, label, image\)"),
+    ],
+)
+def test_tables_that_are_wrong(labelled, text, words):
+    with pytest.raises(DataError, match=words):
+        open_dataset(labelled(text))
+
+
+def test_labels_that_are_none_of_the_classes(labelled):
+    with pytest.raises(
+        DataError, match=r"labels\.csv:2: the label 'dog' is none of the 2 classes \(cat, dgo\); did you"
+    ):
+        open_dataset(labelled(), classes=["cat", "dgo"])
+    rows = "\n".join(f"{number:02d}.png,{number}" for number in range(12))
+    with pytest.raises(
+        DataError, match=r"labels\.csv:4: the label '2' is none of the 2 classes \(a, b\); mend it, or"
+    ):
+        open_dataset(labelled(f"image,label\n{rows}\n"), classes=["a", "b"])
+
+
+def test_a_table_without_pictures_or_with_a_twin(labelled, make):
+    labelled()
+    (make.root / "more.csv").write_text("image,label\n00.png,a\n")
+    with pytest.raises(
+        DataError, match=r"holds several tables \(labels\.csv, more\.csv\); keep one, or name them"
+    ):
+        open_dataset(make.root)
+
+
+def test_a_table_beside_pairs_or_class_folders_is_passed_over(make):
+    make.pairs(count=8)
+    (make.root / "notes.csv").write_text("image,label\n00.png,a\n")
+    assert open_dataset(make.root).name == "paired"

@@ -1,0 +1,78 @@
+import sys
+
+import datasets
+import numpy as np
+import pytest
+
+from foveate.data.dataset import SPLITS
+from foveate.data.errors import DataError
+from foveate.data.open import open_dataset
+
+
+@pytest.fixture
+def rows(make):
+    """Images with labels and masks, as a Hugging Face dataset of the first `count` of them."""
+
+    def build(count, *columns):
+        features = {"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog"])}
+        features |= {"annotation": datasets.Image(), "words": datasets.Value("string")}
+        cells = {
+            "image": [make.photo(number) for number in range(count)],
+            "label": [number % 2 for number in range(count)],
+            "annotation": [make.mask(number, [0, 1, 2]) for number in range(count)],
+            "words": ["some"] * count,
+        }
+        kept = {name: features[name] for name in columns}
+        return datasets.Dataset.from_dict({name: cells[name] for name in columns}, datasets.Features(kept))
+
+    return build
+
+
+def test_labels_in_splits(rows, make, tmp_path):
+    parts = {"train": rows(12, "image", "label"), "validation": rows(4, "image", "label")}
+    parts["test"] = rows(6, "image", "label")
+    datasets.DatasetDict(parts).save_to_disk(tmp_path / "saved")
+    dataset = open_dataset(tmp_path / "saved")
+    assert (dataset.name, dataset.task, dataset.classes) == ("huggingface", "classification", ("cat", "dog"))
+    assert [len(dataset.index(split)) for split in SPLITS] == [12, 4, 6]
+    entry = dataset.index("test")[3]
+    image, label = dataset.read(entry)
+    assert entry.stem == "test/0000003"
+    assert np.array_equal(image, make.photo(3))
+    assert label == 1
+    assert dataset.size_of(entry) == (12, 16)
+
+
+def test_masks_without_splits(rows, make, tmp_path):
+    rows(8, "image", "annotation", "words").save_to_disk(tmp_path / "saved")
+    dataset = open_dataset(tmp_path / "saved", classes=["a", "void", "b"])
+    assert (dataset.task, dataset.classes) == ("segmentation", ("a", "b"))
+    assert [len(dataset.index(split)) for split in SPLITS] == [6, 1, 1]
+    entry = dataset.index("val")[0]
+    mask = dataset.read(entry)[1]
+    assert np.array_equal(mask, np.array([0, 255, 1])[make.mask(entry.part, [0, 1, 2])])
+
+
+def test_data_without_what_can_be_learnt(rows, tmp_path):
+    rows(3, "image", "words").save_to_disk(tmp_path / "saved")
+    with pytest.raises(
+        DataError, match=r"needs a column of images .* it has image \(Image\), words \(Value\)"
+    ):
+        open_dataset(tmp_path / "saved")
+
+
+def test_the_package_is_asked_for_when_it_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(
+        DataError, match=r"hf:mnist: reading Hugging Face datasets needs the package datasets: pip"
+    ):
+        open_dataset("hf:mnist")
+
+
+def test_a_folder_that_is_damaged(rows, tmp_path):
+    rows(3, "image", "label").save_to_disk(tmp_path / "saved")
+    next((tmp_path / "saved").glob("*.arrow")).write_bytes(b"damaged")
+    with pytest.raises(
+        DataError, match=r"saved: the dataset cannot be opened \(.*\); is the name right, and is"
+    ):
+        open_dataset(tmp_path / "saved")

@@ -1,0 +1,134 @@
+"""What an archive may do when it is unpacked, and what it may not."""
+
+import io
+import tarfile
+import zipfile
+
+import pytest
+
+from foveate.data.archives import is_archive, unpack
+from foveate.data.errors import DataError
+
+CONTENT = bytes(range(256)) * 40
+
+
+def zipped(path, **members):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+    return path
+
+
+def tarred(path, members, mode="w:gz"):
+    with tarfile.open(path, mode) as file:
+        for member, content in members:
+            member = tarfile.TarInfo(member) if isinstance(member, str) else member
+            member.size = len(content)
+            file.addfile(member, io.BytesIO(content))
+    return path
+
+
+def link(kind, target):
+    member = tarfile.TarInfo("a.png")
+    member.type, member.linkname = kind, target
+    return member
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [("a.tar", "w"), ("a.tar.gz", "w:gz"), ("a.tgz", "w:gz"), ("a.tar.bz2", "w:bz2"), ("a.tar.xz", "w:xz")],
+)
+def test_tars_are_unpacked_whatever_they_are_compressed_with(tmp_path, name, mode):
+    archive = tarred(tmp_path / name, [("images/a.png", CONTENT), ("b.txt", b"")], mode)
+    assert is_archive(archive)
+    seen = []
+    unpack(archive, tmp_path / "out", progress=seen.append)
+    assert (tmp_path / "out" / "images" / "a.png").read_bytes() == CONTENT
+    assert (tmp_path / "out" / "b.txt").read_bytes() == b""
+    assert sum(seen) == len(CONTENT)
+
+
+def test_zips_are_unpacked_with_their_empty_folders_left_out(tmp_path):
+    archive = zipped(tmp_path / "a.zip", **{"images/": b"", "images/a.png": CONTENT})
+    unpack(archive, tmp_path / "out")
+    assert (tmp_path / "out" / "images" / "a.png").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("name", ["../a.png", "/tmp/a.png", "images/../../a.png", "..\\a.png", "C:/a.png"])
+def test_members_that_escape_their_folder_are_refused(tmp_path, name):
+    for archive in (
+        zipped(tmp_path / "a.zip", **{name: CONTENT}),
+        tarred(tmp_path / "a.tar.gz", [(name, CONTENT)]),
+    ):
+        with pytest.raises(DataError, match=r"a\.(zip|tar\.gz): the member '.*' would be written outside"):
+            unpack(archive, tmp_path / "in" / "out")
+    assert not list(tmp_path.rglob("*.png"))
+    assert not list((tmp_path / "in").iterdir())
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        link(tarfile.SYMTYPE, "/etc/passwd"),
+        link(tarfile.LNKTYPE, "../b"),
+        link(tarfile.FIFOTYPE, ""),
+        link(tarfile.CHRTYPE, ""),
+    ],
+)
+def test_links_and_devices_are_refused(tmp_path, member):
+    with pytest.raises(
+        DataError, match=r"a\.tar\.gz: the member 'a\.png' is a link or a device, and no dataset"
+    ):
+        unpack(tarred(tmp_path / "a.tar.gz", [(member, b"")]), tmp_path / "out")
+
+
+def test_links_in_zips_are_refused(tmp_path):
+    info = zipfile.ZipInfo("a.png")
+    info.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        file.writestr(info, "/etc/passwd")
+    with pytest.raises(DataError, match=r"a\.zip: the member 'a\.png' is a link or a device"):
+        unpack(tmp_path / "a.zip", tmp_path / "out")
+
+
+@pytest.mark.parametrize("share", [0.02, 0.4, 0.9, 0.999])
+@pytest.mark.parametrize(
+    ("name", "mode"), [("a.tar", "w"), ("a.tar.gz", "w:gz"), ("a.tar.xz", "w:xz"), ("a.zip", "")]
+)
+def test_truncated_archives_are_told_and_leave_nothing(tmp_path, name, mode, share):
+    members = [(f"images/{number}.png", CONTENT[number:]) for number in range(5)]
+    archive = zipped(tmp_path / name, **dict(members)) if not mode else tarred(tmp_path / name, members, mode)
+    content = archive.read_bytes()
+    # The last blocks of a plain tar are padding, which may be missing.
+    whole = 5 * (512 + 10_240) if name == "a.tar" else len(content)
+    archive.write_bytes(content[: int(share * whole)])
+    with pytest.raises(
+        DataError, match=rf"{name}: the archive is damaged or truncated \(.*\); download it again"
+    ):
+        unpack(archive, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name]
+
+
+def test_a_tar_that_ends_between_two_members_is_truncated(tmp_path):
+    archive = tarred(tmp_path / "a.tar", [("a.png", b"x" * 512), ("b.png", b"x" * 512)], "w")
+    archive.write_bytes(archive.read_bytes()[: 2 * 512])
+    with pytest.raises(DataError, match="damaged or truncated"):
+        unpack(archive, tmp_path / "out")
+
+
+def test_a_member_that_unpacks_to_more_than_the_limit_is_refused_before_it_is_written(tmp_path):
+    archive = zipped(tmp_path / "a.zip", **{"a.txt": b"a" * 100, "bomb.txt": bytes(10**6)})
+    with pytest.raises(
+        DataError, match=r"unpacks to more than the limit of 0\.0005 GB .*'bomb\.txt' is where"
+    ):
+        unpack(archive, tmp_path / "out", limit_bytes=500_000)
+    unpack(archive, tmp_path / "out", limit_bytes=1_000_100)
+
+
+def test_other_files_are_no_archives(tmp_path):
+    (tmp_path / "a.zip").write_bytes(b"words")
+    with pytest.raises(DataError, match=r"a\.zip: the archive is damaged or truncated"):
+        unpack(tmp_path / "a.zip", tmp_path / "out")
+    with pytest.raises(DataError, match=r"b\.zip: there is no such file"):
+        unpack(tmp_path / "b.zip", tmp_path / "out")
