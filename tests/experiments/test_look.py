@@ -1,6 +1,6 @@
 import torch
 
-from foveate.attention.maps import ChannelMap, MaskMap, PairwiseMap, SpatialMap
+from foveate.attention.maps import ChannelMap, MaskMap, MemoryMap, PairwiseMap, SpatialMap
 from foveate.experiments.look import look
 
 CHANNELS = ChannelMap(torch.linspace(0, 1, 12)[None])
@@ -34,6 +34,13 @@ def test_pairwise_rows_are_averaged_over_heads_and_queries():
 def test_masks_are_averaged_over_channels():
     mask = torch.tensor([[[[0.0, 1.0]], [[1.0, 1.0]]]])
     assert look({"scse@decoder": (MaskMap(mask),)}).weights.tolist() == [[0, 255]]
+
+
+def test_of_a_memory_the_slot_that_varies_most_is_shown():
+    shares = torch.tensor([[[[0.5, 0.5]], [[0.1, 0.4]], [[0.4, 0.1]]]])
+    seen = look({"external@encoder5": (MemoryMap(shares),)})
+    assert seen.weights.tolist() == [[0, 255]]
+    assert seen.words == "share of memory slot 1 of 3, 0.10 to 0.40"
 
 
 def test_a_uniform_map_is_dark_and_no_map_is_none():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from foveate.attention.maps import ChannelMap, MaskMap, PairwiseMap, SpatialMap
+from foveate.attention.maps import ChannelMap, MaskMap, MemoryMap, PairwiseMap, SpatialMap
 from foveate.errors import UserError
 from foveate.inspection.overlays import (
     IGNORED,
@@ -46,6 +46,7 @@ def test_every_map_with_places_becomes_one_value_a_position():
     assert spatial(SpatialMap(values)).tolist() == values[0].tolist()
     mask = MaskMap(torch.stack([values, values + 2], dim=1))
     assert spatial(mask).tolist() == (values[0] + 1).tolist()
+    assert spatial(MemoryMap(mask.values), query=1).tolist() == (values[0] + 2).tolist()
     pairs = torch.zeros(1, 2, 2, 6)
     pairs[0, 0, 1, 4] = 1
     pairs[0, 1, 1, 5] = 1

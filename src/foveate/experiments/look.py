@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from foveate.attention.maps import AttentionMap, ChannelMap, MaskMap, PairwiseMap, SpatialMap
+from foveate.attention.maps import AttentionMap, ChannelMap, MaskMap, MemoryMap, PairwiseMap, SpatialMap
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ def look(maps: Mapping[str, tuple[AttentionMap, ...]]) -> Look | None:
     """The picture of the first image of a recorded pass; None where no mechanism has a map.
 
     Pairwise maps come first (mean over heads and query positions), then one factor a position, then masks
-    (mean over channels), then one factor a channel, drawn as a grid of cells.
+    (mean over channels), then the memory slot whose share varies most, then one factor a channel, drawn as a
+    grid of cells.
 
     >>> import torch
     >>> look({"a": (SpatialMap(torch.tensor([[[0.2, 0.4]]])),)}).words
@@ -35,6 +36,7 @@ def look(maps: Mapping[str, tuple[AttentionMap, ...]]) -> Look | None:
         (PairwiseMap, _pairwise),
         (SpatialMap, _spatial),
         (MaskMap, _mask),
+        (MemoryMap, _memory),
         (ChannelMap, _channel),
     ):
         if chosen := [one for one in found if isinstance(one, kind)]:
@@ -54,6 +56,13 @@ def _spatial(found: SpatialMap) -> Look:
 def _mask(found: MaskMap) -> Look:
     weights = found.values[0].float().mean(0)
     return Look(_scaled(weights), f"mean factor of each position, {_range(weights)}", True)
+
+
+def _memory(found: MemoryMap) -> Look:
+    shares = found.values[0].float()
+    slot = int(shares.flatten(1).std(1, correction=0).argmax())
+    words = f"share of memory slot {slot} of {len(shares)}, {_range(shares[slot])}"
+    return Look(_scaled(shares[slot]), words, True)
 
 
 def _channel(found: ChannelMap) -> Look:

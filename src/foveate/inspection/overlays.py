@@ -12,7 +12,7 @@ from jaxtyping import Float, Integer, Num, UInt8
 from numpy import ndarray
 from PIL import Image, ImageDraw
 
-from foveate.attention.maps import AttentionMap, ChannelMap, MaskMap, PairwiseMap, SpatialMap
+from foveate.attention.maps import AttentionMap, ChannelMap, MaskMap, MemoryMap, PairwiseMap, SpatialMap
 from foveate.errors import UserError
 from foveate.evaluation.confusion import IGNORE
 
@@ -60,12 +60,14 @@ def spatial(found: AttentionMap, index: int = 0, query: int = 0) -> Float[ndarra
     places.
 
     Mask maps are averaged over channels. Of a pairwise map it is where query number `query` looks, averaged
-    over heads.
+    over heads; of a memory map, the share of slot number `query`.
     """
     if isinstance(found, SpatialMap):
         return found.values[index].float().numpy()
     if isinstance(found, MaskMap):
         return found.values[index].float().mean(0).numpy()
+    if isinstance(found, MemoryMap):
+        return found.values[index, query].float().numpy()
     if isinstance(found, PairwiseMap):
         return found.values[index, :, query].float().mean(0).reshape(found.grid).numpy()
     return None
