@@ -129,7 +129,7 @@ def test_pixels_and_cells():
     assert coverage((90, 70), (90, 70), (96, 96)) == (1.0, 1.0)
     assert spread_pixels((1, 1)) == ((0, 0),)
     rows = sampled_rows(100, 100)
-    assert len(rows) == 2**22 // 10_000
+    assert len(rows) == 64
     assert (rows.diff() > 0).all()
 
 

@@ -128,7 +128,7 @@ def test_features_are_what_the_module_got_and_made():
     model = build("se@0(reduction=2)").eval()
     with record(model, features=True) as recording:
         model(X)
-    (before, after) = recording.features["se@0"][0]
+    ((before,), after) = recording.features["se@0"][0]
     (found,) = recording.maps["se@0"]
     assert torch.allclose(after, before * found.values[:, :, None, None])
     with record(model) as recording:

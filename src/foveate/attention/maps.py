@@ -74,4 +74,40 @@ class MemoryMap:
     values: Float[Tensor, "b slots h w"]
 
 
-AttentionMap = ChannelMap | SpatialMap | MaskMap | PairwiseMap | MemoryMap
+@dataclass(frozen=True, eq=False)
+class ChannelPairsMap:
+    """Attention between channels: `values[b, q, k]` is how much channel `q` takes from channel `k`.
+
+    Values are at least 0 and sum to 1 over `k`.
+
+    >>> import torch
+    >>> ChannelPairsMap(torch.full((2, 8, 8), 0.125)).values.shape
+    torch.Size([2, 8, 8])
+    """
+
+    values: Float[Tensor, "b c c"]
+
+
+@dataclass(frozen=True, eq=False)
+class AcrossLevelsMap:
+    """What patches of the image have in common with patches of an encoder level, for each class; at least 0.
+
+    `values[b, class, q, k]` relates image patch `queries[q]` to patch `k` of the level. Patches are flat:
+    `row * columns + column` of the `grid` (rows, columns) of the image's patches, and of the `feature_grid`.
+    `patch_size` is the side of a patch in pixels of the image, and in cells of the level.
+
+    >>> import torch
+    >>> values = torch.rand(1, 5, 2, 12)
+    >>> one = AcrossLevelsMap(values, (6, 9), (3, 4), torch.tensor([0, 53]), patch_size=10)
+    >>> one.values[0, 2, 1].reshape(one.feature_grid).shape  # where the last patch finds class 2
+    torch.Size([3, 4])
+    """
+
+    values: Float[Tensor, "b classes q k"]
+    grid: tuple[int, int]
+    feature_grid: tuple[int, int]
+    queries: Int64[Tensor, " q"]
+    patch_size: int
+
+
+AttentionMap = ChannelMap | SpatialMap | MaskMap | PairwiseMap | AcrossLevelsMap | MemoryMap | ChannelPairsMap

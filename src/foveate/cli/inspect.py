@@ -35,7 +35,7 @@ def inspect(
         pixels: where pairwise attention is looked at from, as ROW,COLUMN in the images; the centre and those
             of the quadrants if not given.
         figures: which to draw, of panels, channels, spatial, mask, pixels, matrix, surface, scatter, bars,
-            bubbles, grid and cumulative; all that suit if not given.
+            bubbles, grid, cumulative, channel_pairs, memory and levels; all that suit if not given.
         limit: the most images; they are taken evenly spread.
         overwrite: replace figures that are there already.
         device: cpu or cuda; cuda where there is one if not given.

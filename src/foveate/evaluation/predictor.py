@@ -42,6 +42,22 @@ class Prediction:
     label: str | None = None
     probabilities: Float[ndarray, "c *size"] | None = None
 
+    def __repr__(self) -> str:
+        """What was predicted, in words: arrays by their shape.
+
+        >>> Prediction(("a", "b"), ((0, 0, 0), (9, 9, 9)), np.ones((2, 3)), np.zeros((2, 3), np.uint8))
+        Prediction(mask 2x3, 1 of 2 classes: a)
+        >>> Prediction(("a", "b"), ((0, 0, 0), (9, 9, 9)), np.array(0.75), label="b")
+        Prediction(label 'b', 75.0% sure, 2 classes)
+        """
+        if self.mask is None:
+            sure = f"{100 * float(self.confidence):.1f}% sure"
+            return f"Prediction(label {self.label!r}, {sure}, {len(self.classes)} classes)"
+        named = [self.classes[number] for number in np.unique(self.mask)]
+        shown = ", ".join(named[:6]) + (", ..." if len(named) > 6 else "")
+        size = "x".join(map(str, self.mask.shape))
+        return f"Prediction(mask {size}, {len(named)} of {len(self.classes)} classes: {shown})"
+
 
 class Predictor:
     """A trained model in evaluation mode with the names of its classes; `model` is the `nn.Module` itself."""
@@ -67,12 +83,13 @@ class Predictor:
         pixels = _pixels(image)
         own = pixels.shape[:2]
         with torch.inference_mode():
-            p = self._views(self._tensor(pixels)).float().softmax(1)
+            p = self._views(self.prepared(pixels)).float().softmax(1)
             if self.task == "classification":
                 return self._labelled(p[0].cpu().numpy())
             return self._masked(p, own, probabilities)
 
-    def _tensor(self, pixels: UInt8[ndarray, "h w 3"]) -> Float[Tensor, "1 c rows columns"]:
+    def prepared(self, pixels: UInt8[ndarray, "h w 3"]) -> Float[Tensor, "1 c rows columns"]:
+        """What `model` gets for an image: RGB in [0, 1] at the run's size, on the predictor's device."""
         if self.size is not None and pixels.shape[:2] != self.size:
             resized = Image.fromarray(pixels).resize(self.size[::-1], Image.Resampling.BILINEAR)
             pixels = np.asarray(resized)
@@ -119,7 +136,14 @@ def _pixels(image: Picture) -> UInt8[ndarray, "h w 3"]:
     if isinstance(image, str | Path):
         return read_image(image)
     if isinstance(image, Image.Image):
-        return np.asarray(image.convert("RGB"))
+        image = np.asarray(image.convert("RGB"))
+    if not isinstance(image, ndarray):
+        raise UserError(
+            f"{type(image).__name__} is not an image; give a path, a PIL image or an array, and of several "
+            "images each on its own"
+        )
+    if 0 in image.shape:
+        raise UserError(f"an array of shape {image.shape} holds no pixels; give one of at least 1x1")
     if image.dtype == np.uint8 and image.ndim == 2:
         return np.repeat(image[..., None], 3, axis=-1)
     if image.dtype == np.uint8 and image.ndim == 3 and image.shape[-1] in (3, 4):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from foveate.attention.maps import MaskMap, PairwiseMap, SpatialMap
+from foveate.attention.maps import MaskMap, MemoryMap, PairwiseMap, SpatialMap
 from foveate.data.errors import DataError
 from foveate.data.files import write_whole
 from foveate.errors import UserError, choose
@@ -15,7 +15,16 @@ from foveate.evaluation.predictor import Predictor, load
 from foveate.inspection.figures.registry import FigureKind, figure_kinds, figures_for
 from foveate.inspection.record import mechanisms, record
 from foveate.inspection.sources import Source, find_sources, spread
-from foveate.inspection.subjects import Pixel, Sight, View, cell_of, coverage, sampled_rows, spread_pixels
+from foveate.inspection.subjects import (
+    Pixel,
+    Sight,
+    Size,
+    View,
+    cell_of,
+    coverage,
+    sampled_rows,
+    spread_pixels,
+)
 from foveate.inspection.values import save_values
 from foveate.models.attach import gate_of
 
@@ -111,30 +120,42 @@ def look(
     padded = model.padded(fed)
 
     def queries(height: int, width: int) -> torch.Tensor:
-        grid = (height, width)
-        covers = coverage(grid, fed, padded)
-        cells = [cell_of(pixel, size, grid, covers) for pixel in pixels]
+        covers = coverage((height, width), fed, padded)
+        cells = [cell_of(pixel, size, (height, width), covers) for pixel in pixels]
         return torch.cat([torch.tensor(cells), sampled_rows(height, width)])
 
+    view = View(name, image, predictor.predict(image), truth)
     if not (modules := mechanisms(model)):
-        return View(name, image, predictor.predict(image), truth), []
-    with record(model, queries, features=True) as recording:
-        prediction = predictor.predict(image)
-    view = View(name, image, prediction, truth)
+        return view, []
+    # One pass as the image is: a prediction may be the mean of several views.
+    with torch.inference_mode(), record(model, queries, features=True) as recording:
+        model(predictor.prepared(image))
     sights = []
     for label, maps in recording.maps.items():
-        before, after = (feature[0] for feature in recording.features[label][-1])
+        inputs, output = recording.features[label][-1]
+        gate, before, after = gate_of(model, modules[label]), inputs[0][0], output[0]
         for number, one in enumerate(maps):
-            grid = _grid(one) or tuple(before.shape[-2:])
-            covers, gate = coverage(grid, fed, padded), gate_of(model, modules[label])
-            sights.append(Sight(view, label, number, one, covers, pixels, before, after, gate))
+            covers, of_keys = _covers(one, inputs, fed, padded)
+            sights.append(Sight(view, label, number, one, covers, of_keys, pixels, before, after, gate))
     return view, sights
 
 
-def _grid(found) -> tuple[int, int] | None:
-    if isinstance(found, PairwiseMap):
-        return found.grid
-    return tuple(found.values.shape[-2:]) if isinstance(found, SpatialMap | MaskMap) else None
+def _covers(
+    found: AttentionMap, inputs: tuple[torch.Tensor, ...], fed: Size, padded: Size
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Which share of a map lies over the image, and of what an across-levels map looks at."""
+    if isinstance(found, AcrossLevelsMap):
+        # Patches are cut from the first input and from the last; a rest at the border belongs to none.
+        queries = tuple(side / (found.patch_size * n) for side, n in zip(fed, found.grid, strict=True))
+        scales = (side / length for side, length in zip(padded, inputs[-1].shape[-2:], strict=True))
+        patches = zip(fed, scales, found.feature_grid, strict=True)
+        keys = tuple(side / (found.patch_size * scale * cells) for side, scale, cells in patches)
+        return queries, keys
+    if isinstance(found, SpatialMap | MaskMap | MemoryMap):
+        grid = tuple(found.values.shape[-2:])
+    else:
+        grid = found.grid if isinstance(found, PairwiseMap) else tuple(inputs[0].shape[-2:])
+    return coverage(grid, fed, padded), (1.0, 1.0)
 
 
 def _chosen(figures: Sequence[str]) -> tuple[FigureKind, ...]:
@@ -166,7 +187,8 @@ def _draw(folder: Path, view: View, sights: list[Sight], kinds: Sequence[FigureK
         with write_whole(path) as file:
             kind.draw(subject).savefig(file, format="png")
         drawings.append(Drawing(path, kind.name, label, kind.summary))
-    save_values(folder, sights)
+    if sights:
+        save_values(folder, sights)
     return drawings
 
 

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields, replace
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Int64
 from torch import Tensor, nn
 
 from foveate.attention.maps import AttentionMap
@@ -21,12 +21,12 @@ class Recording:
     """Maps by attachment, such as "cbam@decoder": one tuple a forward pass, detached and on the CPU.
 
     `passes["cbam@decoder"][i]` are the maps of pass i in order of application; `maps` those of the last pass.
-    `features` holds, where they were asked for, what each module got and what it made of it, in the same
+    `features` holds, where they were asked for, all that each module got and what it made of it, in the same
     order.
     """
 
     passes: dict[str, list[tuple[AttentionMap, ...]]] = field(default_factory=dict)
-    features: dict[str, list[tuple[Tensor, Tensor]]] = field(default_factory=dict)
+    features: dict[str, list[tuple[tuple[Tensor, ...], Tensor]]] = field(default_factory=dict)
 
     @property
     def maps(self) -> dict[str, tuple[AttentionMap, ...]]:
@@ -109,7 +109,7 @@ def spread_queries(height: int, width: int) -> Int64[Tensor, " q"]:
 
 def _catch(
     passes: list[tuple[AttentionMap, ...]],
-    features: list[tuple[Tensor, Tensor]] | None,
+    features: list[tuple[tuple[Tensor, ...], Tensor]] | None,
     queries: Queries | None,
 ) -> Callable[[nn.Module, tuple, Tensor], None]:
     inside = False
@@ -121,7 +121,7 @@ def _catch(
             return
         inside = True
         try:
-            passes.append(_maps(module, args[0], queries))
+            passes.append(_maps(module, args, queries))
             if features is not None:
                 features.append((args[0].detach().cpu(), output.detach().cpu()))
         finally:
@@ -131,14 +131,16 @@ def _catch(
 
 
 @torch.no_grad()
-def _maps(
-    module: nn.Module, x: Float[Tensor, "b c h w"], queries: Queries | None
-) -> tuple[AttentionMap, ...]:
+def _maps(module: nn.Module, args: tuple[Tensor, ...], queries: Queries | None) -> tuple[AttentionMap, ...]:
     training = {m: m.training for m in module.modules()}
-    chosen = queries if isinstance(queries, Tensor) else (queries or spread_queries)(*x.shape[-2:])
+    given = [x.detach() for x in args]
+    # Most mechanisms are asked about positions of what they get; the others know what they are asked about.
+    grid = module.query_grid(given[0]) if hasattr(module, "query_grid") else given[0].shape[-2:]
+    chosen = queries if isinstance(queries, Tensor) else (queries or spread_queries)(*grid)
     try:
         # Evaluation mode: maps are what the trained module computes, and batch statistics stay untouched.
-        return tuple(_on_cpu(m) for m in module.eval().weights(x.detach(), queries=chosen.to(x.device)))
+        found = module.eval().weights(*given, queries=chosen.to(given[0].device))
+        return tuple(_on_cpu(m) for m in found)
     finally:
         for m, mode in training.items():
             m.training = mode

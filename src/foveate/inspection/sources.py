@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
+from foveate.data.archives import is_archive
 from foveate.data.images import is_image_file, read_image
 from foveate.errors import UserError, choose
 from foveate.evaluation.evaluate import check_classes, data_of
@@ -26,14 +27,14 @@ class Source:
 def find_sources(
     run: str | Path, classes: tuple[str, ...], images: str | Path | None, split: str
 ) -> list[Source]:
-    """All images that `images` means: an image, a folder of images, or else a data set with the classes of
-    the run, of which `split` is taken; None stands for the run's own data.
+    """All images that `images` means: an image, a folder that holds some itself, or else a data set with the
+    classes of the run, of which `split` is taken; None stands for the run's own data.
 
     Raises `UserError` where there are none, for an unknown split, and for data with other classes.
     """
     choose(split, ("train", "val", "test"), "split")
     path = Path(images or "")
-    if images is not None and path.is_file():
+    if images is not None and path.is_file() and not is_archive(path):
         return [_file(path, path.stem)]
     if images is not None and path.is_dir():
         files = sorted(filter(is_image_file, path.iterdir()))

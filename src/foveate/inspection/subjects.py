@@ -14,7 +14,16 @@ from numpy import ndarray
 from PIL import Image
 from torch import Tensor
 
-from foveate.attention.maps import AttentionMap, ChannelMap, MaskMap, PairwiseMap, SpatialMap
+from foveate.attention.maps import (
+    AcrossLevelsMap,
+    AttentionMap,
+    ChannelMap,
+    ChannelPairsMap,
+    MaskMap,
+    MemoryMap,
+    PairwiseMap,
+    SpatialMap,
+)
 from foveate.evaluation.predictor import Prediction
 
 LONGEST = 800
@@ -47,7 +56,8 @@ class Sight:
     """One map (of a batch of one) that a mechanism made on the way to a prediction.
 
     label: such as "smooth@encoder5". number: the map's place among the mechanism's own, from 0. covers: the
-    share of the map's height and width that lies over the image. pixels: (row, column) in the image; a
+    share of the map's height and width that lies over the image, above 1 where it ends before the image does;
+    key_covers: the same of what an across-levels map looks at. pixels: (row, column) in the image; a
     pairwise map has their rows first and then those of `sampled`. before, after: what the mechanism got and
     what it made of it. gate: how far the network goes from one to the other, None where nothing holds it
     back.
@@ -58,6 +68,7 @@ class Sight:
     number: int
     found: AttentionMap
     covers: tuple[float, float] = (1.0, 1.0)
+    key_covers: tuple[float, float] = (1.0, 1.0)
     pixels: tuple[Pixel, ...] = ()
     before: Float[Tensor, "c h w"] | None = None
     after: Float[Tensor, "c h w"] | None = None
@@ -85,10 +96,20 @@ class Sight:
         return self.found.queries[len(self.pixels) :].numpy()
 
 
-KINDS = {ChannelMap: "channel", SpatialMap: "spatial", MaskMap: "mask", PairwiseMap: "pairwise"}
+KINDS = {
+    ChannelMap: "channel",
+    SpatialMap: "spatial",
+    MaskMap: "mask",
+    PairwiseMap: "pairwise",
+    AcrossLevelsMap: "levels",
+    ChannelPairsMap: "channel-pairs",
+    MemoryMap: "memory",
+}
 
-ENTRIES = 2**22
-"""The most entries of a pairwise map that are computed for its figures: 16 MB; beyond it rows are sampled."""
+ENTRIES, FEWEST = 2**18, 64
+"""Entries of a pairwise map, for each head, beyond which its rows are sampled, and the fewest rows then: what
+a figure can show, and a small part of what mechanisms agree to compute at once, however many heads.
+"""
 
 
 def sampled_rows(height: int, width: int) -> Int64[Tensor, " q"]:
@@ -96,11 +117,11 @@ def sampled_rows(height: int, width: int) -> Int64[Tensor, " q"]:
 
     >>> sampled_rows(2, 3).tolist()
     [0, 1, 2, 3, 4, 5]
-    >>> len(sampled_rows(128, 128))
-    256
+    >>> len(sampled_rows(32, 32)), len(sampled_rows(128, 128))
+    (256, 64)
     """
     positions = height * width
-    count = min(positions, max(16, ENTRIES // positions))
+    count = min(positions, max(FEWEST, ENTRIES // positions))
     return torch.arange(count) * positions // count
 
 

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from foveate.attention.maps import ChannelMap, MaskMap, PairwiseMap, SpatialMap
+from foveate.attention.maps import (
+    AcrossLevelsMap,
+    ChannelMap,
+    ChannelPairsMap,
+    MaskMap,
+    MemoryMap,
+    PairwiseMap,
+    SpatialMap,
+)
 from foveate.data.files import write_whole
 from foveate.inspection.subjects import Sight
 
@@ -22,6 +30,13 @@ MEANINGS = {
         "attention of position queries[query] to position key, flat positions (row * width + column) of the "
         "grid; the first queries are those of the pixels, the others those of the matrix",
     ),
+    AcrossLevelsMap: (
+        ("class", "query", "key"),
+        "what patch queries[query] of the image's grid has in common with patch key of the feature grid, "
+        "each row * columns + column; the first queries are those of the pixels",
+    ),
+    ChannelPairsMap: (("query", "key"), "attention of channel query to channel key"),
+    MemoryMap: (("slot", "row", "column"), "share of each slot of the memory at each position"),
 }
 
 
@@ -30,9 +45,10 @@ def save_values(folder: Path, sights: Sequence[Sight]) -> None:
     arrays = {_key(sight): sight.found.values[0].float().numpy() for sight in sights}
     with write_whole(folder / "maps.npz") as file:
         np.savez_compressed(file, **arrays)
-    about = {"image": sights[0].view.name, "size": sights[0].view.size} if sights else {}
+    maps = {_key(sight): _meaning(sight) for sight in sights}
+    view = sights[0].view
     with write_whole(folder / "maps.json", "w") as file:
-        json.dump(about | {"maps": {_key(sight): _meaning(sight) for sight in sights}}, file, indent=1)
+        json.dump({"image": view.name, "size": view.size, "maps": maps}, file, indent=1)
 
 
 def _key(sight: Sight) -> str:
@@ -51,5 +67,5 @@ def _meaning(sight: Sight) -> dict[str, Any]:
         "share_over_the_image": sight.covers,
         "gate": sight.gate,
         **{name: value.tolist() if isinstance(value, Tensor) else value for name, value in rest.items()},
-        **({"pixels": sight.pixels} if isinstance(sight.found, PairwiseMap) else {}),
+        **({"pixels": sight.pixels} if "query" in axes and sight.pixels else {}),
     }

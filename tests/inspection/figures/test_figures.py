@@ -5,14 +5,25 @@ import numpy as np
 import pytest
 import torch
 
-from foveate.attention.maps import ChannelMap, MaskMap, PairwiseMap, SpatialMap
+from foveate.attention.maps import (
+    AcrossLevelsMap,
+    ChannelMap,
+    ChannelPairsMap,
+    MaskMap,
+    MemoryMap,
+    PairwiseMap,
+    SpatialMap,
+)
 from foveate.evaluation.predictor import Prediction
+from foveate.inspection.figures.channel_pairs import channel_pairs
 from foveate.inspection.figures.channels import channels, extremes
 from foveate.inspection.figures.cumulative import cumulative, distribution
 from foveate.inspection.figures.grid import grid, received
 from foveate.inspection.figures.landscape import bars, bubbles, scatter, surface
+from foveate.inspection.figures.levels import levels, related, strongest
 from foveate.inspection.figures.mask import mask, rows
 from foveate.inspection.figures.matrix import matrix
+from foveate.inspection.figures.memory import memory, varying
 from foveate.inspection.figures.panels import own_score, panels, shown_classes
 from foveate.inspection.figures.pixels import pixels
 from foveate.inspection.figures.registry import figure, figure_kinds, figures_for
@@ -233,3 +244,36 @@ def test_tiny_maps_are_drawn(size):
     seen = pairwise(*size, heads=1, pixels=((0, 0), (39, 59)))
     for kind in figures_for(seen):
         assert kind.draw(seen).axes
+
+
+def test_a_memory_shows_the_slots_that_vary_most():
+    shares = torch.rand(1, 9, 4, 6).softmax(1)
+    shares[:, 7] *= torch.linspace(0, 9, 6)
+    seen = sight(MemoryMap(shares))
+    page = memory(seen)
+    assert [bar.get_height() for bar in page.axes[0].patches] == pytest.approx(
+        (100 * shares[0].mean((1, 2))).tolist(), rel=1e-5
+    )
+    assert varying(shares[0].numpy())[0] == 7
+    (drawn,) = [one for one in page.axes[1].images if one.get_array().shape == (4, 6)]
+    assert np.allclose(drawn.get_array(), 100 * shares[0, 7])
+
+
+def test_channel_pairs_are_a_matrix():
+    values = torch.rand(1, 8, 8).softmax(-1)
+    (drawn, *_) = images(channel_pairs(sight(ChannelPairsMap(values))))
+    assert np.allclose(drawn, 100 * values[0])
+
+
+def test_levels_show_the_patch_and_its_like_by_class():
+    values = torch.rand(1, 3, 2, 4)
+    values[0, 2] += 1
+    found = AcrossLevelsMap(values, (4, 5), (2, 2), torch.tensor([0, 19]), patch_size=8)
+    seen = sight(found, covers=(40 / 32, 60 / 40), key_covers=(1.25, 1.5), pixels=((3, 3), (39, 59)))
+    page = levels(seen)
+    assert strongest(related(seen))[0] == 2
+    (drawn,) = [one for one in page.axes[1].images if one.get_array().shape == (2, 2)]
+    assert np.allclose(drawn.get_array(), values[0, 2, 0].reshape(2, 2))
+    assert drawn.get_extent() == pytest.approx([0, 40, 32, 0])
+    last = page.axes[4].patches[-1]
+    assert (last.get_xy(), last.get_width(), last.get_height()) == (pytest.approx((32, 24)), 8, 8)
