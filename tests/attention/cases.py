@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from foveate.attention.maps import (
     AttentionMap,
     ChannelMap,
+    ChannelPairsMap,
     MaskMap,
     MemoryMap,
     PairwiseMap,
@@ -18,7 +19,7 @@ from foveate.attention.maps import (
 )
 from foveate.attention.registry import create_attention
 
-from . import naive, naive_gates, naive_residual
+from . import naive, naive_gates, naive_pairwise, naive_residual
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,20 @@ def added_and_scaled(module: nn.Module, x: Tensor, channel: ChannelMap) -> Tenso
     return x + scaled(module, x, channel)
 
 
+def gathered_in_turns(module: nn.Module, x: Tensor, *turns: PairwiseMap) -> Tensor:
+    for pairs in turns:
+        x = gathered(module, x, pairs)
+    return x
+
+
+def gathered_twice(module: nn.Module, x: Tensor, pairs: PairwiseMap, channels: ChannelPairsMap) -> Tensor:
+    return naive_pairwise.dual_from(module, x, pairs.values.squeeze(1), channels.values)
+
+
+def gathered_in_heads(module: nn.Module, x: Tensor, pairs: PairwiseMap) -> Tensor:
+    return naive_pairwise.window_from(module, x, pairs.values)
+
+
 CASES = (
     Case("smooth", naive.smooth, (PairwiseMap,), gathered, {"threshold": 0.1}),
     Case("smooth", naive.smooth, (PairwiseMap,), gathered, {"threshold": 0.4}),
@@ -155,6 +170,33 @@ CASES = (
         (MaskMap,),
         masked_trunk,
         {"depth": 3, "mask": "spatial", "r": 2},
+    ),
+    Case("criss_cross", naive_pairwise.criss_cross, (PairwiseMap, PairwiseMap), gathered_in_turns),
+    Case(
+        "criss_cross", naive_pairwise.criss_cross, (PairwiseMap,), gathered, {"recurrence": 1, "reduction": 2}
+    ),
+    Case("dual", naive_pairwise.dual(-1), (PairwiseMap, ChannelPairsMap), gathered_twice),
+    Case(
+        "dual",
+        naive_pairwise.dual(1),
+        (PairwiseMap, ChannelPairsMap),
+        gathered_twice,
+        {"form": "paper", "reduction": 1},
+    ),
+    Case("swin_window", naive_pairwise.swin_window(0), (PairwiseMap,), gathered_in_heads),
+    Case(
+        "swin_window",
+        naive_pairwise.swin_window(1),
+        (PairwiseMap,),
+        gathered_in_heads,
+        {"window_size": 3, "shifted": True, "heads": 2},
+    ),
+    Case(
+        "swin_window",
+        naive_pairwise.swin_window(2),
+        (PairwiseMap,),
+        gathered_in_heads,
+        {"window_size": 4, "shifted": True, "heads": 4},
     ),
 )
 

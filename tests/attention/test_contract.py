@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from foveate.attention.maps import (
     AttentionMap,
     ChannelMap,
+    ChannelPairsMap,
     MaskMap,
     MemoryMap,
     PairwiseMap,
@@ -174,6 +175,9 @@ def check_map(one: AttentionMap, x: Tensor, least: float) -> None:
         case MemoryMap():
             assert one.values.shape == (batch, one.values.shape[1], height, width)
             torch.testing.assert_close(one.values.sum(1), torch.ones_like(x[:, 0]))
+        case ChannelPairsMap():
+            assert one.values.shape == (batch, channels, channels)
+            torch.testing.assert_close(one.values.sum(-1), torch.ones_like(one.values[..., 0]))
         case PairwiseMap():
             assert one.values.shape == (batch, len(one.values[0]), height * width, height * width)
             assert one.grid == (height, width)

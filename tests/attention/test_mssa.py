@@ -22,5 +22,5 @@ def test_fusion_follows_its_equation(training: bool):
 
 
 def test_an_unknown_form_is_told():
-    with pytest.raises(UserError, match="unknown mssa form 'as_draw'; did you mean 'as_drawn'"):
+    with pytest.raises(UserError, match="unknown form 'as_draw'; did you mean 'as_drawn'"):
         MultiScaleSpatialAttention(8, form="as_draw")

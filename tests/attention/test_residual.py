@@ -67,8 +67,8 @@ def test_negligible_channels_give_no_infinite_mask():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"mask": "chanel"}, "unknown residual mask 'chanel'; did you mean 'channel'"),
-        ({"learning": "residul"}, "unknown residual learning 'residul'; did you mean 'residual'"),
+        ({"mask": "chanel"}, "unknown mask 'chanel'; did you mean 'channel'"),
+        ({"learning": "residul"}, "unknown learning 'residul'; did you mean 'residual'"),
         ({"p": -1}, "p=-1: expected a whole number of at least 0"),
         ({"t": 0}, "t=0: expected a whole number of at least 1"),
         ({"r": 0}, "r=0: expected a whole number of at least 1"),

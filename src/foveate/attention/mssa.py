@@ -21,12 +21,9 @@ from einops import reduce
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foveate.errors import choose
-
 from .maps import ChannelMap
+from .options import one_of
 from .registry import register
-
-FORMS = ("as_drawn", "as_coded")
 
 
 @register("mssa")
@@ -46,7 +43,7 @@ class MultiScaleSpatialAttention(nn.Module):
     def __init__(self, channels: int, form: str = "as_drawn") -> None:
         super().__init__()
         self.score = nn.Conv2d(channels, channels, 1)
-        self.form = choose(form, FORMS, "mssa form")
+        self.form = one_of(("as_drawn", "as_coded"), "form", form)
 
     def gate(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c 1 1"]:
         return self.score(reduce(x, "b c h w -> b c 1 1", "mean")).sigmoid()

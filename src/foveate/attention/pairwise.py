@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from foveate.errors import UserError
 
 MATRIX_LIMIT = 2**26
-"""The most weights (batch * queries * positions) that `weights` computes: 256 MB in float32."""
+"""The most weights (batch * heads * queries * positions) that `weights` computes: 256 MB in float32."""
 
 
 def positions_first(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b n c"]:
@@ -23,17 +23,20 @@ def positions_first(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b n c"]:
 
 
 def attend(
-    q: Float[Tensor, "b n c"], k: Float[Tensor, "b n c"], v: Float[Tensor, "b n c"]
+    q: Float[Tensor, "b n d"], k: Float[Tensor, "b n d"], v: Float[Tensor, "b n c"]
 ) -> Float[Tensor, "b n c"]:
-    """softmax(q k^T) v, unscaled, without the n x n matrix.
+    """softmax(q k^T) v, unscaled, without the n x n matrix; d <= c.
 
-    Half precision becomes float32 on a CPU, whose fused kernel runs backward many times slower in bf16.
+    Queries and keys narrower than values are filled up with zeros, which change no product: fused kernels
+    want one width. Half precision becomes float32 on a CPU, whose fused kernel runs backward many times
+    slower in bf16.
 
     >>> q = k = torch.zeros(1, 2, 1)
     >>> attend(q, k, torch.tensor([[[1.0], [3.0]]])).flatten().tolist()
     [2.0, 2.0]
     """
     dtype = torch.promote_types(q.dtype, torch.float32) if q.device.type == "cpu" else q.dtype
+    q, k = (F.pad(a, (0, v.shape[-1] - a.shape[-1])) for a in (q, k))
     q, k, v = (rearrange(a, "b n c -> b 1 n c").to(dtype) for a in (q, k, v))
     with torch.autocast(q.device.type, enabled=q.device.type != "cpu" and torch.is_autocast_enabled()):
         found = F.scaled_dot_product_attention(q, k, v, scale=1.0)
@@ -41,14 +44,14 @@ def attend(
 
 
 def rows(
-    q: Float[Tensor, "b n c"], k: Float[Tensor, "b n c"], positions: Int64[Tensor, " q"]
+    q: Float[Tensor, "b n d"], k: Float[Tensor, "b n d"], positions: Int64[Tensor, " q"]
 ) -> Float[Tensor, "b q n"]:
     """The rows of softmax(q k^T) at `positions`."""
     return (q[:, positions] @ k.mT).softmax(-1)
 
 
 def chosen_queries(
-    queries: Sequence[int] | Tensor | None, x: Float[Tensor, "b c h w"]
+    queries: Sequence[int] | Tensor | None, x: Float[Tensor, "b c h w"], heads: int = 1
 ) -> Int64[Tensor, " q"]:
     """The flat positions whose rows are wanted, all of them for None, checked against the map and the limit.
 
@@ -69,10 +72,11 @@ def chosen_queries(
             f"queries={chosen.tolist()}: expected flat positions from 0 to {count - 1} "
             f"in a map of {height}x{width}"
         )
-    if batch * len(chosen) * count > MATRIX_LIMIT:
+    row = batch * heads * count
+    if len(chosen) * row > MATRIX_LIMIT:
         raise UserError(
             f"{len(chosen)} rows of pairwise weights over a map of {height}x{width}, batch {batch}, are more "
-            f"than {MATRIX_LIMIT} values; choose at most {max(1, MATRIX_LIMIT // (batch * count))} positions "
+            f"than {MATRIX_LIMIT} values; choose at most {max(1, MATRIX_LIMIT // row)} positions "
             f"with queries="
         )
     return chosen.long()

@@ -23,11 +23,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from foveate.errors import choose
-
 from .captured import captured
 from .maps import MaskMap
-from .options import at_least
+from .options import at_least, one_of
 from .registry import register
 
 
@@ -48,7 +46,6 @@ def spatial(z: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
 
 
 MASKS = {"mixed": mixed, "channel": channel, "spatial": spatial}
-LEARNING = ("residual", "naive")
 
 
 def activated(channels: int) -> nn.Sequential:
@@ -98,7 +95,7 @@ class Hourglass(nn.Module):
         super().__init__()
         self.down = units(r, channels)
         self.below = Hourglass(channels, r, depth - 1) if depth > 1 else None
-        self.skip = ResidualUnit(channels) if depth > 1 else None
+        self.skip = ResidualUnit(channels) if depth > 1 else nn.Identity()
         self.up = units(r, channels)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
@@ -120,7 +117,7 @@ class SoftMask(nn.Module):
             activated(channels),
             nn.Conv2d(channels, channels, 1, bias=False),
         )
-        self.normalise = MASKS[choose(mask, MASKS, "residual mask")]
+        self.normalise = MASKS[one_of(MASKS, "mask", mask)]
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         return self.normalise(self.score(self.hourglass(x)))
@@ -163,7 +160,7 @@ class ResidualAttention(nn.Module):
         self.trunk = units(at_least(1, "t", t), channels)
         self.mask = SoftMask(channels, at_least(1, "r", r), at_least(1, "depth", depth), mask)
         self.after = units(p, channels)
-        self.learning = choose(learning, LEARNING, "residual learning")
+        self.learning = one_of(("residual", "naive"), "learning", learning)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         shared = self.before(x)
