@@ -38,6 +38,25 @@ def test_help_does_not_load_torch(argv):
 def test_every_public_name_resolves_and_is_documented(name):
     assert getattr(foveate, name).__doc__
     assert name in dir(foveate)
+    assert set(dir(foveate)) == {*foveate.__all__, "__version__"}
+
+
+def test_what_is_no_module_and_no_image_is_told_in_a_sentence():
+    said = run_python(
+        "import foveate, numpy\n"
+        "from foveate.evaluation.predictor import Predictor\n"
+        "predict = Predictor(foveate.create_model('unet'), 'cpu').predict\n"
+        "empty = numpy.zeros((0, 4, 3), numpy.uint8)\n"
+        "calls = lambda: foveate.attach('hi', 'se@0'), lambda: predict([1]), lambda: predict(empty)\n"
+        "for call in calls:\n"
+        "    try:\n"
+        "        call()\n"
+        "    except foveate.UserError as error:\n"
+        "        print(error)"
+    ).splitlines()
+    assert said[0] == "attention is attached to an nn.Module, and 'hi' is a str"
+    assert said[1].startswith("list is not an image; give a path, a PIL image or an array")
+    assert said[2] == "an array of shape (0, 4, 3) holds no pixels; give one of at least 1x1"
 
 
 def test_another_name_is_told_what_there_is():

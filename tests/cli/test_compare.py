@@ -73,6 +73,21 @@ def test_the_same_command_goes_on_and_ends_with_the_report(stopped, capsys):
         "foveate compare synthetic:8:"
     )
 
+    found = (out / "comparison.json").stat().st_mtime_ns
+    assert main(command(out)) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("All 4 runs are done, since 20")
+    assert "about" not in said
+    assert said.splitlines()[-1] == str(out / "report.html")
+    assert (out / "comparison.json").stat().st_mtime_ns == found
+
+
+def test_a_folder_with_a_comparison_of_other_data_is_told_by_name(stopped, capsys):
+    out = stopped[0]
+    assert main(["compare", "synthetic:9:32x48", *FLAGS, "--out", str(out)]) == 2
+    told = capsys.readouterr().err
+    assert f"{out} holds a comparison of synthetic:8:32x48, not of synthetic:9:32x48" in told
+
 
 @pytest.mark.parametrize(
     ("flags", "words"),

@@ -105,6 +105,24 @@ def test_a_wrong_value_is_told_before_anything_is_written(flags, words, tmp_path
     assert not out.parent.exists()
 
 
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--arm", "sse@decoder"], "unknown attention 'sse'"),
+        (["--arm", "se@decoder(reduktion=4)"], "did you mean 'reduction'?"),
+        (["--arch", "unet", "--arm", "se@decodre"], "did you mean 'decoder'?"),
+        (["--loss", "dise"], "did you mean 'dice'?"),
+        (["--out", "{tmp}"], "exists and is not empty"),
+    ],
+)
+def test_what_is_wrong_beside_the_data_is_told_before_the_data_is_read(flags, words, tmp_path, capsys):
+    (tmp_path / "note.txt").write_text("mine")
+    argv = ["fit", "nowhere", "--out", str(tmp_path / "run"), *(flag.format(tmp=tmp_path) for flag in flags)]
+    assert main(argv) == 2
+    assert words in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
+
+
 @pytest.mark.parametrize("command", ["fit", "compare", "predict"])
 @pytest.mark.parametrize("place", ["{tmp}/file/run", "{tmp}/file", "/proc/run"])
 def test_an_out_that_cannot_be_written_is_told(command, place, run, photos, tmp_path, capsys):
@@ -155,6 +173,19 @@ def test_predict_writes_ids_colours_and_overlay_at_the_size_of_each_image(run, p
         assert np.asarray(ids).max() < 11
         assert Image.open(tmp_path / "masks" / f"{name}_color.png").size == size
         assert Image.open(tmp_path / "masks" / f"{name}_overlay.jpg").size == size
+
+
+def test_predict_replaces_results_only_when_told(run, photos, tmp_path, capsys):
+    argv = ["predict", str(run), str(photos / "a.png"), "--out", str(tmp_path / "masks")]
+    assert main(argv) == 0
+    assert capsys.readouterr().out.splitlines() == ["1 of 1 images predicted", "", str(tmp_path / "masks")]
+    (tmp_path / "masks" / "a.png").write_text("mine")
+    assert main(argv) == 2
+    told = capsys.readouterr().err
+    assert f"{tmp_path / 'masks' / 'a.png'} and 2 more of the results are there already" in told
+    assert (tmp_path / "masks" / "a.png").read_text() == "mine"
+    assert main([*argv, "--overwrite"]) == 0
+    assert Image.open(tmp_path / "masks" / "a.png").size == (52, 40)
 
 
 def test_predict_leaves_out_what_is_no_image_and_says_so(run, photos, tmp_path, capsys):

@@ -51,6 +51,19 @@ def test_masks_without_any_images(make):
     refuses(make.root, r"has masks/ \(1 files\) but no images/; put the images there")
 
 
+@pytest.mark.parametrize("value", [1, 7])
+@pytest.mark.parametrize("classes", [None, ["background", "polyp"]])
+def test_a_stray_value_among_binary_masks_is_named(make, value, classes):
+    for number in range(8):
+        mask = np.zeros((16, 16), np.uint8)
+        mask[:8] = 255
+        mask[12, 3] = value if number == 5 else 0
+        make.save(f"images/{number}.png", make.photo(number, (16, 16)))
+        make.save(f"masks/{number}.png", mask)
+    words = rf"masks/5\.png: the mask holds the value {value} in 1 pixel, and all others are 0 and 255"
+    refuses(make.root, words, classes=classes)
+
+
 def test_an_image_without_its_mask(make):
     (make.pairs() / "masks" / "03.png").unlink()
     refuses(

@@ -140,6 +140,12 @@ def test_a_place_that_matches_nothing_lists_the_places_there_are():
         attach(host("pspnet", "resnet18"), "cbam@encoder4")
 
 
+def test_a_model_without_named_places_lists_its_submodules():
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 1), torch.nn.ReLU())
+    with pytest.raises(UserError, match=r"unknown place 'decoder'.*or pattern of a submodule: 0, 1$"):
+        attach(model, "se@decoder", example=torch.rand(1, 3, 8, 8))
+
+
 def test_models_of_others_need_an_example():
     with pytest.raises(UserError, match="pass example="):
         find_places(Twice())

@@ -31,7 +31,8 @@ def compare(
     The bare host is always among the arms. Ctrl-C keeps what was trained; the same command goes on.
 
     Args:
-        data: a folder of images with masks or of class folders, or the word synthetic.
+        data: a folder of images with masks or of class folders, or drawn scenes: synthetic,
+            synthetic:COUNT or synthetic:COUNT:HxW.
         arms: contenders, such as none cbam@decoder "se@encoder5(reduction=8)"; chosen if not given.
         placebo: also train, beside each arm, a plain convolution with as many parameters.
         seeds: how often each arm is trained; at least 2, for chance has to show itself.
@@ -44,12 +45,20 @@ def compare(
         --placebo --seeds 3 --epochs 20 --out runs/photos
     """
     from foveate.data.open import open_dataset
+    from foveate.experiments.compare import finished
     from foveate.experiments.defaults import default_comparison
     from foveate.experiments.plan import estimate, make_plan, recorded_splits
+    from foveate.experiments.spec import check_data
+    from foveate.models.arms import check_arm
 
     given = images.spec(data)
+    for arm in arms or ():
+        check_arm(arm)
+    if out:
+        check_data(Path(out), data)
     dataset = open_dataset(data, given.classes, given.split_seed, given.val_from_train)
     folder = Path(out or f"runs/{dataset.name}")
+    check_data(folder, data)
     begun = recorded_splits(folder)
     if begun not in (None, dataset.split_table()):  # what is chosen from the data stays as it was
         dataset = open_dataset(data, given.classes, given.split_seed, given.val_from_train, begun)
@@ -65,6 +74,10 @@ def compare(
         first_seed=seed,
     )
     plan = make_plan(spec, folder, devices.trainer())
+    if (done := finished(plan, folder)) is not None:
+        print(f"All {len(plan.runs)} runs are done, since {done.finished}; add arms or seeds to go on.\n")
+        _conclude(done, folder)
+        return
     height, width = plan.data.size
     print(dataset.describe())
     print(f"\n{spec.model.host} at {height}x{width}, {seeds} seeds of each arm:")

@@ -1,6 +1,8 @@
 """`foveate fit`: one arm, one seed."""
 
 import os
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foveate.cli.flags import DataFlags, DeviceFlags, ModelFlags, TrainingFlags
@@ -26,7 +28,8 @@ def fit(
     """Train one arm on your images and score it on the test images.
 
     Args:
-        data: a folder of images with masks or of class folders, or the word synthetic.
+        data: a folder of images with masks or of class folders, or drawn scenes: synthetic,
+            synthetic:COUNT or synthetic:COUNT:HxW.
         arm: the attention and where it sits, such as cbam@decoder or "smooth@encoder5(threshold=0.4)".
         epochs: passes over the training images.
         seed: of the initial weights, the order of the images and the augmentation.
@@ -41,16 +44,34 @@ def fit(
     from foveate.experiments.defaults import default_comparison
     from foveate.training.spec import RunSpec
 
-    module = DataModule(images.spec(data), seed, epochs)
+    first = os.environ.get("LOCAL_RANK", "0") == "0"  # of several processes, one speaks
+    given = images.spec(data)
+    if first:
+        _check(model, training, arm, epochs, out, resume)
+    module = DataModule(given, seed, epochs)
     module.setup()
     usual = default_comparison(module.dataset).model
     spec = RunSpec(module.spec, model.spec(arm, usual), training.spec(epochs), seed)
-    first = os.environ.get("LOCAL_RANK", "0") == "0"  # of several processes, one speaks
     if first:
         print(f"{module.dataset.describe()}\n{module.plan}", flush=True)
     result = _train(spec, out, resume, devices)
     if first:
         _report(result)
+
+
+def _check(model: ModelFlags, training: TrainingFlags, arm: str, epochs: int, out: str, resume: bool) -> None:
+    """Tell what is wrong with anything but the data before the data is read, which may take long."""
+    from foveate.models.arms import check_arm
+    from foveate.training.build import seeded_model
+    from foveate.training.run_directory import claim, release
+    from foveate.training.spec import ModelSpec
+
+    training.spec(epochs)
+    check_arm(arm)
+    release(claim(Path(out), resume))
+    if model.arch is not None:  # without one, the data decides whether the host gives masks or labels
+        spec = model.spec(arm, ModelSpec())
+        seeded_model(replace(spec, encoder_weights="none"), classes=2, seed=0)
 
 
 def _train(spec: "RunSpec", out: str, resume: bool, devices: DeviceFlags) -> "RunResult":

@@ -4,9 +4,9 @@ import csv
 import sys
 from collections import Counter
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
+from foveate.cli.results import check_folder, check_free, make_folder
 from foveate.errors import UserError
 
 if TYPE_CHECKING:
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 ENDINGS = (".png", "_color.png", "_overlay.jpg")
 
 
-def predict(run: str, images: str, *, out: str = "predictions", device: str | None = None) -> int:
+def predict(
+    run: str, images: str, *, out: str = "predictions", overwrite: bool = False, device: str | None = None
+) -> int:
     """Predict masks (or labels) for an image or a folder of images.
 
     Writes for each image, at its own size: NAME.png with class ids, NAME_color.png with class colours, and
@@ -27,6 +29,7 @@ def predict(run: str, images: str, *, out: str = "predictions", device: str | No
         run: a run directory.
         images: an image, or a folder of images.
         out: the folder that takes the results.
+        overwrite: replace results that are there already.
         device: cpu or cuda; cuda where there is one if not given.
 
     Example:
@@ -34,13 +37,18 @@ def predict(run: str, images: str, *, out: str = "predictions", device: str | No
     """
     source, target = Path(images), Path(out)
     paths = _find(source)
-    _check_target(source, target)
+    check_folder(target, source)
     from foveate.cli.progress import progress
     from foveate.evaluation.predictor import load
 
     predictor = load(run, device)
-    _make(target)
     names = _names(paths)
+    if predictor.task == "classification":
+        written = ["predictions.csv"]
+    else:
+        written = [name + ending for name in names.values() for ending in ENDINGS]
+    check_free(target, written, overwrite)
+    make_folder(target)
     rows: list[list[object]] = []
     unread: list[UserError] = []
     with progress("Predicting") as advance:
@@ -55,7 +63,7 @@ def predict(run: str, images: str, *, out: str = "predictions", device: str | No
     for error in unread:
         print(f"foveate: left out: {error}", file=sys.stderr)
     left_out = f", {len(unread)} left out" if unread else ""
-    print(f"{len(paths) - len(unread)} of {len(paths)} images predicted{left_out}: {target}")
+    print(f"{len(paths) - len(unread)} of {len(paths)} images predicted{left_out}\n\n{target}")
     return 2 if unread else 0
 
 
@@ -72,26 +80,6 @@ def _find(source: Path) -> list[Path]:
             f"{source}: holds no images; there should be files ending in {', '.join(sorted(SUFFIXES))}"
         )
     return paths
-
-
-def _check_target(source: Path, target: Path) -> None:
-    if target.is_file():
-        raise UserError(f"--out: {target} is a file; name a folder for the results")
-    folder = source if source.is_dir() else source.parent
-    if target.resolve() == folder.resolve():
-        raise UserError(
-            f"--out: {target} holds the images, which the results could replace; name another folder"
-        )
-
-
-def _make(target: Path) -> None:
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=target):
-            pass
-    except OSError as error:
-        reason = error.strerror or error
-        raise UserError(f"--out: cannot write to {target} ({reason}); name another folder") from None
 
 
 def _names(paths: list[Path]) -> dict[Path, str]:

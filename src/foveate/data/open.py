@@ -48,6 +48,8 @@ def open_dataset(
         entries, note = keep_whole(layout.parts)
     else:
         entries, note = arrange(layout.parts, split_seed, val_from_train)
+    if name == "synthetic" and splits is None:
+        note = "drawn for this purpose, each split from scenes of its own"
     dataset = Dataset(
         name=name,
         source=str(source),

@@ -14,7 +14,7 @@ from foveate.data.dataset import SPLITS, Color, Entry
 from foveate.data.errors import DataError
 from foveate.data.images import SUFFIXES, is_image_file, read_image, read_raw, read_size
 from foveate.data.layout import Layout
-from foveate.data.masks import IGNORE, MaskCodec, choose_codec, read_mask
+from foveate.data.masks import IGNORE, MaskCodec, check_binary, choose_codec, read_mask
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "img")
 MASK_FOLDERS = ("masks", "mask", "labels", "label", "annotations")
@@ -151,6 +151,7 @@ def read_indexed(
     }
     if classes is None and colors and max({*holders} - {IGNORE}, default=0) in (len(colors) - 1, len(colors)):
         classes = (*colors, "void")
+    check_binary(stored, [entry.mask for entry in entries], classes)
     codec = choose_codec(holders, classes)
     return Layout(
         task="segmentation",

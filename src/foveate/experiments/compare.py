@@ -10,7 +10,7 @@ from foveate.data.files import unfinished
 from foveate.errors import UserError
 from foveate.experiments.conclude import conclude
 from foveate.experiments.plan import Plan, make_plan
-from foveate.experiments.result import Comparison
+from foveate.experiments.result import Comparison, load_comparison
 from foveate.experiments.spec import ComparisonSpec
 from foveate.training.callbacks import ProgressEvent
 from foveate.training.run import Interrupted, fit
@@ -51,15 +51,18 @@ def compare(
     Leaves in `out`: comparison.yaml, splits.json (the same for all runs), runs/ARM/seedK (run directories),
     comparison.json, comparison.csv, curves.csv and gallery.npz, from which
     `foveate.report.page.write_report` draws the report. Called again with the same spec it goes on where it
-    was stopped: complete runs are kept, a partial one resumes at the end of its last epoch. Arms and seeds
-    may be added. `command` is recorded as what made it; `trainer_flags` go to Lightning's Trainer, which has
-    one device. `plan`: what `make_plan` gave for the same spec, `out` and flags, where it is at hand.
+    was stopped: complete runs are kept, a partial one resumes at the end of its last epoch, and what is
+    finished is returned as it is. Arms and seeds may be added. `command` is recorded as what made it;
+    `trainer_flags` go to Lightning's Trainer, which has one device. `plan`: what `make_plan` gave for the
+    same spec, `out` and flags, where it is at hand.
 
     Raises `UserError` before anything is trained or written for whatever is wrong in the spec, for an `out`
     that cannot be written or that holds a comparison with another spec; `Interrupted` on Ctrl-C.
     """
     out, tell = Path(out), progress or (lambda event: None)
     plan = plan or make_plan(spec, out, trainer_flags)
+    if (done := finished(plan, out)) is not None:
+        return done
     if not (out / "comparison.yaml").is_file():
         claim(out, resume=False)
     _save_spec(plan, out)
@@ -68,6 +71,21 @@ def compare(
         runs = len(plan.runs)
         made = command or f"compare(ComparisonSpec.load({str(out / 'comparison.yaml')!r}), {str(out)!r})"
         return conclude(plan, out, made, lambda stage, done: tell(ComparisonEvent(stage, done, runs)))
+
+
+def finished(plan: Plan, out: Path) -> Comparison | None:
+    """What a comparison found that needs no more runs, arms or seeds; None while something is left to do."""
+    if not (out / "comparison.json").is_file():
+        return None
+    if not all(Run(plan.folder(out, arm, seed)).is_complete for arm, seed in plan.runs):
+        return None
+    try:
+        found = load_comparison(out)
+    except UserError:
+        return None  # of another version, or damaged: it is drawn from the runs again
+    arms = {item.arm for item in found.contenders}
+    same = arms == {arm.arm for arm in plan.arms} and found.seeds == plan.spec.seed_numbers
+    return found if same else None
 
 
 def _save_spec(plan: Plan, out: Path) -> None:

@@ -116,6 +116,19 @@ def check_continues(spec: ComparisonSpec, out: Path) -> None:
         )
 
 
+def check_data(out: Path, source: str) -> None:
+    """See that a comparison in `out`, if any, is one of this data: told before the data is opened.
+
+    Raises `UserError` that names both.
+    """
+    path = out / "comparison.yaml"
+    if path.is_file() and Path(begun := ComparisonSpec.load(path).data.source) != Path(source):
+        raise UserError(
+            f"{out} holds a comparison of {begun}, not of {source}; choose another folder, or give {begun} "
+            "again"
+        )
+
+
 def differences(one: ComparisonSpec, other: ComparisonSpec) -> list[str]:
     """What two specs disagree on, one line a value.
 

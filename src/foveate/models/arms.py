@@ -13,8 +13,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from foveate.attention.registry import attention_names
-from foveate.errors import UserError
+from foveate.attention.registry import attention_names, attention_options
+from foveate.errors import UserError, choose
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _PLACE = re.compile(r"[\w.*?!\[\]-]+")
@@ -89,6 +89,21 @@ def parse_arm(text: "str | Arm") -> Arm:
                          ^
     """
     return text if isinstance(text, Arm) else _Reader(text).arm()
+
+
+def check_arm(text: "str | Arm") -> Arm:
+    """Read an arm and see that its mechanisms and options are there; where they can sit, `attach` tells.
+
+    >>> check_arm("cbam@decoder(reductoin=8)")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    foveate.errors.UserError: unknown cbam option 'reductoin'; did you mean 'reduction'? ...
+    """
+    arm = parse_arm(text)
+    for part in arm.attentions:
+        known = attention_options(part.name)
+        for option, _ in part.options:
+            choose(option, known, f"{part.name} option")
+    return arm
 
 
 class _Reader:

@@ -27,6 +27,9 @@ from .host import Host
 from .layout import Layout, layout_of
 from .probe import Call, Probe
 
+SHOWN = 30
+"""The most submodules that a message lists."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -222,4 +225,10 @@ def _nothing_at(text: str, named: dict[str, Place], names: list[str]) -> str:
     except UserError as error:
         nearest = str(error).partition(" There are:")[0]
     listed = ", ".join(named) or "no named ones"
-    return f"{nearest} Places of this model: {listed}; or the dotted name or pattern of a submodule"
+    if set(named) - {"logits"}:
+        return f"{nearest} Places of this model: {listed}; or the dotted name or pattern of a submodule"
+    shown = ", ".join(names[:SHOWN]) + (f", ... ({len(names)} in all)" if len(names) > SHOWN else "")
+    return (
+        f"{nearest} Places of this model: {listed}; or the dotted name or pattern of a submodule: "
+        f"{shown or 'there are none'}"
+    )
