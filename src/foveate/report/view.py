@@ -48,7 +48,7 @@ def _arm_view(comparison: Comparison, arm: Contender, color: int) -> View:
     ]
     view = {
         "name": arm.arm,
-        "pieces": re.findall(r"[(+]?[^(+,]*,?", arm.arm)[:-1],
+        "pieces": re.findall(r"[(+@]?[^(+@,]*,?", arm.arm)[:-1],
         "role": arm.role,
         "color": color,
         "note": "the bare host"
