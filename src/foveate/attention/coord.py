@@ -9,8 +9,8 @@ https://arxiv.org/abs/2103.02907:
 - equation 9: y(i, j) = x(i, j) g^h(i) g^w(j)
 
 As in the authors' code act is batch norm and h-swish, all convolutions have biases, and at least 8 channels
-stay. timm's module computes this; its own defaults reduce the channels differently (16 x 3/2, to multiples of
-8) and leave the biases out.
+stay. timm's module computes this; its own defaults divide the channels by 24, rounded to multiples of 8, and
+leave the biases out.
 """
 
 from collections.abc import Sequence
