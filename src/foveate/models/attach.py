@@ -49,6 +49,8 @@ def attach(model: Model, arm: str | Arm, gate: str = "zero", example: Tensor | N
     >>> list(attached(model))
     ['se@1']
     """
+    if not isinstance(model, nn.Module):
+        raise UserError(f"attention is attached to an nn.Module, and {model!r} is a {type(model).__name__}")
     arm = parse_arm(arm)
     choose(gate, ("zero", "none"), "gate")
     if isinstance(getattr(model, "attached", None), Attachments):
