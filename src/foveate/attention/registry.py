@@ -8,6 +8,14 @@ The contract every mechanism keeps:
   no effect on the module; `queries` chooses the rows of pairwise maps and means nothing to the other kinds
 - `starts_at_identity`: whether a gate of its own makes the new module the identity, so that a second zero
   gate in series (two zero gates never learn) is not put around it
+
+A refiner (`refiner = True`) sits at `logits` and sees more of the same pass, the network's input image and
+the encoder's feature at stride 2^level, `level` being one of its options. It has:
+
+- constructor: `channels` of the logits, `image_channels`, `feature_channels`, and then options with defaults
+- `forward(logits, image, feature)` and `weights(logits, image, feature, queries=None)`
+- `query_grid(logits)`: rows and columns of the grid that `queries` are flat positions of
+- `forward_with_auxiliary(logits, image, feature, mask)`: what forward gives, and a loss to train it with
 """
 
 import importlib
@@ -19,7 +27,7 @@ from typing import TypeVar
 
 from torch import nn
 
-from foveate.errors import choose
+from foveate.errors import UserError, choose
 
 from .options import at_least
 
@@ -67,18 +75,31 @@ def attention_options(name: str) -> dict[str, object]:
     >>> attention_options("smooth")
     {'threshold': 0.4}
     """
-    parameters = list(inspect.signature(attention_class(name)).parameters.values())[1:]
-    return {parameter.name: parameter.default for parameter in parameters}
+    parameters = inspect.signature(attention_class(name)).parameters.values()
+    return {one.name: one.default for one in parameters if one.default is not one.empty}
 
 
-def create_attention(name: str, channels: int, **options: object) -> nn.Module:
+def is_refiner(name: str) -> bool:
+    """Whether a mechanism refines logits, and so belongs at that place alone.
+
+    >>> is_refiner("afma"), is_refiner("cbam")
+    (True, False)
+    """
+    return getattr(attention_class(name), "refiner", False)
+
+
+def create_attention(name: str, channels: int, *context: int, **options: object) -> nn.Module:
     """Build the mechanism `name` for feature maps of `channels` channels.
 
-    Raises `UserError` for an unknown name or option (with the nearest one) and for values out of range.
+    For a refiner `channels` are those of the logits, one a class, and `context` those of the image and
+    of the encoder's feature. Raises `UserError` for an unknown name or option (with the nearest one) and for
+    values out of range.
 
     >>> import torch
     >>> create_attention("cbam", 64, reduction=8)(torch.rand(2, 64, 12, 16)).shape
     torch.Size([2, 64, 12, 16])
+    >>> create_attention("afma", 12, 3, 64, level=1).level
+    1
     >>> create_attention("cbam", 64, reductoin=8)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     foveate.errors.UserError: unknown cbam option 'reductoin'; did you mean 'reduction'? ...
@@ -86,7 +107,13 @@ def create_attention(name: str, channels: int, **options: object) -> nn.Module:
     cls = attention_class(name)
     for option in options:
         choose(option, attention_options(name), f"{name} option")
-    return cls(at_least(1, "channels", channels), **options)
+    if len(context) != (2 if is_refiner(name) else 0):
+        raise UserError(
+            f"{name} takes the channels of "
+            + ("the logits, the image and the encoder's feature" if is_refiner(name) else "one feature map")
+            + f"; got {(channels, *context)}"
+        )
+    return cls(*(at_least(1, "channels", count) for count in (channels, *context)), **options)
 
 
 def describe_attention(name: str) -> str:

@@ -16,7 +16,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from foveate.attention.registry import create_attention
+from foveate.attention.registry import create_attention, is_refiner
 from foveate.errors import UserError, choose
 
 from .arms import Arm, AttentionAt, Head, parse_arm
@@ -26,6 +26,7 @@ from .heads import create_head
 from .host import Host
 from .places import Place, match_places, named_places, probe_model
 from .probe import Probe
+from .refiners import Refinement, context_of
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -132,28 +133,32 @@ def gate_parameters(model: nn.Module) -> tuple[str, ...]:
 
 def _build(
     model: nn.Module, probe: Probe, named: dict[str, Place], part: AttentionAt, attachments: Attachments
-) -> list[Hook]:
+) -> list[Hook | Refinement]:
     hooks = []
     for place in match_places(probe, named, part.place):
         label = f"{part.name}@{place.name}"
         if label in attachments.labels:
             raise UserError(f"arm '{attachments.arm}': '{label}' is meant twice; leave one out")
-        attention = create_attention(part.name, place.channels, **dict(part.options))
+        context = context_of(probe, named, part, place) if is_refiner(part.name) else ()
+        channels = (one.channels for one in (place, *context))
+        attention = create_attention(part.name, *channels, **dict(part.options))
         reference = next(model.parameters(), torch.zeros(()))
         attention.to(reference)
-        _check_shape(label, attention, place, reference)
+        _check_shape(label, attention, (place, *context), reference)
         if attachments.gate == "zero" and not attention.starts_at_identity:
             attention = ResidualGate(attention).to(reference)
         attachments.add(label, attention)
-        hooks.append(Hook(attention, place))
+        if context:
+            attachments.refinements[label] = Refinement(attention, place, *context)
+        hooks.append(attachments.refinements.get(label) or Hook(attention, place))
     return hooks
 
 
-def _check_shape(label: str, attention: nn.Module, place: Place, reference: Tensor) -> None:
-    x = torch.zeros(1, place.channels, *place.size).to(reference)
+def _check_shape(label: str, attention: nn.Module, places: Sequence[Place], reference: Tensor) -> None:
+    x, *context = (torch.zeros(1, place.channels, *place.size).to(reference) for place in places)
     try:
         with torch.no_grad():
-            shape = attention.eval()(x).shape
+            shape = attention.eval()(x, *context).shape
     except (RuntimeError, ValueError) as error:
         raise UserError(f"{label} fails on a map of shape {tuple(x.shape)}: {error}") from error
     if shape != x.shape:
@@ -191,7 +196,7 @@ def _output_layers(network: nn.Module, part: Head) -> Sequence[str]:
     return layers[-1:]
 
 
-def _register(model: nn.Module, hooks: list[Hook], attachments: Attachments) -> None:
+def _register(model: nn.Module, hooks: list[Hook | Refinement], attachments: Attachments) -> None:
     for hook in hooks:
         module = model.get_submodule(hook.place.module)
         if hook.place.where == "input":
@@ -204,3 +209,5 @@ def _register(model: nn.Module, hooks: list[Hook], attachments: Attachments) -> 
         if hook.place.where == "output":
             module = model.get_submodule(hook.place.module)
             attachments.handles.append(module.register_forward_hook(hook.on_output, prepend=True))
+    for refinement in attachments.refinements.values():
+        attachments.handles += refinement.watch(model)

@@ -10,6 +10,7 @@ from torch.utils.hooks import RemovableHandle
 from .arms import Arm
 from .places import Place
 from .probe import replace
+from .refiners import Refinement
 
 
 class Attachments(nn.Module):
@@ -21,6 +22,7 @@ class Attachments(nn.Module):
         self.labels: dict[str, str] = {}
         self.handles: list[RemovableHandle] = []
         self.heads: list[Exchange] = []
+        self.refinements: dict[str, Refinement] = {}
 
     def forward(self, x: Tensor) -> Tensor:
         """The identity: a model that calls its children in turn (`nn.Sequential`) calls this one too."""

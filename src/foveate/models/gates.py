@@ -13,7 +13,8 @@ from torch import Tensor, nn
 class ResidualGate(nn.Module):
     """`forward(x: b c h w) = x + g (a(x) - x)`, g a scalar parameter that starts at 0.
 
-    While g is exactly 0 the attention itself gets no gradient; g does, so the first step opens the gate.
+    While g is exactly 0 the attention itself gets no gradient; g does, so the first step opens the gate. What
+    a refiner sees beside x comes after it.
 
     >>> gate = ResidualGate(nn.Conv2d(4, 4, 1))
     >>> x = torch.randn(1, 4, 5, 5)
@@ -26,6 +27,16 @@ class ResidualGate(nn.Module):
         self.attention = attention
         self.gate = nn.Parameter(torch.zeros(()))
 
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    def forward(self, x: Float[Tensor, "b c h w"], *context: Tensor) -> Float[Tensor, "b c h w"]:
+        return self._open(x, self.attention(x, *context))
+
+    def forward_with_auxiliary(
+        self, x: Float[Tensor, "b c h w"], *context: Tensor
+    ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, ""]]:
+        """The same of an attention that also gives a loss, which the gate leaves alone."""
+        found, loss = self.attention.forward_with_auxiliary(x, *context)
+        return self._open(x, found), loss
+
+    def _open(self, x: Tensor, found: Tensor) -> Tensor:
         # lerp is the formula above in one pass over memory, and exact at g = 0.
-        return torch.lerp(x, self.attention(x).to(x.dtype), self.gate.to(x.dtype))
+        return torch.lerp(x, found.to(x.dtype), self.gate.to(x.dtype))

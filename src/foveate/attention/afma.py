@@ -1,0 +1,194 @@
+"""AFMA: logits are corrected by what patches of the image share with patches of an encoder level.
+
+Sang et al., "Small-Object Sensitive Segmentation Using Across Feature Map Attention", TPAMI 2023,
+https://pmc.ncbi.nlm.nih.gov/articles/PMC10823909. For each class, the image through two convolutions, and
+encoder level i through one and over 4^i, are cut into p x p patches; one linear map, shared by both, and ReLU
+make them P and Q. The map is A = P Q^T / p^2: what was lost on the way to the level is found again in the
+image. M are the patches of the logits' one-hot argmax, average-pooled by 2^i; A M, each row of A divided by
+its number of non-zeros + 1e-5, is put together to the correction; logits <- logits * correction + logits. The
+auxiliary loss is the mean square of A - G, where the gold map G = Y Z^T / p^2 is the product of the one-hot
+truth Y and its pooled self Z.
+
+All as in the authors' code, to rounding, but A is never formed; at 640 x 960, level 1 and 12 classes it has
+113 million entries:
+
+- A M = P (Q^T M) / p^2.
+- The squares of A - G add up to (<P^T P, Q^T Q> - 2 <P^T Y, Q^T Z> + <Y^T Y, Z^T Z>) / p^4: products of
+  matrices of p^2 x p^2.
+- An entry of A is 0 exactly where a row of P and one of Q are positive at no common place (see `supports`).
+- The two convolutions of the image have no activation between them, nor have the two layers of the linear
+  map: each pair is one linear map (see `chained`).
+
+A rest at the right and at the bottom that fills no patch is not corrected, as in their code. That takes sizes
+which the level's stride divides; here cells of the level that reach beyond the image are left out. Their
+truth knows every pixel; here those of 255 are of no class, and patches of nothing else are left out of the
+mean.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from einops import einsum, rearrange
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from foveate.errors import UserError
+
+from .afma_bands import REACH, embedded, refine
+from .chained import chained
+from .maps import AcrossLevelsMap
+from .options import at_least
+from .pairwise import chosen_queries
+from .patches import class_shares, patches
+from .registry import register
+
+
+@register("afma")
+class AFMA(nn.Module):
+    """AFMA: logits corrected by what patches of the image share with an encoder level; for small objects.
+
+    A refiner, for `afma@logits`. `channels` is the number of classes; `level` is the encoder level i, from 1
+    to 5, whose stride is 2^i; `patch_size` is p. Where no patch fits the image or the level, nothing is
+    corrected. `weights` gives an `AcrossLevelsMap` for the image's patches `queries` (default: all, where
+    they fit `pairwise.MATRIX_LIMIT`). Computed in float32 or better, whatever the autocast.
+
+    >>> afma = AFMA(5, image_channels=3, feature_channels=64, level=1)
+    >>> logits, image = torch.randn(2, 5, 64, 96), torch.rand(2, 3, 64, 96)
+    >>> feature = torch.rand(2, 64, 32, 48)
+    >>> afma(logits, image, feature).shape
+    torch.Size([2, 5, 64, 96])
+    >>> afma.weights(logits, image, feature)[0].values.shape  # 6 x 9 patches of the image, 3 x 4 of the level
+    torch.Size([2, 5, 54, 12])
+    """
+
+    refiner = True
+    starts_at_identity = False
+
+    def __init__(
+        self, channels: int, image_channels: int, feature_channels: int, level: int = 2, patch_size: int = 10
+    ) -> None:
+        super().__init__()
+        if at_least(1, "level", level) > 5:
+            raise UserError(f"level={level}: expected an encoder level from 1 to 5")
+        self.level, self.patch_size = level, at_least(1, "patch_size", patch_size)
+        pixels = patch_size**2
+        self.image_conv1 = nn.Conv2d(image_channels, 64, 7, padding=3)
+        self.image_conv2 = nn.Conv2d(64, channels, 3, padding=1)
+        self.feature_conv = nn.Conv2d(feature_channels, channels, 1)
+        self.patch_linear1 = nn.Linear(pixels, 2 * pixels, bias=False)
+        self.patch_linear2 = nn.Linear(2 * pixels, pixels, bias=False)
+
+    def forward(
+        self,
+        logits: Float[Tensor, "b classes h w"],
+        image: Float[Tensor, "b c h w"],
+        feature: Float[Tensor, "b d i j"],
+    ) -> Float[Tensor, "b classes h w"]:
+        return self._refine(logits, image, feature, None)[0]
+
+    def forward_with_auxiliary(
+        self,
+        logits: Float[Tensor, "b classes h w"],
+        image: Float[Tensor, "b c h w"],
+        feature: Float[Tensor, "b d i j"],
+        mask: Int[Tensor, "b h w"],
+    ) -> tuple[Float[Tensor, "b classes h w"], Float[Tensor, ""]]:
+        """What `forward` gives, and the mean of (A - G)^2, with G from the classes in `mask` (255: unknown).
+
+        Raises `UserError` where no patch fits: nothing would be learnt.
+        """
+        self._require_patches(logits)
+        return self._refine(logits, image, feature, mask)
+
+    def weights(
+        self,
+        logits: Float[Tensor, "b classes h w"],
+        image: Float[Tensor, "b c h w"],
+        feature: Float[Tensor, "b d i j"],
+        queries: Sequence[int] | Tensor | None = None,
+    ) -> tuple[AcrossLevelsMap]:
+        grid, size, dtype = self.query_grid(logits), self.patch_size, _wide(logits)
+        self._require_patches(logits)
+        chosen = chosen_queries(queries, logits[:, :1, : grid[0], : grid[1]], heads=logits.shape[1])
+        with torch.autocast(logits.device.type, enabled=False):
+            image = F.pad(image.to(dtype), [REACH] * 4)
+            of_level, linear = self._of_level(logits, feature), self._linear(dtype)
+            p = embedded(chained(image, *self._convolutions(dtype)), linear, size)
+            values = p[:, :, chosen] @ embedded(of_level, linear, size).mT / size**2
+        rows, columns = (side // size for side in of_level.shape[-2:])
+        return (AcrossLevelsMap(values, grid, (rows, columns), chosen, size),)
+
+    def query_grid(self, logits: Float[Tensor, "b classes h w"]) -> tuple[int, int]:
+        """Rows and columns of the image's patches, whose flat positions `queries` are."""
+        return logits.shape[2] // self.patch_size, logits.shape[3] // self.patch_size
+
+    def _refine(
+        self, logits: Tensor, image: Tensor, feature: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        classes, size, cell, dtype = logits.shape[1], self.patch_size, 2**self.level, _wide(logits)
+        with torch.autocast(logits.device.type, enabled=False):
+            linear = self._linear(dtype)
+            q = embedded(self._of_level(logits, feature), linear, size)
+            seen = patches(class_shares(logits.max(1).indices, classes, cell, dtype), size)
+            result, *products = refine(
+                size,
+                mask,
+                q,
+                logits.to(dtype),
+                image.to(dtype),
+                q.mT @ seen / size**2,
+                linear,
+                *self._convolutions(dtype),
+            )
+            loss = None if mask is None else _mean_square(q, mask, products, size, cell)
+        return result.to(logits.dtype), loss
+
+    def _of_level(self, logits: Tensor, feature: Tensor) -> Float[Tensor, "b classes i j"]:
+        """The level's cells that lie inside the image, through their convolution, over 4^level."""
+        height, width = (side // 2**self.level for side in logits.shape[-2:])
+        inside = feature[..., :height, :width].to(_wide(logits))
+        weight, bias = self.feature_conv.weight.flatten(1), self.feature_conv.bias
+        found = einsum(weight.to(inside), inside, "classes d, b d i j -> b classes i j")
+        return (found + rearrange(bias.to(inside), "classes -> classes 1 1")) / 4**self.level
+
+    def _linear(self, dtype: torch.dtype) -> Float[Tensor, "pixels pixels"]:
+        return self.patch_linear2.weight.to(dtype) @ self.patch_linear1.weight.to(dtype)
+
+    def _convolutions(self, dtype: torch.dtype) -> list[Tensor]:
+        layers = self.image_conv1, self.image_conv2
+        return [parameter.to(dtype) for layer in layers for parameter in (layer.weight, layer.bias)]
+
+    def _require_patches(self, logits: Tensor) -> None:
+        height, width = logits.shape[-2:]
+        needed = self.patch_size * 2**self.level
+        if min(height, width) < needed:
+            raise UserError(
+                f"afma: no patch of level {self.level} fits an image of {height}x{width}; with "
+                f"patch_size={self.patch_size} it takes {needed}x{needed} or more. Choose a smaller level or "
+                "patch_size, or larger images"
+            )
+
+
+def _wide(x: Tensor) -> torch.dtype:
+    """float32 or better: counts and differences of products need the digits."""
+    return torch.promote_types(x.dtype, torch.float32)
+
+
+def _mean_square(
+    q: Float[Tensor, "b classes m pixels"],
+    mask: Int[Tensor, "b h w"],
+    products: Sequence[Float[Tensor, "b classes pixels pixels"]],
+    size: int,
+    cell: int,
+) -> Float[Tensor, ""]:
+    """The mean of (A - G)^2 from P^T P, P^T Y and Y^T Y, over pairs of patches of some known class."""
+    classes = q.shape[1]
+    shares = class_shares(mask, classes, cell, q.dtype)
+    z = patches(shares, size)
+    known = patches(shares.sum(1, keepdim=True) > 0, size).any(-1, keepdim=True)
+    of_image = patches((mask < classes).unsqueeze(1), size).any(-1)
+    pairs = classes * (of_image.sum(-1) * known.squeeze(-1).sum(-1)).sum()
+    gram, cross, norm = products
+    squares = gram * (q.mT @ (q * known)) - 2 * cross * (q.mT @ z) + norm * (z.mT @ z)
+    return squares.sum() / size**4 / pairs.clamp_min(1)
