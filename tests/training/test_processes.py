@@ -18,7 +18,8 @@ fit(RunSpec.load(sys.argv[1]), sys.argv[2], trainer_flags=flags)
 
 def test_two_gloo_processes_leave_one_run(small_spec, tmp_path):
     spec = small_spec(epochs=1)
-    spec = replace(spec, data=replace(spec.data, batch=2))
+    model = replace(spec.model, arm="afma@logits(level=1,patch_size=4)")
+    spec = replace(spec, data=replace(spec.data, batch=2), model=model)
     spec.save(tmp_path / "asked.yaml")
     (tmp_path / "script.py").write_text(TWO_PROCESSES)
     subprocess.run(
@@ -31,5 +32,6 @@ def test_two_gloo_processes_leave_one_run(small_spec, tmp_path):
     assert run.is_complete
     assert row["step"] == 3  # 12 images, 2 processes, 2 at a time
     assert all(math.isfinite(value) for value in row.values())
+    assert 0 < row["train_auxiliary"] < row["train_loss"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "asked.yaml", "script.py"]
     assert len(list((run.folder / "tb").glob("events*"))) == 1

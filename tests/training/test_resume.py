@@ -24,8 +24,10 @@ fit(RunSpec.load(sys.argv[1]), sys.argv[2], progress=kill)
 
 
 def test_a_killed_run_ends_with_the_same_bits(small_spec, tmp_path):
-    # DeepLabV3+ has dropout, so that the random generators matter; bf16 where that pays.
-    model = ModelSpec("deeplabv3plus", "mobilenet_v2", arm="cbam@decoder", options={"decoder_channels": 16})
+    # DeepLabV3+ has dropout, so that the random generators matter; bf16 where that pays; AFMA has a loss of
+    # its own.
+    arm = "cbam@decoder+afma@logits(level=1,patch_size=4)"
+    model = ModelSpec("deeplabv3plus", "mobilenet_v2", arm=arm, options={"decoder_channels": 16})
     spec = replace(small_spec(epochs=3, precision="auto"), model=model)
     spec.save(tmp_path / "asked.yaml")
     threads = str(torch.get_num_threads())

@@ -107,6 +107,7 @@ class TrainingFlags:
         loss: auto, ce, dice, dice_ce, bce, focal, lovasz or ce_lovasz.
         label_smoothing: in the cross entropy, from 0 to 1.
         class_weights: none, inverse_sqrt, enet or median.
+        auxiliary_weight: of the losses that attention has of its own (afma), beside the loss.
         ema: decay of the averaged weights that are scored and saved, 0 for none.
         precision: auto, 32, bf16 or fp16.
         clip: largest norm of the gradient, 0 for no clipping.
@@ -124,6 +125,7 @@ class TrainingFlags:
     loss: str = "auto"
     label_smoothing: float = 0.0
     class_weights: str = "none"
+    auxiliary_weight: float = 0.2
     ema: float = 0.99
     precision: str = "auto"
     clip: float = 1.0

@@ -169,7 +169,7 @@ def _step_seconds(plan: Plan, arm: PlannedArm, steps: int) -> float:
                 began = time.perf_counter()
                 batch = task.transfer_batch_to_device(next(batches), torch.device(device), 0)
                 with torch.autocast(device, dtype, enabled=dtype is not None):
-                    value = task.training_step(batch, 0)
+                    value = task.training_step(batch, 0)["loss"]
                 optimizer.zero_grad()
                 value.backward()
                 optimizer.step()

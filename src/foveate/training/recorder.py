@@ -45,7 +45,8 @@ class Recorder(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        self._loss += outputs["loss"].detach()
+        for name, value in outputs.items():
+            self._sums[name] = self._sums.get(name, 0) + value.detach()
         self._steps += 1
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
@@ -82,17 +83,18 @@ class Recorder(Callback):
 
     def _begin(self, module: LightningModule) -> None:
         self._began, self._steps = time.monotonic(), 0
-        self._loss = torch.zeros((), device=module.device)
+        self._sums = {"loss": torch.zeros((), device=module.device)}
 
     def _row(self, trainer: Trainer, validated: bool) -> dict[str, float]:
         """What the epoch was like; the columns of a validation that it did not have are NaN."""
         found = {name: float(value) for name, value in trainer.callback_metrics.items() if validated}
         names = [self.score_name, *(name for name in found if name not in ("val_loss", self.score_name))]
+        means = {f"train_{name}": total / max(1, self._steps) for name, total in self._sums.items()}
         return {
             "epoch": trainer.current_epoch + 1,
             "step": trainer.global_step,
             "lr": trainer.optimizers[0].param_groups[-1]["lr"],
-            "train_loss": float(trainer.strategy.reduce(self._loss / max(1, self._steps), reduce_op="mean")),
+            **{name: float(trainer.strategy.reduce(mean, reduce_op="mean")) for name, mean in means.items()},
             "val_loss": found.get("val_loss", math.nan),
             **{name: found.get(name, math.nan) for name in names if name.startswith("val_")},
             "seconds": round(time.monotonic() - self._began, 3),

@@ -104,7 +104,10 @@ class Run:
         return RunResult(folder=self.folder, **_read_json(self.result_file))
 
     def metrics(self) -> list[dict[str, float]]:
-        """The rows of metrics.csv: epoch, step, lr, train_loss, val_loss, the validation scores, seconds."""
+        """The rows of metrics.csv: epoch, step, lr, train_loss, val_loss, the validation scores, seconds.
+
+        Where attention has losses of its own, train_auxiliary is their sum.
+        """
         try:
             with open(self.metrics_file, newline="") as file:
                 return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]

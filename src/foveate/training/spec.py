@@ -70,6 +70,8 @@ class TrainingSpec:
     label_smoothing: in [0, 1), for the cross entropy in the loss.
     class_weights: "none", "inverse_sqrt" (1 / sqrt(share)), "enet" (1 / ln(1.02 + share)) or "median"
     (median frequency balancing); from the training pixels, scaled to mean 1.
+    auxiliary_weight: of the losses that attention has of its own (afma), beside the loss; 0.2 is AFMA's
+    published ratio of 5 to 1. They are in train_loss, and as they are in train_auxiliary; never in val_loss.
     ema: decay of the averaged weights that are validated and saved, 0 for none; it starts lower, as (1 + t)
     / (10 + t).
     precision: "auto" takes bf16 where the hardware multiplies it, else 32 bits. The same spec gives other
@@ -91,6 +93,7 @@ class TrainingSpec:
     loss: str = "auto"
     label_smoothing: float = 0.0
     class_weights: str = "none"
+    auxiliary_weight: float = 0.2
     ema: float = 0.99
     precision: str = "auto"
     clip: float = 1.0
@@ -113,6 +116,7 @@ class TrainingSpec:
         _in_range("warmup", self.warmup, 0 <= self.warmup < 1, "a share of all steps in [0, 1)")
         _in_range("encoder_lr_factor", self.encoder_lr_factor, self.encoder_lr_factor >= 0, "0 or more")
         _in_range("label_smoothing", self.label_smoothing, 0 <= self.label_smoothing < 1, "in [0, 1)")
+        _in_range("auxiliary_weight", self.auxiliary_weight, self.auxiliary_weight >= 0, "0 or more")
         _in_range("ema", self.ema, 0 <= self.ema < 1, "a decay in [0, 1), 0 for none")
         _in_range("clip", self.clip, self.clip >= 0, "0 (no clipping) or more")
         _in_range(

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from foveate.data.sample import IGNORE
+from foveate.models.refiners import forward_with_auxiliary
 from foveate.training.losses import Loss
 from foveate.training.optimization import create_optimizer, create_schedule, parameter_groups
 from foveate.training.spec import TrainingSpec
@@ -43,8 +44,15 @@ class Task(LightningModule):
             classes, ignore_index=IGNORE, validate_args=False, sync_on_compute=False
         )
 
-    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Float[Tensor, ""]:
-        return self.loss(self.model(_channels_last(batch["image"])), batch[self.target])
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Float[Tensor, ""]]:
+        """The loss, and where attention has losses of its own, their sum, which the loss holds weighted."""
+        image, target = _channels_last(batch["image"]), batch[self.target]
+        logits, losses = forward_with_auxiliary(self.model, image, target)
+        loss = self.loss(logits, target)
+        if not losses:
+            return {"loss": loss}
+        auxiliary = sum(losses.values())
+        return {"loss": loss + self.spec.auxiliary_weight * auxiliary, "auxiliary": auxiliary.detach()}
 
     def on_validation_epoch_start(self) -> None:
         self.confusion.reset()
