@@ -8,8 +8,8 @@ https://arxiv.org/abs/1411.4038, section 4 and figure 3:
 - 8s: that sum doubled, plus scores at stride 8, enlarged by 8
 
 Doubling is a transposed convolution, 4x4 with stride 2, which starts as bilinear interpolation and learns;
-the last enlargement is bilinear and does not learn. Scores at strides 16 and 8 start at zero, so that the
-network begins as its 32s form. All as published, except
+the last enlargement is bilinear and does not learn. Scores at strides 16 and 8 start at zero: at first the
+coarse scores decide alone. All as published, except
 
 - the scores at stride 32 start at random, not at zero: zero would keep the first step from the encoder
 - the authors pad the image by 100 pixels and crop; here fc6 is padded by 3, and the last enlargement repeats
