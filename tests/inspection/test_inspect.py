@@ -90,7 +90,7 @@ def test_images_are_drawn_without_truth_and_those_that_cannot_be_read_are_left_o
     assert list(found.drawings) == ["a"]
     assert told == [(1, 2, "a"), (2, 2, "b")]
     assert names(tmp_path / "out") == {"a/panels.png", "a/maps.npz", "a/maps.json"}
-    assert "b.png: not an image" in str(found.unread[0])
+    assert "b.png: not an image" in str(found.left_out[0])
 
 
 @pytest.mark.parametrize(

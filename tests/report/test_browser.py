@@ -92,6 +92,22 @@ def test_words_do_not_lie_over_each_other(page):
         assert page.evaluate(overlapping, selector) == 0, selector
 
 
+def test_names_of_arms_break_between_their_parts_alone(browser, address):
+    page = browser.new_page(viewport={"width": 500, "height": 900})
+    page.goto(address, wait_until="networkidle")
+    broken = page.eval_on_selector_all(
+        ".arm",
+        """arms => arms.flatMap(arm => [...arm.childNodes]).filter(node => {
+            if (node.nodeType !== Node.TEXT_NODE) return false
+            const range = document.createRange()
+            range.selectNodeContents(node)
+            return range.getClientRects().length > 1
+        }).map(node => node.textContent)""",
+    )
+    page.close()
+    assert broken == []
+
+
 def test_the_page_prints(browser, address):
     page = browser.new_page(viewport={"width": A4, "height": 1000})
     page.emulate_media(media="print")

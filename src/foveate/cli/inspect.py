@@ -61,13 +61,13 @@ def inspect(
             target.rmdir()
         raise
     page = write_page(found)
-    for error in found.unread:
+    for error in found.left_out:
         print(f"foveate: left out: {error}", file=sys.stderr)
     count = len(found.drawings)
     drawn = sum(map(len, found.drawings.values()))
     print(f"{count} of {found.available} images, {drawn} figures of {found.arm}")
     print(page)
-    return 2 if found.unread else 0
+    return 2 if found.left_out else 0
 
 
 def _parse_pixel(text: str) -> tuple[int, int]:

@@ -6,15 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from jaxtyping import UInt8
+from numpy import ndarray
 
 from foveate.attention.maps import MaskMap, MemoryMap, PairwiseMap, SpatialMap
-from foveate.data.errors import DataError
 from foveate.data.files import write_whole
 from foveate.errors import UserError, choose
 from foveate.evaluation.predictor import Predictor, load
 from foveate.inspection.figures.registry import FigureKind, figure_kinds, figures_for
 from foveate.inspection.record import mechanisms, record
-from foveate.inspection.sources import Source, find_sources, spread
+from foveate.inspection.sources import Source, Truth, find_sources, spread
 from foveate.inspection.subjects import (
     Pixel,
     Sight,
@@ -43,14 +44,14 @@ class Drawing:
 
 @dataclass
 class Inspection:
-    """What was drawn: by image, its figures; `available` images there were, `unread` could not be read."""
+    """What was drawn: by image, its figures; `available` images there were, `left_out` says why some were."""
 
     run: str
     arm: str
     out: Path
     available: int
     drawings: dict[str, list[Drawing]] = field(default_factory=dict)
-    unread: list[DataError] = field(default_factory=list)
+    left_out: list[UserError] = field(default_factory=list)
 
 
 def inspect(
@@ -74,8 +75,9 @@ def inspect(
     Each image gets a folder in `out`: panels.png, a folder for each attention with its figures, and maps.npz
     with maps.json. Files of the same names are replaced.
 
-    Raises `UserError` for a run without attention, pixels outside an image, unknown or unsuitable figures,
-    and images that cannot be found; one that cannot be read is left out.
+    Raises `UserError` for a run without attention, unknown or unsuitable figures, and images that cannot be
+    found. One that cannot be read, or that a pixel lies outside of, is left out; the error is raised where
+    no image is left.
     """
     kinds = _chosen(figures)
     predictor = load(run, device)
@@ -93,21 +95,26 @@ def inspect(
     names = _folders(chosen)
     for done, source in enumerate(chosen, 1):
         try:
-            picture, truth = source.read()
-        except DataError as error:
-            found.unread.append(error)
+            view, sights = look(predictor, names[source.name], *source.read(), pixels)
+        except UserError as error:
+            found.left_out.append(error)
         else:
-            view, sights = look(predictor, names[source.name], picture, truth, pixels)
             found.drawings[view.name] = _draw(Path(out) / view.name, view, sights, kinds)
         if progress is not None:
             progress(done, len(chosen), source.name)
+    if not found.drawings:
+        raise found.left_out[0]
     return found
 
 
 def look(
-    predictor: Predictor, name: str, image, truth=None, pixels: Sequence[Pixel] = ()
+    predictor: Predictor,
+    name: str,
+    image: UInt8[ndarray, "h w 3"],
+    truth: Truth = None,
+    pixels: Sequence[Pixel] = (),
 ) -> tuple[View, list[Sight]]:
-    """Predict one image (uint8 `h w 3`) and record every map on the way."""
+    """Predict one image and record every map on the way. Raises `UserError` for a pixel outside of it."""
     size = image.shape[:2]
     pixels = tuple(pixels) or spread_pixels(size)
     for row, column in pixels:
@@ -119,13 +126,19 @@ def look(
     model, fed = predictor.model, predictor.size or size
     padded = model.padded(fed)
 
+    modules = mechanisms(model)
+    patches = [module.patch_size for module in modules.values() if hasattr(module, "query_grid")]
+    of_patches = {(fed[0] // side, fed[1] // side): side for side in patches}
+
     def queries(height: int, width: int) -> torch.Tensor:
         covers = coverage((height, width), fed, padded)
+        if side := of_patches.get((height, width)):
+            covers = _patched((height, width), fed, (side, side))
         cells = [cell_of(pixel, size, (height, width), covers) for pixel in pixels]
         return torch.cat([torch.tensor(cells), sampled_rows(height, width)])
 
     view = View(name, image, predictor.predict(image), truth)
-    if not (modules := mechanisms(model)):
+    if not modules:
         return view, []
     # One pass as the image is: a prediction may be the mean of several views.
     with torch.inference_mode(), record(model, queries, features=True) as recording:
@@ -145,17 +158,24 @@ def _covers(
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Which share of a map lies over the image, and of what an across-levels map looks at."""
     if isinstance(found, AcrossLevelsMap):
-        # Patches are cut from the first input and from the last; a rest at the border belongs to none.
-        queries = tuple(side / (found.patch_size * n) for side, n in zip(fed, found.grid, strict=True))
-        scales = (side / length for side, length in zip(padded, inputs[-1].shape[-2:], strict=True))
-        patches = zip(fed, scales, found.feature_grid, strict=True)
-        keys = tuple(side / (found.patch_size * scale * cells) for side, scale, cells in patches)
-        return queries, keys
+        # Patches are cut from the first input, as large as the image, and from the last, an encoder level.
+        sides = [found.patch_size * a / b for a, b in zip(padded, inputs[-1].shape[-2:], strict=True)]
+        queries = _patched(found.grid, fed, (found.patch_size, found.patch_size))
+        return queries, _patched(found.feature_grid, fed, (sides[0], sides[1]))
     if isinstance(found, SpatialMap | MaskMap | MemoryMap):
         grid = tuple(found.values.shape[-2:])
     else:
         grid = found.grid if isinstance(found, PairwiseMap) else tuple(inputs[0].shape[-2:])
     return coverage(grid, fed, padded), (1.0, 1.0)
+
+
+def _patched(grid: Size, fed: Size, sides: tuple[float, float]) -> tuple[float, float]:
+    """The share of a grid of patches, `sides` long, that lies over the image: a rest beyond it is in none.
+
+    >>> _patched((6, 6), (64, 64), (10, 10))
+    (1.0666666666666667, 1.0666666666666667)
+    """
+    return fed[0] / (grid[0] * sides[0]), fed[1] / (grid[1] * sides[1])
 
 
 def _chosen(figures: Sequence[str]) -> tuple[FigureKind, ...]:
@@ -178,10 +198,7 @@ def _draw(folder: Path, view: View, sights: list[Sight], kinds: Sequence[FigureK
         where = folder / _plain(label) if label else folder
         where.mkdir(parents=True, exist_ok=True)
         path = where / f"{kind.name}.png"
-        twins = sum(
-            drawing.path.stem.split("-")[0] == kind.name and drawing.attention == label
-            for drawing in drawings
-        )
+        twins = sum((drawing.figure, drawing.attention) == (kind.name, label) for drawing in drawings)
         if twins:
             path = path.with_stem(f"{kind.name}-{twins + 1}")
         with write_whole(path) as file:

@@ -80,6 +80,11 @@ class Sight:
         return KINDS[type(self.found)]
 
     @property
+    def title(self) -> str:
+        """The label, and the gate where there is one."""
+        return self.label if self.gate is None else f"{self.label}, gate {self.gate:.2f}"
+
+    @property
     def looks(self) -> Float[ndarray, "pixels h w"]:
         """Of a pairwise map: where each chosen pixel looks, the mean over heads."""
         rows = self.found.values[0, :, : len(self.pixels)].float().mean(0)
@@ -121,8 +126,8 @@ def sampled_rows(height: int, width: int) -> Int64[Tensor, " q"]:
     (256, 64)
     """
     positions = height * width
-    count = min(positions, max(FEWEST, ENTRIES // positions))
-    return torch.arange(count) * positions // count
+    count = min(positions, max(FEWEST, ENTRIES // max(1, positions)))
+    return torch.arange(count) * positions // max(1, count)
 
 
 def coverage(grid: Size, size: Size, padded: Size) -> tuple[float, float]:

@@ -32,7 +32,7 @@ def render(found: Inspection) -> str:
         arm=found.arm,
         images=images,
         available=found.available,
-        unread=[str(error) for error in found.unread],
+        left_out=[str(error) for error in found.left_out],
         style=style,
     )
 

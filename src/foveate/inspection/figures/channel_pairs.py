@@ -18,7 +18,7 @@ def channel_pairs(sight: Sight) -> Figure:
     heights, (side, _) = coarse(100 * values, CELLS)
     note = f"{len(values)} channels; each row sums to 100%."
     note += f" Each cell is the mean of {side:g}×{side:g} entries." if side > 1 else ""
-    page = sheet(6.4, 5.9, f"{sight.label}: attention between channels", note)
+    page = sheet(6.4, 5.9, f"{sight.title}: attention between channels", note)
     axes = plain(page.subplots(), "", "attended channel", "attending channel")
     extent = (0, len(values), len(values), 0)
     shown = axes.imshow(heights, cmap=COLORS, vmin=0, extent=extent, interpolation="nearest")

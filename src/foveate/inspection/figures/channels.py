@@ -2,6 +2,7 @@
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy import ndarray
 
@@ -29,7 +30,7 @@ def channels(sight: Sight) -> Figure:
     """Draw the bars, and below them channels before and after their factor."""
     factors = sight.found.values[0].float().numpy()
     most, least = extremes(factors)
-    title = f"{sight.label}: factor of each of {len(factors)} channels"
+    title = f"{sight.title}: factor of each of {len(factors)} channels"
     note = f"From {factors.min():.3f} to {factors.max():.3f}; at 1 a channel stays as it is."
     feature = sight.before
     if feature is None or len(feature) != len(factors):
@@ -68,7 +69,7 @@ def extremes(factors: Float[ndarray, " c"]) -> tuple[list[int], list[int]]:
     return order[:count], least
 
 
-def _bars(axes, factors: Float[ndarray, " c"], most: list[int], least: list[int]) -> None:
+def _bars(axes: Axes, factors: Float[ndarray, " c"], most: list[int], least: list[int]) -> None:
     plain(axes, "", "channel", "factor")
     colors = np.full(len(factors), "#9aa1ab", dtype=object)
     colors[most], colors[least] = BLUE, VERMILION

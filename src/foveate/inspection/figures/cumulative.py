@@ -25,7 +25,7 @@ def cumulative(sight: Sight) -> Figure:
         f"{matrix.size:,} entries. Half of all attention lies in the {100 * above:.2g}% of entries above "
         f"{half:.2g}."
     )
-    page = sheet(7, 4.6, f"{sight.label}: how attention is distributed", note)
+    page = sheet(7, 4.6, f"{sight.title}: how attention is distributed", note)
     axes = plain(
         page.subplots(), "", "attention value of an entry (logarithmic)", "share up to this value, %"
     )

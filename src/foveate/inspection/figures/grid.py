@@ -2,6 +2,8 @@
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from numpy import ndarray
 
@@ -17,25 +19,22 @@ CELLS = 24
 
 @figure("grid", 10, "bubbles over the image: the attention that positions receive", PairwiseMap)
 def grid(sight: Sight) -> Figure:
-    """Draw what each position receives from all positions, and from the first chosen pixel."""
-    view = sight.view
+    """Draw what each position receives from all positions, and from the middle one of the chosen pixels."""
+    view, middle = sight.view, len(sight.pixels) // 2
     drawn = [(f"From all {len(sight.sampled)} positions drawn, mean", received(sight))]
     if sight.pixels:
-        row, column = sight.pixels[len(sight.pixels) // 2]
-        drawn.append((f"From pixel {row},{column}", _times_uniform(sight.looks[len(sight.pixels) // 2])))
+        row, column = sight.pixels[middle]
+        drawn.append((f"From pixel {row},{column}", _times_uniform(sight.looks[middle])))
     rows, columns = drawn[0][1].shape
     note = f"Area and colour: attention as a multiple of equal attention; {rows}×{columns} bubbles."
-    page = sheet(
-        5.2 * len(drawn), 4.6 * aspect(view.size) + 0.9, f"{sight.label}: attention over the grid", note
-    )
-    for number, (axes, (title, values)) in enumerate(
-        zip(np.ravel(page.subplots(1, len(drawn))), drawn, strict=True)
-    ):
-        picture(axes, grey(view.image, 0.6), view.size, title)
-        shown = _bubbles(axes, values, sight)
-        color_bar(axes, shown, "× equal attention")
-        if number:
-            mark(axes, sight.pixels[len(sight.pixels) // 2])
+    title = f"{sight.title}: attention over the grid"
+    page = sheet(5.2 * len(drawn), 4.6 * aspect(view.size) + 0.9, title, note)
+    grid = page.subplots(1, len(drawn), squeeze=False)[0]
+    for axes, (name, values) in zip(grid, drawn, strict=True):
+        picture(axes, grey(view.image, 0.6), view.size, name)
+        color_bar(axes, _bubbles(axes, values, sight), "× equal attention")
+    if sight.pixels:
+        mark(grid[1], sight.pixels[middle])
     return page
 
 
@@ -48,7 +47,7 @@ def _times_uniform(values: Float[ndarray, "h w"]) -> Float[ndarray, "rows column
     return coarse(values * values.size, CELLS)[0]
 
 
-def _bubbles(axes, values: Float[ndarray, "rows columns"], sight: Sight):
+def _bubbles(axes: Axes, values: Float[ndarray, "rows columns"], sight: Sight) -> PathCollection:
     height, width = (length / share for length, share in zip(sight.view.size, sight.covers, strict=True))
     rows, columns = values.shape
     x, y = np.meshgrid((np.arange(columns) + 0.5) * width / columns, (np.arange(rows) + 0.5) * height / rows)

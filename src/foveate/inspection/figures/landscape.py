@@ -82,7 +82,7 @@ def bubbles(sight: Sight) -> Figure:
 
 def _space(sight: Sight, cells: int, what: str) -> tuple[Relief, Figure, Axes]:
     drawn = relief(sight, cells)
-    page = sheet(7.2, 6.0, f"{sight.label}: attention matrix as {what}", drawn.words)
+    page = sheet(7.2, 6.0, f"{sight.title}: attention matrix as {what}", drawn.words)
     axes = page.add_subplot(projection="3d", computed_zorder=False)
     axes.view_init(elev=32, azim=-58)
     axes.set_xlabel("attended position", fontsize=8.5, color=SOFT)

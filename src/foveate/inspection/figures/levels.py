@@ -28,7 +28,7 @@ def levels(sight: Sight) -> Figure:
         f"{rows}×{columns} of the level; 0 where two patches share nothing."
     )
     height = len(looks) * (2.5 * aspect(view.size) + 0.2) + 0.9
-    page = sheet(2.7 * (1 + len(classes)), height, f"{sight.label}: attention across levels", note)
+    page = sheet(2.7 * (1 + len(classes)), height, f"{sight.title}: attention across levels", note)
     grid = page.subplots(len(looks), 1 + len(classes), squeeze=False)
     for number, (line, values) in enumerate(zip(grid, looks, strict=True)):
         picture(

@@ -19,7 +19,7 @@ def mask(sight: Sight) -> Figure:
     """Draw a row for the mean over channels and for the channels whose mask varies most."""
     drawn = rows(sight)
     columns = list(drawn[0][1])
-    title = f"{sight.label}: {', '.join(columns).lower()}"
+    title = f"{sight.title}: {', '.join(columns).lower()}"
     low, high = span(sight.found.values.float().numpy())
     note = (
         f"Mask from {low:.3f} to {high:.3f}, one factor for each of {sight.found.values.shape[1]} channels."

@@ -21,7 +21,7 @@ def matrix(sight: Sight) -> Figure:
     top = float(np.percentile(drawn.heights, TOP))
     clipped = drawn.heights.max() > top > 0
     note = drawn.words + (f" Colours end at the {TOP:g}th percentile." if clipped else "")
-    page = sheet(6.6, 6.2, f"{sight.label}: attention matrix", note)
+    page = sheet(6.6, 6.2, f"{sight.title}: attention matrix", note)
     axes = plain(page.subplots(), "", "attended position (row by row)", "attending position (row by row)")
     shown = axes.imshow(
         drawn.heights,

@@ -28,7 +28,7 @@ def pixels(sight: Sight) -> Figure:
     page = sheet(
         3.5 * COLUMNS,
         lines * (3.0 * aspect(view.size) + 0.25) + 0.8,
-        f"{sight.label}: where chosen pixels look",
+        f"{sight.title}: where chosen pixels look",
         note,
     )
     grid = page.subplots(lines, COLUMNS, squeeze=False).ravel()

@@ -14,7 +14,7 @@ def spatial(sight: Sight) -> Figure:
     factors, view = sight.found.values[0].float().numpy(), sight.view
     rows, columns = factors.shape
     note = f"From {factors.min():.3f} to {factors.max():.3f}; each channel is multiplied by it there."
-    page = sheet(9.5, 2.9 * aspect(view.size) + 1.1, f"{sight.label}: factor of each position", note)
+    page = sheet(9.5, 2.9 * aspect(view.size) + 1.1, f"{sight.title}: factor of each position", note)
     image, alone, over = page.subplots(1, 3)
     picture(image, view.image, view.size, view.name)
     picture(alone, view.image, view.size, f"Factors, {rows}×{columns} positions")
