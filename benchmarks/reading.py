@@ -1,0 +1,167 @@
+"""What reading and augmenting costs over decoding: python benchmarks/reading.py [DATA] [--out reading.json]
+
+Pairs at 360x480, one at a time, on one thread: decoded by Pillow alone; read as foveate reads (checked, class
+ids); read and augmented as for training, batches included; and read with torchvision v2 used plainly, with
+the same changes. Every image passes through all four in an order drawn anew, so that what else the machine
+does falls on all alike. A ratio is the median over rounds of a contender's time by that of decoding in the
+same round. Reach: 1.2 times decoding. Then epochs from disk, to see whether memory grows. DATA is a folder of
+images with masks; without one, street scenes with a camera's noise are written as PNG and as JPEG.
+"""
+
+import argparse
+import json
+import os
+import platform
+import random
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchvision
+from PIL import Image
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+from foveate.data.dataset import Dataset, Entry
+from foveate.data.frames import Disk, Frames
+from foveate.data.masks import IGNORE
+from foveate.data.open import open_dataset
+from foveate.data.synthetic import draw_scene
+from foveate.data.transforms import PAD, Augmentation
+
+SIZE = (360, 480)
+REACH = 1.2
+BATCH = 8
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+
+
+def write_scenes(root: Path, suffix: str, count: int) -> Path:
+    """Scenes with noise as a camera has it, without which they would compress, and decode, far too well."""
+    for index in range(count):
+        image, mask = draw_scene(index, size=SIZE)
+        noise = np.random.default_rng(index).normal(0, 4, image.shape)
+        for folder, name, pixels in (
+            ("images", f"{index}{suffix}", (image + noise).clip(0, 255).astype(np.uint8)),
+            ("masks", f"{index}.png", mask),
+        ):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(root / folder / name)
+    return root
+
+
+def contenders(dataset: Dataset, entries: tuple[Entry, ...]) -> dict[str, Callable[[int], object]]:
+    """What is done with the entry of a number."""
+    frames = Frames(Disk(dataset, entries, SIZE), Augmentation(SIZE))
+    plain = v2.Compose(
+        [
+            v2.ScaleJitter(SIZE, (0.75, 1.5), antialias=True),
+            v2.RandomCrop(SIZE, pad_if_needed=True, fill={tv_tensors.Image: PAD, tv_tensors.Mask: IGNORE}),
+            v2.RandomHorizontalFlip(),
+            v2.ColorJitter(0.2, 0.2, 0.2),
+            v2.ToDtype({tv_tensors.Image: torch.float32, tv_tensors.Mask: torch.int64}, scale=True),
+        ]
+    )
+
+    def decode(number: int) -> tuple[np.ndarray, np.ndarray]:
+        entry = entries[number]
+        return np.asarray(Image.open(entry.image)), np.asarray(Image.open(entry.mask))
+
+    def torchvision_v2(number: int) -> object:
+        image, mask = Image.open(entries[number].image), Image.open(entries[number].mask)
+        return plain(tv_tensors.Image(image.convert("RGB")), tv_tensors.Mask(mask))
+
+    return {
+        "decoding alone": decode,
+        "foveate, read": lambda number: dataset.read(entries[number]),
+        "foveate, read and augmented": lambda number: frames[(0, number)],
+        "torchvision v2, the same": torchvision_v2,
+    }
+
+
+def measure(
+    dataset: Dataset, rounds: int, clock: Callable[[], float]
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Milliseconds a pair by contender and round, and their ratios to decoding; the first round warms up."""
+    entries = dataset.index("train")
+    run = contenders(dataset, entries)
+    times: dict[str, list[float]] = {name: [] for name in run}
+    for round_ in range(rounds + 1):
+        spent = dict.fromkeys(run, 0.0)
+        for number in range(len(entries)):
+            for name in random.sample(list(run), len(run)):
+                start = clock()
+                run[name](number)
+                spent[name] += clock() - start
+        if round_:
+            for name, seconds in spent.items():
+                times[name].append(1e3 * seconds / len(entries))
+    base = times["decoding alone"]
+    return times, {name: [a / b for a, b in zip(row, base, strict=True)] for name, row in times.items()}
+
+
+def growth(dataset: Dataset, epochs: int) -> float:
+    """Megabytes by which the process's peak grows over epochs of batches from disk, after the first."""
+    frames = Frames(Disk(dataset, dataset.index("train"), SIZE), Augmentation(SIZE))
+    peaks = []
+    for epoch in range(epochs + 1):
+        for start in range(0, len(frames), BATCH):
+            frames.__getitems__([(epoch, i) for i in range(start, min(start + BATCH, len(frames)))])
+        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
+    return peaks[-1] - peaks[0]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", nargs="?", help="a folder of images with masks of 360x480")
+    parser.add_argument("--images", type=int, default=24, help="scenes that are drawn without a folder")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument(
+        "--clock", choices=CLOCKS, default="wall", help="cpu: where others use the machine too"
+    )
+    parser.add_argument("--out", type=Path, help="also write the numbers as JSON")
+    given = parser.parse_args()
+
+    torch.set_num_threads(1)
+    random.seed(0)
+    versions = {
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "threads": 1,
+        "clock": given.clock,
+    }
+    print(", ".join(f"{name} {value}" for name, value in versions.items()))
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        sources = (
+            {given.data: Path(given.data)}
+            if given.data
+            else {
+                f"scenes as {s[1:]}": write_scenes(Path(folder) / s, s, given.images)
+                for s in (".png", ".jpg")
+            }
+        )
+        for name, root in sources.items():
+            dataset = open_dataset(root, to_score=True)
+            times, ratios = measure(dataset, given.rounds, CLOCKS[given.clock])
+            grown = growth(dataset, epochs=4)
+            found[name] = {"ms": times, "ratio": ratios, "growth_mb": grown}
+            print(f"\n{name}: {len(dataset)} pairs, {given.rounds} rounds; memory grows by {grown:.1f} MB")
+            print(f"| (reach {REACH} for reading and augmenting) | ms a pair | quartiles | by decoding |")
+            print("| --- | --- | --- | --- |")
+            for contender, row in times.items():
+                low, middle, high = statistics.quantiles(row, n=4)
+                ratio = statistics.median(ratios[contender])
+                print(f"| {contender} | {middle:.2f} | {low:.2f} to {high:.2f} | {ratio:.2f} |")
+    if given.out:
+        given.out.write_text(json.dumps({"versions": versions, "sources": found}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
