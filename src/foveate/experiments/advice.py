@@ -6,7 +6,7 @@ import numpy as np
 
 from foveate.data.doctor.facts import ClassFacts, Facts, as_dataset
 from foveate.data.doctor.survey import Survey
-from foveate.data.sizes import STRIDE
+from foveate.data.sizes import STRIDE, choose_size
 from foveate.experiments.capacity import SHARE, free_bytes, largest_batch, step_bytes
 from foveate.experiments.defaults import default_comparison
 from foveate.training.environment import device_kind
@@ -53,7 +53,7 @@ def advise(survey: Survey, facts: Facts) -> Advice | None:
     if dataset is None or not facts.classes:
         return None
     usual = default_comparison(dataset)
-    size, device = usual.data.size, device_kind()
+    size, device = choose_size(dataset), device_kind()
     free = free_bytes("cuda" if device == "cuda" else "cpu")
     while True:
         fixed, each = step_bytes(usual.model, len(dataset.classes), size)

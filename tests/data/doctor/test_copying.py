@@ -1,0 +1,141 @@
+"""`--fix`: what it mends in its copy, what it leaves to people, and that it never touches the original."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from foveate.data.doctor.copying import copy_mended
+from foveate.data.doctor.finding import judge
+from foveate.data.doctor.visit import visit
+from foveate.data.errors import DataError
+from foveate.data.open import open_dataset
+
+
+def fixed(plant, **options):
+    """The copy's folder, what was done, and what is still found there."""
+    before = contents(plant.root)
+    survey = visit(plant.root, **options)
+    out = plant.root.parent / "mended"
+    done = copy_mended(survey, judge(survey), out)
+    assert contents(plant.root) == before
+    return out, done, judge(visit(out))
+
+
+def contents(root) -> dict[str, str]:
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_what_is_broken_lonely_or_a_copy_is_left_out(plant):
+    plant.pairs()
+    (plant.root / "LICENCE").write_text("free\n")
+    (plant.root / "masks/02.png").unlink()
+    image = plant.root / "images/05.png"
+    image.write_bytes(image.read_bytes()[:200])
+    plant.save("images/copy.png", plant.draw(3)[0])
+    plant.save("masks/copy.png", plant.mask(3))
+    out, done, found = fixed(plant)
+    assert (done.untouched, done.mended, done.left_out, done.remaining) == (10, 0, 2, ())
+    assert found == ()
+    assert len(open_dataset(out)) == 10
+    assert (out / "LICENCE").read_text() == "free\n"
+
+
+def test_masks_are_rewritten(plant):
+    plant.pairs()
+    truth = plant.mask(3)
+    small = Image.fromarray(truth).resize((48, 36), Image.Resampling.NEAREST)
+    plant.save("masks/03.png", np.asarray(small))
+    soft = Image.fromarray(plant.mask(4)).resize((48, 36), Image.Resampling.BILINEAR)
+    plant.save("masks/04.png", np.asarray(soft.resize((96, 72), Image.Resampling.BILINEAR)))
+    plant.save("masks/05.png", plant.mask(5) // np.uint8(255))
+    plant.save("masks/06.jpg", plant.mask(6), quality=80)
+    (plant.root / "masks/06.png").unlink()
+    out, done, found = fixed(plant)
+    assert (done.untouched, done.mended, done.left_out) == (8, 4, 0)
+    assert found == ()
+    for number, least in (("03", 0.9), ("04", 0.97), ("05", 1.0), ("06", 0.98)):
+        mended = np.asarray(Image.open(out / f"masks/{number}.png"))
+        assert set(np.unique(mended)) == {0, 255}
+        assert (mended == plant.mask(int(number))).mean() >= least
+    assert len(open_dataset(out)) == 12
+
+
+def test_stray_ids_become_ignored(plant):
+    plant.ids()
+    mask = np.array(Image.open(plant.root / "masks/05.png"))
+    mask[10, 10:13] = 40
+    plant.save("masks/05.png", mask)
+    out, done, found = fixed(plant)
+    assert (done.mended, found) == (1, ())
+    assert (np.asarray(Image.open(out / "masks/05.png"))[10, 10:13] == 255).all()
+
+
+def test_unknown_colours_become_the_nearest(plant):
+    plant.colored()
+    mask = np.array(Image.open(plant.root / "masks/02.png"))
+    was = mask.copy()
+    mask[5, 5:9] += 2
+    plant.save("masks/02.png", mask)
+    out, _, found = fixed(plant)
+    assert found == ()
+    assert (np.asarray(Image.open(out / "masks/02.png")) == was).all()
+
+
+def test_a_table_of_colours_is_added(plant):
+    out, _, found = fixed(plant.colored(table=False))
+    assert found == ()
+    assert open_dataset(out).classes == ("class 0", "class 1", "class 2")
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_images_and_masks_that_lie_are_set_upright(plant, orientation):
+    plant.pairs()
+    image, _ = plant.draw(3)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = {
+        5: lambda a: a.swapaxes(0, 1),
+        6: lambda a: np.rot90(a),
+        7: lambda a: np.rot90(a, 2).swapaxes(0, 1),
+        8: lambda a: np.rot90(a, -1),
+    }[orientation]
+    (plant.root / "images/03.png").unlink()
+    plant.save("images/03.jpg", stored(image), exif=exif, quality=95)
+    plant.save("masks/03.png", stored(plant.mask(3)))
+    out, done, found = fixed(plant)
+    assert (done.mended, found) == (1, ())
+    assert (np.asarray(Image.open(out / "masks/03.png")) == plant.mask(3)).all()
+    shown = np.asarray(Image.open(out / "images/03.png"))
+    assert np.abs(shown.astype(int) - image).mean() < 6
+
+
+def test_what_needs_a_decision_remains(plant):
+    plant.pairs().save("masks/05.png", np.zeros((72, 96), dtype=np.uint8))
+    _, done, found = fixed(plant)
+    assert [one.check for one in done.remaining] == ["uniform"] == [one.check for one in found]
+
+
+def test_the_copy_has_a_place_of_its_own(plant):
+    survey = visit(plant.pairs(2).root)
+    (plant.root.parent / "full").mkdir()
+    (plant.root.parent / "full" / "a.txt").touch()
+    for out, words in (
+        (plant.root, "lie inside one another"),
+        (plant.root / "mended", "lie inside one another"),
+        (plant.root.parent, "lie inside one another"),
+        (plant.root.parent / "full", "is there already"),
+    ):
+        with pytest.raises(DataError, match=words):
+            copy_mended(survey, (), out)
+
+
+def test_a_part_of_the_data_is_not_copied(plant):
+    survey = visit(plant.pairs(4).root, limit=2)
+    with pytest.raises(DataError, match="--limit looks at a part of it; leave one of them out"):
+        copy_mended(survey, (), plant.root.parent / "mended")

@@ -1,0 +1,141 @@
+"""Masks whose values are not those that were drawn."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+def stored(plant, name: str) -> np.ndarray:
+    return np.array(Image.open(plant.root / "masks" / f"{name}.png"))
+
+
+def test_masks_saved_as_jpeg(plant):
+    plant.pairs()
+    for name in ("03", "04"):
+        plant.save(f"masks/{name}.jpg", stored(plant, name), quality=80)
+        (plant.root / "masks" / f"{name}.png").unlink()
+    finding = plant.finding()
+    assert (finding.severity, finding.check, finding.title) == ("error", "jpeg", "2 masks saved as JPEG")
+    assert finding.mend is not None
+
+
+def test_soft_edges(plant):
+    plant.pairs()
+    small = Image.fromarray(stored(plant, "03")).resize((48, 36), Image.Resampling.BILINEAR)
+    plant.save("masks/03.png", np.asarray(small.resize((96, 72), Image.Resampling.BILINEAR)))
+    finding = plant.finding()
+    assert (finding.severity, finding.check) == ("error", "smoothed")
+    assert finding.title == "1 black and white mask with grey edges"
+
+
+def test_blended_class_ids(plant):
+    plant.ids(classes=6)
+    for name in ("03", "07"):
+        small = Image.fromarray(stored(plant, name)).resize((48, 36), Image.Resampling.BILINEAR)
+        plant.save(f"masks/{name}.png", np.asarray(small.resize((96, 72), Image.Resampling.BILINEAR)))
+    finding = plant.finding()
+    assert (finding.severity, finding.title) == ("error", "2 masks with blended class ids")
+
+
+def test_a_value_that_stands_apart(plant):
+    plant.ids()
+    mask = stored(plant, "05")
+    mask[10:12, 10:13] = 40
+    plant.save("masks/05.png", mask)
+    finding = plant.finding()
+    assert (finding.severity, finding.check) == ("error", "stray")
+    assert finding.cases[0].said == "40 (6 pixels)"
+
+
+def test_a_rare_class_is_no_stray_value(plant):
+    plant.ids()
+    for name in ("05", "06", "07"):
+        mask = stored(plant, name)
+        mask[10:20, 10:20] = 4
+        plant.save(f"masks/{name}.png", mask)
+    assert plant.findings() == ()
+
+
+def test_a_third_value_in_a_black_and_white_mask(plant):
+    plant.pairs()
+    mask = stored(plant, "05")
+    mask[10, 10:13] = 7
+    plant.save("masks/05.png", mask)
+    finding = plant.finding()
+    assert (finding.check, finding.cases[0].said) == ("stray", "7 (3 pixels)")
+
+
+def test_values_beyond_8_bits(plant):
+    plant.ids()
+    deep = stored(plant, "05").astype(np.uint16)
+    deep[10, 10:13] = 1000
+    plant.save("masks/05.png", deep)
+    assert plant.finding().cases[0].said == "1000 (3 pixels)"
+
+
+def test_a_colour_that_the_table_lacks(plant):
+    plant.colored()
+    mask = stored(plant, "02")
+    mask[5, 5:9] = (128, 2, 0)
+    plant.save("masks/02.png", mask)
+    finding = plant.finding()
+    assert (finding.check, finding.cases[0].said) == ("stray", "(128, 2, 0) (4 pixels)")
+
+
+def test_0_1_among_0_255(plant):
+    plant.pairs()
+    plant.save("masks/05.png", (stored(plant, "05") > 0).astype(np.uint8))
+    finding = plant.finding()
+    assert (finding.severity, finding.check) == ("error", "mixed")
+    assert finding.title == "1 mask stored as 0/1 among masks stored as 0/255"
+    assert plant.names(finding) == ["masks/05.png"]
+
+
+def test_0_255_among_0_1(plant):
+    plant.ids(classes=2)
+    plant.save("masks/05.png", stored(plant, "05") * np.uint8(255))
+    assert plant.finding().title == "1 mask stored as 0/255 among masks stored as 0/1"
+
+
+def test_colours_that_nothing_explains(plant):
+    finding = plant.colored(table=False).finding()
+    assert finding.title == "The masks are in 3 colours, and nothing says what these mean"
+    assert finding.mend.files["class_dict.csv"].startswith("name,r,g,b\nclass 0,0,0,128\n")
+
+
+def test_a_mask_in_colour_among_ids(plant):
+    plant.ids()
+    mask = stored(plant, "05")
+    plant.save("masks/05.png", np.stack([mask * 40, mask, mask], axis=-1))
+    assert plant.finding().title == "1 mask in colour among others"
+
+
+@pytest.mark.parametrize(("value", "title"), [(0, "1 mask is empty"), (255, "1 mask is full")])
+def test_empty_and_full_masks(plant, value, title):
+    plant.pairs()
+    plant.save("masks/05.png", np.full((72, 96), value, dtype=np.uint8))
+    finding = plant.finding()
+    assert (finding.severity, finding.check, finding.title) == ("warning", "uniform", title)
+
+
+def test_many_empty_masks_are_part_of_the_data(plant):
+    plant.pairs()
+    for name in ("01", "05", "07"):
+        plant.save(f"masks/{name}.png", np.zeros((72, 96), dtype=np.uint8))
+    assert plant.finding().severity == "note"
+
+
+def test_masks_of_one_class_or_none(plant):
+    plant.ids()
+    plant.save("masks/05.png", np.full((72, 96), 2, dtype=np.uint8))
+    plant.save("masks/06.png", np.full((72, 96), 255, dtype=np.uint8))
+    one, ignored = plant.findings()
+    assert one.title == "1 mask is of one class only, 'class 2'"
+    assert ignored.title == "1 mask is ignored from edge to edge"
+
+
+def test_an_image_that_shows_nothing(plant):
+    plant.folders(ant=6, bee=6)
+    plant.save("bee/03.png", np.full((40, 40, 3), 8, dtype=np.uint8))
+    finding = plant.finding()
+    assert (finding.check, finding.title) == ("blank", "1 image shows nothing")
