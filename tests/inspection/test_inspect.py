@@ -124,6 +124,15 @@ def test_maps_of_a_padded_image_cover_more_than_the_image():
     assert [sight.gate for sight in sights] == [0.0, 0.0, 0.0]
 
 
+def test_patches_across_levels_lie_where_they_were_cut():
+    model = create_model("unet", classes=3, arm="afma@logits(level=1,patch_size=4)", **SMALL)
+    _, (sight,) = look(Predictor(model, "cpu"), "photo", PHOTO[:, :54], pixels=[(10, 10), (89, 53)])
+    found = sight.found
+    assert (found.grid, found.feature_grid, found.queries[:2].tolist()) == ((22, 13), (11, 6), [28, 285])
+    assert sight.covers == (90 / 88, 54 / 52)
+    assert sight.key_covers == (90 / 88, 54 / 48)
+
+
 def test_pixels_and_cells():
     assert cell_of((89, 69), (90, 70), (3, 3), (90 / 96, 70 / 96)) == 8
     assert coverage((90, 70), (90, 70), (96, 96)) == (1.0, 1.0)
