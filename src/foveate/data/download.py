@@ -114,6 +114,7 @@ class _Transfer:
             answer.raise_for_status()
             if answer.status_code != _PART:
                 have = 0
+                self.partial.unlink(missing_ok=True)  # before the version it would be taken for is noted
             length = answer.headers.get("Content-Length")
             total = have + int(length) if length else self.file.bytes
             self._remember(answer.headers)
