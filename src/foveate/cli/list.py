@@ -36,7 +36,7 @@ def _rows(kind: str, arch: str, encoder: str) -> list[str]:
     if kind == "datasets":
         from foveate.data.open import dataset_summaries
 
-        return [f"{name:<14} {summary}" for name, summary in dataset_summaries().items()]
+        return [f"{name:<18} {summary}" for name, summary in dataset_summaries().items()]
     from foveate.models.hosts import create_model
     from foveate.models.places import describe_places
 

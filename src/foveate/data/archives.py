@@ -57,17 +57,14 @@ def unpack(
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".part"))
     try:
-        unpack_into(archive, draft, limit_bytes, progress)
+        _fill(archive, draft, limit_bytes, progress)
         draft.chmod(0o755)
         draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def unpack_into(
-    archive: Path, folder: Path, limit_bytes: int = LIMIT, progress: Callable[[int], None] | None = None
-) -> None:
-    """As `unpack`, into a folder that exists and may hold other files; what was written stays on failure."""
+def _fill(archive: Path, folder: Path, limit_bytes: int, progress: Callable[[int], None] | None) -> None:
     room = min(limit_bytes, shutil.disk_usage(folder).free)
     with _members(archive) as members:
         for name, size, open_member in members:
@@ -126,6 +123,8 @@ def _members(archive: Path) -> Iterator[Iterator[Member]]:
         raise
     except FileNotFoundError as error:
         raise DataError(f"{error.filename}: there is no such file") from None
+    except NotImplementedError as error:
+        raise DataError(f"{archive}: cannot be unpacked here ({error}); unpack it by hand") from None
     except _BROKEN as error:
         what = str(error).partition("\n")[0].rstrip(":") or type(error).__name__
         raise DataError(

@@ -90,7 +90,8 @@ def draw(shapes: Sequence[Shape], size: tuple[int, int], ids: Mapping[str, int])
     coding = require("pycocotools.mask", "data", "COCO annotations: drawing their shapes")
     mask = np.full(size, ids.get(BACKGROUND, IGNORE), dtype=np.uint8)
     for shape in sorted(shapes, key=lambda shape: (not shape.crowd, -shape.area, shape.number)):
-        runs = coding.frPyObjects(shape.outline, *size) if _is_plain(shape.outline) else shape.outline
+        plain = isinstance(shape.outline, list) or isinstance(shape.outline["counts"], list)
+        runs = coding.frPyObjects(shape.outline, *size) if plain else shape.outline
         covered = coding.decode(coding.merge(runs) if isinstance(runs, list) else runs)
         mask[covered > 0] = IGNORE if shape.crowd else ids.get(shape.name, IGNORE)
     return mask
@@ -146,10 +147,12 @@ def _outline(given: Any, height: int, width: int, where: str) -> Any:
                 f"{where}: its run lengths are for {given.get('size')} and the image is {[height, width]}"
             )
         counts = given.get("counts")
-        if isinstance(counts, list) and sum(counts) != height * width:
-            raise DataError(f"{where}: its run lengths cover {sum(counts)} of {height * width} pixels")
         if not isinstance(counts, list | str):
             raise DataError(f"{where}: its run lengths are {type(counts).__name__}, not a list or a string")
+        if (covered := _covered(counts)) != height * width:
+            raise DataError(
+                f"{where}: its run lengths cover {covered} of {height * width} pixels; export it again"
+            )
         return given
     polygons = given or []
     if any(not isinstance(polygon, list) or len(polygon) % 2 for polygon in polygons):
@@ -157,5 +160,25 @@ def _outline(given: Any, height: int, width: int, where: str) -> Any:
     return [polygon for polygon in polygons if len(polygon) >= 2 * _CORNERS] or None
 
 
-def _is_plain(outline: Any) -> bool:
-    return isinstance(outline, list) or isinstance(outline["counts"], list)
+def _covered(counts: list[int] | str) -> int:
+    """How many pixels run lengths cover, as a list or in COCO's letters; -1 if one is negative.
+
+    A letter holds five bits of a number, the lowest first, and a bit that says whether more follow; the last
+    one's highest is the sign. From the fourth number on, differences from the last but one are written.
+
+    >>> _covered([2, 3, 4]), _covered("234")
+    (9, 9)
+    """
+    if isinstance(counts, list):
+        runs = counts
+    else:
+        runs, number, place = [], 0, 0
+        for letter in counts.encode():
+            bits = letter - ord("0")
+            number |= (bits & 0x1F) << place
+            place += 5
+            if not bits & 0x20:
+                number -= (1 << place) * bool(bits & 0x10)
+                runs.append(number + (runs[-2] if len(runs) > 2 else 0))
+                number = place = 0
+    return -1 if min(runs, default=0) < 0 else sum(runs)

@@ -23,7 +23,7 @@ class Recognised:
 
     def read(self, classes: Sequence[str] | None) -> Layout:
         """What the layout holds; says where it came from, and which archives were not looked into."""
-        names = ", ".join(path.name for path in self.archives)
+        names = ", ".join(path.name for path in self.archives[:6]) + ", ..." * (len(self.archives) > 6)
         try:
             layout = self.layout.read(self.folder, classes)
         except DataError as error:

@@ -93,4 +93,4 @@ def label_ids(
                 f"{where}: the label '{label}' is none of the {len(names)} classes ({', '.join(names[:20])}"
                 f"{', ...' * (len(names) > 20)}); {hint}"
             )
-    return names, {label: ids[label] for label in there}
+    return names, {label: ids[label] for label in sorted(there)}

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as coding
 
+from foveate.data.coco import _covered
 from foveate.data.dataset import SPLITS
 from foveate.data.errors import DataError
 from foveate.data.open import open_dataset
@@ -152,6 +153,10 @@ def test_annotations_among_the_images_of_each_split(make):
             r"annotation 5: its run lengths are for \[3, 3\] and the image is \[12, 16\]",
         ),
         (
+            {"annotations": [annotation(1, 3, {"size": [12, 16], "counts": "PPPP9"}, 5)]},
+            r"annotation 5: its run lengths cover -?\d+ of 192 pixels; export it again",
+        ),
+        (
             {"annotations": [annotation(1, 3, {"size": [12, 16], "counts": [9]}, 5)]},
             "annotation 5: its run lengths cover 9 of 192 pixels",
         ),
@@ -192,3 +197,18 @@ def test_an_image_of_another_size_than_was_annotated(make):
         DataError, match=r"0\.jpg: is 6 x 8 pixels .* and .*annotations\.json says 12 x 16; use"
     ):
         masks(open_dataset(root))
+
+
+def test_masks_that_are_drawn_already_go_before_annotations(make):
+    write(make, [annotation(0, 3, polygon(0, 0, 4, 4))])
+    for number in range(8):
+        make.save(f"masks/{number}.png", make.mask(number, [0, 255], (HEIGHT, WIDTH)))
+    assert open_dataset(make.root).name == "paired"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_letters_cover_what_their_runs_do(seed):
+    random = np.random.default_rng(seed)
+    mask = random.random((int(random.integers(1, 60)), int(random.integers(1, 90)))) < random.random()
+    letters = coding.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"].decode()
+    assert _covered(letters) == mask.size

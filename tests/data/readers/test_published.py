@@ -275,3 +275,16 @@ def test_every_known_dataset_is_imitated_and_says_how_to_get_it():
     assert len(infos["cifar100"].classes) == 100
     with pytest.raises(UserError, match="unknown dataset 'kvasir-seg'; did you mean 'kvasir_seg'"):
         dataset_info("kvasir-seg")
+
+
+def test_the_page_of_datasets_is_that_of_the_catalogue():
+    page = Path(__file__).parents[3] / "docs" / "datasets.md"
+    rows = {line.split("`")[1]: line for line in page.read_text().splitlines() if line.startswith("| `")}
+    infos = catalogue()
+    assert set(rows) == set(infos)
+    for name, info in infos.items():
+        row = rows[name]
+        assert f"`{info.layout}`" in row, name
+        assert f"[home]({info.home}), {'download' if info.downloads else 'by hand'}" in row
+        for split, count in info.splits.items():
+            assert f"{count:,} {split}" in row, name

@@ -47,12 +47,12 @@ _LABELS = 34
 
 INFO = DatasetInfo(
     name="cityscapes",
-    title="Cityscapes: street scenes of 50 cities, 19 classes",
+    title="Cityscapes: street scenes of 50 cities, 19 classes; 1,525 test images without public masks beside",
     task="segmentation",
     classes=tuple(CLASSES),
     colors=tuple(color for _, color in CLASSES.values()),
-    splits={"train": 2975, "val": 500, "test": 1525},
-    images=5000,
+    splits={"train": 2975, "val": 500},
+    images=3475,
     licence="non-commercial: academic research, teaching, scientific publication, personal experimentation",
     home="https://www.cityscapes-dataset.com/",
     citation="Cordts, Omran, Ramos et al., The Cityscapes Dataset for Semantic Urban Scene Understanding, "

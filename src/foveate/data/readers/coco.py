@@ -11,6 +11,7 @@ from foveate.data.codecs import kept_names
 from foveate.data.dataset import Entry
 from foveate.data.errors import DataError
 from foveate.data.layout import Layout, reader
+from foveate.data.pairing import find_folder
 
 _AMONG_IMAGES = "_annotations.coco.json"
 _ALONE = ("annotations.json", "coco.json", "instances.json", _AMONG_IMAGES)
@@ -38,7 +39,7 @@ class Coco:
             for entry, (key, (_, height, width)) in zip(parts[part], file.images.items(), strict=True):
                 shapes[entry.stem], sizes[entry.stem] = file.shapes.get(key, ()), (height, width)
         ids = {name: number for number, name in enumerate(kept)}
-        notes = _notes(files.values(), [name for name in named if name not in names])
+        notes = _notes(tuple(files.values()), [name for name in named if name not in names])
         return Layout("segmentation", kept, parts, ReadCoco(shapes, sizes, ids), notes=notes)
 
 
@@ -51,8 +52,9 @@ def _files(root: Path) -> dict[str, Path]:
     for folder, part in _PARTS.items():
         if (path := root / folder / _AMONG_IMAGES).is_file():
             found.setdefault(part, path)
-    alone = next((root / name for name in _ALONE if (root / name).is_file()), None)
-    return found or ({"all": alone} if alone else {})
+    if found or find_folder(root, ["masks", "mask", "labels", "label"]):
+        return found
+    return next(({"all": root / name} for name in _ALONE if (root / name).is_file()), {})
 
 
 def _entries(root: Path, part: str, file: Annotations) -> tuple[Entry, ...]:
