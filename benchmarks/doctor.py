@@ -1,8 +1,9 @@
-"""How long `foveate doctor` looks at 10,000 pairs: python benchmarks/doctor.py [--count 10000] [--out doctor.json]
+"""How long `foveate doctor` looks at 10,000 pairs: python benchmarks/doctor.py [--count N] [--out FILE.json]
 
 Pairs of 256x256 pixels, drawn once: JPEG photographs of soft backgrounds with ellipses, PNG masks, black and
-white or of `--classes`. Measured are looking (every file decoded and measured), judging (all checks), and the
-peak of the memory, for the whole and for a tenth of it: what an image adds. Reach: 10,000 in 120 s on two cores.
+white or of `--classes`. Measured are looking (every file decoded and measured), judging (all checks) and the
+peak of the memory, for the whole and for a tenth of it: what an image adds. Reach: 10,000 in 120 s on two
+cores.
 """
 
 import argparse

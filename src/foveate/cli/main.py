@@ -34,7 +34,8 @@ def command_line() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; the return value is the exit code.
 
-    0: done. 1: a fault of foveate or of the machine. 2: something the user can mend. 130: stopped by Ctrl-C.
+    0: done. 1: a fault of foveate or of the machine (or: `doctor` found something). 2: something the user can
+    mend. 130: stopped by Ctrl-C.
 
     >>> main(["fit", "--epochs", "many", "photos"])
     2

@@ -1,5 +1,6 @@
 """The doctor's page: what a dataset is, what is wrong with it, how to train on it; as text, HTML and JSON."""
 
+import shlex
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -74,7 +75,7 @@ def as_text(diagnosis: Diagnosis, source: str) -> str:
         if finding.mend:
             lines.append(f"  With --fix: {finding.mend.words}.")
     if diagnosis.advice:
-        lines += ["", f"Advice: foveate compare {source} {diagnosis.advice.flags}"]
+        lines += ["", f"Advice: {_command(diagnosis.advice, source)}"]
         lines += [f"  {_sentence(reason)}" for reason in diagnosis.advice.why]
         lines.append(f"  Judge by {diagnosis.advice.score}.")
     return "\n".join(lines)
@@ -133,8 +134,13 @@ def as_html(diagnosis: Diagnosis, source: str) -> str:
         masks=bool(diagnosis.survey.masked),
         findings=[_view(diagnosis, finding) for finding in diagnosis.findings],
         advice=diagnosis.advice,
+        command=_command(diagnosis.advice, source) if diagnosis.advice else "",
         reasons=[_sentence(reason) for reason in diagnosis.advice.why] if diagnosis.advice else [],
     )
+
+
+def _command(advice: "Advice", source: str) -> str:
+    return f"foveate compare {shlex.quote(source)} {advice.flags}"
 
 
 def _view(diagnosis: Diagnosis, finding: Finding) -> dict[str, Any]:

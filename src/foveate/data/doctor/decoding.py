@@ -13,10 +13,10 @@ def pack(colors: UInt8[np.ndarray, "*axes 3"]) -> Int64[np.ndarray, "*axes"]:
     """Each colour as one number.
 
     >>> pack(np.array([0, 1, 2], dtype=np.uint8))
-    np.int64(258)
+    array(258)
     """
     red, green, blue = np.moveaxis(colors.astype(np.int64), -1, 0)
-    return red << 16 | green << 8 | blue
+    return np.asarray(red << 16 | green << 8 | blue)
 
 
 def stored_mask(path: Path, colored: bool = False) -> tuple[np.ndarray, str, str]:

@@ -1,12 +1,12 @@
 """What a folder holds, told from its names alone: readable, paired, or not."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from foveate.data.dataset import SPLITS, Color, Entry, Read, Task
 from foveate.data.errors import DataError
-from foveate.data.layout import Layout, LayoutReader, layout_readers
+from foveate.data.layout import LayoutReader, layout_readers
 from foveate.data.pairing import (
     IMAGE_FOLDERS,
     MASK_FOLDERS,
@@ -137,25 +137,12 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _other(root: Path, layout: LayoutReader) -> Folder:
-    """A layout of its own: what its reader finds, which says what it refuses in a sentence."""
+    """A layout of its own: what its reader finds; where that refuses, folders of images and masks."""
     try:
         found = layout.read(root, None)
     except DataError as error:
-        found, refused = Layout("segmentation", (), {}, _nothing), str(error)
-    else:
-        refused = ""
+        return replace(_pairs(root, layout), refused=str(error))
     parts = {part: tuple(entries) for part, entries in found.parts.items()}
     return Folder(
-        root,
-        layout.name,
-        layout.summary,
-        found.task,
-        parts,
-        read=found.reader,
-        classes=found.classes,
-        refused=refused,
+        root, layout.name, layout.summary, found.task, parts, read=found.reader, classes=found.classes
     )
-
-
-def _nothing(entry: Entry):
-    raise DataError(f"{entry.stem}: nothing is known of how to read it")
