@@ -53,7 +53,7 @@ def test_shards_are_the_folder_again(make, tmp_path_factory, seed):
     assert (done.images, done.shards) == (12, len(list(out.glob("all-*.tar"))))
     assert done.shards > 1
     assert_same(open_dataset(root, split_seed=seed), open_dataset(out, split_seed=seed))
-    assert "packed from paired" in open_dataset(out).describe().lower()
+    assert "Packed from paired. No split was given" in open_dataset(out).describe()
 
 
 def test_images_keep_their_bytes_where_a_plain_decoder_sees_the_same(make, tmp_path_factory):

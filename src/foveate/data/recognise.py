@@ -41,6 +41,8 @@ def recognise(source: Path) -> Recognised | None:
     """The first layout that a folder or an archive has; folders are looked at before the archives in them."""
     archives = archives_in(source)
     found = None if source.is_file() else _match(source)
+    if found and found[0].name == "shards":  # its tars are what it reads
+        archives = ()
     packed = found is None and bool(archives)
     if packed:
         found = _match(unpacked(source))
