@@ -79,3 +79,9 @@ def test_an_arm_that_is_only_a_head_has_no_placebo():
 def test_a_bare_placebo_without_an_arm_at_its_place_is_told_what_to_do():
     with pytest.raises(UserError, match=r"no other arm sits at decoder.*parameters=1000"):
         plan_arms(["placebo@decoder", "se@encoder"], False, build)
+
+
+def test_a_placebo_beside_a_refiner_sits_at_the_logits_with_its_parameters():
+    planned = plan_arms(["afma@logits(level=1,patch_size=2)"], True, build_host)
+    assert planned[2].arm.startswith("placebo@logits(parameters=")
+    assert count(build_host(planned[2].arm)) == count(build_host(planned[1].arm))

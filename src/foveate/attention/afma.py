@@ -31,11 +31,11 @@ import torch
 from einops import einsum, rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from foveate.errors import UserError
 
-from .afma_bands import REACH, embedded, refine
+from .afma_bands import embedded, padded, refine
+from .afma_loss import mean_square
 from .chained import chained
 from .maps import AcrossLevelsMap
 from .options import at_least
@@ -108,15 +108,16 @@ class AFMA(nn.Module):
         feature: Float[Tensor, "b d i j"],
         queries: Sequence[int] | Tensor | None = None,
     ) -> tuple[AcrossLevelsMap]:
-        grid, size, dtype = self.query_grid(logits), self.patch_size, _wide(logits)
         self._require_patches(logits)
-        chosen = chosen_queries(queries, logits[:, :1, : grid[0], : grid[1]], heads=logits.shape[1])
+        grid, size, dtype = self.query_grid(logits), self.patch_size, _wide(logits)
+        rows, columns = (side // 2**self.level // size for side in logits.shape[2:])
+        positions = logits[:, :1, : grid[0], : grid[1]]
+        chosen = chosen_queries(queries, positions, heads=logits.shape[1], keys=rows * columns)
         with torch.autocast(logits.device.type, enabled=False):
-            image = F.pad(image.to(dtype), [REACH] * 4)
-            of_level, linear = self._of_level(logits, feature), self._linear(dtype)
-            p = embedded(chained(image, *self._convolutions(dtype)), linear, size)
-            values = p[:, :, chosen] @ embedded(of_level, linear, size).mT / size**2
-        rows, columns = (side // size for side in of_level.shape[-2:])
+            linear = self._linear(dtype)
+            of_image = chained(padded(image.to(dtype)), *self._convolutions(dtype))
+            p, q = (embedded(maps, linear, size) for maps in (of_image, self._of_level(logits, feature)))
+            values = p[:, :, chosen] @ q.mT / size**2
         return (AcrossLevelsMap(values, grid, (rows, columns), chosen, size),)
 
     def query_grid(self, logits: Float[Tensor, "b classes h w"]) -> tuple[int, int]:
@@ -141,7 +142,7 @@ class AFMA(nn.Module):
                 linear,
                 *self._convolutions(dtype),
             )
-            loss = None if mask is None else _mean_square(q, mask, products, size, cell)
+            loss = None if mask is None else mean_square(q, mask, products, size, cell)
         return result.to(logits.dtype), loss
 
     def _of_level(self, logits: Tensor, feature: Tensor) -> Float[Tensor, "b classes i j"]:
@@ -173,22 +174,3 @@ class AFMA(nn.Module):
 def _wide(x: Tensor) -> torch.dtype:
     """float32 or better: counts and differences of products need the digits."""
     return torch.promote_types(x.dtype, torch.float32)
-
-
-def _mean_square(
-    q: Float[Tensor, "b classes m pixels"],
-    mask: Int[Tensor, "b h w"],
-    products: Sequence[Float[Tensor, "b classes pixels pixels"]],
-    size: int,
-    cell: int,
-) -> Float[Tensor, ""]:
-    """The mean of (A - G)^2 from P^T P, P^T Y and Y^T Y, over pairs of patches of some known class."""
-    classes = q.shape[1]
-    shares = class_shares(mask, classes, cell, q.dtype)
-    z = patches(shares, size)
-    known = patches(shares.sum(1, keepdim=True) > 0, size).any(-1, keepdim=True)
-    of_image = patches((mask < classes).unsqueeze(1), size).any(-1)
-    pairs = classes * (of_image.sum(-1) * known.squeeze(-1).sum(-1)).sum()
-    gram, cross, norm = products
-    squares = gram * (q.mT @ (q * known)) - 2 * cross * (q.mT @ z) + norm * (z.mT @ z)
-    return squares.sum() / size**4 / pairs.clamp_min(1)

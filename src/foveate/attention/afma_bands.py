@@ -1,25 +1,27 @@
 """The image's side of AFMA, a few rows of patches at a time: neither the map nor the patches P are kept.
 
 From the patches of a band come its refined logits and its share of the products P^T P, P^T Y and Y^T Y, of
-which the loss is made (see `afma`). Backward computes each band again.
+which the loss is made (see `afma_loss`). Backward computes each band again.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 import torch
-from einops import rearrange
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from .afma_loss import truth
 from .chained import chained
 from .patches import folded, patches
 from .supports import Supports, nonzeros, nonzeros_in_one_graph, supports
 
 BAND = 2**19
 """Values of all classes that a band has: 2 MB in float32, of which about ten are held at a time."""
+
+Index = tuple[Any, ...]
 
 REACH = 4
 """Rows and columns around a pixel of the image that its patch value depends on."""
@@ -29,7 +31,7 @@ def embedded(
     maps: Float[Tensor, "b c h w"], linear: Float[Tensor, "pixels pixels"], size: int
 ) -> Float[Tensor, "b c n pixels"]:
     """The patches of maps, each through one linear map and ReLU."""
-    return (patches(maps, size) @ linear.mT).relu()
+    return (patches(maps, size) @ linear.mT).relu_()
 
 
 def refined(
@@ -39,18 +41,16 @@ def refined(
     gathered: Float[Tensor, "b c pixels pixels"],
     size: int,
 ) -> Float[Tensor, "b c h w"]:
-    """logits * correction + logits; the correction is P `gathered`, each row divided by its non-zeros."""
+    """logits * correction + logits, for logits that patches cover; the correction is P `gathered`, each row
+    divided by its non-zeros.
+    """
     correction = p @ gathered / (counts.unsqueeze(-1) + 1e-5)
-    return torch.addcmul(logits, logits, folded(correction, size, *logits.shape[-2:]))
+    return torch.addcmul(logits, logits, folded(correction, size, logits.shape[-1] // size))
 
 
-def truth(
-    mask: Int[Tensor, "b h w"], classes: int, size: int, dtype: torch.dtype
-) -> tuple[Float[Tensor, "b c n pixels"], Bool[Tensor, "b 1 n 1"]]:
-    """Y, the patches of the one-hot mask, and which patches have a pixel of any class."""
-    ids = torch.arange(classes, device=mask.device)
-    y = patches((mask.unsqueeze(1) == rearrange(ids, "c -> c 1 1")).to(dtype), size)
-    return y, patches((mask < classes).unsqueeze(1), size).any(-1, keepdim=True)
+def padded(image: Float[Tensor, "b channels h w"]) -> Float[Tensor, "b channels rows columns"]:
+    """The image with `REACH` zeros on all sides, channels first, as its patches are cut fastest."""
+    return F.pad(image, [REACH] * 4).contiguous()
 
 
 def refine(
@@ -64,12 +64,14 @@ def refine(
     *convolutions: Float[Tensor, "..."],
 ) -> tuple[Tensor | None, ...]:
     """What `Bands` gives, for an image that is not padded yet."""
-    image = F.pad(image, [REACH] * 4)
+    image = padded(image)
     if not torch.compiler.is_compiling():
         return Bands.apply(size, supports(q.detach()), mask, logits, image, gathered, linear, *convolutions)
     # Compilers make memory plans of their own: one band is the whole image.
-    p = embedded(chained(image, *convolutions), linear, size)
-    result = refined(logits, p, nonzeros_in_one_graph(p, q), gathered, size)
+    p, result = embedded(chained(image, *convolutions), linear, size), logits.clone()
+    height, width = (side // size * size for side in logits.shape[-2:])
+    covered = logits[..., :height, :width]
+    result[..., :height, :width] = refined(covered, p, nonzeros_in_one_graph(p, q), gathered, size)
     if mask is None:
         return result, None, None, None
     y, known = truth(mask, logits.shape[1], size, p.dtype)
@@ -99,12 +101,12 @@ class Bands(torch.autograd.Function):
         ctx.size, ctx.mask, ctx.counts = size, mask, []
         ctx.save_for_backward(logits, image, gathered, linear, *convolutions)
         result, products = logits.clone(), [torch.zeros_like(gathered) for _ in range(3)]
-        for rows, around, ends in _bands(logits, size):
-            p = embedded(chained(image[..., around, :], *convolutions, *ends), linear, size)
+        for inside, around, ends in _bands(logits, size):
+            p = embedded(chained(image[around], *convolutions, *ends), linear, size)
             ctx.counts.append(nonzeros(p, others))
-            result[..., rows, :] = refined(logits[..., rows, :], p, ctx.counts[-1], gathered, size)
+            result[inside] = refined(logits[inside], p, ctx.counts[-1], gathered, size)
             if mask is not None:
-                y, known = truth(mask[:, rows], logits.shape[1], size, p.dtype)
+                y, known = truth(mask[inside], logits.shape[1], size, p.dtype)
                 for total, one, other in zip(products, (p, p, y), (p * known, y, y), strict=True):
                     total += one.mT @ other
         ctx.mark_non_differentiable(products[2])
@@ -119,36 +121,39 @@ class Bands(torch.autograd.Function):
         grads = [torch.zeros_like(x) if need else None for x, need in zip(whole, needed, strict=True)]
         if needed[0]:
             grads[0].copy_(of_result)  # right for the rest, which is in no band
-        for (rows, around, ends), counts in zip(_bands(whole[0], size), ctx.counts, strict=True):
+        for (inside, around, ends), counts in zip(_bands(whole[0], size), ctx.counts, strict=True):
             logits, image, *shared = (x.detach() for x in whole)
-            parts = [logits[..., rows, :], image[..., around, :], *shared]
+            parts = [logits[inside], image[around], *shared]
             for part, need in zip(parts, needed, strict=True):
                 part.requires_grad_(need)
             logits, image, gathered, linear, *convolutions = parts
             with torch.enable_grad():
                 p = embedded(chained(image, *convolutions, *ends), linear, size)
                 result = refined(logits, p, counts, gathered, size)
-            outputs, of_outputs = [result], [of_result[..., rows, :]]
-            if p.requires_grad and ctx.mask is not None:
-                y, known = truth(ctx.mask[:, rows], logits.shape[1], size, p.dtype)
+            outputs, of_outputs = [result], [of_result[inside]]
+            if p.requires_grad and of_gram is not None:
+                y, known = truth(ctx.mask[inside], logits.shape[1], size, p.dtype)
                 outputs.append(p)
                 of_outputs.append(p.detach() * known @ (of_gram + of_gram.mT) + y @ of_cross.mT)
             wanted = [part for part in parts if part.requires_grad]
             found = iter(torch.autograd.grad(outputs, wanted, of_outputs))
             for index, grad in enumerate(grads):
-                if index == 0 and grad is not None:
-                    grad[..., rows, :] = next(found)
-                elif grad is not None:
-                    (grad[..., around, :] if index == 1 else grad).add_(next(found))
+                if grad is None:
+                    continue
+                if index == 0:
+                    grad[inside] = next(found)
+                else:
+                    (grad[around] if index == 1 else grad).add_(next(found))
         return None, None, None, *grads
 
 
-def _bands(logits: Float[Tensor, "b c h w"], size: int) -> Iterator[tuple[slice, slice, tuple[bool, bool]]]:
-    """Rows of the logits, some patches high; the rows of the padded image around them; whether these are its
-    first and last. The rest below the last patch is in no band.
+def _bands(logits: Float[Tensor, "b c h w"], size: int) -> Iterator[tuple[Index, Index, tuple[bool, bool]]]:
+    """Where each band is in the logits, as far as patches cover them; what of the padded image it depends on;
+    and whether it touches the first and the last row.
     """
-    height = logits.shape[2]
-    step, end = max(1, BAND // (logits[:, :, 0].numel() * size)) * size, height // size * size
-    for start in range(0, end, step):
-        stop = min(start + step, end)
-        yield slice(start, stop), slice(start, stop + 2 * REACH), (start == 0, stop == height)
+    height, width = logits.shape[-2:]
+    step = max(1, BAND // (logits[:, :, 0].numel() * size)) * size
+    for start in range(0, height // size * size, step):
+        stop = min(start + step, height // size * size)
+        inside = (..., slice(start, stop), slice(0, width // size * size))
+        yield inside, (..., slice(start, stop + 2 * REACH), slice(None)), (start == 0, stop == height)

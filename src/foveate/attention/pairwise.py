@@ -51,9 +51,14 @@ def rows(
 
 
 def chosen_queries(
-    queries: Sequence[int] | Tensor | None, x: Float[Tensor, "b c h w"], heads: int = 1
+    queries: Sequence[int] | Tensor | None,
+    x: Float[Tensor, "b c h w"],
+    heads: int = 1,
+    keys: int | None = None,
 ) -> Int64[Tensor, " q"]:
     """The flat positions whose rows are wanted, all of them for None, checked against the map and the limit.
+
+    `keys` is the length of a row, for rows over something else than the positions of the map.
 
     >>> chosen_queries([0, 11], torch.zeros(1, 8, 3, 4))
     tensor([ 0, 11])
@@ -72,7 +77,7 @@ def chosen_queries(
             f"queries={chosen.tolist()}: expected flat positions from 0 to {count - 1} "
             f"in a map of {height}x{width}"
         )
-    row = batch * heads * count
+    row = batch * heads * (count if keys is None else keys)
     if len(chosen) * row > MATRIX_LIMIT:
         raise UserError(
             f"{len(chosen)} rows of pairwise weights over a map of {height}x{width}, batch {batch}, are more "

@@ -4,7 +4,6 @@ import torch
 from einops import rearrange
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
-from torch.nn import functional as F
 
 
 def patches(x: Shaped[Tensor, "b c h w"], size: int) -> Shaped[Tensor, "b c n pixels"]:
@@ -17,15 +16,14 @@ def patches(x: Shaped[Tensor, "b c h w"], size: int) -> Shaped[Tensor, "b c n pi
     return rearrange(x[..., :height, :width], "b c (i p) (j q) -> b c (i j) (p q)", p=size, q=size)
 
 
-def folded(x: Float[Tensor, "b c n pixels"], size: int, height: int, width: int) -> Float[Tensor, "b c h w"]:
-    """Patches put back where they were in a map of `height` x `width`; 0 where there is no patch.
+def folded(x: Float[Tensor, "b c n pixels"], size: int, columns: int) -> Float[Tensor, "b c h w"]:
+    """The map of `columns` patches a row that the patches were cut from, without what was in none of them.
 
-    >>> folded(torch.ones(1, 1, 2, 4), 2, 3, 5).int().tolist()
-    [[[[1, 1, 1, 1, 0], [1, 1, 1, 1, 0], [0, 0, 0, 0, 0]]]]
+    >>> x = torch.arange(16.0).view(1, 1, 4, 4)
+    >>> torch.equal(folded(patches(x, 2), 2, columns=2), x)
+    True
     """
-    rows = height // size
-    y = rearrange(x, "b c (i j) (p q) -> b c (i p) (j q)", i=rows, j=width // size, p=size, q=size)
-    return F.pad(y, (0, width % size, 0, height % size))
+    return rearrange(x, "b c (i j) (p q) -> b c (i p) (j q)", j=columns, p=size, q=size)
 
 
 def class_shares(
