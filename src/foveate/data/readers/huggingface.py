@@ -62,7 +62,8 @@ def read_huggingface(source: str, classes: Sequence[str] | None = None) -> Layou
         )
     known = {split: _PARTS[split] for split in splits if split in _PARTS}
     parts = {
-        known[split] if len(known) > 1 else "all": _entries(splits[split], split, label) for split in known
+        known[split] if len(known) > 1 else "all": _entries(splits[split], split, None if mask else label)
+        for split in known
     }
     notes = [f"the split {split} is left out" for split in splits if split not in known]
     if not known:
