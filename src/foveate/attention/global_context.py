@@ -60,7 +60,8 @@ class GlobalContext(nn.Module):
         self, x: Float[Tensor, "b c h w"], queries: Sequence[int] | Tensor | None = None
     ) -> tuple[PairwiseMap] | tuple[PairwiseMap, ChannelMap]:
         chosen = chosen_queries(queries, x)
-        row = self.block.conv_attn(x).flatten(2).softmax(-1)
+        _, scores = captured(self.block, self.block.conv_attn, x)
+        row = scores.flatten(2).softmax(-1)
         pairs = PairwiseMap(repeat(row, "b 1 k -> b 1 q k", q=len(chosen)), (x.shape[2], x.shape[3]), chosen)
         if self.starts_at_identity:
             return (pairs,)
