@@ -117,7 +117,16 @@ class ConvolutionalBranch(nn.Module):
 
 
 class FCBFormer(nn.Module):
-    """`encoder`, whose features at strides 4 to 32 are fused with a convolutional branch at full size."""
+    """`encoder`, whose features at strides 4 to 32 are fused with a convolutional branch at full size.
+
+    `width` are the channels of the fused features, `widths` those of the convolutional branch's levels. Sides
+    of images are multiples of 32.
+
+    >>> import segmentation_models_pytorch as smp
+    >>> encoder = smp.encoders.get_encoder("resnet18", weights=None)
+    >>> FCBFormer(encoder, 3, 1, widths=(32, 64))(torch.rand(1, 3, 32, 64)).shape
+    torch.Size([1, 1, 32, 64])
+    """
 
     def __init__(
         self,
