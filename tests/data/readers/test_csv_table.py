@@ -129,7 +129,9 @@ def test_a_table_without_pictures_or_with_a_twin(labelled, make):
         open_dataset(make.root)
 
 
-def test_a_table_beside_pairs_or_class_folders_is_passed_over(make):
-    make.pairs(count=8)
+@pytest.mark.parametrize("folders", [[("images", "masks")], [("train", "train_masks"), ("val", "val_masks")]])
+def test_a_table_beside_pairs_is_passed_over(make, folders):
+    for images, masks in folders:
+        make.pairs(images, masks, count=8)
     (make.root / "notes.csv").write_text("image,label\n00.png,a\n")
     assert open_dataset(make.root).name == "paired"

@@ -14,6 +14,8 @@ from foveate.data.dataset import SPLITS, Dataset
 from foveate.data.errors import DataError
 from foveate.data.intact import check_intact
 from foveate.data.open import open_dataset
+from foveate.data.readers.camvid_original import COLORS
+from foveate.data.readers.cityscapes import CLASSES
 from foveate.errors import UserError
 
 from .imitations import IMITATIONS, OTHERS, Truth
@@ -288,3 +290,34 @@ def test_the_page_of_datasets_is_that_of_the_catalogue():
         assert f"[home]({info.home}), {'download' if info.downloads else 'by hand'}" in row
         for split, count in info.splits.items():
             assert f"{count:,} {split}" in row, name
+
+
+def test_well_known_places_in_the_tables_of_classes():
+    infos = catalogue()
+    ade, cityscapes, cifar = infos["ade20k"], infos["cityscapes"], infos["cifar100"]
+    assert [ade.classes[number] for number in (0, 12, 149)] == ["wall", "person", "flag"]
+    assert [ade.colors[number] for number in (0, 12, 149)] == [(120, 120, 120), (150, 5, 61), (92, 0, 255)]
+    assert [CLASSES[name][0] for name in ("road", "person", "train", "bicycle")] == [7, 24, 31, 33]
+    assert [cityscapes.classes.index(name) for name in ("road", "person", "train", "bicycle")] == [
+        0,
+        11,
+        16,
+        18,
+    ]
+    assert cityscapes.colors[13] == (0, 0, 142)
+    assert [cifar.classes[number] for number in (0, 50, 99)] == ["apple", "mouse", "worm"]
+    joined = {
+        "Building": [(192, 0, 128), (0, 128, 64), (128, 0, 0), (64, 0, 64), (64, 192, 0)],
+        "Pole": [(192, 192, 128), (0, 0, 64)],
+        "Road": [(128, 64, 128), (128, 0, 192), (192, 0, 64)],
+        "Pavement": [(0, 0, 192), (64, 192, 128), (128, 128, 192)],
+        "Tree": [(128, 128, 0), (192, 192, 0)],
+        "SignSymbol": [(192, 128, 128), (128, 128, 64), (0, 64, 64)],
+        "Car": [(64, 0, 128), (64, 128, 192), (192, 128, 192), (192, 64, 128), (128, 64, 64)],
+        "Pedestrian": [(64, 64, 0), (192, 128, 64), (64, 0, 192), (64, 128, 64)],
+        "Bicyclist": [(0, 128, 192), (192, 0, 192)],
+        "Sky": [(128, 128, 128)],
+        "Fence": [(64, 64, 128)],
+        None: [(0, 0, 0)],
+    }
+    assert {color: name for name, colors in joined.items() for color in colors} == COLORS

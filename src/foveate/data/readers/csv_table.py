@@ -13,7 +13,7 @@ from foveate.data.dataset import SPLITS, Entry
 from foveate.data.errors import DataError
 from foveate.data.images import SUFFIXES, is_image_file
 from foveate.data.layout import Layout, reader
-from foveate.data.pairing import IMAGE_FOLDERS, MASK_FOLDERS, find_folder, read_indexed
+from foveate.data.pairing import IMAGE_FOLDERS, MASK_FOLDERS, find_folder, read_indexed, split_folders
 from foveate.data.table import column, first_line, label_ids, read_table
 
 IMAGE = ("image", "image_path", "image_id", "filename", "file", "path")
@@ -38,7 +38,7 @@ class CsvTable:
     def recognise(root: Path) -> bool:
         both = find_folder(root, IMAGE_FOLDERS) and find_folder(root, MASK_FOLDERS)
         images = any(path.is_dir() or is_image_file(path) for path in root.iterdir())
-        return images and not both and bool(_tables(root))
+        return bool(images and not both and not split_folders(root) and _tables(root))
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
