@@ -1,3 +1,5 @@
+import functools
+
 import pytest
 import torch
 from torch import nn
@@ -9,6 +11,7 @@ from foveate.inspection.record import record
 from foveate.models.hosts import create_model
 
 
+@functools.cache
 def on_meta(arch, classes, **options):
     with torch.device("meta"):
         return create_model(arch, classes=classes, **options)
@@ -111,4 +114,4 @@ def test_the_last_feature_is_normalised_pooled_and_classified():
 )
 def test_wrong_options_are_told(options, words):
     with pytest.raises(UserError, match=words):
-        on_meta("attention56", 10, **options)
+        create_model("attention56", classes=10, **options)

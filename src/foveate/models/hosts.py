@@ -1,5 +1,6 @@
 """Every host by name: those of segmentation_models_pytorch, torchvision and timm, and the works' own."""
 
+from importlib import import_module
 from typing import Any
 
 import segmentation_models_pytorch as smp
@@ -7,12 +8,14 @@ import timm
 
 from foveate.errors import UserError, choose
 
-from . import builders, libraries  # noqa: F401 (they register their hosts)
 from .arms import Arm, parse_arm
 from .attach import attach
 from .host import Host
 from .pretrained import Weights, load_encoder_weights, normalisation, read_weights
 from .registry import HOSTS, Wanted, build_host
+
+for module in ("builders", "libraries"):  # each registers its hosts
+    import_module(f"{__package__}.{module}")
 
 
 def host_names() -> tuple[str, ...]:
