@@ -183,7 +183,7 @@ HOSTS = {
     "unet": SMALL,
     "unetplusplus": SMALL,
     "manet": SMALL,
-    "fpn": {"decoder_pyramid_channels": 16, "decoder_segmentation_channels": 16},
+    "fpn": {"decoder_pyramid_channels": 32, "decoder_segmentation_channels": 32},
     "pan": {"decoder_channels": 16},
     "linknet": {},
 }

@@ -67,9 +67,11 @@ def _disjoint(p: Float[Tensor, "n pixels"], others: Supports) -> Int64[Tensor, "
     places = (p > 0).to(p.dtype)
     sizes, order = places.sum(-1).sort()
     few_enough = torch.searchsorted(others.sizes, p.shape[-1] - sizes, right=True).tolist()
-    missed = torch.empty(len(p), dtype=torch.int64, device=p.device)
+    missed = torch.zeros(len(p), dtype=torch.int64, device=p.device)
     for start in range(0, len(p), ROWS):
-        block = order[start : start + ROWS]
-        met = places[block] @ others.places[: few_enough[start]].T
-        missed[block] = (met == 0).sum(-1)
+        block, count = order[start : start + ROWS], few_enough[start]
+        if count > 0:
+            met = places[block] @ others.places[:count].T
+            some = met.amin(-1) == 0
+            missed[block[some]] = (met[some] == 0).sum(-1)
     return missed
