@@ -25,16 +25,9 @@ def normalized(scores: Tensor, norm: nn.Module, training: bool) -> Tensor:
 
 
 def convolved(x: Tensor, layer: nn.Module, dilation: int = 1) -> Tensor:
-    """A sum over taps of shifted inputs, zero beyond the border."""
-    out, _, rows, columns = layer.weight.shape
-    up, left = rows // 2 * dilation, columns // 2 * dilation
-    padded = F.pad(x, (left, left, up, up))
-    y = 0
-    for r in range(rows):
-        for c in range(columns):
-            tap = padded[:, :, r * dilation :, c * dilation :][:, :, : x.shape[2], : x.shape[3]]
-            y = y + torch.einsum("bchw,oc->bohw", tap, layer.weight[:, :, r, c])
-    return y if layer.bias is None else y + layer.bias.view(1, out, 1, 1)
+    """At the size of x, zero beyond the border."""
+    padding = [size // 2 * dilation for size in layer.weight.shape[2:]]
+    return F.conv2d(x, layer.weight, layer.bias, padding=padding, dilation=dilation)
 
 
 def bam(module: nn.Module, x: Tensor) -> Tensor:
