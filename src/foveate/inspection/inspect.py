@@ -9,7 +9,14 @@ import torch
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from foveate.attention.maps import MaskMap, MemoryMap, PairwiseMap, SpatialMap
+from foveate.attention.maps import (
+    AcrossLevelsMap,
+    AttentionMap,
+    MaskMap,
+    MemoryMap,
+    PairwiseMap,
+    SpatialMap,
+)
 from foveate.data.files import write_whole
 from foveate.errors import UserError, choose
 from foveate.evaluation.predictor import Predictor, load
