@@ -2,10 +2,10 @@
 
 Pairs at 360x480, one at a time, on one thread: decoded by Pillow alone; read as foveate reads (checked, class
 ids); read and augmented as for training, batches included; and read with torchvision v2 used plainly, with
-the same changes. Every image passes through all four in an order drawn anew, so that what else the machine
-does falls on all alike. A ratio is the median over rounds of a contender's time by that of decoding in the
-same round. Reach: 1.2 times decoding. Then epochs from disk, to see whether memory grows. DATA is a folder of
-images with masks; without one, street scenes with a camera's noise are written as PNG and as JPEG.
+the same changes. In each round all four pass over all pairs, in an order drawn anew, so that what else the
+machine does falls on all alike. A ratio is the median over rounds of a contender's time by that of decoding
+in the same round. Reach: 1.2 times decoding. Then epochs from disk, to see whether memory grows. DATA is a
+folder of images with masks; without one, street scenes with a camera's noise are written as PNG and as JPEG.
 """
 
 import argparse
@@ -84,29 +84,25 @@ def contenders(dataset: Dataset, entries: tuple[Entry, ...]) -> dict[str, Callab
 
 
 def measure(
-    dataset: Dataset, rounds: int, clock: Callable[[], float]
+    dataset: Dataset, entries: tuple[Entry, ...], rounds: int, clock: Callable[[], float]
 ) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
     """Milliseconds a pair by contender and round, and their ratios to decoding; the first round warms up."""
-    entries = dataset.index("train")
     run = contenders(dataset, entries)
     times: dict[str, list[float]] = {name: [] for name in run}
     for round_ in range(rounds + 1):
-        spent = dict.fromkeys(run, 0.0)
-        for number in range(len(entries)):
-            for name in random.sample(list(run), len(run)):
-                start = clock()
+        for name in random.sample(list(run), len(run)):
+            start = clock()
+            for number in range(len(entries)):
                 run[name](number)
-                spent[name] += clock() - start
-        if round_:
-            for name, seconds in spent.items():
-                times[name].append(1e3 * seconds / len(entries))
+            if round_:
+                times[name].append(1e3 * (clock() - start) / len(entries))
     base = times["decoding alone"]
     return times, {name: [a / b for a, b in zip(row, base, strict=True)] for name, row in times.items()}
 
 
-def growth(dataset: Dataset, epochs: int) -> float:
+def growth(dataset: Dataset, entries: tuple[Entry, ...], epochs: int) -> float:
     """Megabytes by which the process's peak grows over epochs of batches from disk, after the first."""
-    frames = Frames(Disk(dataset, dataset.index("train"), SIZE), Augmentation(SIZE))
+    frames = Frames(Disk(dataset, entries, SIZE), Augmentation(SIZE))
     peaks = []
     for epoch in range(epochs + 1):
         for start in range(0, len(frames), BATCH):
@@ -118,7 +114,7 @@ def growth(dataset: Dataset, epochs: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", nargs="?", help="a folder of images with masks of 360x480")
-    parser.add_argument("--images", type=int, default=24, help="scenes that are drawn without a folder")
+    parser.add_argument("--images", type=int, default=24, help="how many pairs are read")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument(
         "--clock", choices=CLOCKS, default="wall", help="cpu: where others use the machine too"
@@ -149,10 +145,11 @@ def main() -> None:
         )
         for name, root in sources.items():
             dataset = open_dataset(root, to_score=True)
-            times, ratios = measure(dataset, given.rounds, CLOCKS[given.clock])
-            grown = growth(dataset, epochs=4)
+            entries = dataset.index("train")[: given.images]
+            times, ratios = measure(dataset, entries, given.rounds, CLOCKS[given.clock])
+            grown = growth(dataset, entries, epochs=8)
             found[name] = {"ms": times, "ratio": ratios, "growth_mb": grown}
-            print(f"\n{name}: {len(dataset)} pairs, {given.rounds} rounds; memory grows by {grown:.1f} MB")
+            print(f"\n{name}: {len(entries)} pairs, {given.rounds} rounds; memory grows by {grown:.1f} MB")
             print(f"| (reach {REACH} for reading and augmenting) | ms a pair | quartiles | by decoding |")
             print("| --- | --- | --- | --- |")
             for contender, row in times.items():

@@ -100,6 +100,8 @@ def read_raw(
                     "dataset's folder, or save masks as 8-bit single-channel PNG with one value per class"
                 )
             raw = channels[..., 0]
+        if raw.dtype == np.uint8:
+            return raw.copy()
         if raw.dtype.kind == "f" or not 0 <= raw.min() <= raw.max() <= 255:
             raise DataError(
                 f"{path}: mask values run from {raw.min()} to {raw.max()} ({raw.dtype}); save masks as "
