@@ -27,7 +27,7 @@ def read_bytes(address: str, span: Span | None = None) -> bytes:
         # Asked for anew each time: a process keeps its connection, and one does not outlive a fork.
         files, path = fsspec.url_to_fs(address)
         content = files.cat_file(path, start, end)
-    if span and len(content) != end - start:
+    if span and len(content) != span[1] - span[0]:
         raise DataError(f"{address}: ends before byte {end}; copy the file again")
     return content
 
