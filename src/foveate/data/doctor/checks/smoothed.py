@@ -23,8 +23,9 @@ def smoothed(survey: Survey) -> Iterator[Finding]:
             "Export the masks again without smoothing, or cut the greys at the middle.",
             threshold(),
         )
-    if survey.convention == "ids":
-        ramped = [(exam, mask) for exam, mask in masks if len(mask.values) > 2 and mask.ramps >= RAMPS]
+    if survey.convention == "ids" and survey.folder.read is None:
+        # Of three values, the middle one may be drawn on purpose: a border around every object.
+        ramped = [(exam, mask) for exam, mask in masks if len(mask.values) > 3 and mask.ramps >= RAMPS]
         if ramped:
             yield Finding(
                 "error",

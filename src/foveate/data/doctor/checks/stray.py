@@ -48,7 +48,7 @@ def stray(survey: Survey) -> Iterator[Finding]:
 @check("mixed", 80)
 def mixed(survey: Survey) -> Iterator[Finding]:
     """Black and white masks of which some are stored as 0/1, others as 0/255."""
-    if any(1 in mask.values and IGNORE in mask.values for _, mask in survey.masked):
+    if survey.folder.read is not None:
         return
     kinds = {name: [exam for exam, mask in survey.masked if kind(mask) == name] for name in ("0/1", "0/255")}
     fewer, more = sorted(kinds, key=lambda name: len(kinds[name]))

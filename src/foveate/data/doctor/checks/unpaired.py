@@ -8,13 +8,13 @@ from foveate.data.doctor.survey import Survey
 
 @check("unpaired", 20)
 def unpaired(survey: Survey) -> Iterator[Finding]:
-    for what, other in (("image", "mask"), ("mask", "image")):
+    for what, other, one in (("image", "mask", "a mask"), ("mask", "image", "an image")):
         cases = tuple(Case(path) for path, kind in survey.folder.lonely if kind == what)
         if cases:
             yield Finding(
                 "error",
                 "unpaired",
-                f"{counted(len(cases), what)} without {'a ' + other if len(cases) == 1 else other + 's'}",
+                f"{counted(len(cases), what)} without {one if len(cases) == 1 else other + 's'}",
                 cases,
                 f"An image and its mask are found by their names; a {what} alone teaches nothing.",
                 f"Add the missing {other}s, mend the names, or remove these {what}s.",
