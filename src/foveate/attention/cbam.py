@@ -16,7 +16,7 @@ misclassification. The source gives nothing but the label "sig & tanh". Our read
 application: the channel gate stays a sigmoid, the spatial gate is tanh. Its sign then belongs to a place, so
 that a pixel's score can be turned round, in keeping with the work's aim of activations that can be negative;
 a sign a channel would add little, since the next layer's weights have one already. In the source's table this
-arm scores below the one with two sigmoids.
+arm scores below the one with two sigmoids, on average over hosts.
 """
 
 from collections.abc import Sequence
