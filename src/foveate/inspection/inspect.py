@@ -219,7 +219,7 @@ def _draw(folder: Path, view: View, sights: list[Sight], kinds: Sequence[FigureK
 def _folders(sources: Sequence[Source]) -> dict[str, str]:
     """By name, a folder's name of its own.
 
-    >>> _folders([Source("test/a", None), Source("test-a", None)])
+    >>> _folders([Source("test/a", list), Source("test-a", list)])
     {'test/a': 'test-a', 'test-a': 'test-a-2'}
     """
     names: dict[str, str] = {}

@@ -123,7 +123,7 @@ def _catch(
         try:
             passes.append(_maps(module, args, queries))
             if features is not None:
-                features.append((args[0].detach().cpu(), output.detach().cpu()))
+                features.append((tuple(x.detach().cpu() for x in args), output.detach().cpu()))
         finally:
             inside = False
 

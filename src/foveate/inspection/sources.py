@@ -53,7 +53,7 @@ def find_sources(
 def spread(sources: list[Source], limit: int) -> list[Source]:
     """At most `limit` of them, evenly spread, in their order.
 
-    >>> [source.name for source in spread([Source(name, None) for name in "abcdef"], 3)]
+    >>> [source.name for source in spread([Source(name, list) for name in "abcdef"], 3)]
     ['a', 'c', 'e']
     """
     count = min(limit, len(sources))
