@@ -53,6 +53,7 @@ def arrange(parts: Mapping[str, Sequence[Entry]], seed: int, val_from_train: boo
     """
     given = {split: tuple(parts[split]) for split in SPLITS if parts.get(split)}
     pool = tuple(entry for entries in parts.values() for entry in entries)
+    unit = "group" if any(entry.group for entry in pool) else "stem"
     if set(given) == set(SPLITS):
         return given, "the folder's own splits are used"
     if "train" in given and len(given) == 2:
@@ -60,7 +61,7 @@ def arrange(parts: Mapping[str, Sequence[Entry]], seed: int, val_from_train: boo
             return {**given, "test": given["val"]}, "val is used for validation and for the scores"
         (held_out,) = set(given) - {"train"}
         val, train = cut(given["train"], 1, seed)
-        note = f"val is cut from train (15% by stem, split seed {seed})"
+        note = f"val is cut from train (15% by {unit}, split seed {seed})"
         if held_out == "val":
             note = f"the folder's val is kept for testing, and {note}"
         return _filled({"train": train, "val": val, "test": given[held_out]}), note
@@ -69,7 +70,7 @@ def arrange(parts: Mapping[str, Sequence[Entry]], seed: int, val_from_train: boo
             "the folder has val and test but no train; add train, or put all images into one folder"
         )
     val, test, train = cut(pool, 2, seed)
-    note = f"no split was given: 70/15/15 by stem, split seed {seed}"
+    note = f"no split was given: 70/15/15 by {unit}, split seed {seed}"
     return _filled({"train": train, "val": val, "test": test}), note
 
 

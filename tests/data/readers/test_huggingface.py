@@ -1,3 +1,4 @@
+import pickle
 import sys
 
 import datasets
@@ -41,6 +42,7 @@ def test_labels_in_splits(rows, make, tmp_path):
     assert np.array_equal(image, make.photo(3))
     assert label == 1
     assert dataset.size_of(entry) == (12, 16)
+    assert np.array_equal(pickle.loads(pickle.dumps(dataset)).read(entry)[0], image)
 
 
 def test_masks_without_splits(rows, make, tmp_path):

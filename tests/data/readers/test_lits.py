@@ -24,6 +24,7 @@ def test_no_volume_lies_in_two_splits_and_values_are_clipped(tmp_path):
     volumes = [{entry.group for entry in dataset.index(split)} for split in SPLITS]
     assert [len(each) for each in volumes] == [3, 1, 1]
     assert len(set.union(*volumes)) == 5
+    assert "70/15/15 by group, split seed 0" in dataset.describe()
     entry = dataset.index("test")[1]
     units = nibabel.load(entry.image).get_fdata()[::-1, ::-1, entry.part].T
     grey = np.rint((units.clip(-250, 250) + 250) * 255 / 500)

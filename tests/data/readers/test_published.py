@@ -1,5 +1,6 @@
 """Every published dataset, imitated as its archives unpack, and still packed: classes, splits, every mask."""
 
+import pickle
 import shutil
 import tarfile
 import zipfile
@@ -71,6 +72,9 @@ def test_a_published_dataset_is_read_as_it_is_unpacked(tmp_path, name):
     assert set(dataset.classes) <= set(info.classes)
     agree(dataset, truth)
     check_intact(dataset)
+    entry = dataset.index("test")[0]
+    for here, there in zip(dataset.read(entry), pickle.loads(pickle.dumps(dataset)).read(entry), strict=True):
+        assert np.array_equal(here, there)  # as in a worker process
     table = dataset.split_table()
     assert open_dataset(root, splits=table).split_table() == table
 
