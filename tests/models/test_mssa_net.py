@@ -36,6 +36,7 @@ def test_as_coded_the_paths_meet_at_stride_8():
     assert model(torch.rand(1, 3, 64, 96)).shape == (1, 5, 64, 96)
     assert [tuple(x.shape[1:]) for x in met] == [(256, 8, 12), (256 + 512, 8, 12), (5, 8, 12)]
     assert model.config["encoder_name"] == "resnet18"
+    assert [attention.form for attention in model.network.attention] == ["as_coded", "as_coded"]
 
 
 @pytest.mark.parametrize(
