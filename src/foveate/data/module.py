@@ -25,8 +25,8 @@ class DataSpec:
     resized to; None chooses. crop: height and width of the training windows (None: `size`). crop_schedule:
     (fraction of the epochs, crop) pairs, each in force from that fraction on. scale, flip, color: as in
     `Augmentation`. test_scales, test_flip: the views in which the trained network sees an image, its
-    probabilities averaged, when it is scored and when it predicts. batch, workers: None chooses. memory_gb: how much the decoded images may take up (10^9
-    bytes).
+    probabilities averaged, when it is scored and when it predicts. batch, workers: None chooses. memory_gb:
+    how much the decoded images may take up (10^9 bytes).
     """
 
     source: str
