@@ -18,7 +18,7 @@ def objects(
 
     >>> values, areas = objects(np.array([[1, 0, 0], [0, 1, 0], [0, 0, 2]]))
     >>> sorted(zip(values.tolist(), areas.tolist()))
-    [(0, 3), (0, 3), (1, 2), (2, 1)]
+    [(0, 6), (1, 2), (2, 1)]
     """
     starts = np.ones(mask.shape, dtype=bool)
     np.not_equal(mask[:, 1:], mask[:, :-1], out=starts[:, 1:])

@@ -21,6 +21,7 @@ _TOLERANCE = 32
 def kind(mask: MaskFacts) -> Kind:
     """What one mask alone looks like. "smoothed" is black and white with greys in between.
 
+    >>> import numpy as np
     >>> empty = {"mode": "L", "format": "PNG", "colored": False, "digest": b"", "ramps": 0.0, "areas": {}}
     >>> kind(MaskFacts((1, 4), values=np.array([0, 255]), counts=np.array([3, 1]), **empty))
     '0/255'
