@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import UInt8
@@ -134,7 +135,7 @@ def look(
     padded = model.padded(fed)
 
     modules = mechanisms(model)
-    patches = [module.patch_size for module in modules.values() if hasattr(module, "query_grid")]
+    patches: list[Any] = [module.patch_size for module in modules.values() if hasattr(module, "query_grid")]
     of_patches = {(fed[0] // side, fed[1] // side): side for side in patches}
 
     def queries(height: int, width: int) -> torch.Tensor:

@@ -40,7 +40,7 @@ def channels(sight: Sight) -> Figure:
     columns = [*most, *least]
     pictures = 2 * (8.6 / len(columns) * aspect(sight.view.size)) + 0.5
     page = sheet(10, 2.5 + pictures + 0.6, title, note)
-    top, below = page.subfigures(2, 1, height_ratios=(2.5, pictures))
+    top, below = page.subfigures(2, 1, squeeze=False, height_ratios=(2.5, pictures)).ravel()
     _bars(top.subplots(), factors, most, least)
     grid = below.subplots(2, len(columns), squeeze=False)
     for (before, after), channel in zip(grid.T, columns, strict=True):

@@ -23,7 +23,7 @@ def memory(sight: Sight) -> Figure:
         f"At each position the {len(shares)} slots share 100%; shown are those that vary most over the image."
     )
     page = sheet(10, 2.4 + pictures + 0.6, f"{sight.title}: share of each slot of the memory", note)
-    top, below = page.subfigures(2, 1, height_ratios=(2.4, pictures))
+    top, below = page.subfigures(2, 1, squeeze=False, height_ratios=(2.4, pictures)).ravel()
     bars = plain(top.subplots(), "", "slot", "mean share, %")
     bars.bar(range(len(shares)), shares.mean((1, 2)), width=0.85, color=BLUE)
     bars.set_xlim(-0.7, len(shares) - 0.3)

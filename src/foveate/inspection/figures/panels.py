@@ -62,7 +62,8 @@ def _masks(view: View) -> Figure:
         entries += [_patch(RIGHT, "right"), _patch(WRONG, "wrong"), _patch(IGNORED, "not counted")]
     lines = math.ceil(len(entries) / ENTRIES)
     whole = sheet(2.6 * columns, 2.5 * aspect(view.size) + 0.85 + 0.2 * lines, view.name, note)
-    page, below = whole.subfigures(2, 1, height_ratios=(2.5 * aspect(view.size) + 0.3, 0.2 * lines))
+    ratios = (2.5 * aspect(view.size) + 0.3, 0.2 * lines)
+    page, below = whole.subfigures(2, 1, squeeze=False, height_ratios=ratios).ravel()
     axes = page.subplots(1, columns)
     for one, (title, pixels) in zip(axes, drawn, strict=False):
         picture(one, pixels, view.size, title)
@@ -84,11 +85,11 @@ def _labels(view: View) -> Figure:
 
 
 def _bars(axes: Axes, view: View) -> None:
-    said = view.prediction
-    order = np.argsort(-said.probabilities, kind="stable")[:CLASSES][::-1]
+    said, shares = view.prediction, np.asarray(view.prediction.probabilities)
+    order = np.argsort(-shares, kind="stable")[:CLASSES][::-1]
     names = [said.classes[c] + (" (true)" if c == view.truth else "") for c in order]
     plain(axes, "Probability of each class", "probability, %")
-    axes.barh(range(len(order)), 100 * said.probabilities[order], color=BLUE)
+    axes.barh(range(len(order)), 100 * shares[order], color=BLUE)
     axes.set_yticks(range(len(order)), names, fontsize=8, color=SOFT)
     axes.set_xlim(0, 100)
 

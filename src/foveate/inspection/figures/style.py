@@ -86,6 +86,8 @@ def color_bar(axes: Axes, shown: ScalarMappable, label: str = "", **more: Any) -
     bar = axes.figure.colorbar(shown, cax=space, **more)
     bar.set_label(label, fontsize=8.5, color=SOFT)
     bar.ax.tick_params(labelsize=8, colors=SOFT)
+    bar.formatter.set_powerlimits((-3, 4))
+    bar.ax.yaxis.get_offset_text().set(fontsize=7.5, color=SOFT)
     bar.outline.set_visible(False)
     bar.solids.set_alpha(1)
 
