@@ -1,0 +1,51 @@
+"""Layouts with a reader of their own: it decodes, and what it refuses is told."""
+
+import pytest
+
+from foveate.data.doctor.copying import copy_mended
+from foveate.data.doctor.facts import gather
+from foveate.data.doctor.visit import visit
+from foveate.data.errors import DataError
+
+
+@pytest.fixture
+def table(plant):
+    """Pairs that a CSV puts together."""
+    plant.pairs(12, "photos", "truths")
+    rows = [f"photos/{number:02d}.png,truths/{number:02d}.png" for number in range(12)]
+    (plant.root / "data.csv").write_text("\n".join(["image,mask", *rows]) + "\n")
+    return plant
+
+
+def test_pairs_of_a_table(table):
+    survey = visit(table.root)
+    assert (survey.folder.layout, len(survey.exams)) == ("csv", 12)
+    assert gather(survey).classes[1].name == "foreground"
+    assert table.findings() == ()
+
+
+def test_a_broken_image_of_a_table(table):
+    image = table.root / "photos/03.png"
+    image.write_bytes(image.read_bytes()[:200])
+    finding = table.finding()
+    assert (finding.check, table.names(finding)) == ("unreadable", ["photos/03.png"])
+    assert "the image is damaged or truncated" in finding.cases[0].said
+
+
+def test_swapped_masks_of_a_table(table):
+    table.save("truths/02.png", table.mask(9))
+    table.save("truths/09.png", table.mask(2))
+    assert table.finding().check == "swapped"
+
+
+def test_a_table_that_names_what_is_not_there(table):
+    (table.root / "photos/05.png").unlink()
+    found = table.finding()
+    assert (found.severity, found.title) == ("error", "The folder cannot be read as csv")
+    assert "data.csv:7" in found.cases[0].said
+    assert gather(visit(table.root)).classes == ()
+
+
+def test_no_copy_of_what_is_no_folder_of_pairs(table):
+    with pytest.raises(DataError, match="is read as csv; mend its files as the findings say"):
+        copy_mended(visit(table.root), (), table.root.parent / "mended")
