@@ -22,7 +22,7 @@ def visit(
     """Examine the images of a folder, or of `limit` of them, evenly spread.
 
     advance(done, total) is called after every image. workers: threads; all cores if not given. Memory holds
-    about 2 kB an image and the few that are being decoded, however many there are. Raises `DataError` where
+    about 5 kB an image and the few that are being decoded, however many there are. Raises `DataError` where
     there is no folder, no known layout or no sensible limit.
     """
     if limit is not None and limit < 1:
