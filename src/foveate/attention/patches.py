@@ -37,6 +37,8 @@ def class_shares(
     [0.5, 0.25]
     """
     height, width = (side // size * size for side in ids.shape[-2:])
-    squares = rearrange(ids[:, :height, :width], "b (i p) (j q) -> b i p j q", p=size, q=size)
-    # One class after another: all at once are as large as the logits.
-    return torch.stack([(squares == c).to(dtype).mean((2, 4)) for c in range(classes)], 1)
+    squares = rearrange(ids[:, :height, :width], "b (i p) (j q) -> b i j (p q)", p=size, q=size)
+    known = squares.clamp(max=classes).long()  # what is no class is counted in a place of its own
+    shares = torch.zeros(*known.shape[:3], classes + 1, dtype=dtype, device=ids.device)
+    shares.scatter_add_(3, known, shares.new_full((), 1 / size**2).expand_as(known))
+    return rearrange(shares[..., :classes], "b i j classes -> b classes i j")
