@@ -1,14 +1,14 @@
 """Training augmentation whose every draw depends on (seed, epoch, index) and on nothing else."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
-from torch.nn import functional as F
+from torchvision import tv_tensors
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import functional as F
 
 from foveate.data.errors import DataError
 from foveate.data.masks import IGNORE
@@ -36,15 +36,6 @@ class Draws:
         """All numbers are drawn, used or not, so that switching one change off leaves the others alone."""
         scale, top, left, flip, *color = np.random.default_rng((seed, epoch, index)).random(7).tolist()
         return cls(scale, top, left, flip, tuple(2 * value - 1 for value in color))
-
-
-class Window(NamedTuple):
-    """A part of an image, in pixels; it may reach beyond the edges."""
-
-    top: int
-    left: int
-    height: int
-    width: int
 
 
 @dataclass(frozen=True)
@@ -87,73 +78,48 @@ class Augmentation:
         >>> out.shape, truth.shape
         (torch.Size([3, 4, 6]), torch.Size([4, 6]))
         """
-        window = self._window(image.shape[1:], draws)
-        flipped = draws.flip < self.flip
-        pixels = resize(cut(image.movedim(0, -1).numpy(), window, PAD), self.size)
-        out = change_color(
-            pixels.flip(-1) if flipped else pixels, *(1 + self.color * factor for factor in draws.color)
-        )
-        if mask is None:
-            return out, None
-        return out, torch.from_numpy(sample(cut(mask.numpy(), window, [IGNORE]), self.size, flipped))
+        pair = [tv_tensors.Image(image)] + ([] if mask is None else [tv_tensors.Mask(mask)])
+        pair = [self._window(part, draws) for part in pair]
+        if draws.flip < self.flip:
+            pair = [F.horizontal_flip(part) for part in pair]
+        image, *rest = (part.as_subclass(Tensor) for part in pair)
+        return change_color(image, *(1 + self.color * factor for factor in draws.color)), rest[
+            0
+        ] if rest else None
 
     def at_size(self, size: tuple[int, int]) -> "Augmentation":
         return replace(self, size=size)
 
-    def _window(self, whole: Sequence[int], draws: Draws) -> Window:
+    def _window(
+        self, part: tv_tensors.Image | tv_tensors.Mask, draws: Draws
+    ) -> tv_tensors.Image | tv_tensors.Mask:
         low, high = self.scale
         scale = (
             low * (high / low) ** draws.scale
         )  # even on the scale of factors: halving is as likely as doubling
-        cover = max(size / side for size, side in zip(self.size, whole, strict=True))
-        height, width = (max(1, round(side / (cover * scale))) for side in self.size)
+        (height, width), shares = part.shape[-2:], (draws.top, draws.left)
+        cover = max(self.size[0] / height, self.size[1] / width)
+        window = [max(1, round(side / (cover * scale))) for side in self.size]
         # Where the window is larger than the image, the image lies somewhere inside the window.
-        return Window(
-            round(draws.top * (whole[0] - height)), round(draws.left * (whole[1] - width)), height, width
+        top, left = (
+            round(share * (whole - cut))
+            for share, whole, cut in zip(shares, (height, width), window, strict=True)
         )
-
-
-def cut(
-    pixels: UInt8[np.ndarray, "h w ..."], window: Window, fill: Sequence[int]
-) -> UInt8[np.ndarray, "window_h window_w ..."]:
-    """The part of an image that a window shows; what lies beyond the edges has the colour `fill`.
-
-    >>> cut(np.ones((2, 2), dtype=np.uint8), Window(1, -1, 2, 3), [9])
-    array([[9, 1, 1],
-           [9, 9, 9]], dtype=uint8)
-    """
-    top, left, height, width = window
-    inside = pixels[max(top, 0) : top + height, max(left, 0) : left + width]
-    if inside.shape[:2] == (height, width):
-        return inside
-    canvas = np.empty((height, width, *pixels.shape[2:]), dtype=np.uint8)
-    rows = canvas.reshape(height, -1)
-    rows[:] = np.resize(np.array(fill, dtype=np.uint8), rows.shape[1])
-    down, right = max(-top, 0), max(-left, 0)
-    canvas[down : down + inside.shape[0], right : right + inside.shape[1]] = inside
-    return canvas
-
-
-def resize(pixels: UInt8[np.ndarray, "h w 3"], size: tuple[int, int]) -> UInt8[Tensor, "3 out_h out_w"]:
-    """An image at another size: bilinear, smoothed where it shrinks."""
-    image = torch.from_numpy(pixels).movedim(-1, 0)
-    if pixels.shape[:2] == tuple(size):
-        return image
-    return F.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
-
-
-def sample(
-    mask: UInt8[np.ndarray, "h w"], size: tuple[int, int], flipped: bool = False
-) -> UInt8[np.ndarray, "out_h out_w"]:
-    """A mask at another size: the pixel in which the centre of each new pixel lies; flipped left to right.
-
-    >>> sample(np.arange(8, dtype=np.uint8).reshape(2, 4), (1, 2), flipped=True)
-    array([[7, 5]], dtype=uint8)
-    """
-    rows, columns = (
-        (2 * np.arange(new) + 1) * old // (2 * new) for old, new in zip(mask.shape, size, strict=True)
-    )
-    return mask.take(columns[::-1] if flipped else columns, 1).take(rows, 0)
+        bottom, right = top + window[0], left + window[1]
+        inside = part[..., max(top, 0) : min(bottom, height), max(left, 0) : min(right, width)]
+        inside = tv_tensors.wrap(inside, like=part)
+        border = [max(-left, 0), max(-top, 0), max(right - width, 0), max(bottom - height, 0)]
+        is_mask = isinstance(part, tv_tensors.Mask)
+        if any(border):
+            inside = F.pad(inside, border, fill=IGNORE if is_mask else list(PAD))
+        if tuple(window) == self.size:
+            return inside
+        if is_mask:
+            # A plain tensor: for a Mask, resize always takes NEAREST, half a pixel off the image.
+            plain = inside.as_subclass(Tensor)[None]
+            exact = F.resize(plain, list(self.size), interpolation=InterpolationMode.NEAREST_EXACT)[0]
+            return tv_tensors.wrap(exact, like=part)
+        return F.resize(inside, list(self.size), interpolation=InterpolationMode.BILINEAR, antialias=True)
 
 
 def change_color(
@@ -161,19 +127,20 @@ def change_color(
 ) -> Float32[Tensor, "3 h w"]:
     """Brightness, then contrast (about the mean grey), then saturation, and 0..255 to [0, 1].
 
-    Factors of 1 change nothing. The sums behind the mean are of whole numbers that float32 holds exactly (of
-    rows of up to 65,000 pixels), so that its bits do not depend on the thread count.
+    Factors of 1 change nothing. The mean is an exact integer sum, so that the bits do not depend on the
+    thread count.
 
     >>> change_color(torch.full((3, 1, 1), 51, dtype=torch.uint8), 2.0, 1.0, 1.0).flatten()
     tensor([0.4000, 0.4000, 0.4000])
     """
-    pixels = image.to(torch.float32, memory_format=torch.contiguous_format)
+    image = image.contiguous()  # sums over interleaved channels take twice as long
+    pixels = image.to(torch.float32)
     if (brightness, contrast, saturation) == (1, 1, 1):
         return pixels.div_(255)
     red, green, blue = _LUMA
-    totals = pixels.sum(2).sum(1, dtype=torch.float64).tolist()
-    mean = sum(weight * total for weight, total in zip(_LUMA, totals, strict=True)) / pixels[0].numel()
+    totals = image.sum(dim=(1, 2), dtype=torch.int64).tolist()
+    mean = sum(weight * total for weight, total in zip(_LUMA, totals, strict=True)) / image[0].numel()
     gain = brightness * contrast
     grey = (pixels[0] * red).add_(pixels[1], alpha=green).add_(pixels[2], alpha=blue)
     grey.mul_((1 - saturation) * gain / 255).add_((1 - contrast) * brightness * mean / 255)
-    return torch.add(grey, pixels, alpha=saturation * gain / 255, out=pixels).clamp_(0, 1)
+    return pixels.mul_(saturation * gain / 255).add_(grey).clamp_(0, 1)
