@@ -71,11 +71,11 @@ class Refinement:
 
 
 def forward_with_auxiliary(
-    model: nn.Module, image: Float[Tensor, "b c h w"], mask: Int[Tensor, "b h w"]
-) -> tuple[Float[Tensor, "b classes h w"], dict[str, Float[Tensor, ""]]]:
+    model: nn.Module, image: Float[Tensor, "b c h w"], target: Int[Tensor, "b ..."]
+) -> tuple[Float[Tensor, "b classes ..."], dict[str, Float[Tensor, ""]]]:
     """The logits `model(image)`, and by name of the attachment the losses that its attention is trained with.
 
-    `mask` holds the true classes; 255 is ignored. A model whose attention has no loss of its own, or that has
+    `target` is a mask of true classes, 255 ignored, or the labels of a classifier. A model whose attention has no loss of its own, or that has
     none at all, gives an empty dict. The losses are to be added to that of the logits with a weight: AFMA was
     published with 1 beside 5 times the cross entropy.
 
@@ -89,7 +89,7 @@ def forward_with_auxiliary(
     """
     refinements: dict[str, Refinement] = getattr(getattr(model, "attached", None), "refinements", {})
     for refinement in refinements.values():
-        refinement.seen.mask = mask
+        refinement.seen.mask = target
     try:
         logits = model(image)
         return logits, {label: refinement.seen.loss for label, refinement in refinements.items()}
