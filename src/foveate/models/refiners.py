@@ -75,9 +75,9 @@ def forward_with_auxiliary(
 ) -> tuple[Float[Tensor, "b classes ..."], dict[str, Float[Tensor, ""]]]:
     """The logits `model(image)`, and by name of the attachment the losses that its attention is trained with.
 
-    `target` is a mask of true classes, 255 ignored, or the labels of a classifier. A model whose attention has no loss of its own, or that has
-    none at all, gives an empty dict. The losses are to be added to that of the logits with a weight: AFMA was
-    published with 1 beside 5 times the cross entropy.
+    `target` is a mask of true classes, 255 ignored, or the labels of a classifier. A model whose attention
+    has no loss of its own, or that has none at all, gives an empty dict. The losses are to be added to that
+    of the logits with a weight: AFMA was published with 1 beside 5 times the cross entropy.
 
     >>> import torch
     >>> from foveate.models.hosts import create_model
