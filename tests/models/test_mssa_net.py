@@ -4,6 +4,7 @@ import torch
 from foveate.errors import UserError
 from foveate.evaluation.cost import flops, parameters
 from foveate.inspection.record import record
+from foveate.models.attach import attached
 from foveate.models.hosts import create_model
 
 
@@ -59,3 +60,24 @@ def test_wrong_forms_and_encoders_are_told():
         create_model("mssa", encoder_weights="imagenet")
     deeper = create_model("mssa", "resnet34", form="as_coded")
     assert parameters(deeper) > parameters(create_model("mssa", form="as_coded"))
+
+
+@pytest.mark.parametrize(
+    ("form", "places"),
+    [("as_drawn", ("attention_down", "attention_up")), ("as_coded", ("attention.0", "attention.1"))],
+)
+def test_its_attention_can_be_an_arm_of_the_network_without_it(form, places):
+    torch.manual_seed(0)
+    whole = create_model("mssa", classes=3, form=form).eval()
+    arm = "+".join(f"mssa@{place}(form={form})" for place in places)
+    parts = create_model("mssa", classes=3, form=form, attention=False, arm=arm, gate="none").eval()
+    own = {name: value for name, value in whole.network.named_parameters() if "attention" not in name}
+    for (name, ours), published in zip(parts.network.named_parameters(), own.values(), strict=True):
+        assert name in own
+        ours.data.copy_(published)
+    for attention, place in zip(attached(parts).values(), places, strict=True):
+        attention.load_state_dict(whole.network.get_submodule(place).state_dict())
+    image = torch.rand(2, 3, 64, 64)
+    assert torch.equal(parts(image), whole(image))
+    with pytest.raises(UserError, match="attention='no': expected true or false"):
+        create_model("mssa", attention="no")

@@ -8,6 +8,7 @@ from foveate.attention.residual import ResidualAttention, ResidualUnit
 from foveate.errors import UserError
 from foveate.evaluation.cost import parameters
 from foveate.inspection.record import record
+from foveate.models.attach import attached
 from foveate.models.hosts import create_model
 
 
@@ -86,6 +87,30 @@ def test_options_are_those_of_the_attention_module_and_the_depths_of_its_masks()
     torch.testing.assert_close(values[0].norm(dim=1), torch.ones(1, 32, 32))
 
 
+@pytest.mark.parametrize(
+    ("arch", "arm"),
+    [
+        (
+            "attention56",
+            "residual@encoder2(depth=3)+residual@encoder3(depth=2)+residual@encoder4(depth=1)",
+        ),
+        ("attention92_cifar", "residual@stages.0(depth=2)+residual@stages.1(depth=2)+residual@stages.2"),
+    ],
+)
+def test_the_modules_can_be_an_arm_of_the_trunk_without_them(arch, arm):
+    torch.manual_seed(0)
+    whole = create_model(arch, classes=3, modules=[1, 1, 1]).eval()
+    parts = create_model(arch, classes=3, modules=[0, 0, 0], arm=arm, gate="none").eval()
+    own = dict(whole.network.named_parameters())
+    for name, parameter in parts.network.named_parameters():
+        parameter.data.copy_(own[name])
+    for stage, attention in enumerate(attached(parts).values()):
+        attention.load_state_dict(whole.network.stages[stage][1].state_dict())
+    assert parameters(parts) == parameters(whole)
+    image = torch.rand(2, 3, 40, 33)
+    assert torch.equal(parts(image), whole(image))
+
+
 def test_the_last_feature_is_normalised_pooled_and_classified():
     torch.manual_seed(0)
     network = create_model("attention92_cifar", classes=3, depths=[1, 1, 1]).network.eval()
@@ -105,6 +130,8 @@ def test_the_last_feature_is_normalised_pooled_and_classified():
     [
         ({"depths": [3, 2]}, r"depths=\[3, 2\]: expected 3 whole numbers, one a stage, such as \[3, 2, 1\]"),
         ({"depths": 2}, "depths=2: expected 3 whole numbers"),
+        ({"modules": [1]}, r"modules=\[1\]: expected 3 whole numbers, one a stage, such as \[0, 0, 0\]"),
+        ({"modules": [1, 1, -1]}, "modules=-1: expected a whole number of at least 0"),
         ({"depths": [3, 2, 0]}, "depth=0: expected a whole number of at least 1"),
         ({"t": 0}, "t=0: expected a whole number of at least 1"),
         ({"mask": "chanel"}, "unknown .*mask 'chanel'; did you mean 'channel'"),

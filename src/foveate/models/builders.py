@@ -51,20 +51,28 @@ def _fcbformer(wanted: Wanted) -> Host:
 
 
 @host("mssa", encoder=lambda form="as_drawn", **options: _FORMS.get(form, "none"))
-def _mssa(wanted: Wanted, form: str = "as_drawn") -> Host:
+def _mssa(wanted: Wanted, form: str = "as_drawn", attention: object = True) -> Host:
+    if not isinstance(attention, bool):
+        raise UserError(f"attention={attention!r}: expected true or false")
+    sizes = wanted.in_channels, wanted.classes, attention
     if choose(form, _FORMS, "form of mssa") == "as_coded":
-        return _on_encoder(MSSACoded(_encoder(wanted), wanted.in_channels, wanted.classes), wanted)
-    network = MSSADrawn(wanted.in_channels, wanted.classes)
+        return _on_encoder(MSSACoded(_encoder(wanted), *sizes), wanted)
+    network = MSSADrawn(*sizes)
     return Host(network, wanted.config, network.encoder.output_stride, encoder="encoder")
 
 
 @host(*_RESIDUAL_ATTENTION, encoder="none")
 def _residual_attention(wanted: Wanted, **options: Any) -> Host:
-    check_options(wanted.arch, options, ["depths", "p", "t", "r", "mask", "learning"])
-    sizes = _RESIDUAL_ATTENTION[wanted.arch] | options
-    depths, stages = sizes["depths"], len(sizes["modules"])
-    if not isinstance(depths, Sequence) or isinstance(depths, str) or len(depths) != stages:
-        raise UserError(f"depths={depths!r}: expected {stages} whole numbers, one a stage, such as [3, 2, 1]")
+    check_options(wanted.arch, options, ["modules", "depths", "p", "t", "r", "mask", "learning"])
+    published = _RESIDUAL_ATTENTION[wanted.arch]
+    sizes = published | options
+    for name, example in (("modules", [0, 0, 0]), ("depths", [3, 2, 1])):
+        given, stages = sizes[name], len(published[name])
+        if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != stages:
+            expected = f"expected {stages} whole numbers, one a stage, such as {example}"
+            raise UserError(f"{name}={given!r}: {expected}")
+    for count in sizes["modules"]:
+        at_least(0, "modules", count)
     network = ResidualAttentionNetwork(wanted.in_channels, wanted.classes, **sizes)
     return Host(network, wanted.config, head="fc", task="classification")
 

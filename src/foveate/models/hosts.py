@@ -75,9 +75,9 @@ def create_model(
         arm, gate: see `attach`; gate is "zero" or "none". No arm given is "none", the bare host, but for
             smooth_unet: that is published with "smooth@encoder5"
         options: of the host, JSON types: `decoder_channels=`, `encoder_depth=`, ... of unet and its like;
-            head="8s", "16s" or "32s" and `hidden=` of fcn; form="as_drawn" or "as_coded" of mssa; `depths=`,
-            `p=`, `t=`, `r=`, `mask=`, `learning=` of attention56 and its like; stem="small" of timm's
-            ResNets (3x3 without stride or pooling, for images of about 32 pixels)
+            head="8s", "16s" or "32s" and `hidden=` of fcn; form="as_drawn" or "as_coded" and `attention=` of
+            mssa; `modules=`, `depths=`, `p=`, `t=`, `r=`, `mask=`, `learning=` of attention56 and its like;
+            stem="small" of timm's ResNets (3x3 without stride or pooling, for images of about 32 pixels)
 
     Raises `UserError` for unknown names and arguments, with the nearest one.
 

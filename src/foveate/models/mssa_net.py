@@ -101,16 +101,18 @@ class AtrousStage(nn.Module):
 class MSSADrawn(nn.Module):
     """The network as drawn; sides of images are multiples of 16.
 
+    Without `attention`, nothing is done where its two attention blocks stand.
+
     >>> MSSADrawn(3, 19)(torch.rand(2, 3, 32, 48)).shape
     torch.Size([2, 19, 32, 48])
     """
 
-    def __init__(self, in_channels: int, classes: int):
+    def __init__(self, in_channels: int, classes: int, attention: bool = True):
         super().__init__()
         deepest = WIDTHS[-1]
         self.encoder = DilatedStages(in_channels)
-        self.attention_down = MultiScaleSpatialAttention(deepest)
-        self.attention_up = MultiScaleSpatialAttention(deepest)
+        self.attention_down = MultiScaleSpatialAttention(deepest) if attention else nn.Identity()
+        self.attention_up = MultiScaleSpatialAttention(deepest) if attention else nn.Identity()
         inputs = [deepest, *reversed(WIDTHS)]
         self.decoder = nn.ModuleList(
             AtrousStage(2 * channels, width, rates[0])
@@ -132,20 +134,24 @@ class MSSADrawn(nn.Module):
 class MSSACoded(nn.Module):
     """The network as coded, with `encoder` as its context path; sides of images are multiples of 32.
 
+    Without `attention`, nothing is done where the context path's two attention blocks stand.
+
     >>> import segmentation_models_pytorch as smp
     >>> network = MSSACoded(smp.encoders.get_encoder("resnet18", weights=None), 3, 12)
     >>> network(torch.rand(2, 3, 32, 64)).shape
     torch.Size([2, 12, 32, 64])
     """
 
-    def __init__(self, encoder: nn.Module, in_channels: int, classes: int):
+    def __init__(self, encoder: nn.Module, in_channels: int, classes: int, attention: bool = True):
         super().__init__()
         self.encoder = encoder
         widths = (in_channels, 64, 128, 256)
         strided = ([*dense(a, b, size=3, stride=2), nn.ReLU()] for a, b in pairwise(widths))
         self.spatial = nn.Sequential(*(layer for layers in strided for layer in layers))
         context = encoder.out_channels[-2:]
-        self.attention = nn.ModuleList(MultiScaleSpatialAttention(c, form="as_coded") for c in context)
+        self.attention = nn.ModuleList(
+            MultiScaleSpatialAttention(c, form="as_coded") if attention else nn.Identity() for c in context
+        )
         self.fusion = FeatureFusion(widths[-1] + sum(context), classes)
         self.segmentation_head = nn.Sequential(nn.Conv2d(classes, classes, 1))
 
