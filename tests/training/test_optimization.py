@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from foveate.training.optimization import create_optimizer, create_schedule, parameter_groups, rate_factor
-from foveate.training.spec import TrainingSpec
+from foveate.training.spec import OPTIMIZERS, TrainingSpec
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "poly", "constant"])
@@ -51,7 +51,7 @@ def test_encoder_has_its_rate_and_only_matrices_decay():
     }
 
 
-@pytest.mark.parametrize("name", ["adamw", "sgd"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_schedule_reaches_every_group(name):
     model = nn.Linear(2, 2)
     spec = TrainingSpec(optimizer=name, lr=0.1, warmup=0.0)
@@ -64,3 +64,22 @@ def test_schedule_reaches_every_group(name):
     assert not torch.equal(before, model.weight)
     expected = 0.1 * 0.5 * (1 + math.cos(math.pi / 4))
     assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([expected] * 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("adamw", 0.1 + 0.1 * 0.5 * 2),  # lr sign(g) + lr decay w
+        ("adam", 0.1),  # lr sign(g + decay w)
+        ("rmsprop", 0.1 / math.sqrt(0.01)),  # lr g / sqrt((1 - 0.99) g^2)
+        ("sgd", 0.1 * (1 + 0.9) * (3 + 0.5 * 2)),  # lr (1 + momentum) (g + decay w)
+    ],
+)
+def test_the_first_step_is_that_of_the_name(name, first):
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(model.weight, 2.0)
+    spec = TrainingSpec(optimizer=name, lr=0.1, weight_decay=0.5)
+    optimizer = create_optimizer(parameter_groups(model, None, spec), spec, fused=True)
+    model.weight.grad = torch.full((1, 1), 3.0)
+    optimizer.step()
+    assert model.weight.item() == pytest.approx(2.0 - first, rel=1e-5)

@@ -55,7 +55,10 @@ def test_keys_left_out_have_their_defaults_and_numbers_are_forgiving():
         ("data: {source: a}\ntraining: {epochs: true}", "training.epochs is True; expected int"),
         ("data: 3", "data is 3; expected a mapping of keys to values"),
         ("a: [", "is not valid YAML"),
-        ("data: {source: a}\ntraining: {optimizer: adam}", "unknown optimizer 'adam'; did you mean 'adamw'"),
+        (
+            "data: {source: a}\ntraining: {optimizer: rmsprob}",
+            "unknown optimizer 'rmsprob'; did you mean 'rmsprop'",
+        ),
         ("data: {source: a}\ntraining: {warmup: 2.0}", r"warmup is 2.0; it must be a share of all steps"),
     ],
 )

@@ -99,7 +99,7 @@ class TrainingFlags:
 
     Args:
         lr: peak learning rate.
-        optimizer: adamw or sgd.
+        optimizer: adamw, adam, rmsprop or sgd.
         schedule: cosine, poly or constant.
         warmup: share of all steps in which the learning rate rises.
         weight_decay: never on biases, normalisation and gates.

@@ -3,7 +3,7 @@
 import math
 
 from torch import nn
-from torch.optim import SGD, AdamW, Optimizer
+from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 from torch.optim.lr_scheduler import LambdaLR
 
 from foveate.models.attach import gate_parameters
@@ -47,10 +47,15 @@ def parameter_groups(model: nn.Module, encoder: nn.Module | None, spec: Training
 
 
 def create_optimizer(groups: list[dict], spec: TrainingSpec, fused: bool) -> Optimizer:
-    """AdamW, or SGD with Nesterov momentum 0.9, in PyTorch's fused form where asked for."""
+    """AdamW, Adam, RMSprop or SGD with Nesterov momentum 0.9, with PyTorch's other defaults.
+
+    In PyTorch's fused form where asked for; RMSprop has none.
+    """
     if spec.optimizer == "sgd":
         return SGD(groups, lr=spec.lr, momentum=0.9, nesterov=True, fused=fused)
-    return AdamW(groups, lr=spec.lr, fused=fused)
+    if spec.optimizer == "rmsprop":
+        return RMSprop(groups, lr=spec.lr)
+    return {"adamw": AdamW, "adam": Adam}[spec.optimizer](groups, lr=spec.lr, fused=fused)
 
 
 def create_schedule(optimizer: Optimizer, steps: int, spec: TrainingSpec) -> LambdaLR:

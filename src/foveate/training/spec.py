@@ -14,7 +14,7 @@ from foveate.training.class_weights import SCHEMES
 from foveate.training.losses import loss_names
 from foveate.training.plain import from_plain, to_plain
 
-OPTIMIZERS = ("adamw", "sgd")
+OPTIMIZERS = ("adamw", "adam", "rmsprop", "sgd")
 SCHEDULES = ("cosine", "poly", "constant")
 PRECISIONS = ("auto", "32", "bf16", "fp16")
 MONITORS = ("score", "loss")
@@ -63,7 +63,7 @@ class TrainingSpec:
 
     epochs: passes over the training images.
     lr: peak learning rate; encoder_lr_factor scales it for the encoder (below 1 for pretrained weights).
-    weight_decay: decoupled for adamw; never on biases, normalisation and gates.
+    weight_decay: decoupled for adamw, else added to the gradient; never on biases, normalisation and gates.
     warmup: share of all steps in which the rate rises linearly, before `schedule` lets it fall to 0 step by
     step.
     loss: "auto" is dice_ce for masks and ce for labels; see `foveate.training.losses`.
