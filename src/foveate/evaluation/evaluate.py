@@ -19,6 +19,7 @@ from foveate.errors import UserError, choose
 from foveate.evaluation.calibration import CalibrationBins
 from foveate.evaluation.confusion import confusion_matrices
 from foveate.evaluation.errors import ErrorCounts
+from foveate.evaluation.per_image import write_per_image
 from foveate.evaluation.plain import from_plain, to_plain
 from foveate.evaluation.scores import Scores, scores
 from foveate.models.checkpoints import load_model
@@ -50,9 +51,10 @@ def evaluate(
     The model sees images in the views that the run names (`DataSpec.test_scales`, `test_flip`). Images and
     masks are brought to the run's size, or to `size` (height, width). `data` names another data
     set with the same classes: its own split of that name is scored, or all of it where it has no splits.
-    `progress(done, images)` is called after each batch. Writes `scores.json` and `per_image.npz` (see
-    `read_scores`, `read_per_image`) for the run's own test images; for others the split, the size and the
-    data set's folder become part of the names, as in `scores-val.json`.
+    `progress(done, images)` is called after each batch. Writes `scores.json`, `per_image.csv` and
+    `per_image.npz` (see `read_scores`, `per_image_table`, `read_per_image`) for the run's own test images;
+    for others the split, the size and the data set's folder become part of the names, as in
+    `scores-val.json`.
 
     Raises `UserError` for a directory that is not a finished run, an unknown split, or other classes.
     """
@@ -162,6 +164,8 @@ def _suffix(split: str, size: tuple[int, int] | None, data: str | Path | None) -
 def _write(run: Path, suffix: str, evaluation: Evaluation, about: dict) -> None:
     with write_whole(run / f"per_image{suffix}.npz") as file:
         np.savez_compressed(file, stems=np.array(evaluation.stems), confusions=evaluation.confusions)
+    classes = [of_class.name for of_class in evaluation.scores.classes]
+    write_per_image(run / f"per_image{suffix}.csv", evaluation.stems, evaluation.confusions, classes)
     with write_whole(run / f"scores{suffix}.json", "w") as file:
         json.dump({**about, **to_plain(evaluation.scores)}, file, indent=2)
 
