@@ -60,6 +60,8 @@ def create_head(name: str, in_channels: int, classes: int, **options: Any) -> nn
 class TwoBranch(nn.Module):
     """A 1x1 convolution per class, each followed by `activation`: none, tanh, relu, leaky_relu, selu or gelu.
 
+    The arm `two_branch(activation=none)` says none as None.
+
     The branches share their input, so they are held as one convolution with an output channel per class: the
     same function, initial distribution and number of parameters.
 
@@ -68,10 +70,10 @@ class TwoBranch(nn.Module):
     torch.Size([1, 2, 8, 8])
     """
 
-    def __init__(self, in_channels: int, classes: int, activation: str = "none"):
+    def __init__(self, in_channels: int, classes: int, activation: str | None = "none"):
         super().__init__()
         self.branches = nn.Conv2d(in_channels, classes, kernel_size=1)
-        self.activation = _ACTIVATIONS[choose(str(activation or "none"), _ACTIVATIONS, "activation")]()
+        self.activation = _ACTIVATIONS[choose(activation or "none", _ACTIVATIONS, "activation")]()
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes h w"]:
         return self.activation(self.branches(x))
