@@ -16,8 +16,6 @@ figures; what they take, and no form can do without, is printed beside them. The
 import argparse
 import importlib.util
 import json
-import platform
-import statistics
 import subprocess
 import sys
 import time
@@ -27,10 +25,10 @@ from pathlib import Path
 import torch
 
 from foveate.attention.afma import AFMA
+from measuring import CLOCKS, forget_peak, machine, resident_megabytes, spread
 
 NAIVE = Path(__file__).parents[1] / "tests" / "attention" / "naive_afma.py"
 FEATURE_CHANNELS = 64
-CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 Form = Callable[..., tuple[torch.Tensor, torch.Tensor]]
 Size = tuple[int, int]
@@ -69,19 +67,12 @@ def seconds(
     return clock() - start
 
 
-def resident_megabytes(field: str) -> float:
-    """VmRSS, the resident memory now, or VmHWM, its peak."""
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return int(status[field].split()[0]) / 1024
-
-
 def measure_memory(name: str, size: Size, level: int, classes: int) -> float:
     """In this process: by how much one pass raises the peak of memory."""
     form = forms(level, classes)[name]
     seconds(form, inputs((80, 80), level, classes))
     given = inputs(size, level, classes)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
-    before = resident_megabytes("VmRSS")
+    before = forget_peak()
     seconds(form, given)
     return resident_megabytes("VmHWM") - before
 
@@ -107,25 +98,10 @@ def times(options: argparse.Namespace) -> dict[str, dict[str, float]]:
     return {name: spread(values) for name, values in taken.items()}
 
 
-def spread(values: list[float]) -> dict[str, float]:
-    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
-    return {"median_s": median, "lower_quartile_s": low, "upper_quartile_s": high}
-
-
 def unavoidable_megabytes(size: Size, level: int, classes: int) -> float:
     """The refined logits, the gradient of the logits, and that of the feature."""
     height, width = size
     return 4 * height * width * (2 * classes + FEATURE_CHANNELS / 4**level) / 2**20
-
-
-def machine(threads: int) -> dict[str, str | int]:
-    return {
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "processor": torch.backends.cpu.get_cpu_capability(),
-        "system": platform.platform(),
-        "threads": threads,
-    }
 
 
 def parse_size(text: str) -> Size:

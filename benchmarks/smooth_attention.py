@@ -13,8 +13,6 @@ equations, each n x n matrix computed once. Batch 1, float32, threshold 0.4, sta
 import argparse
 import importlib.util
 import json
-import platform
-import statistics
 import subprocess
 import sys
 import time
@@ -24,6 +22,7 @@ from pathlib import Path
 import torch
 
 from foveate.attention.smooth import SmoothAttention
+from measuring import forget_peak, machine, resident_megabytes, spread
 
 NAIVE = Path(__file__).parents[1] / "tests" / "attention" / "naive.py"
 
@@ -45,18 +44,11 @@ def seconds(form: Callable[[torch.Tensor], torch.Tensor], side: int, channels: i
     return time.perf_counter() - start
 
 
-def resident_megabytes(field: str) -> float:
-    """VmRSS, the resident memory now, or VmHWM, its peak."""
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return int(status[field].split()[0]) / 1024
-
-
 def measure_memory(name: str, side: int, channels: int) -> dict[str, float]:
     """In this process: the growth of peak memory by one pass, the peak as such, and the time of the pass."""
     form = forms(channels)[name]
     seconds(form, 4, channels)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
-    before = resident_megabytes("VmRSS")
+    before = forget_peak()
     elapsed = seconds(form, side, channels)
     peak = resident_megabytes("VmHWM")
     return {"growth_mb": peak - before, "peak_mb": peak, "seconds": elapsed}
@@ -78,21 +70,6 @@ def times(side: int, channels: int, repeats: int) -> dict[str, dict[str, float]]
             if repeat > 0:
                 taken[name].append(elapsed)
     return {name: spread(values) for name, values in taken.items()}
-
-
-def spread(values: list[float]) -> dict[str, float]:
-    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
-    return {"median_s": median, "lower_quartile_s": low, "upper_quartile_s": high}
-
-
-def machine(threads: int) -> dict[str, str | int]:
-    return {
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "processor": torch.backends.cpu.get_cpu_capability(),
-        "system": platform.platform(),
-        "threads": threads,
-    }
 
 
 def main() -> None:
