@@ -107,7 +107,8 @@ def interpolation(new: int, old: int) -> Tensor:
 
 
 def resized(x: Tensor, height: int, width: int) -> Tensor:
-    down, across = interpolation(height, x.shape[2]), interpolation(width, x.shape[3])
+    sizes = zip((height, width), x.shape[2:], strict=True)
+    down, across = (interpolation(new, old).to(x.dtype) for new, old in sizes)
     return torch.einsum("ir,bcrs,js->bcij", down, x, across)
 
 
