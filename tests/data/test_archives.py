@@ -1,5 +1,6 @@
 """What an archive may do when it is unpacked, and what it may not."""
 
+import errno
 import io
 import tarfile
 import zipfile
@@ -8,6 +9,7 @@ import pytest
 
 from foveate.data.archives import is_archive, unpack
 from foveate.data.errors import DataError
+from foveate.data.packed import unpack_beside
 
 CONTENT = bytes(range(256)) * 40
 
@@ -54,7 +56,9 @@ def test_zips_are_unpacked_with_their_empty_folders_left_out(tmp_path):
     assert (tmp_path / "out" / "images" / "a.png").read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("name", ["../a.png", "/tmp/a.png", "images/../../a.png", "..\\a.png", "C:/a.png"])
+@pytest.mark.parametrize(
+    "name", ["../a.png", "/tmp/a.png", "images/../../a.png", "..\\a.png", "C:/a.png", "."]
+)
 def test_members_that_escape_their_folder_are_refused(tmp_path, name):
     for archive in (
         zipped(tmp_path / "a.zip", **{name: CONTENT}),
@@ -124,6 +128,33 @@ def test_a_member_that_unpacks_to_more_than_the_limit_is_refused_before_it_is_wr
     ):
         unpack(archive, tmp_path / "out", limit_bytes=500_000)
     unpack(archive, tmp_path / "out", limit_bytes=1_000_100)
+
+
+def test_archives_in_an_archive_share_its_limit(tmp_path):
+    inner = zipped(tmp_path / "inner.zip", **{"b.bin": CONTENT}).read_bytes()
+    outer = zipped(tmp_path / "outer.zip", **{"a.zip": inner, "b.zip": inner})
+    whole = 2 * (len(inner) + len(CONTENT))
+    (tmp_path / "small").mkdir()
+    with pytest.raises(DataError, match=r"b\.zip: unpacks to more than the limit"):
+        unpack_beside(outer, tmp_path / "small", limit_bytes=whole - 1)
+    (tmp_path / "large").mkdir()
+    assert unpack_beside(outer, tmp_path / "large", limit_bytes=whole) == whole
+
+
+def test_a_name_that_is_no_text_is_damage(tmp_path):
+    archive = zipped(tmp_path / "a.zip", **{"é.png": CONTENT})
+    archive.write_bytes(archive.read_bytes().replace("é".encode(), b"\xff\xfe"))
+    with pytest.raises(DataError, match=r"a\.zip: the archive is damaged or truncated"):
+        unpack(archive, tmp_path / "out")
+
+
+def test_a_full_disk_is_no_fault_of_the_archive(tmp_path):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        unpack(zipped(tmp_path / "a.zip", **{"a.png": CONTENT}), tmp_path / "out", progress=full)
+    assert not (tmp_path / "out").exists()
 
 
 def test_other_files_are_no_archives(tmp_path):

@@ -156,6 +156,10 @@ def test_shards_that_are_damaged_are_told(make, tmp_path_factory):
     index.write_text(text.replace("all-000000.tar", "../all-000000.tar"))
     with pytest.raises(DataError, match=r"the index is damaged .*lies in another folder"):
         open_dataset(out)
+    index.write_text(text)
+    change(index, parts=[])
+    with pytest.raises(DataError, match=r"shards\.json: the index is damaged"):
+        open_dataset(out)
     index.write_text(text[:-9])
     with pytest.raises(DataError, match=r"shards\.json: the index is damaged"):
         open_dataset(out)

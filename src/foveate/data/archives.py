@@ -1,5 +1,6 @@
 """Unpack archives from anywhere: nothing outside the folder, no links, and no more than a limit."""
 
+import errno
 import lzma
 import shutil
 import tarfile
@@ -19,7 +20,8 @@ LIMIT = 500 * 10**9
 
 _CHUNK = 1 << 20
 _BLOCK = 512
-_BROKEN = (EOFError, OSError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+_BROKEN = (EOFError, OSError, ValueError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+_OUR_SIDE = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 Member = tuple[str, int, Callable[[], BufferedIOBase]]
 
@@ -39,17 +41,19 @@ def unpack(
     folder: str | Path,
     limit_bytes: int = LIMIT,
     progress: Callable[[int], None] | None = None,
-) -> None:
+) -> int:
     """Unpack a zip or tar archive into `folder`, which appears whole or not at all and must not exist yet.
 
-    progress: called with the bytes written since the last call. Modes and owners are not kept. Raises
-    `DataError` for an archive that is truncated, damaged or encrypted, that holds links, devices or names
-    outside its folder, or whose files are larger than `limit_bytes` or than the disk's free space.
+    progress: called with the bytes written since the last call. Modes and owners are not kept. Returns the
+    bytes that were written. Raises `DataError` for an archive that is truncated, damaged or encrypted, that
+    holds links, devices or names outside its folder, or whose files are larger than `limit_bytes` or than
+    the disk's free space.
 
     >>> root = Path(tempfile.mkdtemp())
     >>> with zipfile.ZipFile(root / "a.zip", "w") as file:
     ...     file.writestr("images/a.txt", "a")
     >>> unpack(root / "a.zip", root / "a")
+    1
     >>> (root / "a" / "images" / "a.txt").read_text()
     'a'
     """
@@ -57,15 +61,16 @@ def unpack(
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".part"))
     try:
-        _fill(archive, draft, limit_bytes, progress)
+        written = _fill(archive, draft, limit_bytes, progress)
         draft.chmod(0o755)
         draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+    return written
 
 
-def _fill(archive: Path, folder: Path, limit_bytes: int, progress: Callable[[int], None] | None) -> None:
-    room = min(limit_bytes, shutil.disk_usage(folder).free)
+def _fill(archive: Path, folder: Path, limit_bytes: int, progress: Callable[[int], None] | None) -> int:
+    room = most = min(limit_bytes, shutil.disk_usage(folder).free)
     with _members(archive) as members:
         for name, size, open_member in members:
             if size > room:
@@ -82,6 +87,7 @@ def _fill(archive: Path, folder: Path, limit_bytes: int, progress: Callable[[int
                     f"{archive}: '{name}' has {written} bytes and should have {size}; download it again"
                 )
             room -= size
+    return most - room
 
 
 def _copy(
@@ -101,7 +107,7 @@ def _copy(
 def _inside(archive: Path, name: str) -> PurePosixPath:
     """The path of a member, if it stays in the folder that it is unpacked into."""
     path = PurePosixPath(name.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\0" in name:
+    if not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\0" in name:
         raise DataError(
             f"{archive}: the member '{name}' would be written outside the folder that the archive is "
             "unpacked into; do not use this archive, get it from its official source"
@@ -126,6 +132,8 @@ def _members(archive: Path) -> Iterator[Iterator[Member]]:
     except NotImplementedError as error:
         raise DataError(f"{archive}: cannot be unpacked here ({error}); unpack it by hand") from None
     except _BROKEN as error:
+        if getattr(error, "errno", None) in _OUR_SIDE:
+            raise  # of this machine, and no reason to fetch the archive again
         what = str(error).partition("\n")[0].rstrip(":") or type(error).__name__
         raise DataError(
             f"{archive}: the archive is damaged or truncated ({what}); download it again"

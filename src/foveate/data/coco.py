@@ -21,6 +21,7 @@ from foveate.data.masks import IGNORE
 
 BACKGROUND = "background"
 _CORNERS = 3
+_FARTHEST = 1e6
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,18 @@ class Annotations:
 def read_annotations(path: Path) -> Annotations:
     """Read and check a JSON file; `DataError` names the line, or the image or annotation that is wrong."""
     content = _load(path)
+    try:
+        return _checked(path, content)
+    except DataError:
+        raise
+    except (TypeError, ValueError, AttributeError, KeyError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise DataError(
+            f"{path}: holds a value of another kind than COCO annotations do ({what}); export it again"
+        ) from None
+
+
+def _checked(path: Path, content: dict[str, Any]) -> Annotations:
     with_names = {category["id"]: str(category["name"]) for category in content["categories"]}
     images: dict[int, tuple[str, int, int]] = {}
     for image in content["images"]:
@@ -75,7 +88,7 @@ def read_annotations(path: Path) -> Annotations:
             annotation.get("id", 0),
             with_names[annotation["category_id"]],
             outline,
-            float(annotation.get("area", 0)),
+            float(annotation.get("area") or 0),
             bool(annotation.get("iscrowd", 0)),
         )
         shapes.setdefault(annotation["image_id"], []).append(shape)
@@ -157,6 +170,9 @@ def _outline(given: Any, height: int, width: int, where: str) -> Any:
     polygons = given or []
     if any(not isinstance(polygon, list) or len(polygon) % 2 for polygon in polygons):
         raise DataError(f"{where}: a polygon is a list x, y, x, y, ... of whole pairs")
+    # The library that draws them makes room for whatever lies between two corners, however far away.
+    if any(not abs(value) <= _FARTHEST for polygon in polygons for value in polygon):
+        raise DataError(f"{where}: a corner of a polygon lies nowhere near the image; export it again")
     return [polygon for polygon in polygons if len(polygon) >= 2 * _CORNERS] or None
 
 

@@ -73,11 +73,12 @@ def pack(
     parts: dict[str, list[Row]] = {}
     done: list[Row] = []
     for part, entries in layout.parts.items():
+        before = len(done)
         for row in _write(address, part, _encoded(layout, entries), shard_mb * 1e6):
             done.append(row)
             if progress:
                 progress(len(done), total)
-        parts[part] = done[-len(entries) :]
+        parts[part] = done[before:]
     index = {
         "format": FORMAT,
         "packed_from": name,

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from foveate.data.archives import ENDINGS, is_archive, unpack
+from foveate.data.archives import ENDINGS, LIMIT, is_archive, unpack
 from foveate.data.readers.shards import INDEX
 
 
@@ -48,20 +48,27 @@ def unpacked(source: Path) -> Path:
     return folder
 
 
-def unpack_beside(archive: str | Path, folder: Path, progress: Callable[[int], None] | None = None) -> None:
+def unpack_beside(
+    archive: str | Path,
+    folder: Path,
+    progress: Callable[[int], None] | None = None,
+    limit_bytes: int = LIMIT,
+) -> int:
     """Unpack an archive, and the archives in it, into a folder that may hold other files; errors as `unpack`.
 
     Where files lie loose in an archive, its name stands for the folder that they were in. Folders are merged
-    with those that are there; of two files of one name (a licence, say) the first stays.
+    with those that are there; of two files of one name (a licence, say) the first stays. Returns the bytes
+    that were written, which `limit_bytes` bounds for all of these archives together.
     """
     name = bare_name(Path(archive).name)
     draft = folder / f".{name}.unpacked"
-    unpack(archive, draft, progress=progress)
+    written = unpack(archive, draft, limit_bytes, progress)
     for inner in sorted(filter(is_archive, draft.rglob("*"))):
-        unpack_beside(inner, inner.parent, progress)
+        written += unpack_beside(inner, inner.parent, progress, limit_bytes - written)
         inner.unlink()
     loose = not any(path.is_dir() for path in draft.iterdir())
     _merge(draft, folder / name if loose else folder)
+    return written
 
 
 def bare_name(name: str) -> str:

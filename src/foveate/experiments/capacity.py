@@ -60,7 +60,10 @@ def free_bytes(device: str) -> int:
         free.append(int(lines["MemAvailable"].split()[0]) * 1024)
         group = Path("/sys/fs/cgroup")
         limit = int((group / "memory.max").read_text())
-        free.append(limit - int((group / "memory.current").read_text()))
+        used = int((group / "memory.current").read_text())
+        stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        # Files that were read count as used until somebody needs the room.
+        free.append(limit - used + int(stat["inactive_file"]))
     except (OSError, KeyError, ValueError):  # no Linux, or no limit
         pass
     return max(0, min(free))

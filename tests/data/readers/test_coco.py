@@ -149,6 +149,18 @@ def test_annotations_among_the_images_of_each_split(make):
             r"annotation 5: a polygon is a list x, y, x, y",
         ),
         (
+            {"annotations": [annotation(1, 3, [[0, 0, 1e12, 0, 1, 1]], 5)]},
+            "annotation 5: a corner of a polygon lies nowhere near the image",
+        ),
+        (
+            {"annotations": [annotation(1, 3, 5, 5)]},
+            r"annotations\.json: holds a value of another kind .*'int' object is not iterable",
+        ),
+        (
+            {"images": [{"id": 1, "file_name": "1.jpg", "height": None, "width": 2}]},
+            "holds a value of another kind than COCO annotations do",
+        ),
+        (
             {"annotations": [annotation(1, 3, {"size": [3, 3], "counts": [9]}, 5)]},
             r"annotation 5: its run lengths are for \[3, 3\] and the image is \[12, 16\]",
         ),

@@ -58,7 +58,7 @@ def read_shards(address: str, classes: Sequence[str] | None = None) -> Layout:
     try:
         index = json.loads(content)
         layout = _layout(index, root) if index["format"] == FORMAT else None
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"{where}: the index is damaged ({type(error).__name__}: {error}); copy it again"
         ) from None
