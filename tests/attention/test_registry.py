@@ -29,6 +29,8 @@ def test_an_unknown_attention_offers_the_nearest():
 def test_an_unknown_option_offers_the_nearest():
     with pytest.raises(UserError, match="unknown smooth option 'treshold'; did you mean 'threshold'"):
         create_attention("smooth", 8, treshold=0.5)
+    with pytest.raises(UserError, match="unknown smooth option 'name'"):
+        create_attention("smooth", 8, **{"name": "se"})
 
 
 @pytest.mark.parametrize("channels", [0, -1, 8.0, True, "8"])

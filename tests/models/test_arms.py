@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foveate.errors import UserError
-from foveate.models.arms import Arm, AttentionAt, Head, parse_arm
+from foveate.models.arms import Arm, AttentionAt, Head, check_arm, parse_arm
 
 WORDS = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True).filter(lambda word: word != "none")
 VALUES = st.one_of(
@@ -75,3 +75,17 @@ def test_errors_point_at_the_place_in_the_text(text, problem, column):
     assert problem in first
     assert shown == f"  {text}"
     assert pointer == " " * (column + 2) + "^"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("cbam@decoder(reductoin=8)", "unknown cbam option 'reductoin'; did you mean 'reduction'"),
+        ("cbam@decoder+two_branches", "unknown head 'two_branches'; did you mean 'two_branch'"),
+        ("two_branch(activations=selu)", "option of two_branch 'activations'; did you mean 'activation'"),
+    ],
+)
+def test_what_an_arm_names_is_checked_without_a_model(text, words):
+    with pytest.raises(UserError, match=words):
+        check_arm(text)
+    assert check_arm("cbam@decoder+two_branch(activation=selu)").heads

@@ -56,3 +56,7 @@ def test_unknown_heads_options_and_activations_name_the_nearest():
         create_head("two_branch", 4, 2, activations="selu")
     with pytest.raises(UserError, match="unknown activation 'seul'; did you mean 'selu'"):
         create_head("two_branch", 4, 2, activation="seul")
+    with pytest.raises(UserError, match="unknown activation 'False'"):
+        create_model("unet", "resnet18", arm="two_branch(activation=false)")
+    with pytest.raises(UserError, match="unknown option of two_branch 'name'"):
+        create_model("unet", "resnet18", arm="two_branch(name=1)")

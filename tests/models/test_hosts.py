@@ -89,6 +89,10 @@ def test_a_small_stem_keeps_the_detail_of_small_images():
             {"arch": "fcn_torchvision", "encoder_name": "resnet18"},
             "unknown encoder of fcn_torchvision .* mean",
         ),
+        (
+            {"arch": "fcn_torchvision", "encoder_name": "tu-resnet50"},
+            "unknown encoder of fcn_torchvision .* mean",
+        ),
         ({"arch": "unet", "encoder_name": "none"}, "unknown encoder .* 'none'"),
         ({"arch": "attention56", "encoder_name": "resnet18"}, "attention56 has no encoder to choose; leave"),
         (

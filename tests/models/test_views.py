@@ -64,6 +64,10 @@ def test_notes_say_which_views(host):
     assert (views.scales, views.flip) == ((0.75, 1.0), True)
     host.notes = {}
     assert with_views(host) is host
+    host.notes = {"test_scales": None}
+    with pytest.raises(UserError, match="test_scales is None; give one or more factors above 0"):
+        with_views(host)
+    host.notes = {}
 
 
 @pytest.mark.parametrize("scales", [(), (0.5, 0), (-1,), (float("inf"),)])

@@ -103,6 +103,11 @@ def test_another_seed_draws_other_weights():
     assert not torch.equal(weights[0][name], weights[1][name])
 
 
+def test_options_that_are_none_of_the_hosts_are_told():
+    with pytest.raises(UserError, match="'arch' is no option of a host"):
+        seeded_model(ModelSpec(options={"arch": "fpn"}), 2, 0)
+
+
 def test_nan_loss_stops_with_step_and_stems(small_spec, tmp_path):
     with pytest.raises(LossNotFinite) as caught:
         fit(small_spec(epochs=3, lr=1e20, clip=0.0, warmup=0.0), tmp_path / "a")

@@ -127,7 +127,7 @@ class Bands(torch.autograd.Function):
             for part, need in zip(parts, needed, strict=True):
                 part.requires_grad_(need)
             logits, image, gathered, linear, *convolutions = parts
-            with torch.enable_grad():
+            with torch.enable_grad(), torch.autocast(image.device.type, enabled=False):
                 p = embedded(chained(image, *convolutions, *ends), linear, size)
                 result = refined(logits, p, counts, gathered, size)
             outputs, of_outputs = [result], [of_result[inside]]

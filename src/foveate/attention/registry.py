@@ -88,7 +88,7 @@ def is_refiner(name: str) -> bool:
     return getattr(attention_class(name), "refiner", False)
 
 
-def create_attention(name: str, channels: int, *context: int, **options: object) -> nn.Module:
+def create_attention(name: str, channels: int, /, *context: int, **options: object) -> nn.Module:
     """Build the mechanism `name` for feature maps of `channels` channels.
 
     For a refiner `channels` are those of the logits, one a class, and `context` those of the image and

@@ -16,6 +16,8 @@ from typing import Any, NoReturn
 from foveate.attention.registry import attention_names, attention_options
 from foveate.errors import UserError, choose
 
+from .heads import check_head
+
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _PLACE = re.compile(r"[\w.*?!\[\]-]+")
 _STRING = re.compile(r"'[^']*'|\"[^\"]*\"")
@@ -92,7 +94,7 @@ def parse_arm(text: "str | Arm") -> Arm:
 
 
 def check_arm(text: "str | Arm") -> Arm:
-    """Read an arm and see that its mechanisms and options are there; where they can sit, `attach` tells.
+    """Read an arm and see that all it names is there; where that can sit, `attach` tells.
 
     >>> check_arm("cbam@decoder(reductoin=8)")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -103,6 +105,8 @@ def check_arm(text: "str | Arm") -> Arm:
         known = attention_options(part.name)
         for option, _ in part.options:
             choose(option, known, f"{part.name} option")
+    for part in arm.heads:
+        check_head(part.name, dict(part.options))
     return arm
 
 

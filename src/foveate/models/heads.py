@@ -7,7 +7,7 @@ new layer replaces it wherever it stood, and what the host did after it (upsampl
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from jaxtyping import Float
@@ -47,13 +47,18 @@ def head_names() -> tuple[str, ...]:
     return tuple(sorted(_HEADS))
 
 
-def create_head(name: str, in_channels: int, classes: int, **options: Any) -> nn.Module:
+def create_head(name: str, in_channels: int, classes: int, /, **options: Any) -> nn.Module:
     """Build a head by name; unknown names and options raise a `UserError` that names the nearest."""
+    check_head(name, options)
+    return _HEADS[name](in_channels, classes, **options)
+
+
+def check_head(name: str, options: Iterable[str]) -> None:
+    """Raise a `UserError` that names the nearest, for a head or an option of it that there is not."""
     build = _HEADS[choose(name, _HEADS, "head")]
     allowed = list(inspect.signature(build).parameters)[2:]
     for key in options:
         choose(key, allowed, f"option of {name}")
-    return build(in_channels, classes, **options)
 
 
 @head("two_branch")
@@ -70,10 +75,11 @@ class TwoBranch(nn.Module):
     torch.Size([1, 2, 8, 8])
     """
 
-    def __init__(self, in_channels: int, classes: int, activation: str | None = "none"):
+    def __init__(self, in_channels: int, classes: int, activation: object = "none"):
         super().__init__()
         self.branches = nn.Conv2d(in_channels, classes, kernel_size=1)
-        self.activation = _ACTIVATIONS[choose(activation or "none", _ACTIVATIONS, "activation")]()
+        named = "none" if activation is None else str(activation)
+        self.activation = _ACTIVATIONS[choose(named, _ACTIVATIONS, "activation")]()
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes h w"]:
         return self.activation(self.branches(x))

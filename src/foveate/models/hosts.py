@@ -27,7 +27,7 @@ def host_names() -> tuple[str, ...]:
     return tuple(sorted(HOSTS))
 
 
-def own_encoder(arch: str, **options: Any) -> str:
+def own_encoder(arch: str, /, **options: Any) -> str:
     """The encoder that a host has unless one is named; "none" where there is none to choose.
 
     Options of the host may decide it. A timm name is its own encoder, and so is what names no host.
@@ -119,12 +119,12 @@ def _resolve(arch: str, encoder_name: str, options: dict[str, Any]) -> tuple[str
     if own == "none":
         if encoder_name != "none":
             raise UserError(f"{arch} has no encoder to choose; leave '{encoder_name}' out")
+    elif arch == "fcn_torchvision":
+        choose(encoder_name, ("resnet50", "resnet101"), f"encoder of {arch}")
     elif arch == "classifier" or encoder_name.startswith("tu-"):
         choose(_base(encoder_name.removeprefix("tu-")), timm.list_models(), "timm model")
     elif arch == "dpt":
         raise UserError(f"dpt needs a vision transformer, such as {own}; got '{encoder_name}'")
-    elif arch == "fcn_torchvision":
-        choose(encoder_name, ("resnet50", "resnet101"), f"encoder of {arch}")
     else:
         choose(encoder_name, encoder_names(), "encoder (or tu- and a timm name)")
     if arch == "classifier":

@@ -60,12 +60,14 @@ class Views(nn.Module):
 
 def with_views(model: Host) -> nn.Module:
     """The model as its notes (`test_scales`, `test_flip`) say that images are shown to it."""
-    scales, flip = tuple(model.notes.get("test_scales", (1.0,))), bool(model.notes.get("test_flip", False))
-    return model if scales == (1.0,) and not flip else Views(model, scales, flip)
+    scales, flip = model.notes.get("test_scales", (1.0,)), bool(model.notes.get("test_flip", False))
+    check_views(scales)
+    return model if tuple(scales) == (1.0,) and not flip else Views(model, scales, flip)
 
 
-def check_views(scales: Sequence[float]) -> None:
-    """Raise `UserError` unless there is a scale and all are positive."""
-    if not scales or not all(0 < scale < math.inf for scale in scales):
-        given = " ".join(f"{scale:g}" for scale in scales) or "empty"
+def check_views(scales: object) -> None:
+    """Raise `UserError` unless these are numbers, at least one, and all positive."""
+    several = list(scales) if isinstance(scales, list | tuple) else [scales]
+    if not several or not all(isinstance(scale, int | float) and 0 < scale < math.inf for scale in several):
+        given = " ".join(map(str, several)) or "empty"
         raise UserError(f"test_scales is {given}; give one or more factors above 0, as in 0.75 1 1.25")

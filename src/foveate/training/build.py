@@ -1,5 +1,7 @@
 """What is trained: the model at its first step, its loss and the task, from a run's spec and its data."""
 
+from inspect import signature
+
 import torch
 
 from foveate.data.dataset import class_counts
@@ -46,6 +48,8 @@ def seeded_model(spec: ModelSpec, classes: int, seed: int) -> Host:
     >>> all(torch.equal(value, arm.state_dict()[name]) for name, value in host.state_dict().items())
     True
     """
+    for name in spec.options.keys() & signature(create_model).parameters.keys():
+        raise UserError(f"'{name}' is no option of a host; it is set beside the options")
     torch.manual_seed(seed)
     return create_model(
         spec.arch,
