@@ -16,7 +16,7 @@ A position lies in its row and in its column; its score counts once, with the ro
 position: memory grows with n (h + w) instead of n^2.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from einops import rearrange
@@ -96,22 +96,25 @@ class CrissCrossAttention(nn.Module):
         self.gamma = nn.Parameter(torch.zeros(1))
         self.recurrence = at_least(1, "recurrence", recurrence)
 
-    def turns(self, x: Float[Tensor, "b c h w"]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Of each turn its weights over columns and rows, and its result."""
-        for _ in range(self.recurrence):
-            q, k, v = (rearrange(f(x), "b c h w -> b h w c") for f in (self.query, self.key, self.value))
-            columns, rows = cross_weights(q, k)
-            found = rearrange(gather(columns.to(v.dtype), rows.to(v.dtype), v), "b h w c -> b c h w")
-            x = x + (self.gamma * found).to(x.dtype)
-            yield columns, rows, x
+    def turn(self, x: Float[Tensor, "b c h w"]) -> tuple[Tensor, Tensor, Tensor]:
+        """The weights over columns and rows of one turn, and its result."""
+        q, k, v = (rearrange(f(x), "b c h w -> b h w c") for f in (self.query, self.key, self.value))
+        columns, rows = cross_weights(q, k)
+        found = rearrange(gather(columns.to(v.dtype), rows.to(v.dtype), v), "b h w c -> b c h w")
+        return columns, rows, x + (self.gamma * found).to(x.dtype)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        *_, (_, _, y) = self.turns(x)
-        return y
+        for _ in range(self.recurrence):
+            x = self.turn(x)[-1]
+        return x
 
     def weights(
         self, x: Float[Tensor, "b c h w"], queries: Sequence[int] | Tensor | None = None
     ) -> tuple[PairwiseMap, ...]:
         chosen, grid = chosen_queries(queries, x), (x.shape[2], x.shape[3])
-        maps = (cross_rows(columns, rows, chosen) for columns, rows, _ in self.turns(x))
-        return tuple(PairwiseMap(rearrange(values, "b q k -> b 1 q k"), grid, chosen) for values in maps)
+        maps = []
+        for _ in range(self.recurrence):
+            columns, rows, x = self.turn(x)
+            values = rearrange(cross_rows(columns, rows, chosen), "b q k -> b 1 q k")
+            maps.append(PairwiseMap(values, grid, chosen))
+        return tuple(maps)

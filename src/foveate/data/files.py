@@ -8,6 +8,15 @@ from pathlib import Path
 from typing import IO
 
 
+def leads_out(name: str) -> bool:
+    """Whether a file's name in a table may lie outside the folder that the names are relative to.
+
+    >>> leads_out("images/a.png"), leads_out("../a.png"), leads_out("/a.png")
+    (False, True, True)
+    """
+    return Path(name).is_absolute() or ".." in Path(name).parts
+
+
 @contextmanager
 def write_whole(path: str | Path, mode: str = "wb") -> Iterator[IO]:
     """Open a temporary file beside `path` and move it there when the block ends well.

@@ -1,6 +1,7 @@
 import os
 import pickle
 
+import numpy as np
 import pytest
 
 from foveate.data.errors import DataError
@@ -64,4 +65,13 @@ def test_a_batch_that_ends_early_and_one_with_other_labels(tmp_path):
     with pytest.raises(
         DataError, match=r"test_batch: the batch is damaged or truncated \(.*\); get the archive again"
     ):
+        open_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("labels", [[[0]] * 20, [10] * 20, [-1] * 20, "0" * 20])
+def test_labels_that_are_no_classes(tmp_path, labels):
+    cifar10(tmp_path)
+    data = np.zeros((20, 3072), dtype=np.uint8)
+    (tmp_path / "cifar-10-batches-py/test_batch").write_bytes(pickled({b"labels": labels, b"data": data}))
+    with pytest.raises(DataError, match="test_batch: labels are not 20 numbers from 0 to 9; get the archive"):
         open_dataset(tmp_path)

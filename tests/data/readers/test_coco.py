@@ -182,6 +182,10 @@ def test_annotations_among_the_images_of_each_split(make):
             r"annotations\.json: image 1, 'gone\.jpg', is not there \(looked in .*images.*\); add it",
         ),
         (
+            {"images": [{"id": 1, "file_name": "../1.jpg", "height": 2, "width": 2}]},
+            r"annotations\.json: image 1, '\.\./1\.jpg', leads out of .*; name it relative to a folder",
+        ),
+        (
             {"images": [{"id": 1, "file_name": f"{n}.jpg", "height": 2, "width": 2} for n in (1, 2)]},
             "two images have the id 1; give each its own",
         ),

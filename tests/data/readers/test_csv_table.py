@@ -85,6 +85,11 @@ def test_a_table_for_each_split(labelled, make):
             r"labels\.csv:3: the image 'nowhere\.png' is not there \(looked",
         ),
         (
+            "image,label\n../00.png,a\n",
+            r"labels\.csv:2: the image '\.\./00\.png' leads out of .*; name it rel",
+        ),
+        ("image,label\n/etc/00.png,a\n", r"labels\.csv:2: the image '/etc/00\.png' leads out of"),
+        (
             "image,label\n00.png,a\n01.png,b\n00.png,b\n",
             r"labels\.csv:4: the image '00\.png' stands in .*csv:2 already",
         ),

@@ -115,7 +115,9 @@ def _entries(root: Path, names: Sequence[str], key: bytes, classes: Sequence[str
         path = root / name
         labels = _batch(path).get(key)
         rows = len(_batch(path)[b"data"])
-        if not isinstance(labels, list) or len(labels) != rows or not set(labels) <= set(range(len(classes))):
+        known = range(len(classes))
+        whole = isinstance(labels, list) and len(labels) == rows
+        if not whole or not all(label in known for label in labels):
             raise DataError(
                 f"{path}: {key.decode()} are not {rows} numbers from 0 to {len(classes) - 1}; get the "
                 "archive again"

@@ -10,6 +10,7 @@ from foveate.data.coco import BACKGROUND, Annotations, ReadCoco, read_annotation
 from foveate.data.codecs import kept_names
 from foveate.data.dataset import Entry
 from foveate.data.errors import DataError
+from foveate.data.files import leads_out
 from foveate.data.layout import Layout, reader
 from foveate.data.pairing import find_folder
 
@@ -63,6 +64,10 @@ def _entries(root: Path, part: str, file: Annotations) -> tuple[Entry, ...]:
     folders = [folder for folder in (file.path.parent, *folders, root) if folder.is_dir()]
     entries: dict[str, Entry] = {}
     for key, (name, _, _) in file.images.items():
+        if leads_out(name):
+            raise DataError(
+                f"{file.path}: image {key}, '{name}', leads out of {root}; name it relative to a folder"
+            )
         image = next((folder / name for folder in folders if (folder / name).is_file()), None)
         if image is None:
             looked = ", ".join(dict.fromkeys(map(str, folders)))

@@ -11,6 +11,7 @@ from pathlib import Path
 from foveate.data.coded import read_labelled
 from foveate.data.dataset import SPLITS, Entry
 from foveate.data.errors import DataError
+from foveate.data.files import leads_out
 from foveate.data.images import SUFFIXES, is_image_file
 from foveate.data.layout import Layout, reader
 from foveate.data.pairing import IMAGE_FOLDERS, MASK_FOLDERS, find_folder, read_indexed, split_folders
@@ -112,6 +113,8 @@ def _rows(path: Path) -> list[_Row]:
 
 
 def _find(root: Path, folders: Sequence[str], name: str, what: str, where: str) -> Path:
+    if leads_out(name):
+        raise DataError(f"{where}: the {what} '{name}' leads out of {root}; name it relative to that folder")
     roots = [folder for folder in (root, find_folder(root, folders)) if folder]
     for folder in roots:
         if (folder / name).is_file():
