@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.utils.flop_counter import FlopCounterMode
 
 from foveate.attention import disagreement, pairwise
 from foveate.attention.disagreement import by_largest, by_rows, decisive_keys
@@ -100,6 +101,15 @@ def test_smooths_nothing_from_threshold_one_on():
     x = 5 * torch.randn(2, 8, 5, 9)
     assert not smooth.smoothed(x).any()
     assert torch.equal(smooth(x), plain(x))
+
+
+def test_the_product_that_decides_is_counted():
+    x, operations = torch.randn(2, 8, 5, 9), {}
+    for threshold in (0.4, 1.0):
+        with FlopCounterMode(display=False) as counter:
+            SmoothAttention(8, threshold)(x)
+        operations[threshold] = counter.get_total_flops()
+    assert operations[0.4] - operations[1.0] == 2 * 2 * 45 * 45 * 8
 
 
 def test_the_decision_is_taken_in_float32_under_autocast(monkeypatch):

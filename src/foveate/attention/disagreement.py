@@ -17,6 +17,7 @@ import torch
 from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.utils.flop_counter import register_flop_formula
 
 DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
 CHUNK = 2**20
@@ -68,6 +69,12 @@ _opaque = torch.library.custom_op(
     schema="(Tensor q, Tensor k, SymInt height, float threshold) -> Tensor",
 )
 _opaque.register_fake(lambda q, k, height, threshold: q.new_empty(q.shape[:2], dtype=torch.bool))
+
+
+@register_flop_formula(torch.ops.foveate.disagreeing)
+def _operations(q: torch.Size, k: torch.Size, height: int, threshold: float, out_shape: torch.Size) -> int:
+    """Of q k^T, which counters of operations cannot see inside the operator."""
+    return 2 * q.numel() * k[1] if decisive_keys(threshold) else 0
 
 
 def by_rows(
