@@ -25,6 +25,21 @@ def test_draws_depend_on_seed_epoch_and_index_alone():
     assert len(others) == 5
 
 
+def test_draws_that_came_later_leave_the_earlier_ones_alone():
+    draws = Draws.at(3, 4, 5)
+    scale, top, left, flip, *color = np.random.default_rng((3, 4, 5)).random(7)
+    assert (draws.scale, draws.top, draws.left, draws.flip) == (scale, top, left, flip)
+    assert draws.color == tuple(2 * value - 1 for value in color)
+    many = [Draws.at(0, 0, index) for index in range(200)]
+    for low, values in (
+        (-1, [d.rotation for d in many]),
+        (-1, [d.shear for d in many]),
+        (0, [d.flip_vertical for d in many]),
+    ):
+        assert low <= min(values) < low + 0.1
+        assert 0.9 < max(values) < 1
+
+
 def test_switched_off_it_only_converts():
     image, mask = pair()
     out, truth = Augmentation((24, 32), (1, 1), flip=0, color=0)(image, mask, Draws.at(0, 0, 0))
@@ -93,6 +108,37 @@ def test_flip_turns_both():
     assert torch.equal(out, image.flip(-1) / 255)
 
 
+def test_upside_down_turns_both():
+    image, mask = pair()
+    draws = Draws(0.0, 0.0, 0.0, 1.0, (0.0, 0.0, 0.0), flip_vertical=0.4)
+    out, truth = Augmentation((24, 32), (1, 1), color=0, flip_vertical=0.5)(image, mask, draws)
+    assert torch.equal(truth, mask.flip(-2))
+    assert torch.equal(out, image.flip(-2) / 255)
+
+
+@pytest.mark.parametrize("options", [{"rotation": 25.0}, {"shear": 15.0}, {"rotation": 180.0, "shear": 10.0}])
+def test_turned_and_slanted_image_and_mask_stay_together(options):
+    image, mask = pair((60, 80))
+    augment = Augmentation((30, 40), (0.4, 2.5), flip=0.5, color=0, flip_vertical=0.5, **options)
+    plain = Augmentation((30, 40), (0.4, 2.5), flip=0.5, color=0, flip_vertical=0.5)
+    for index in range(30):
+        draws = Draws.at(0, 0, index)
+        out, truth = augment(image, mask, draws)
+        assert out.shape == (3, 30, 40)
+        off = (out[0] * 255 - truth * 60).abs()[truth != 255] > 31
+        assert off.float().mean() < 0.2, "beyond the blurred class borders, image and mask disagree"
+        assert not torch.equal(out, plain(image, mask, draws)[0])
+
+
+def test_a_turn_by_nothing_is_the_window_itself():
+    image, mask = pair((60, 80))
+    options = {"size": (30, 40), "scale": (2, 2), "flip": 0, "color": 0}
+    turned, plain = Augmentation(**options, rotation=40.0), Augmentation(**options)
+    still = Draws(0.3, 0.2, 0.9, 1.0, (0.0, 0.0, 0.0), rotation=0.0)
+    for one, other in zip(turned(image, mask, still), plain(image, mask, still), strict=True):
+        assert torch.equal(one, other)
+
+
 def test_colour_is_torchvisions_but_for_its_rounding():
     image = torch.randint(60, 180, (3, 20, 20), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     ours = change_color(image, 1.15, 0.9, 1.1)
@@ -113,6 +159,11 @@ def test_labels_need_no_mask():
     [
         ({"scale": (2, 1)}, "scale 2 to 1 must be positive and in order"),
         ({"scale": (0, 1)}, "scale 0 to 1 must be positive"),
+        ({"scale": (1, float("inf"))}, "scale 1 to inf must be positive and in order"),
+        ({"rotation": -5.0}, r"rotation -5.0 is an angle; give degrees from 0 \(off\) to 180"),
+        ({"rotation": float("nan")}, "rotation nan is an angle"),
+        ({"shear": 90.0}, "shear 90.0 is an angle; give degrees from 0 .* to below 90"),
+        ({"flip_vertical": -0.5}, "flip_vertical -0.5 is a probability"),
         ({"flip": 1.5}, "flip 1.5 is a probability; give a number from 0 to 1"),
         ({"color": 1.0}, "color 1.0 is a relative change"),
     ],

@@ -1,5 +1,6 @@
 """Training augmentation whose every draw depends on (seed, epoch, index) and on nothing else."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from torchvision.transforms.v2 import functional as F
 
 from foveate.data.errors import DataError
 from foveate.data.masks import IGNORE
+from foveate.data.warp import Box, Warp
 
 PAD = (124, 116, 104)
 """Colour beyond an image's edge: ImageNet's mean, about 0 after normalisation."""
@@ -21,8 +23,8 @@ _LUMA = (0.2989, 0.587, 0.114)
 
 @dataclass(frozen=True)
 class Draws:
-    """The random numbers of one sample: scale and place of the window (0 to 1), flip, colour factors (-1 to
-    1).
+    """The random numbers of one sample: scale and place of the window, the flips (0 to 1), the colour
+    factors, rotation and shear (-1 to 1).
     """
 
     scale: float
@@ -30,42 +32,57 @@ class Draws:
     left: float
     flip: float
     color: tuple[float, float, float]
+    rotation: float = 0.0
+    shear: float = 0.0
+    flip_vertical: float = 1.0
 
     @classmethod
     def at(cls, seed: int, epoch: int, index: int) -> "Draws":
-        """All numbers are drawn, used or not, so that switching one change off leaves the others alone."""
-        scale, top, left, flip, *color = np.random.default_rng((seed, epoch, index)).random(7).tolist()
-        return cls(scale, top, left, flip, tuple(2 * value - 1 for value in color))
+        """All numbers are drawn, used or not, so that switching one change off leaves the others alone; for
+        the same reason new ones come last.
+        """
+        draws = np.random.default_rng((seed, epoch, index)).random(10).tolist()
+        color, (rotation, shear) = ([2 * value - 1 for value in part] for part in (draws[4:7], draws[7:9]))
+        return cls(*draws[:4], tuple(color), rotation, shear, flip_vertical=draws[9])
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random scale and window, horizontal flip, and brightness, contrast and saturation.
+    """Random scale and window, rotation and shear, flips, and brightness, contrast and saturation.
 
     size: height and width of the result. scale: at 1 the image just covers the window that is cut, whatever
     its size; it is enlarged by a factor between these before, and what lies outside the image is `PAD`, and
-    255 in the mask. So a smaller `size` shows smaller images, not smaller parts of them. flip: probability.
-    color: largest relative change of each of the three colour properties.
+    255 in the mask. So a smaller `size` shows smaller images, not smaller parts of them. rotation, shear:
+    largest angles in degrees, to either side; see `Warp`. flip, flip_vertical: probabilities, left-right and
+    up-down. color: largest relative change of each of the three colour properties.
 
-    Only the window is resized, not the whole image. The colour changes are torchvision's, joined into one
-    linear map without rounding and clipping in between.
+    Only the window is resized, not the whole image; where it is turned too, that is one resampling. The
+    colour changes are torchvision's, joined into one linear map without rounding and clipping in between.
     """
 
     size: tuple[int, int]
     scale: tuple[float, float] = (0.75, 1.5)
     flip: float = 0.5
     color: float = 0.2
+    rotation: float = 0.0
+    shear: float = 0.0
+    flip_vertical: float = 0.0
 
     def __post_init__(self) -> None:
         low, high = self.scale
-        if not 0 < low <= high:
+        if not 0 < low <= high < math.inf:
             raise DataError(
                 f"scale {low} to {high} must be positive and in order, as in 0.75 1.5; 1 1 switches it off"
             )
-        if not 0 <= self.flip <= 1:
-            raise DataError(f"flip {self.flip} is a probability; give a number from 0 to 1")
+        for name, share in (("flip", self.flip), ("flip_vertical", self.flip_vertical)):
+            if not 0 <= share <= 1:
+                raise DataError(f"{name} {share} is a probability; give a number from 0 to 1")
         if not 0 <= self.color < 1:
             raise DataError(f"color {self.color} is a relative change; give a number from 0 (off) to below 1")
+        if not 0 <= self.rotation <= 180:
+            raise DataError(f"rotation {self.rotation} is an angle; give degrees from 0 (off) to 180")
+        if not 0 <= self.shear < 90:
+            raise DataError(f"shear {self.shear} is an angle; give degrees from 0 (off) to below 90")
 
     def __call__(
         self, image: UInt8[Tensor, "3 h w"], mask: UInt8[Tensor, "h w"] | None, draws: Draws
@@ -78,41 +95,47 @@ class Augmentation:
         >>> out.shape, truth.shape
         (torch.Size([3, 4, 6]), torch.Size([4, 6]))
         """
-        pair = [tv_tensors.Image(image)] + ([] if mask is None else [tv_tensors.Mask(mask)])
-        pair = [self._window(part, draws) for part in pair]
+        window = self._window(image.shape[-2:], draws)
+        if self.rotation or self.shear:
+            warp = Warp(window, self.size, self.rotation * draws.rotation, self.shear * draws.shear)
+            pair = [warp.image(image, PAD)] + ([] if mask is None else [warp.mask(mask, IGNORE)])
+        else:
+            pair = [tv_tensors.Image(image)] + ([] if mask is None else [tv_tensors.Mask(mask)])
+            pair = [self._cut(part, window).as_subclass(Tensor) for part in pair]
         if draws.flip < self.flip:
-            pair = [F.horizontal_flip(part) for part in pair]
-        image, *rest = (part.as_subclass(Tensor) for part in pair)
-        return change_color(image, *(1 + self.color * factor for factor in draws.color)), rest[
-            0
-        ] if rest else None
+            pair = [part.flip(-1) for part in pair]
+        if draws.flip_vertical < self.flip_vertical:
+            pair = [part.flip(-2) for part in pair]
+        color = (1 + self.color * factor for factor in draws.color)
+        return change_color(pair[0], *color), None if mask is None else pair[1]
 
     def at_size(self, size: tuple[int, int]) -> "Augmentation":
         return replace(self, size=size)
 
-    def _window(
-        self, part: tv_tensors.Image | tv_tensors.Mask, draws: Draws
-    ) -> tv_tensors.Image | tv_tensors.Mask:
+    def _window(self, whole: tuple[int, int], draws: Draws) -> Box:
+        """Top, left, height and width, in pixels of the image."""
         low, high = self.scale
         scale = (
             low * (high / low) ** draws.scale
         )  # even on the scale of factors: halving is as likely as doubling
-        (height, width), shares = part.shape[-2:], (draws.top, draws.left)
-        cover = max(self.size[0] / height, self.size[1] / width)
-        window = [max(1, round(side / (cover * scale))) for side in self.size]
+        cover = max(out / side for out, side in zip(self.size, whole, strict=True))
+        height, width = (max(1, round(out / (cover * scale))) for out in self.size)
         # Where the window is larger than the image, the image lies somewhere inside the window.
-        top, left = (
-            round(share * (whole - cut))
-            for share, whole, cut in zip(shares, (height, width), window, strict=True)
-        )
-        bottom, right = top + window[0], left + window[1]
+        return round(draws.top * (whole[0] - height)), round(draws.left * (whole[1] - width)), height, width
+
+    def _cut(
+        self, part: tv_tensors.Image | tv_tensors.Mask, window: Box
+    ) -> tv_tensors.Image | tv_tensors.Mask:
+        """The window at `size`."""
+        (height, width), (top, left) = part.shape[-2:], window[:2]
+        bottom, right = top + window[2], left + window[3]
         inside = part[..., max(top, 0) : min(bottom, height), max(left, 0) : min(right, width)]
         inside = tv_tensors.wrap(inside, like=part)
         border = [max(-left, 0), max(-top, 0), max(right - width, 0), max(bottom - height, 0)]
         is_mask = isinstance(part, tv_tensors.Mask)
         if any(border):
             inside = F.pad(inside, border, fill=IGNORE if is_mask else list(PAD))
-        if tuple(window) == self.size:
+        if window[2:] == self.size:
             return inside
         if is_mask:
             # A plain tensor: for a Mask, resize always takes NEAREST, half a pixel off the image.
