@@ -42,11 +42,41 @@ def test_a_batch_that_would_run_code_is_refused_and_runs_none(tmp_path, monkeypa
     assert not (tmp_path / "escaped").exists()
 
 
+class Pointers:
+    """An array of objects whose addresses are what the batch says they are."""
+
+    def __reduce__(self):
+        return np.ndarray, ((1,), np.dtype("O"), b"\1" * 8)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [Pointers(), np.zeros((20, 3072), dtype=object), np.zeros((20, 3072), dtype=np.float32), np.dtype("O")],
+)
+def test_a_batch_makes_no_array_but_one_of_bytes(tmp_path, data):
+    cifar10(tmp_path)
+    path = tmp_path / "cifar-10-batches-py/data_batch_4"
+    path.write_bytes(pickle.dumps({b"labels": [0] * 20, b"data": data}, protocol=3))
+    with pytest.raises(DataError, match=r"data_batch_4: the batch is damaged or truncated \((Type|Value|Attr)"):
+        open_dataset(tmp_path)
+
+
+def test_an_array_that_is_stored_column_by_column(tmp_path):
+    cifar10(tmp_path)
+    data = np.arange(20 * 3072, dtype=np.uint32).astype(np.uint8).reshape(20, 3072)
+    batch = {b"labels": [0] * 20, b"data": np.asfortranarray(data)}
+    (tmp_path / "cifar-10-batches-py/test_batch").write_bytes(pickle.dumps(batch, protocol=3))
+    dataset = open_dataset(tmp_path)
+    entry = dataset.index("test")[3]
+    assert np.array_equal(dataset.read(entry)[0][0, :, 0], data[3, :32])
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         (b"", r"data_batch_1: the batch is damaged or truncated \(EOFError"),
         (pickled({b"labels": [1]}), r"damaged or truncated \(KeyError"),
+        (pickled({b"data": np.zeros((2, 5), np.uint8)}), r"data has the shape \(2, 5\), not rows of 3072"),
         (pickled([1]), "damaged or truncated"),
     ],
 )
