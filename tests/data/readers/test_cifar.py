@@ -57,7 +57,9 @@ def test_a_batch_makes_no_array_but_one_of_bytes(tmp_path, data):
     cifar10(tmp_path)
     path = tmp_path / "cifar-10-batches-py/data_batch_4"
     path.write_bytes(pickle.dumps({b"labels": [0] * 20, b"data": data}, protocol=3))
-    with pytest.raises(DataError, match=r"data_batch_4: the batch is damaged or truncated \((Type|Value|Attr)"):
+    with pytest.raises(
+        DataError, match=r"data_batch_4: the batch is damaged or truncated \((Type|Value|Attr)"
+    ):
         open_dataset(tmp_path)
 
 

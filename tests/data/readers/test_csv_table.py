@@ -105,12 +105,39 @@ def test_a_table_for_each_split(labelled, make):
             "image,label,split\n00.png,a,trian\n",
             r"labels\.csv:2: the split 'trian' is none of train, val, test",
         ),
+        (
+            "image,label\n00.png,a\n00,b\n",
+            r"labels\.csv:3: the image '00', as '00\.png', stands in .*labels\.csv:2 already; keep one",
+        ),
         ("image,label,image\n", r"labels\.csv:1: two columns have one name \(image, label, image\)"),
     ],
 )
 def test_tables_that_are_wrong(labelled, text, words):
     with pytest.raises(DataError, match=words):
         open_dataset(labelled(text))
+
+
+def test_images_whose_names_differ_in_their_ending_alone_are_refused(labelled, make):
+    make.save("images/00.jpg", make.photo(7, (8, 8)))
+    root = labelled("image,label\n00.png,a\n01.png,b\n00.jpg,b\n")
+    with pytest.raises(
+        DataError, match=r"csv:4: the image '00\.jpg', as '00\.png', stands in .*csv:2 .* endings"
+    ):
+        open_dataset(root)
+
+
+def test_the_ending_of_a_table_may_be_in_capitals(labelled):
+    assert open_dataset(labelled(name="LABELS.CSV")).name == "csv"
+
+
+def test_tables_of_masks_beside_tables_of_labels(labelled, make):
+    labelled("image,label\n00.png,a\n", "val.csv")
+    make.save("masks/01.png", make.mask(0, [0, 255], (8, 8)))
+    (make.root / "train.csv").write_text("image,mask\n01.png,01.png\n")
+    with pytest.raises(
+        DataError, match=r"val\.csv:2: has a label, and .*train\.csv:2 a mask; give all tables"
+    ):
+        open_dataset(make.root)
 
 
 def test_labels_that_are_none_of_the_classes(labelled):
@@ -140,3 +167,13 @@ def test_a_table_beside_pairs_is_passed_over(make, folders):
         make.pairs(images, masks, count=8)
     (make.root / "notes.csv").write_text("image,label\n00.png,a\n")
     assert open_dataset(make.root).name == "paired"
+
+
+def test_a_table_of_masks_beside_pairs_groups_them(make):
+    make.pairs(count=8)
+    rows = [f"{number:02d}.png,{number:02d}.png,{number // 2}" for number in range(8)]
+    (make.root / "pairs.csv").write_text("\n".join(["image,mask,patient", *rows]))
+    dataset = open_dataset(make.root)
+    assert dataset.name == "csv"
+    patients = [{entry.group for entry in dataset.index(split)} for split in SPLITS]
+    assert sum(map(len, patients)) == len(set.union(*patients)) == 4

@@ -1,7 +1,8 @@
 """A CSV beside the images: a column image, and one of mask or label; split and group where they are known.
 
 `train.csv`, `val.csv` and `test.csv` are the splits; otherwise the column split says them, if there is one.
-Paths are relative to the folder or to its images/ and masks/; an image may be named without its ending.
+Paths are relative to the folder or to its images/ and masks/; an image may be named without its ending. Beside
+folders of pairs, a table is read if it names masks: these are not put together by name then.
 """
 
 from collections.abc import Sequence
@@ -37,9 +38,9 @@ class _Row:
 class CsvTable:
     @staticmethod
     def recognise(root: Path) -> bool:
-        both = find_folder(root, IMAGE_FOLDERS) and find_folder(root, MASK_FOLDERS)
+        pairs = bool(find_folder(root, IMAGE_FOLDERS) and find_folder(root, MASK_FOLDERS))
         images = any(path.is_dir() or is_image_file(path) for path in root.iterdir())
-        return bool(images and not both and not split_folders(root) and _tables(root))
+        return images and bool(_tables(root, masked=pairs or bool(split_folders(root))))
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
@@ -51,36 +52,48 @@ class CsvTable:
             )
         rows = [row for path in tables for row in _rows(path)]
         masked = rows[0].mask is not None
+        if other := next((row for row in rows if (row.mask is not None) != masked), None):
+            raise DataError(
+                f"{other.where}: has a {'label' if masked else 'mask'}, and {rows[0].where} a "
+                f"{'mask' if masked else 'label'}; give all tables the same columns"
+            )
         names, ids = (
             ((), {}) if masked else label_ids([(row.where, row.label or "") for row in rows], classes)
         )
         parts: dict[str, list[Entry]] = {}
-        seen: dict[str, str] = {}
+        seen: dict[str, tuple[str, str]] = {}
         for row in rows:
-            if row.image in seen:
-                raise DataError(
-                    f"{row.where}: the image '{row.image}' stands in {seen[row.image]} already; keep one row "
-                    "an image"
-                )
-            seen[row.image] = row.where
             image = _find(root, IMAGE_FOLDERS, row.image, "image", row.where)
             mask = _find(root, MASK_FOLDERS, row.mask, "mask", row.where) if row.mask is not None else None
-            stem = Path(row.image).with_suffix("") if image.name == Path(row.image).name else Path(row.image)
-            entry = Entry(stem.as_posix(), image, mask, ids.get(row.label or ""), group=row.group or None)
+            named = Path(row.image)
+            stem = (named.with_suffix("") if image.name == named.name else named).as_posix()
+            name, where = seen.setdefault(stem, (row.image, row.where))
+            if where != row.where:
+                said = f"'{row.image}'" if name == row.image else f"'{row.image}', as '{name}',"
+                raise DataError(
+                    f"{row.where}: the image {said} stands in {where} already; keep one row an image, and "
+                    "give images names that differ in more than their endings"
+                )
+            entry = Entry(stem, image, mask, ids.get(row.label or ""), group=row.group or None)
             parts.setdefault(row.part, []).append(entry)
         if masked:
             return read_indexed(parts, classes)
         return Layout("classification", names, parts, read_labelled)
 
 
-def _tables(root: Path) -> list[Path]:
-    """The tables whose header names images, whatever it is separated by; hidden files are passed over."""
-    tables = (path for path in sorted(root.glob("*.csv")) if not path.name.startswith("."))
-    return [path for path in tables if _names_images(first_line(path))]
+def _tables(root: Path, masked: bool = False) -> list[Path]:
+    """The tables whose header names images, whatever it is separated by; hidden files are passed over. masked:
+    only those that name masks too, as one does that groups the pairs of images/ and masks/.
+    """
+    tables = (path for path in sorted(root.iterdir()) if path.suffix.lower() == ".csv" and path.is_file())
+    wanted = MASK if masked else MASK + LABEL
+    return [
+        path for path in tables if not path.name.startswith(".") and _names_images(first_line(path), wanted)
+    ]
 
 
-def _names_images(columns: tuple[str, ...]) -> bool:
-    return bool(column(columns, IMAGE) and (column(columns, MASK) or column(columns, LABEL)))
+def _names_images(columns: tuple[str, ...], targets: Sequence[str]) -> bool:
+    return bool(column(columns, IMAGE) and column(columns, targets))
 
 
 def _rows(path: Path) -> list[_Row]:
