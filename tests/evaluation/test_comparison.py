@@ -80,6 +80,35 @@ def test_classification_compares_accuracy_and_recall(runs):
     assert [c.score for c in result["eca@4"].classes] == pytest.approx([0.75, 1, 1])
 
 
+def test_kinds_of_error_are_compared_over_all_images(runs):
+    def errors(found, near):
+        counts = np.zeros((12, 14 + 2 * len(CLASSES)), dtype=np.int64)
+        counts[:, 0], counts[:, 5] = 4, found  # small objects, and how many of them are found
+        counts[:, 10], counts[:, 12] = near, 100 - near
+        counts[:, 14:17], counts[:, 17:] = 3, [4, 6, 0]
+        return counts
+
+    two = {arm: runs[arm] for arm in ("none", "cbam@decoder")}
+    of = {
+        "none": {seed: errors(np.arange(12) % 2, 20) for seed in range(3)},
+        "cbam@decoder": {seed: errors(1 + np.arange(12) % 2, 15 + seed) for seed in range(3)},
+    }
+    result = compare(two, CLASSES, errors=of)
+    small, boundary, near = result["cbam@decoder"].errors
+    assert [detail.name for detail in (small, boundary, near)] == [
+        "objects found, 0 to 0.05% of the image",
+        "boundary IoU",
+        "pixels near one half",
+    ]
+    assert result["none"].errors[0].score == 0.125
+    assert result["none"].errors[0].difference is None
+    assert (small.score, small.difference.mean) == (0.375, 0.25)
+    assert boundary.score == (0.75 + 0.5) / 2
+    assert near.difference.mean == pytest.approx(-0.04)
+    assert -0.07 < near.difference.low < -0.04 < near.difference.high < -0.01
+    assert compare(two, CLASSES)["cbam@decoder"].errors == ()
+
+
 def test_arms_are_paired_on_the_seeds_they_share(runs):
     del runs["cbam@decoder"][0]
     result = compare(runs, CLASSES)

@@ -4,11 +4,14 @@ import torch
 from scipy import ndimage
 
 from foveate.evaluation.calibration import CalibrationBins
+from foveate.evaluation.error_rates import ERROR_RATES, error_rates
 from foveate.evaluation.errors import (
     ErrorCounts,
-    NearHalfCount,
+    NearHalf,
     boundary,
     boundary_counts,
+    near_half,
+    near_half_counts,
     object_coverage,
     size_bins,
 )
@@ -62,13 +65,10 @@ def test_ignored_pixels_are_in_no_boundary():
 
 
 def test_near_half_renormalises_over_the_two_most_probable_classes():
-    count = NearHalfCount()
     p = torch.tensor([[0.35, 0.30, 0.35], [0.6, 0.1, 0.3], [0.98, 0.01, 0.01], [0.4, 0.3, 0.3]]).T[None]
-    count.add(p, torch.tensor([[0, 0, 1, 255]]))
-    found = count.result()
-    assert found.share == pytest.approx(1 / 3)
-    assert found.error == 0
-    assert found.error_elsewhere == 0.5
+    counts = near_half_counts(p, torch.tensor([[0, 0, 1, 255]]))
+    assert counts.tolist() == [[1, 0, 2, 1]]
+    assert near_half(counts.sum(0)) == NearHalf(share=1 / 3, error=0.0, error_elsewhere=0.5)
 
 
 def test_errors_by_their_names_in_scores():
@@ -81,6 +81,28 @@ def test_errors_by_their_names_in_scores():
     assert found["boundary_iou"] == (1.0, 1.0)
     assert found["near_half"].share == 0
     assert sum(b.objects for b in found["objects"]) == 2
+
+
+def test_rates_of_images_that_were_added_up_are_those_of_the_whole():
+    generator = torch.Generator().manual_seed(0)
+    truth = (
+        torch.randint(0, 3, (4, 6, 6), generator=generator).repeat_interleave(5, 1).repeat_interleave(5, 2)
+    )
+    truth[0, :3] = 255
+    p = torch.randn(4, 3, 30, 30, generator=generator).softmax(1)
+    p.scatter_add_(1, truth.where(truth < 3, 0)[:, None], torch.ones(4, 1, 30, 30))
+    errors = ErrorCounts(3)
+    for half in (slice(0, 2), slice(2, 4)):
+        errors.add(p[half] / 2, truth[half])
+    whole, rates = errors.result(), error_rates(errors.per_image().sum(0))
+    assert len(rates) == len(ERROR_RATES)
+    expected = [
+        *(b.recall for b in whole["objects"]),
+        np.mean(whole["boundary_iou"]),
+        whole["near_half"].share,
+    ]
+    assert rates == pytest.approx(expected, nan_ok=True)
+    assert np.isfinite(rates).sum() >= 4
 
 
 def test_calibration_by_hand_in_two_batches():

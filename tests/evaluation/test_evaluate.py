@@ -85,7 +85,7 @@ def test_scores_are_those_of_the_best_weights_counted_by_hand(run):
 
 def test_files_hold_what_was_returned(run):
     found = evaluate(run)
-    stems, confusions = read_per_image(run)
+    stems, confusions, _ = read_per_image(run)
     module = DataModule(SPEC.data, SPEC.seed)
     assert stems == tuple(entry.stem for entry in module.dataset.index("test"))
     assert scores(confusions.sum(0), module.classes).miou == pytest.approx(found.miou)
@@ -119,7 +119,7 @@ def test_other_data_is_scored_whole_and_may_lack_a_class(tmp_path):
     run = tmp_path / "run"
     fit(spec, run)
     found = evaluate(run, data=write_pairs(tmp_path / "new", 9, (0, 2)))
-    stems, confusions = read_per_image(run, "per_image-new-test.npz")
+    stems, confusions, _ = read_per_image(run, "per_image-new-test.npz")
     assert found.images == 9
     assert sorted(stems) == [str(k) for k in range(9)]
     assert (confusions.sum((0, 2)) > 0).tolist() == [True, False, True]
@@ -220,7 +220,7 @@ def test_a_classifier_is_scored_and_predicts_labels(tmp_path):
     run = tmp_path / "run"
     fit(spec, run)
     found = evaluate(run)
-    _, confusions = read_per_image(run)
+    _, confusions, _ = read_per_image(run)
     assert confusions.sum((1, 2)).tolist() == [1] * found.images
     assert found.accuracy == pytest.approx(np.trace(confusions.sum(0)) / found.images)
     assert found.boundary_iou is None

@@ -118,7 +118,7 @@ def test_the_gallery_shows_the_largest_differences_as_the_first_seed_sees_them(c
     assert 1 <= len(exhibits) <= 6
     changes = [abs(exhibit.change) for exhibit in exhibits]
     assert changes == sorted(changes, reverse=True)
-    stems, confusions = read_per_image(continued.out / "runs/cbam@decoder/seed0")
+    stems, confusions, _ = read_per_image(continued.out / "runs/cbam@decoder/seed0")
     data = DataModule(continued.spec.data, 0)
     for exhibit in exhibits:
         host, arm = exhibit.panels

@@ -7,7 +7,8 @@ import pytest
 
 from foveate.evaluation.comparison import compare
 from foveate.evaluation.cost import Cost
-from foveate.evaluation.scores import counts, iou, mean_over_classes
+from foveate.evaluation.ratios import mean_over_classes
+from foveate.evaluation.scores import counts, iou
 from foveate.experiments.gallery import Exhibit, Panel, save_gallery
 from foveate.experiments.result import Comparison, Contender, CurvePoint
 
@@ -67,7 +68,8 @@ def draw_comparison() -> Comparison:
         for k, arm in enumerate(SKILL)
     }
     placebos = dict(zip(list(SKILL)[1::2], list(SKILL)[2::2], strict=True))
-    findings = compare(runs, CLASSES, placebos=placebos, costs=costs)
+    errors = {arm: {seed: _errors(rng, skill) for seed in SEEDS} for arm, skill in SKILL.items()}
+    findings = compare(runs, CLASSES, placebos=placebos, costs=costs, errors=errors)
     contenders = tuple(_contender(arm, runs[arm], placebos) for arm in SKILL)
     return Comparison(
         task="segmentation",
@@ -100,6 +102,17 @@ def _confusions(rng, truths, skill):
     right = np.clip(skill, 0, 0.98) * (0.6 + 0.4 * np.sqrt(truths))
     spread = rng.dirichlet(np.ones(truths.shape[1]), size=truths.shape)
     return truths[..., None] * ((1 - right[..., None]) * spread + right[..., None] * np.eye(truths.shape[1]))
+
+
+def _errors(rng, skill):
+    """Objects of three sizes, pixels near one half, and boundaries of six classes, of 40 images."""
+    objects = np.tile([6, 4, 3, 0, 0], (40, 1))
+    found = rng.binomial(objects, skill * np.array([0.3, 0.6, 0.9, 0, 0]))
+    near = rng.binomial(12288, 0.3 * (1 - skill), 40)
+    wrong = near // 2
+    union = np.full((40, 6), 200)
+    pixels = np.stack([near, wrong, 12288 - near, wrong], axis=1)
+    return np.concatenate([objects, found, pixels, rng.binomial(union, 0.7 * skill), union], axis=1)
 
 
 def _fit_rows(matrices, truth):

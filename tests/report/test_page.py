@@ -82,6 +82,16 @@ def test_a_gain_that_a_placebo_shares_is_not_credited_to_attention(comparison):
     assert "so the gain may come from more parameters rather than from attention" in text
 
 
+def test_the_rates_of_errors_stand_beside_what_every_arm_adds_to_them(page, comparison):
+    table = page.split('<section id="errors">')[1].split("</section>")[0]
+    rows = comparison.result("none").errors
+    assert table.count("<tr><td>") == len(rows) == 5
+    assert "<td>Objects found, 0.05 to 0.2% of the image</td>" in table
+    added = 100 * comparison.result("cbam@decoder").errors[-1].difference.mean
+    assert added < -0.3
+    assert f"<td>{added:+.2f}<small>".replace("-", "−") in table
+
+
 def test_the_page_tells_how_it_was_made(page, comparison):
     text = _text(page)
     for said in (comparison.command, comparison.finished, "45 min 12 s", "torch", "2.15.0", "0, 1, 2"):

@@ -5,10 +5,10 @@ matrices of every run. Classes that the truth of the counted images lacks are le
 that a class which only one of them invents does not change what is averaged; where every class occurs in the
 test images this is `Scores.miou`. Intervals and p-values come from `foveate.evaluation.statistics`; p-values
 of the verdicts are Holm-adjusted over all arms, those against a placebo over all arms that have one;
-intervals and the differences of single classes are not adjusted.
+intervals and the differences of single classes and kinds of error are not adjusted.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -18,8 +18,10 @@ from numpy import ndarray
 
 from foveate.errors import UserError
 from foveate.evaluation.cost import Cost
+from foveate.evaluation.error_rates import ERROR_RATES, error_rates
 from foveate.evaluation.plain import from_plain, to_plain
-from foveate.evaluation.scores import Counts, accuracy, counts, iou, mean_over_classes
+from foveate.evaluation.ratios import mean_over_classes
+from foveate.evaluation.scores import Counts, accuracy, counts, iou
 from foveate.evaluation.statistics import (
     LEVEL,
     Estimate,
@@ -34,11 +36,16 @@ from foveate.evaluation.verdict import Verdict, decide, sentence
 Task = Literal["segmentation", "classification"]
 Confusions = Mapping[str, Mapping[int, Integer[ndarray, "n c c"]]]
 """By arm and seed, the confusion matrices of the test images."""
+Errors = Mapping[str, Mapping[int, Integer[ndarray, "n f"]]]
+"""By arm and seed, `ErrorCounts.per_image` of the test images."""
 
 
 @dataclass(frozen=True)
-class ClassDifference:
-    """A class's score (IoU; recall for classification) in this arm, and its change from the baseline."""
+class Detail:
+    """One of several scores beside the main one, in this arm, and its change from the baseline.
+
+    A class's IoU (recall for classification), or the rate of a kind of error.
+    """
 
     name: str
     score: float
@@ -51,13 +58,15 @@ class ArmResult:
 
     `seed_differences` are the paired differences whose mean is `difference.mean`, in the order of `seeds`.
     `difference.p` is as tested, `p_holm` adjusted; `detectable` is the difference that these seeds and
-    images, at their measured spread, would have found with 80% power.
+    images, at their measured spread, would have found with 80% power. `errors` are the `ERROR_RATES` that
+    the test images have, for segmentation.
     """
 
     arm: str
     seeds: tuple[int, ...]
     score: Estimate
-    classes: tuple[ClassDifference, ...]
+    classes: tuple[Detail, ...]
+    errors: tuple[Detail, ...]
     cost: Cost | None
     difference: Estimate | None = None
     seed_differences: tuple[float, ...] = ()
@@ -112,26 +121,38 @@ def main_score(features: Num[ndarray, "*n f"], task: Task) -> Float[ndarray, "*n
 class Runs:
     """One arm's runs: the scores of each seed on all images, and on all images but one.
 
-    The last axis holds the main score and then one score a class.
+    `features` are counts of each image that add up, `scores` makes scores of their sums.
     """
 
-    def __init__(self, confusions: Integer[ndarray, "seeds n c c"], task: Task):
-        features = np.concatenate(counts(confusions), axis=-1)
-        self.per_seed = self._scores(features.sum(1), task)
-        self.left_out = self._scores(leave_one_out(features), task)
-
-    @staticmethod
-    def _scores(features: Num[ndarray, "*n f"], task: Task) -> Float[ndarray, "*n s"]:
-        return np.concatenate([main_score(features, task), class_scores(features, task)], axis=-1)
+    def __init__(
+        self,
+        features: Num[ndarray, "seeds n f"],
+        scores: Callable[[Num[ndarray, "*n f"]], Float[ndarray, "*n s"]],
+    ):
+        self.per_seed = scores(features.sum(1))
+        self.left_out = scores(leave_one_out(features))
 
     def score(self, which: int = 0) -> Estimate:
-        """The mean over seeds of score number `which` (0 the main one, then the classes)."""
+        """The mean over seeds of score number `which`."""
         return estimate(self.per_seed[:, which], self.left_out[..., which])
 
     def minus(self, other: "Runs", which: int = 0) -> Estimate:
         """The mean paired difference of score number `which` against runs of the same seeds and images."""
         per_seed = (self.per_seed - other.per_seed)[:, which]
         return estimate(per_seed, (self.left_out - other.left_out)[..., which])
+
+    def details(self, other: "Runs | None", names: Sequence[str], first: int = 0) -> tuple[Detail, ...]:
+        """The scores of these names, from number `first` on, with their differences to `other`'s."""
+        return tuple(
+            Detail(name, float(self.per_seed[:, k].mean()), None if other is None else self.minus(other, k))
+            for k, name in enumerate(names, start=first)
+        )
+
+
+def confusion_runs(confusions: Integer[ndarray, "seeds n c c"], task: Task) -> Runs:
+    """Runs whose scores are the main score and then one score a class."""
+    features = np.concatenate(counts(confusions), axis=-1)
+    return Runs(features, lambda sums: np.concatenate([main_score(sums, task), class_scores(sums, task)], -1))
 
 
 def paired_difference(
@@ -146,7 +167,7 @@ def paired_difference(
     >>> round(d.mean, 2), d.excludes_zero
     (0.2, True)
     """
-    return Runs(arm, task).minus(Runs(baseline, task))
+    return confusion_runs(arm, task).minus(confusion_runs(baseline, task))
 
 
 def compare(
@@ -156,26 +177,24 @@ def compare(
     baseline: str = "none",
     placebos: Mapping[str, str] | None = None,
     costs: Mapping[str, Cost] | None = None,
+    errors: Errors | None = None,
 ) -> Comparison:
     """Compare every arm with the baseline.
 
     `runs` maps arm and seed to the per-image confusion matrices on the same test images in the same order;
-    `placebos` maps an arm to the arm that stands beside it as a placebo. An arm is compared on the seeds that
-    it shares with its opponent. Raises `UserError` for a missing baseline, unequal images, or no shared
-    seed.
+    `placebos` maps an arm to the arm that stands beside it as a placebo; `errors` holds the errors of the
+    same runs on the same images. An arm is compared on the seeds that it shares with its opponent. Raises
+    `UserError` for a missing baseline, unequal images, or no shared seed.
     """
     placebos, costs = dict(placebos or {}), dict(costs or {})
     _check(runs, baseline, placebos)
     metric = "mIoU" if task == "segmentation" else "accuracy"
-    first = _result(runs, classes, task, baseline, baseline, costs.get(baseline))
-    others = []
-    for arm in runs:
-        if arm != baseline:
-            result = _result(runs, classes, task, arm, baseline, costs.get(arm))
-            if arm in placebos:
-                own, placebo = _paired(runs, task, arm, placebos[arm])
-                result = replace(result, placebo=placebos[arm], versus_placebo=own.minus(placebo))
-            others.append(result)
+    results = {arm: _result(runs, errors, classes, task, arm, baseline, costs.get(arm)) for arm in runs}
+    for arm, placebo in placebos.items():
+        own, beside = _paired(runs, task, arm, placebo)
+        results[arm] = replace(results[arm], placebo=placebo, versus_placebo=own.minus(beside))
+    first = results.pop(baseline)
+    others = list(results.values())
     arms = (first, *_with_verdicts(others, metric, first.cost))
     return Comparison(baseline, metric, len(next(iter(runs[baseline].values()))), LEVEL, arms)
 
@@ -183,12 +202,18 @@ def compare(
 def _paired(runs: Confusions, task: Task, arm: str, opponent: str) -> tuple[Runs, Runs]:
     """The runs of two arms on the seeds that both have."""
     seeds = _shared(runs, arm, opponent)
-    own, other = (Runs(np.stack([runs[name][s] for s in seeds]), task) for name in (arm, opponent))
+    own, other = (confusion_runs(np.stack([runs[name][s] for s in seeds]), task) for name in (arm, opponent))
     return own, other
 
 
 def _result(
-    runs: Confusions, classes: Sequence[str], task: Task, arm: str, baseline: str, cost: Cost | None
+    runs: Confusions,
+    errors: Errors | None,
+    classes: Sequence[str],
+    task: Task,
+    arm: str,
+    baseline: str,
+    cost: Cost | None,
 ) -> ArmResult:
     """An arm's scores, and its differences unless it is the baseline; without a verdict yet."""
     own, other = _paired(runs, task, arm, baseline)
@@ -197,14 +222,19 @@ def _result(
         arm=arm,
         seeds=tuple(_shared(runs, arm, baseline)),
         score=own.score(),
-        classes=tuple(
-            ClassDifference(name, float(own.per_seed[:, k].mean()), own.minus(other, k) if differs else None)
-            for k, name in enumerate(classes, start=1)
-        ),
+        classes=own.details(other if differs else None, classes, first=1),
+        errors=_errors(errors, _shared(runs, arm, baseline), arm, baseline) if errors else (),
         cost=cost,
         difference=own.minus(other) if differs else None,
         seed_differences=tuple((own.per_seed - other.per_seed)[:, 0].tolist()) if differs else (),
     )
+
+
+def _errors(errors: Errors, seeds: list[int], arm: str, baseline: str) -> tuple[Detail, ...]:
+    """The rates of errors that can be said at all, as those of objects of a size that occurs."""
+    own, other = (Runs(np.stack([errors[name][s] for s in seeds]), error_rates) for name in (arm, baseline))
+    found = own.details(other if arm != baseline else None, ERROR_RATES)
+    return tuple(detail for detail in found if not np.isnan(detail.score))
 
 
 def _with_verdicts(results: list[ArmResult], metric: str, baseline_cost: Cost | None) -> list[ArmResult]:

@@ -26,8 +26,10 @@ from scipy import ndimage
 from torch import Tensor
 
 from foveate.evaluation.confusion import IGNORE
+from foveate.evaluation.ratios import ratio
 
 AREA_EDGES = (0.0005, 0.002, 0.01, 0.05)
+FOUND = 0.5
 EIGHT = np.ones((3, 3), dtype=bool)
 
 
@@ -85,7 +87,7 @@ def size_bins(
     bins = []
     for k, (low, high) in enumerate(pairwise(bounds)):
         coverage = objects[place == k, 2]
-        mean, found = (coverage.mean(), (coverage >= 0.5).mean()) if len(coverage) else (np.nan, np.nan)
+        mean, found = (coverage.mean(), (coverage >= FOUND).mean()) if len(coverage) else (np.nan, np.nan)
         bins.append(SizeBin(low, high, len(coverage), float(found), float(mean)))
     return tuple(bins)
 
@@ -127,41 +129,31 @@ def boundary_counts(
     return np.stack([in_both, in_true + in_called - in_both])
 
 
-class NearHalfCount:
-    """Counts pixels of two minds and errors, batch by batch.
+def near_half_counts(
+    probabilities: Float[Tensor, "n c *size"], truth: Integer[Tensor, "n *size"], margin: float = 0.1
+) -> Int64[ndarray, "n 4"]:
+    """Of each image: pixels of two minds, the wrong ones among them, all other pixels, the wrong ones.
+
+    Probabilities over two or more classes along dimension 1, truth with 255 = ignore.
 
     >>> import torch
-    >>> count = NearHalfCount()
-    >>> count.add(torch.tensor([[[0.55, 0.9]], [[0.45, 0.1]]])[None], torch.tensor([[[1, 0]]]))
-    >>> count.result()
-    NearHalf(share=0.5, error=1.0, error_elsewhere=0.0)
+    >>> p = torch.tensor([[[0.55, 0.9]], [[0.45, 0.1]]])[None]
+    >>> near_half_counts(p, torch.tensor([[[1, 0]]])).tolist()
+    [[1, 1, 1, 0]]
     """
+    first, second = probabilities.topk(2, 1).values.unbind(1)
+    wrong, counted = probabilities.argmax(1) != truth, truth != IGNORE
+    near = first / (first + second) - 0.5 < margin
+    kinds = (near & counted, near & counted & wrong, ~near & counted, ~near & counted & wrong)
+    return np.stack([kind.flatten(1).sum(1).cpu().numpy() for kind in kinds], axis=1)
 
-    def __init__(self, margin: float = 0.1):
-        self.margin = margin
-        self.near = self.near_wrong = self.far = self.far_wrong = 0
 
-    def add(self, probabilities: Float[Tensor, "n c *size"], truth: Integer[Tensor, "n *size"]) -> None:
-        """Add a batch: probabilities over two or more classes along dimension 1, truth with 255 = ignore."""
-        first, second = probabilities.topk(2, 1).values.unbind(1)
-        called = probabilities.argmax(1)
-        counted = truth != IGNORE
-        near = (first / (first + second) - 0.5 < self.margin)[counted]
-        wrong = (called != truth)[counted]
-        self.near += int(near.sum())
-        self.near_wrong += int((near & wrong).sum())
-        self.far += int((~near).sum())
-        self.far_wrong += int((~near & wrong).sum())
-
-    def result(self) -> NearHalf:
-        """The rates over everything added; NaN where there is nothing to divide by."""
-        nan = float("nan")
-        total = self.near + self.far
-        return NearHalf(
-            self.near / total if total else nan,
-            self.near_wrong / self.near if self.near else nan,
-            self.far_wrong / self.far if self.far else nan,
-        )
+def near_half(sums: Integer[ndarray, "4"]) -> NearHalf:
+    """The rates from sums of `near_half_counts` over images; NaN where there is nothing to divide by."""
+    near, near_wrong, far, far_wrong = sums
+    return NearHalf(
+        *(float(ratio(*parts)) for parts in ((near, near + far), (near_wrong, near), (far_wrong, far)))
+    )
 
 
 class ErrorCounts:
@@ -169,24 +161,43 @@ class ErrorCounts:
 
     def __init__(self, classes: int):
         self.classes = classes
-        self.near_half = NearHalfCount()
-        self.boundaries = np.zeros((2, classes), dtype=np.int64)
+        self.near_half: list[ndarray] = []
+        self.boundaries: list[ndarray] = []
         self.objects: list[ndarray] = []
 
     def add(self, probabilities: Float[Tensor, "n c h w"], truth: Integer[Tensor, "n h w"]) -> None:
         """Add a batch of probabilities over dimension 1 and of true class ids with 255 = ignore."""
-        self.near_half.add(probabilities, truth)
+        self.near_half += list(near_half_counts(probabilities, truth))
         called = probabilities.argmax(1).cpu().numpy()
         for prediction, mask in zip(called, truth.cpu().numpy(), strict=True):
-            self.boundaries += boundary_counts(prediction, mask, self.classes)
+            self.boundaries.append(boundary_counts(prediction, mask, self.classes))
             self.objects.append(object_coverage(prediction, mask, self.classes))
+
+    def per_image(self) -> Int64[ndarray, "n f"]:
+        """Counts of each image that add up over images; `foveate.evaluation.error_rates` makes rates of sums.
+
+        By size objects and found ones, then `near_half_counts`, then `boundary_counts`.
+        """
+        return np.array(
+            [
+                [*_by_size(objects).ravel(), *near, *boundaries.ravel()]
+                for objects, near, boundaries in zip(
+                    self.objects, self.near_half, self.boundaries, strict=True
+                )
+            ],
+            dtype=np.int64,
+        )
 
     def result(self) -> dict[str, object]:
         """`boundary_iou` a class (NaN where there is no boundary), `objects` by size, and `near_half`."""
-        shared, union = self.boundaries
-        ious = np.divide(shared, union, out=np.full(self.classes, np.nan), where=union > 0)
         return {
-            "boundary_iou": tuple(ious.tolist()),
-            "objects": size_bins(np.concatenate([np.zeros((0, 3)), *self.objects])),
-            "near_half": self.near_half.result(),
+            "boundary_iou": tuple(ratio(*np.sum(self.boundaries, axis=0)).tolist()),
+            "objects": size_bins(np.concatenate(self.objects)),
+            "near_half": near_half(np.sum(self.near_half, axis=0)),
         }
+
+
+def _by_size(objects: Float[ndarray, "objects 3"]) -> Int64[ndarray, "2 bins"]:
+    """How many objects of each size there are, and how many of them are found."""
+    place, found = np.digitize(objects[:, 1], AREA_EDGES), objects[:, 2] >= FOUND
+    return np.stack([np.bincount(of, minlength=len(AREA_EDGES) + 1) for of in (place, place[found])])

@@ -31,11 +31,14 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores, and for each image its stem and its confusion matrix (rows truth, columns prediction)."""
+    """Scores, and for each image its stem, its confusion matrix (rows truth, columns prediction) and, for
+    segmentation, its row of `ErrorCounts.per_image`.
+    """
 
     scores: Scores
     stems: tuple[str, ...]
     confusions: Int64[ndarray, "n c c"]
+    errors: Int64[ndarray, "n f"] | None = None
 
 
 def evaluate(
@@ -108,7 +111,7 @@ def evaluate_model(
     matrices = np.concatenate(confusions)
     result = scores(matrices.sum(0), classes, len(stems))
     result = replace(result, calibration=calibration.result(), **(errors.result() if errors else {}))
-    return Evaluation(result, tuple(stems), matrices)
+    return Evaluation(result, tuple(stems), matrices, errors.per_image() if errors else None)
 
 
 def read_scores(run: str | Path, name: str = "scores.json") -> Scores:
@@ -119,13 +122,15 @@ def read_scores(run: str | Path, name: str = "scores.json") -> Scores:
     return from_plain(Scores, json.loads(path.read_text()))
 
 
-def read_per_image(run: str | Path, name: str = "per_image.npz") -> tuple[tuple[str, ...], ndarray]:
-    """The stems and confusion matrices (`n c c`) that `evaluate` wrote into a run."""
+def read_per_image(
+    run: str | Path, name: str = "per_image.npz"
+) -> tuple[tuple[str, ...], Int64[ndarray, "n c c"], Int64[ndarray, "n f"] | None]:
+    """The stems, confusion matrices and errors (see `Evaluation`) that `evaluate` wrote into a run."""
     path = Path(run) / name
     if not path.exists():
         raise UserError(f"{path}: there are no such scores; run `foveate evaluate {run}` first")
     with np.load(path, allow_pickle=False) as file:
-        return tuple(file["stems"].tolist()), file["confusions"]
+        return tuple(file["stems"].tolist()), file["confusions"], file.get("errors")
 
 
 def data_of(
@@ -162,8 +167,11 @@ def _suffix(split: str, size: tuple[int, int] | None, data: str | Path | None) -
 
 
 def _write(run: Path, suffix: str, evaluation: Evaluation, about: dict) -> None:
+    arrays = {"stems": np.array(evaluation.stems), "confusions": evaluation.confusions}
+    if evaluation.errors is not None:
+        arrays["errors"] = evaluation.errors
     with write_whole(run / f"per_image{suffix}.npz") as file:
-        np.savez_compressed(file, stems=np.array(evaluation.stems), confusions=evaluation.confusions)
+        np.savez_compressed(file, **arrays)
     classes = [of_class.name for of_class in evaluation.scores.classes]
     write_per_image(run / f"per_image{suffix}.csv", evaluation.stems, evaluation.confusions, classes)
     with write_whole(run / f"scores{suffix}.json", "w") as file:

@@ -9,7 +9,8 @@ from jaxtyping import Num
 from numpy import ndarray
 
 from foveate.data.files import write_whole
-from foveate.evaluation.scores import accuracy, counts, dice, iou, mean_over_classes, precision, recall
+from foveate.evaluation.ratios import mean_over_classes
+from foveate.evaluation.scores import accuracy, counts, dice, iou, precision, recall
 
 MEANS = {"miou": iou, "f1": dice, "precision": precision, "recall": recall}
 

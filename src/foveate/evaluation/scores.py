@@ -23,6 +23,7 @@ from numpy import ndarray
 
 from foveate.evaluation.calibration import Calibration
 from foveate.evaluation.errors import NearHalf, SizeBin
+from foveate.evaluation.ratios import mean_over_classes, ratio
 
 
 class Counts(NamedTuple):
@@ -43,28 +44,6 @@ def counts(confusion: Num[ndarray, "*n c c"]) -> Counts:
     array([4, 2])
     """
     return Counts(np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(-2), confusion.sum(-1))
-
-
-def ratio(
-    part: Num[ndarray, "*n"] | np.number, whole: Num[ndarray, "*n"] | np.number
-) -> Float[ndarray, "*n"]:
-    """Divide, with NaN where the whole is 0.
-
-    >>> ratio(np.array([1, 0]), np.array([2, 0]))
-    array([0.5, nan])
-    """
-    whole = np.asarray(whole, dtype=np.float64)
-    return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole != 0)
-
-
-def mean_over_classes(values: Float[ndarray, "*n c"]) -> Float[ndarray, "*n"]:
-    """Average the classes that are not NaN; NaN where all are.
-
-    >>> float(mean_over_classes(np.array([0.5, np.nan, 1.0])))
-    0.75
-    """
-    known = ~np.isnan(values)
-    return ratio(np.where(known, values, 0.0).sum(-1), known.sum(-1))
 
 
 def iou(of: Counts) -> Float[ndarray, "*n c"]:

@@ -21,7 +21,8 @@ from foveate.models.views import with_views
 from foveate.training.run_directory import Run
 
 SCORES = ("miou", "dice", "accuracy", "mean_accuracy", "precision", "recall")
-Confusions = dict[str, dict[int, np.ndarray]]
+ByRun = dict[str, dict[int, np.ndarray]]
+"""One array of the test images by arm and seed."""
 
 
 def conclude(plan: Plan, out: Path, command: str, tell: Callable[[str, int], None]) -> Comparison:
@@ -30,13 +31,16 @@ def conclude(plan: Plan, out: Path, command: str, tell: Callable[[str, int], Non
     `tell(stage, done)` is called with the stage "score", "cost" or "gallery" and how many of its items are
     done.
     """
-    confusions: Confusions = {}
+    confusions: ByRun = {}
+    errors: ByRun = {}
     for done, (arm, seed) in enumerate(plan.runs, start=1):
         folder = plan.folder(out, arm, seed)
         _score(folder)
-        confusions.setdefault(arm.arm, {})[seed] = read_per_image(folder)[1]
+        _, confusions.setdefault(arm.arm, {})[seed], of_images = read_per_image(folder)
+        if of_images is not None:
+            errors.setdefault(arm.arm, {})[seed] = of_images
         tell("score", done)
-    comparison = _comparison(plan, out, command, _find(plan, out, confusions, tell))
+    comparison = _comparison(plan, out, command, _find(plan, out, confusions, errors, tell))
     tell("gallery", 0)
     save_gallery(out, pick_exhibits(plan, out, confusions))
     comparison.save(out)
@@ -50,14 +54,18 @@ def _score(folder: Path) -> None:
         evaluate(folder)
 
 
-def _find(plan: Plan, out: Path, confusions: Confusions, tell: Callable[[str, int], None]) -> Findings:
+def _find(
+    plan: Plan, out: Path, confusions: ByRun, errors: ByRun, tell: Callable[[str, int], None]
+) -> Findings:
     first = plan.spec.first_seed
     models = {arm.arm: with_views(load_model(plan.folder(out, arm, first))) for arm in plan.arms}
     done = iter(range(1, len(models) + 1))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     measured = costs(models, plan.data.size, device=device, progress=lambda arm: tell("cost", next(done)))
     placebos = {arm: placebo.arm for placebo in plan.arms for arm in placebo.beside}
-    return find(confusions, plan.data.classes, plan.data.task, placebos=placebos, costs=measured)
+    return find(
+        confusions, plan.data.classes, plan.data.task, placebos=placebos, costs=measured, errors=errors
+    )
 
 
 def _comparison(plan: Plan, out: Path, command: str, findings: Findings) -> Comparison:

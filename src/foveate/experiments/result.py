@@ -15,7 +15,7 @@ from foveate.evaluation.comparison import ArmResult
 from foveate.evaluation.comparison import Comparison as Findings
 from foveate.evaluation.plain import from_plain, to_plain
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -124,15 +124,18 @@ class Comparison:
                     yield item.arm, item.role, seed, self.class_score, label, value
             for name, value in dataclasses.asdict(result.cost).items():
                 yield item.arm, item.role, "", name, "", value
+            for error in result.errors:
+                yield item.arm, item.role, "", error.name, "", error.score
             if result.difference is not None:
                 yield item.arm, item.role, "", "p_holm", "", result.p_holm
             changes = [
-                ("", result.difference),
-                *((change.name, change.difference) for change in result.classes),
+                ("difference", "", result.difference),
+                *(("difference", detail.name, detail.difference) for detail in result.classes),
+                *((f"{detail.name}, difference", "", detail.difference) for detail in result.errors),
             ]
-            for label, change in changes:
+            for quantity, label, change in changes:
                 for name in ("mean", "low", "high") if change is not None else ():
-                    yield item.arm, item.role, "", f"difference_{name}", label, getattr(change, name)
+                    yield item.arm, item.role, "", f"{quantity}_{name}", label, getattr(change, name)
 
 
 def load_comparison(folder: Path | str) -> Comparison:

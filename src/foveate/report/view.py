@@ -128,6 +128,17 @@ def by_class(comparison: Comparison, views: dict[str, View]) -> View:
     return {"rows": rows, "ticks": _ticks(scale, signed=True)}
 
 
+def by_error(comparison: Comparison) -> list[View]:
+    """The rate of every kind of error of the host, and what each arm changes."""
+    others = [comparison.result(arm.arm) for arm in comparison.contenders if arm.role != "host"]
+    rows = []
+    for number, host in enumerate(comparison.result(comparison.baseline.arm).errors):
+        cells = [_cell(other.errors[number].difference) for other in others]
+        name = host.name[0].upper() + host.name[1:]
+        rows.append({"name": name, "host": words.percent(host.score), "cells": cells})
+    return rows
+
+
 def curves(comparison: Comparison, views: dict[str, View]) -> list[View]:
     """One plot a quantity: validation score, validation loss, training loss, where they were measured."""
     titles = (
