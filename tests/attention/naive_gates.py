@@ -112,6 +112,15 @@ def resized(x: Tensor, height: int, width: int) -> Tensor:
     return torch.einsum("ir,bcrs,js->bcij", down, x, across)
 
 
+def gate_by(module: nn.Module, x: Tensor, signal: Tensor) -> Tensor:
+    """Equations 1 and 2: what multiplies x, from x at the resolution of the signal, and the signal."""
+    coarse = resized(x, *signal.shape[2:])
+    q = convolved(
+        torch.relu(convolved(coarse, module.feature) + convolved(signal, module.signal)), module.score
+    )
+    return resized(torch.sigmoid(q), *x.shape[2:])
+
+
 def gate(module: nn.Module, x: Tensor) -> Tensor:
     """Equations 1 and 2, the gating signal from means of x around each position."""
     half = ((x.shape[2] + 1) // 2, (x.shape[3] + 1) // 2)

@@ -11,6 +11,7 @@ from foveate.models.hosts import create_model
 from foveate.models.places import describe_places, find_places
 
 SKIPS = {"skip1", "skip2", "skip3", "skip4"}
+JOINED = {"skips.1", "skips.2", "skips.3", "skips.4"}
 ENCODERS = {"encoder1", "encoder2", "encoder3", "encoder4", "encoder5"}
 BOTH = {"decoder", "logits"}
 
@@ -24,12 +25,12 @@ def host(arch: str, encoder: str) -> nn.Module:
 @pytest.mark.parametrize(
     ("arch", "encoder", "places"),
     [
-        ("unet", "resnet18", ENCODERS | SKIPS | BOTH),
-        ("fpn", "resnet18", ENCODERS | SKIPS - {"skip1"} | BOTH),
+        ("unet", "resnet18", ENCODERS | SKIPS | JOINED | BOTH),
+        ("fpn", "resnet18", ENCODERS | SKIPS - {"skip1"} | JOINED - {"skips.1"} | BOTH),
         ("pspnet", "resnet18", ENCODERS - {"encoder4", "encoder5"} | BOTH),
         ("deeplabv3", "resnet18", ENCODERS | BOTH),
         ("deeplabv3plus", "resnet18", ENCODERS | {"skip2"} | BOTH),
-        ("unet", "mit_b0", ENCODERS - {"encoder1"} | SKIPS - {"skip1"} | BOTH),
+        ("unet", "mit_b0", ENCODERS - {"encoder1"} | SKIPS - {"skip1"} | JOINED - {"skips.1"} | BOTH),
         ("fcn_torchvision", "resnet50", ENCODERS | BOTH),
         ("classifier", "resnet18", ENCODERS | {"decoder"}),
         ("classifier", "mobilenetv3_small_050", ENCODERS | {"decoder"}),

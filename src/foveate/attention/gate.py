@@ -6,14 +6,17 @@ https://arxiv.org/abs/1804.03999:
 - equation 1: q = psi relu(W_x x + W_g g + b_g) + b_psi, all 1x1 convolutions, at the resolution of g
 - equation 2: a = sigmoid(q), resampled bilinearly to x; the output is a x
 
-The paper's g is the decoder's map one level below the skip that is gated. A mechanism in place sees one map,
-and what the decoder makes of a skip comes later, so the gating signal here is our reading: x itself, averaged
-over a window around each position. What stays of the idea is that a position is judged by itself and by its
-coarse surroundings together; what is lost is that deeper features do the judging. As in the paper the grid on
-which q is computed is half as fine as x, here by averages over 2x2 positions.
+g is the decoder's map one level below the skip x that is gated: the places `skips` give both. x is brought to
+the resolution of g bilinearly, as a is brought back; at half the size these are means over 2x2 positions.
 
-The authors' code has a 2x2 convolution of stride 2 for W_x, and a 1x1 convolution and batch norm after a x;
-neither is in the equations, and neither is here.
+Elsewhere a mechanism sees one map, and the gating signal is our reading: x itself, averaged over a window
+around each position. What stays of the idea is that a position is judged by itself and by its coarse
+surroundings together; what is lost is that deeper features do the judging.
+
+The authors' code has a 2x2 convolution of stride 2 for W_x, a 1x1 convolution with batch norm and ReLU that
+makes the first g, and a 1x1 convolution and batch norm after a x; none is in the equations, and none is here.
+The paper starts its gates open, so that all passes at first. The residual gate around this module gives that
+start exactly; without it, a starts near 1/2.
 """
 
 from collections.abc import Sequence
@@ -21,6 +24,8 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from foveate.errors import UserError
 
 from .maps import SpatialMap
 from .options import at_least, odd
@@ -52,40 +57,67 @@ def surroundings(x: Float[Tensor, "b c h w"], side: int) -> Float[Tensor, "b c h
 
 @register("gate")
 class AttentionGate(nn.Module):
-    """Attention gate: positions weighted by themselves and their coarse surroundings.
+    """Attention gate: positions weighted by themselves and a coarser gating signal.
 
-    `reduction` divides the channels in which both are compared (at least one stays); `context` is the side of
-    the window that makes the gating signal, odd, in units of two positions. `weights` gives a `SpatialMap` in
+    With `signal_channels`, `forward(x, signal)` takes the signal b signal_channels rows columns, coarser than
+    x; without, x makes it. `reduction` divides the channels in which both are compared (at least one stays);
+    `context` is the side of the window that makes the signal of x, odd, in units of two positions: None
+    stands for 5, and nothing else is possible where a signal is given. `weights` gives a `SpatialMap` in
     (0, 1).
 
     >>> import torch
-    >>> gate = AttentionGate(32)
-    >>> (passing,) = gate.weights(x := torch.rand(1, 32, 20, 28))
-    >>> torch.equal(gate(x), x * passing.values[:, None])
+    >>> gate = AttentionGate(32, 64)
+    >>> x, signal = torch.rand(1, 32, 20, 28), torch.rand(1, 64, 10, 14)
+    >>> (passing,) = gate.weights(x, signal)
+    >>> torch.equal(gate(x, signal), x * passing.values[:, None])
     True
     """
 
     starts_at_identity = False
+    takes_signal = True
 
-    def __init__(self, channels: int, reduction: int = 2, context: int = 5) -> None:
+    def __init__(
+        self,
+        channels: int,
+        signal_channels: int | None = None,
+        /,
+        reduction: int = 2,
+        context: int | None = None,
+    ) -> None:
         super().__init__()
+        if signal_channels is not None and context is not None:
+            raise UserError(
+                f"context={context!r}: the decoder gives the gating signal here, and no window makes it; "
+                "leave context out"
+            )
         hidden = max(1, channels // at_least(1, "reduction", reduction))
-        self.context = odd("context", context)
+        self.context = odd("context", 5 if context is None else context)
         self.feature = nn.Conv2d(channels, hidden, 1, bias=False)
-        self.signal = nn.Conv2d(channels, hidden, 1)
+        self.signal = nn.Conv2d(signal_channels or channels, hidden, 1)
         self.score = nn.Conv2d(hidden, 1, 1)
 
-    def _coefficients(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 1 h w"]:
-        coarse = halved(x)
-        # W_g and the mean are both linear: the mean comes second, over fewer channels.
-        signal = surroundings(self.signal(coarse), self.context)
-        passing = self.score((self.feature(coarse) + signal).relu()).sigmoid()
+    def _coefficients(
+        self, x: Float[Tensor, "b c h w"], signal: Float[Tensor, "b c2 rows columns"] | None
+    ) -> Float[Tensor, "b 1 h w"]:
+        if signal is None:
+            coarse = halved(x)
+            # W_g and the mean are both linear: the mean comes second, over fewer channels.
+            gating = surroundings(self.signal(coarse), self.context)
+        else:
+            coarse = F.interpolate(x, size=signal.shape[2:], mode="bilinear")
+            gating = self.signal(signal)
+        passing = self.score((self.feature(coarse) + gating).relu()).sigmoid()
         return F.interpolate(passing, size=x.shape[2:], mode="bilinear")
 
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        return x * self._coefficients(x)
+    def forward(
+        self, x: Float[Tensor, "b c h w"], signal: Float[Tensor, "b c2 rows columns"] | None = None
+    ) -> Float[Tensor, "b c h w"]:
+        return x * self._coefficients(x, signal)
 
     def weights(
-        self, x: Float[Tensor, "b c h w"], queries: Sequence[int] | Tensor | None = None
+        self,
+        x: Float[Tensor, "b c h w"],
+        signal: Float[Tensor, "b c2 rows columns"] | None = None,
+        queries: Sequence[int] | Tensor | None = None,
     ) -> tuple[SpatialMap]:
-        return (SpatialMap(self._coefficients(x).squeeze(1)),)
+        return (SpatialMap(self._coefficients(x, signal).squeeze(1)),)

@@ -9,6 +9,10 @@ The contract every mechanism keeps:
 - `starts_at_identity`: whether a gate of its own makes the new module the identity, so that a second zero
   gate in series (two zero gates never learn) is not put around it
 
+A mechanism with `takes_signal = True` does all this, and where a decoder joins a skip with a coarser map (a
+place of the group `skips`) it is told of that map, too: by a second, positional-only argument of the
+constructor, the map's channels, and of `forward` and `weights`, the map.
+
 A refiner (`refiner = True`) sits at `logits` and sees more of the same pass, the network's input image and
 the encoder's feature at stride 2^level, `level` being one of its options. It has:
 
@@ -76,7 +80,8 @@ def attention_options(name: str) -> dict[str, object]:
     {'threshold': 0.4}
     """
     parameters = inspect.signature(attention_class(name)).parameters.values()
-    return {one.name: one.default for one in parameters if one.default is not one.empty}
+    options = (one for one in parameters if one.kind is not one.POSITIONAL_ONLY)
+    return {one.name: one.default for one in options if one.default is not one.empty}
 
 
 def is_refiner(name: str) -> bool:
@@ -88,18 +93,29 @@ def is_refiner(name: str) -> bool:
     return getattr(attention_class(name), "refiner", False)
 
 
+def takes_signal(name: str) -> bool:
+    """Whether a mechanism also sees the coarser map of a decoder, where there is one.
+
+    >>> takes_signal("gate"), takes_signal("cbam")
+    (True, False)
+    """
+    return getattr(attention_class(name), "takes_signal", False)
+
+
 def create_attention(name: str, channels: int, /, *context: int, **options: object) -> nn.Module:
     """Build the mechanism `name` for feature maps of `channels` channels.
 
     For a refiner `channels` are those of the logits, one a class, and `context` those of the image and
-    of the encoder's feature. Raises `UserError` for an unknown name or option (with the nearest one) and for
-    values out of range.
+    of the encoder's feature; for a mechanism that takes a signal, `context` may be the signal's. Raises
+    `UserError` for an unknown name or option (with the nearest one) and for values out of range.
 
     >>> import torch
     >>> create_attention("cbam", 64, reduction=8)(torch.rand(2, 64, 12, 16)).shape
     torch.Size([2, 64, 12, 16])
     >>> create_attention("afma", 12, 3, 64, level=1).level
     1
+    >>> create_attention("gate", 64, 128)(torch.rand(2, 64, 12, 16), torch.rand(2, 128, 6, 8)).shape
+    torch.Size([2, 64, 12, 16])
     >>> create_attention("cbam", 64, reductoin=8)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     foveate.errors.UserError: unknown cbam option 'reductoin'; did you mean 'reduction'? ...
@@ -107,13 +123,15 @@ def create_attention(name: str, channels: int, /, *context: int, **options: obje
     cls = attention_class(name)
     for option in options:
         choose(option, attention_options(name), f"{name} option")
-    if len(context) != (2 if is_refiner(name) else 0):
-        raise UserError(
-            f"{name} takes the channels of "
-            + ("the logits, the image and the encoder's feature" if is_refiner(name) else "one feature map")
-            + f"; got {(channels, *context)}"
-        )
+    if len(context) != 2 if is_refiner(name) else len(context) > takes_signal(name):
+        raise UserError(f"{name} takes the channels of {_inputs(name)}; got {(channels, *context)}")
     return cls(*(at_least(1, "channels", count) for count in (channels, *context)), **options)
+
+
+def _inputs(name: str) -> str:
+    if is_refiner(name):
+        return "the logits, the image and the encoder's feature"
+    return "one feature map" + (", or of one and a gating signal" if takes_signal(name) else "")
 
 
 def describe_attention(name: str) -> str:

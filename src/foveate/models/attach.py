@@ -16,7 +16,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from foveate.attention.registry import create_attention, is_refiner
+from foveate.attention.registry import create_attention, is_refiner, takes_signal
 from foveate.errors import UserError, choose
 
 from .arms import Arm, AttentionAt, Head, parse_arm
@@ -139,7 +139,7 @@ def _build(
         label = f"{part.name}@{place.name}"
         if label in attachments.labels:
             raise UserError(f"arm '{attachments.arm}': '{label}' is meant twice; leave one out")
-        context = context_of(probe, named, part, place) if is_refiner(part.name) else ()
+        context = _context(probe, named, part, place)
         channels = (one.channels for one in (place, *context))
         attention = create_attention(part.name, *channels, **dict(part.options))
         reference = next(model.parameters(), torch.zeros(()))
@@ -148,10 +148,17 @@ def _build(
         if attachments.gate == "zero" and not attention.starts_at_identity:
             attention = ResidualGate(attention).to(reference)
         attachments.add(label, attention)
-        if context:
+        if is_refiner(part.name):
             attachments.refinements[label] = Refinement(attention, place, *context)
-        hooks.append(attachments.refinements.get(label) or Hook(attention, place))
+        hooks.append(attachments.refinements.get(label) or Hook(attention, place, context))
     return hooks
+
+
+def _context(probe: Probe, named: dict[str, Place], part: AttentionAt, place: Place) -> tuple[Place, ...]:
+    """What the attention sees beside the map at its place."""
+    if is_refiner(part.name):
+        return context_of(probe, named, part, place)
+    return (place.signal,) if place.signal is not None and takes_signal(part.name) else ()
 
 
 def _check_shape(label: str, attention: nn.Module, places: Sequence[Place], reference: Tensor) -> None:
@@ -200,9 +207,10 @@ def _register(model: nn.Module, hooks: list[Hook | Refinement], attachments: Att
     for hook in hooks:
         module = model.get_submodule(hook.place.module)
         if hook.place.where == "input":
-            attachments.handles.append(module.register_forward_pre_hook(hook.on_input))
+            handle = module.register_forward_pre_hook(hook.on_input, with_kwargs=True)
+            attachments.handles.append(handle)
         elif hook.place.where == "entry":
-            attachments.handles.append(module.register_forward_hook(hook.on_entry))
+            attachments.handles.append(module.register_forward_hook(hook.on_output))
     # Output hooks go before any other hook of the module (some encoders collect their features by hooks), so
     # the last one registered runs first.
     for hook in reversed(hooks):

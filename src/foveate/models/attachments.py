@@ -9,7 +9,7 @@ from torch.utils.hooks import RemovableHandle
 
 from .arms import Arm
 from .places import Place
-from .probe import replace
+from .probe import reach, replace
 from .refiners import Refinement
 
 
@@ -38,22 +38,24 @@ class Attachments(nn.Module):
 
 @dataclass(frozen=True)
 class Hook:
-    """Calls `attention` on the tensor at `place`: the form in which forward hooks and pre-hooks keep it."""
+    """Calls `attention` on the tensor at `place`: the form in which forward hooks and pre-hooks keep it.
+
+    `context` are other inputs of the same call that the attention sees beside it.
+    """
 
     attention: nn.Module
     place: Place
+    context: tuple[Place, ...] = ()
 
     def on_output(self, module: nn.Module, args: tuple, output: Any) -> Any:
-        return self.attention(output)
+        return self._changed(output)
 
-    def on_entry(self, module: nn.Module, args: tuple, output: Any) -> Any:
-        feature = output
-        for step in self.place.path:
-            feature = feature[step]
-        return replace(output, self.place.path, self.attention(feature))
+    def on_input(self, module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> Any:
+        return self._changed((args, kwargs))
 
-    def on_input(self, module: nn.Module, args: tuple) -> tuple:
-        return (self.attention(args[0]), *args[1:])
+    def _changed(self, nested: Any) -> Any:
+        seen = (reach(nested, place.path) for place in (self.place, *self.context))
+        return replace(nested, self.place.path, self.attention(*seen))
 
 
 @dataclass

@@ -2,9 +2,10 @@
 
 `encoder1`..`encoder5` are the encoder's features (stride 2 to 32 on most; dilated encoders and transformers
 have other strides, which the description tells). An attention there changes what the later stages see too.
-`skip1`..`skip4` are the same features on their way to the decoder alone. `decoder` is what the head gets,
-`logits` what it returns. Every submodule whose output is `b c h w`, called once in a forward, is a place by
-its dotted name.
+`skip1`..`skip4` are the same features on their way to the decoder alone; `skips.1`..`skips.4` are the skips
+where a decoder joins them with what it has made one level below, `skips` all of them (see `skips.py`).
+`decoder` is what the head gets, `logits` what it returns. Every submodule whose output is `b c h w`, called
+once in a forward, is a place by its dotted name.
 
 An encoder place is the submodule whose output *is* the feature (the same tensor; the last to finish).
 Encoders that copy the tensor on its way (MiT) are matched by its values. Where nothing matches (vision
@@ -13,9 +14,9 @@ sees the change: the note says so.
 """
 
 import fnmatch
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from timm.layers import SelectAdaptivePool2d
@@ -25,33 +26,16 @@ from foveate.errors import UserError, choose
 
 from .host import Host
 from .layout import Layout, layout_of
+from .place import Place, is_map, place_of
 from .probe import Call, Probe
+from .skips import GROUP, HOSTS, match_skips, skip_places
 
 SHOWN = 30
 """The most submodules that a message lists."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """A spot in a model: its name, and how to reach the tensor there.
-
-    module: dotted name of the submodule to hook; where: its "output", its first "input", or an "entry" of its
-    output, which `path` leads to. channels and size (h, w) are those of the probing input, stride is that
-    input's height by the feature's.
-    """
-
-    name: str
-    module: str
-    where: Literal["output", "input", "entry"]
-    channels: int
-    size: tuple[int, int]
-    stride: float
-    path: tuple[Any, ...] = ()
-    note: str = ""
-
-
 def find_places(model: nn.Module, example: Tensor | None = None) -> dict[str, Place]:
-    """The named places of a model, in the order encoder, skip, decoder, logits.
+    """The named places of a model, in the order encoder, skip, skips, decoder, logits.
 
     `example` is an input (b c h w) for models that foveate did not build. Skips that the output does not
     depend on are left out. Submodules by dotted name are found by `match_places`.
@@ -86,7 +70,7 @@ def probe_model(model: nn.Module, example: Tensor | None = None) -> Probe:
 
 
 def match_places(probe: Probe, named: dict[str, Place], text: str) -> list[Place]:
-    """The places that `text` means: a named one, a dotted name, or a pattern such as `encoder.layer?.0`.
+    """The places that `text` means: a named one, `skips`, a dotted name, or a pattern such as `layer?.0`.
 
     Dotted names are those inside `network` for models that foveate built. A pattern means every submodule
     that it matches and that can hold an attention. Raises a `UserError` that lists the named places when
@@ -94,13 +78,15 @@ def match_places(probe: Probe, named: dict[str, Place], text: str) -> list[Place
     """
     if text in named:
         return [named[text]]
+    if skips := match_skips(named, text):
+        return [named[name] for name in skips]
     prefix = layout_of(probe.model).prefix
     names = [name.removeprefix(prefix) for name in probe.names if name and name.startswith(prefix)]
     if text in names:
         return [_submodule(probe, prefix, text)]
     matched = [name for name in fnmatch.filter(names, text) if _unusable(probe.calls(prefix + name)) is None]
     if not matched:
-        raise UserError(_nothing_at(text, named, names))
+        raise UserError(_nothing_at(probe.model, text, named, names))
     return [_submodule(probe, prefix, name) for name in matched]
 
 
@@ -108,20 +94,20 @@ def named_places(probe: Probe) -> dict[str, Place]:
     """The named places of a probed model; see `find_places`."""
     layout = layout_of(probe.model)
     places = [*_stages(probe, layout), *_features(probe, layout)]
-    places += _decoder(probe, layout)
+    places += [*skip_places(probe, layout.encoder), *_decoder(probe, layout)]
     if layout.logits is not None:
         call = probe.calls(layout.logits)[-1]
-        if _is_map(call.output):
-            places.append(_place(probe, "logits", layout.logits, "output", call.output))
-    order = ["encoder", "skip", "decoder", "logits"]
-    places.sort(key=lambda place: (order.index(place.name.rstrip("0123456789")), place.name))
+        if is_map(call.output):
+            places.append(place_of(probe, "logits", layout.logits, "output", call.output))
+    order = ["encoder", "skip", "skips", "decoder", "logits"]
+    places.sort(key=lambda place: (order.index(re.split(r"[\d.]", place.name)[0]), place.name))
     return {place.name: place for place in places}
 
 
 def _stages(probe: Probe, layout: Layout) -> Iterable[Place]:
     for name, module in layout.stages:
         if module in probe.names and _unusable(probe.calls(module)) is None:
-            yield _place(probe, name, module, "output", probe.calls(module)[0].output)
+            yield place_of(probe, name, module, "output", probe.calls(module)[0].output)
 
 
 def _features(probe: Probe, layout: Layout) -> Iterable[Place]:
@@ -131,17 +117,17 @@ def _features(probe: Probe, layout: Layout) -> Iterable[Place]:
     first = 0 if entries and entries[0][1].shape[-2:] == probe.size else 1
     sources = _sources(probe, layout.encoder)
     for k, (path, feature) in enumerate(entries, first):
-        if k == 0 or not _is_map(feature) or feature.shape[1] == 0:
+        if k == 0 or not is_map(feature) or feature.shape[1] == 0:
             continue
         source = sources.get(path)
         last = path == entries[-1][0]
         if source is not None and (probe.used(path) or not last):
-            yield _place(probe, f"encoder{k}", source, "output", feature)
+            yield place_of(probe, f"encoder{k}", source, "output", feature)
         elif probe.used(path):
             note = "" if last else " (seen by the decoder only)"
-            yield _place(probe, f"encoder{k}", layout.encoder, "entry", feature, path, note)
+            yield place_of(probe, f"encoder{k}", layout.encoder, "entry", feature, path, note)
         if probe.used(path) and not last and k <= 4:
-            yield _place(probe, f"skip{k}", layout.encoder, "entry", feature, path)
+            yield place_of(probe, f"skip{k}", layout.encoder, "entry", feature, path)
 
 
 def _sources(probe: Probe, encoder: str) -> dict[tuple, str]:
@@ -180,16 +166,16 @@ def _decoder(probe: Probe, layout: Layout) -> Iterable[Place]:
         module is not None
         and len(calls := probe.calls(module)) == 1
         and calls[0].args
-        and _is_map(calls[0].args[0])
+        and is_map(calls[0].args[0])
     ):
-        yield _place(probe, "decoder", module, "input", calls[0].args[0])
+        yield place_of(probe, "decoder", module, "input", calls[0].args[0], (0, 0))
 
 
 def _submodule(probe: Probe, prefix: str, name: str) -> Place:
     calls = probe.calls(prefix + name)
     if (problem := _unusable(calls)) is not None:
         raise UserError(f"place '{name}': the submodule {problem}, so no attention can sit there")
-    return _place(probe, name, prefix + name, "output", calls[0].output)
+    return place_of(probe, name, prefix + name, "output", calls[0].output)
 
 
 def _unusable(calls: list[Call]) -> str | None:
@@ -197,7 +183,7 @@ def _unusable(calls: list[Call]) -> str | None:
         return "is never called in a forward"
     if len(calls) > 1:
         return f"is called {len(calls)} times in one forward"
-    if not _is_map(calls[0].output):
+    if not is_map(calls[0].output):
         output = calls[0].output
         shape = (
             f"of shape {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
@@ -206,20 +192,13 @@ def _unusable(calls: list[Call]) -> str | None:
     return None
 
 
-def _is_map(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.ndim == 4 and value.is_floating_point()
-
-
-def _place(
-    probe: Probe, name: str, module: str, where: str, feature: Tensor, path: tuple = (), note: str = ""
-) -> Place:
-    h, w = feature.shape[-2:]
-    ratio = probe.size[0] / h
-    stride = round(ratio) if abs(ratio - round(ratio)) < 0.25 and ratio >= 1 else round(ratio, 2)
-    return Place(name, module, where, feature.shape[1], (h, w), stride, path, note)
-
-
-def _nothing_at(text: str, named: dict[str, Place], names: list[str]) -> str:
+def _nothing_at(model: nn.Module, text: str, named: dict[str, Place], names: list[str]) -> str:
+    if text == GROUP:
+        host = model.config["arch"] if isinstance(model, Host) else type(model).__name__
+        return (
+            f"{host} has no place '{GROUP}': no part of it is called with a skip and a coarser map of the "
+            f"decoder; hosts that have it are {', '.join(HOSTS)}. Places of this model: {', '.join(named)}"
+        )
     try:
         choose(text, [*named, *names], "place")
     except UserError as error:

@@ -14,6 +14,7 @@ from foveate.errors import UserError
 @dataclass(frozen=True)
 class Call:
     args: tuple[Any, ...]
+    kwargs: dict[str, Any]
     output: Any
 
 
@@ -82,7 +83,10 @@ class Probe:
 
     def _run(self) -> None:
         example, cut = self._example, self._encoder
-        handles = [module.register_forward_hook(self._recorder(name)) for name, module in self.names.items()]
+        handles = [
+            module.register_forward_hook(self._recorder(name), with_kwargs=True)
+            for name, module in self.names.items()
+        ]
         if cut is not None:
             handles.append(self.names[cut].register_forward_hook(self._cut))
         try:
@@ -100,9 +104,9 @@ class Probe:
                 handle.remove()
 
     def _recorder(self, name: str):
-        def record(module: nn.Module, args: tuple, output: Any) -> None:
+        def record(module: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> None:
             self.finished.append(name)
-            self._calls.setdefault(name, []).append(Call(args, output))
+            self._calls.setdefault(name, []).append(Call(args, kwargs, output))
 
         return record
 
@@ -123,6 +127,17 @@ class Probe:
             self._used = {
                 path for path, gradient in zip(self._leaves, gradients, strict=True) if gradient is not None
             }
+
+
+def reach(nested: Any, path: tuple) -> Any:
+    """The item that `path` leads to in nested lists, tuples and dicts.
+
+    >>> reach(([1, 2], {"skip": 3}), (1, "skip"))
+    3
+    """
+    for step in path:
+        nested = nested[step]
+    return nested
 
 
 def replace(nested: Any, path: tuple, value: Any) -> Any:
