@@ -1,8 +1,9 @@
 """Addresses that are not on this disk: a real S3 server on this machine, and what goes wrong with one."""
 
 import errno
-import json
+import resource
 import time
+from contextlib import contextmanager
 
 import boto3
 import numpy as np
@@ -38,8 +39,9 @@ def s3(moto, monkeypatch):
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, "/nowhere")
     monkeypatch.setenv("AWS_ENDPOINT_URL", moto)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:9")  # a cloud gives keys, too
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(addresses, "ANSWER_SECONDS", 60.0)  # a busy machine is no fault
     client = boto3.client("s3", config=Config(retries={"max_attempts": 0}))
     client.create_bucket(Bucket="shelf")
     forget()
@@ -82,3 +84,115 @@ def test_a_dataset_is_packed_to_s3_and_streamed_from_there(make, s3):
 
     with pytest.raises(DataError, match="s3://shelf/a/photos: holds files already"):
         pack(root, "s3://shelf/a/photos")
+
+
+@pytest.mark.parametrize("address", ["s3://shelf/b/a.bin", "memory://b/a.bin", "{tmp}/b/a.bin"])
+def test_a_file_appears_whole_or_not_at_all(s3, address, tmp_path):
+    address = address.format(tmp=tmp_path)
+    with pytest.raises(ZeroDivisionError), create(address) as file:
+        file.writelines(b"half" * (2 // left) for left in (2, 1, 0))
+    with pytest.raises(DataError, match=r"b/a\.bin: there is no such file"):
+        read_bytes(address)
+    with create(address) as file:
+        file.write(b"whole")
+    assert read_bytes(address) == b"whole"
+    assert read_bytes(address, (1, 3)) == b"ho"
+
+
+def test_a_bucket_that_is_not_there_is_told_in_seconds(s3, make, capsys):
+    start = time.perf_counter()
+    assert main(["data", "pack", str(make.pairs()), "--out", "s3://nowhere/a"]) == 2
+    assert time.perf_counter() - start < 5
+    words = (
+        "s3://nowhere/a: cannot be written: there is no such bucket or folder; make it, or mend the address"
+    )
+    assert capsys.readouterr().err == f"foveate: error: {words}\n"
+    with pytest.raises(DataError, match=r"nowhere/a/shards\.json: cannot be read: there is no such bucket"):
+        open_dataset("s3://nowhere/a")
+
+
+def test_a_bucket_that_goes_away_meanwhile_is_told(s3):
+    with (
+        pytest.raises(DataError, match=r"s3://nowhere/a\.bin: cannot be written: there is no such bucket"),
+        create("s3://nowhere/a.bin") as file,
+    ):
+        file.write(b"a")
+
+
+def test_missing_credentials_are_told_in_seconds(s3, make, monkeypatch):
+    for name in KEYS:
+        monkeypatch.delenv(name)
+    for act in (lambda: pack(make.pairs(), "s3://shelf/a"), lambda: open_dataset("s3://shelf/a")):
+        start = time.perf_counter()
+        with pytest.raises(DataError, match=r"no credentials were found; set AWS_ACCESS_KEY_ID and AWS_SEC"):
+            act()
+        assert time.perf_counter() - start < 5
+    assert keys(s3) == []
+
+
+def test_a_server_that_is_not_there_is_told_in_seconds(s3, make, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr(addresses, "ANSWER_SECONDS", 1.0)
+    for act in (lambda: pack(make.pairs(), "s3://shelf/a"), lambda: open_dataset("s3://shelf/a")):
+        start = time.perf_counter()
+        with pytest.raises(DataError, match=r"nobody answers \(within 1 s\); check the network and the addr"):
+            act()
+        assert time.perf_counter() - start < 5
+
+
+def test_a_folder_elsewhere_keeps_no_half_of_a_file(monkeypatch):
+    def broken(files, path, target):
+        files.pipe_file(target, b"half")
+        raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+
+    monkeypatch.setattr(MemoryFileSystem, "put_file", broken)
+    with (
+        pytest.raises(
+            DataError, match=r"c/a\.bin: cannot be written: nobody answers \(.*reset by peer\); check"
+        ),
+        create("memory://c/a.bin") as file,
+    ):
+        file.write(b"whole")
+    with pytest.raises(DataError, match="there is no such file"):
+        read_bytes("memory://c/a.bin")
+
+
+@contextmanager
+def small_files(most: int):
+    """As on a disk with that much room."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("address", ["memory://d/a.bin", "{tmp}/a.bin"])
+def test_a_full_disk_is_told_and_leaves_nothing(address, tmp_path):
+    address = address.format(tmp=tmp_path)
+    with (
+        pytest.raises(DataError, match=r"a\.bin: cannot be written \(.*: File too large\); make room, or gi"),
+        create(address) as file,
+        small_files(1 << 20),
+    ):
+        file.write(bytes(1 << 21))
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(DataError, match="there is no such file"):
+        read_bytes(address)
+
+
+def test_a_web_server_is_not_written_to(server):
+    with pytest.raises(DataError, match="web servers are read from only; give a folder or an object store"):
+        require_empty(server.url("photos"))
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch):
+    def missing(address):
+        raise ImportError("Install s3fs to access S3")
+
+    monkeypatch.setattr(addresses.fsspec, "url_to_fs", missing)
+    with pytest.raises(
+        DataError, match=r"s3://a/b: .* need another package: pip install 'foveate\[shards\]'"
+    ):
+        read_bytes("s3://a/b")

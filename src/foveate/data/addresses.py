@@ -66,7 +66,7 @@ def create(address: str) -> Iterator[IO[bytes]]:
                 raise
             full = Path(path).parent if here else tempfile.gettempdir()
             raise DataError(
-                f"{address}: cannot be written: {full} is full; make room, or give another place"
+                f"{address}: cannot be written ({full}: {error.strerror}); make room, or give another place"
             ) from None
         with _told(address, "written"):
             stack.close()
