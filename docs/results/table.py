@@ -5,6 +5,7 @@ Everything comes from what `foveate compare` left in the folder; nothing is trai
 
 import sys
 
+from foveate.evaluation.statistics import Estimate
 from foveate.experiments.result import Comparison, Contender, load_comparison
 from foveate.report import words
 
@@ -35,6 +36,7 @@ def page(found: Comparison, title: str) -> list[str]:
         "",
         *changes(found),
         "",
+        *errors(found),
         *(f"- **{arm.arm}**: {' '.join(words.verdict(found, arm))}" for arm in found.arms),
     ]
 
@@ -67,27 +69,41 @@ def score_row(found: Comparison, arm: Contender) -> list[str]:
 
 def changes(found: Comparison) -> list[str]:
     """The host's score of each class, and what each arm changes, with intervals that are not adjusted."""
-    arms = [arm for arm in found.contenders if arm.role != "host"]
     host = found.baseline.class_scores
-    by_arm = [{change.name: change.difference for change in found.result(arm.arm).classes} for arm in arms]
+    changed = {
+        arm.arm: {detail.name: detail.difference for detail in found.result(arm.arm).classes}
+        for arm in others(found)
+    }
     rows = []
     for name in found.classes:
         values = host[name]
-        row = [name, words.percent(sum(values) / len(values))]
-        for changed in by_arm:
-            change = changed.get(name)
-            row.append(
-                "–"
-                if change is None
-                else f"{words.points(change.mean)} ({words.interval(change.low, change.high)})"
-            )
-        rows.append(row)
-    head = [
-        f"class, {words.score_name(found.class_score)}",
-        "host, %",
-        *(f"`{arm.arm}`, points" for arm in arms),
+        cells = [cell(of.get(name)) for of in changed.values()]
+        rows.append([name, words.percent(sum(values) / len(values)), *cells])
+    return table(change_head(found, f"class, {words.score_name(found.class_score)}"), rows)
+
+
+def errors(found: Comparison) -> list[str]:
+    """The host's rate of each kind of error, and what each arm adds to it; none for classification."""
+    changed = [found.result(arm.arm).errors for arm in others(found)]
+    rows = [
+        [rate.name, words.percent(rate.score), *(cell(of[number].difference) for of in changed)]
+        for number, rate in enumerate(found.result(found.baseline.arm).errors)
     ]
-    return table(head, rows)
+    return [*table(change_head(found, "rate"), rows), ""] if rows else []
+
+
+def others(found: Comparison) -> list[Contender]:
+    return [arm for arm in found.contenders if arm.role != "host"]
+
+
+def change_head(found: Comparison, what: str) -> list[str]:
+    return [what, "host, %", *(f"`{arm.arm}`, points" for arm in others(found))]
+
+
+def cell(change: Estimate | None) -> str:
+    if change is None:
+        return "–"
+    return f"{words.points(change.mean)} ({words.interval(change.low, change.high)})"
 
 
 def table(head: list[str], rows: list[list[str]]) -> list[str]:
