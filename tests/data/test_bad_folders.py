@@ -1,5 +1,6 @@
 """What a user may point foveate at by mistake, and the sentence each mistake is answered with."""
 
+import os
 import re
 
 import numpy as np
@@ -151,6 +152,22 @@ def test_class_that_occurs_in_test_only(make):
 
 def test_a_class_named_twice(make):
     refuses(make.pairs(values=(0, 1, 2)), "--classes names a class twice: a, a, b", classes=["a", "a", "b"])
+
+
+def test_a_class_folder_named_twice(make):
+    refuses(make.class_folders(cat=3, dog=3), r"one class folder only \('cat'\)", classes=["cat", "cat"])
+
+
+def test_what_lies_in_hidden_folders_is_passed_over(make):
+    make.class_folders(cat=4, dog=4)
+    make.save("cat/.ipynb_checkpoints/000-checkpoint.png", make.photo(0))
+    assert len(open_dataset(make.root)) == 8
+
+
+def test_a_name_that_is_not_utf_8(make):
+    folder = make.pairs() / "images"
+    (folder / "03.png").rename(folder / os.fsdecode(b"mus\xe9e.png"))
+    refuses(make.root, r"images: the name b'mus\\xe9e\.png' is not UTF-8; rename the file")
 
 
 def test_mask_saved_as_jpeg(make):

@@ -167,11 +167,25 @@ def test_colour_outside_the_table(make):
             r"class_dict\.csv:3: 'b' \(1, 2, 3\) repeats the name or colour of 'a'",
         ),
         ("name,r,g,b\n", r"class_dict\.csv: names no class; add one line"),
+        ("name,r,g,b\n,1,2,3\n", r"class_dict\.csv:2: ',1,2,3' is not name,r,g,b with values"),
+        ("name,r,g,b\nvoid,1,2,3\n", "no class is left, for all of them are ignored; keep at least one"),
+        (
+            "name,r,g,b\n"
+            + "".join(f"c{number},{number % 256},{number // 256},9\n" for number in range(256)),
+            "256 classes are more than the 255 that masks of 8 bits can hold .* name those to keep with",
+        ),
     ],
 )
 def test_class_dict_that_cannot_be_read(make, table, words):
     with pytest.raises(DataError, match=words):
         open_dataset(coloured(make, table))
+
+
+def test_class_dict_in_another_encoding(make):
+    root = coloured(make)
+    (root / "class_dict.csv").write_bytes("name,r,g,b\nstraße,128,64,128\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"class_dict\.csv: is no CSV text \(.*\); save it as CSV in UTF-8"):
+        open_dataset(root)
 
 
 def test_class_folders_are_split_class_by_class(make):

@@ -68,13 +68,13 @@ def predict(
 
 
 def _find(source: Path) -> list[Path]:
-    from foveate.data.images import SUFFIXES, is_image_file
+    from foveate.data.images import SUFFIXES, image_files
 
     if not source.exists():
         raise UserError(f"{source}: there is no such image or folder")
     if source.is_file():
         return [source]
-    paths = sorted(filter(is_image_file, source.iterdir()))
+    paths = image_files(source.iterdir())
     if not paths:
         raise UserError(
             f"{source}: holds no images; there should be files ending in {', '.join(sorted(SUFFIXES))}"

@@ -56,6 +56,7 @@ def labelled_layout(
     (None: all); images of other classes are left out.
     """
     if classes:
+        classes = tuple(dict.fromkeys(classes))
         numbers = [names.index(choose(name, names, "class of this dataset")) for name in classes]
         ids = {number: label for label, number in enumerate(numbers)}
         parts = {

@@ -1,10 +1,11 @@
 """Read any image file as 8-bit RGB, and refuse a broken one with a sentence that names it."""
 
 import io
+import os
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,6 +37,18 @@ _TURNS = {
 def is_image_file(path: Path) -> bool:
     """Whether a path is a file named like an image, and not hidden (as the ._a.png that macOS leaves)."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def image_files(paths: Iterable[Path]) -> list[Path]:
+    """Those of some paths that are image files, sorted.
+
+    `DataError` for a name that is not UTF-8 (from an old archive, say): no table or page could show it.
+    """
+    found = sorted(filter(is_image_file, paths))
+    for path in found:
+        if (name := os.fsencode(path.name)) != path.name.encode(errors="replace"):
+            raise DataError(f"{path.parent}: the name {name} is not UTF-8; rename the file")
+    return found
 
 
 def read_image(path: str | Path, content: bytes | None = None) -> UInt8[np.ndarray, "h w 3"]:

@@ -32,6 +32,25 @@ def is_void(name: str) -> bool:
     return _VOID.fullmatch(name.strip()) is not None
 
 
+def check_names(classes: Sequence[str]) -> None:
+    """Raise `DataError` where there is no class, one is there twice, or there are more than the 255 that have
+    an id beside `IGNORE`.
+
+    >>> check_names([])
+    Traceback (most recent call last):
+    foveate.data.errors.DataError: no class is left, for all of them are ignored; keep at least one
+    """
+    if not classes:
+        raise DataError("no class is left, for all of them are ignored; keep at least one")
+    if len(set(classes)) != len(classes):
+        raise DataError(f"--classes names a class twice: {', '.join(classes)}; give each class its own name")
+    if len(classes) > IGNORE:
+        raise DataError(
+            f"{len(classes)} classes are more than the {IGNORE} that masks of 8 bits can hold ({IGNORE} "
+            "itself is what is ignored); name those to keep with --classes"
+        )
+
+
 @dataclass(frozen=True)
 class MaskCodec:
     """Maps what is stored in a mask file to class ids.
@@ -46,6 +65,9 @@ class MaskCodec:
     reading: str
     remedy: str = "mend the mask, or name all classes in the order of their values with --classes"
     brightness: bool = False
+
+    def __post_init__(self) -> None:
+        check_names(self.classes)
 
     @property
     def colored(self) -> bool:
@@ -131,8 +153,6 @@ def choose_codec(values: Mapping[int, str | Path], classes: Sequence[str] | None
     """
     found = set(values)
     names = tuple(classes) if classes else None
-    if len(set(names or ())) != len(names or ()):
-        raise DataError(f"--classes names a class twice: {', '.join(names)}; give each class its own name")
     if found <= {0, 255} and (names is None or len(names) == 2) and 255 in found:
         pair = names or ("background", "foreground")
         return MaskCodec(pair, ((0, 0), (255, 1)), f"masks are binary: 0 = {pair[0]}, 255 = {pair[1]}")

@@ -12,7 +12,7 @@ from jaxtyping import Int64, UInt8
 
 from foveate.data.dataset import SPLITS, Color, Entry
 from foveate.data.errors import DataError
-from foveate.data.images import SUFFIXES, is_image_file, read_image, read_raw, read_size
+from foveate.data.images import SUFFIXES, image_files, read_image, read_raw, read_size
 from foveate.data.layout import Layout
 from foveate.data.masks import IGNORE, MaskCodec, check_binary, choose_codec, read_mask
 
@@ -29,8 +29,11 @@ def find_folder(root: Path, names: Iterable[str]) -> Path | None:
 
 
 def list_images(folder: Path) -> list[Path]:
-    """All image files under a folder, sorted; hidden files are passed over."""
-    return sorted(filter(is_image_file, folder.rglob("*")))
+    """All image files under a folder, sorted; hidden files and what is in hidden folders (as
+    .ipynb_checkpoints) are passed over.
+    """
+    paths = image_files(folder.rglob("*"))
+    return [path for path in paths if not any(p.startswith(".") for p in path.relative_to(folder).parts)]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from foveate.data.archives import is_archive
-from foveate.data.images import is_image_file, read_image
+from foveate.data.images import image_files, read_image
 from foveate.errors import UserError, choose
 from foveate.evaluation.evaluate import check_classes, data_of
 
@@ -37,7 +37,7 @@ def find_sources(
     if images is not None and path.is_file() and not is_archive(path):
         return [_file(path, path.stem)]
     if images is not None and path.is_dir():
-        files = sorted(filter(is_image_file, path.iterdir()))
+        files = image_files(path.iterdir())
         if files:
             stems = [file.stem for file in files]
             return [_file(file, file.stem if stems.count(file.stem) == 1 else file.name) for file in files]

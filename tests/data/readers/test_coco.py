@@ -228,3 +228,12 @@ def test_letters_cover_what_their_runs_do(seed):
     mask = random.random((int(random.integers(1, 60)), int(random.integers(1, 90)))) < random.random()
     letters = coding.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"].decode()
     assert _covered(letters) == mask.size
+
+
+def test_more_classes_than_masks_can_hold(make):
+    names = [{"id": number, "name": f"class {number}"} for number in range(300)]
+    shapes = [annotation(number % 8, number, polygon(0, 0, 5, 5)) for number in range(300)]
+    write(make, shapes, changes={"categories": names})
+    with pytest.raises(DataError, match="301 classes are more than the 255 that masks of 8 bits can hold"):
+        open_dataset(make.root)
+    assert len(open_dataset(make.root, classes=["background", "class 299"]).classes) == 2

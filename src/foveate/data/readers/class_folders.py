@@ -21,7 +21,7 @@ class ClassFolders:
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
         splits = _split_roots(root)
         there = sorted({folder.name for _, split in splits for folder in _folders(split)})
-        names = tuple(choose(name, there, "class folder") for name in classes) if classes else tuple(there)
+        names = tuple(dict.fromkeys(choose(name, there, "class folder") for name in classes or there))
         if len(names) < 2:
             raise DataError(
                 f"{root}: has one class folder only ('{''.join(names)}'); classification needs two or more. "

@@ -12,6 +12,7 @@ from foveate.data.dataset import Entry
 from foveate.data.errors import DataError
 from foveate.data.files import leads_out
 from foveate.data.layout import Layout, reader
+from foveate.data.masks import check_names
 from foveate.data.pairing import find_folder
 
 _AMONG_IMAGES = "_annotations.coco.json"
@@ -34,6 +35,7 @@ class Coco:
         named = dict.fromkeys(name for file in files.values() for name in file.categories)
         names = (BACKGROUND, *(name for name in named if name in drawn and name != BACKGROUND))
         kept = kept_names(names, classes)
+        check_names(kept)
         parts = {part: _entries(root, part, file) for part, file in files.items()}
         shapes, sizes = {}, {}
         for part, file in files.items():

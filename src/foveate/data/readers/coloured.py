@@ -60,8 +60,11 @@ class Coloured:
 
 def read_class_dict(path: Path) -> list[tuple[str, Color]]:
     """Names and colours in the file's order; `DataError` names the line that is wrong."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = [[cell.strip() for cell in row] for row in csv.reader(file)]
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [[cell.strip() for cell in row] for row in csv.reader(file)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: is no CSV text ({error}); save it as CSV in UTF-8") from None
     if not rows or [cell.lower() for cell in rows[0][:4]] != ["name", "r", "g", "b"]:
         raise DataError(
             f"{path}:1: the header must be name,r,g,b; found {','.join(rows[0]) if rows else 'nothing'}"
@@ -70,7 +73,7 @@ def read_class_dict(path: Path) -> list[tuple[str, Color]]:
     for line, row in enumerate(rows[1:], start=2):
         if not any(row):
             continue
-        if len(row) < 4 or not all(cell.isdecimal() and int(cell) <= 255 for cell in row[1:4]):
+        if len(row) < 4 or not row[0] or not all(cell.isdecimal() and int(cell) <= 255 for cell in row[1:4]):
             raise DataError(
                 f"{path}:{line}: '{','.join(row)}' is not name,r,g,b with values 0 to 255; mend the line"
             )
