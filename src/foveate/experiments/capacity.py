@@ -1,11 +1,9 @@
 """How many images a step this machine has memory for, told without training one."""
 
-import os
-from pathlib import Path
-
 import torch
 from torch import Tensor
 
+from foveate.experiments.free_memory import free_memory
 from foveate.models.hosts import create_model
 from foveate.training.spec import ModelSpec
 
@@ -51,22 +49,8 @@ def step_bytes(model: ModelSpec, classes: int, size: tuple[int, int]) -> tuple[i
 
 
 def free_bytes(device: str) -> int:
-    """Memory that is free for training: the GPU's, or the machine's within the limit of its container."""
-    if device == "cuda":
-        return torch.cuda.mem_get_info()[0]
-    free = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
-    try:
-        lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-        free.append(int(lines["MemAvailable"].split()[0]) * 1024)
-        group = Path("/sys/fs/cgroup")
-        limit = int((group / "memory.max").read_text())
-        used = int((group / "memory.current").read_text())
-        stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-        # Files that were read count as used until somebody needs the room.
-        free.append(limit - used + int(stat["inactive_file"]))
-    except (OSError, KeyError, ValueError):  # no Linux, or no limit
-        pass
-    return max(0, min(free))
+    """Memory that is free for training: the GPU's, or what this process may take of the machine's."""
+    return torch.cuda.mem_get_info()[0] if device == "cuda" else free_memory()
 
 
 def largest_batch(fixed: int, each: int, free: int) -> int:
