@@ -1,0 +1,154 @@
+"""What AFMA learns: python docs/results/afma_map.py runs/NAME docs/results/NAME.svg
+
+NAME is a finished comparison with an AFMA arm. Its auxiliary loss by epoch, and its map on the test images
+before the first step and after training, beside the gold map: how surely an entry of the map tells patches
+that share a class from patches that do not (the area under the ROC curve, 0.5 for chance), class by class,
+and one map in pictures. Prints the same as tables.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from scipy.stats import rankdata
+from torch import Tensor
+
+from foveate.attention.patches import class_shares, patches
+from foveate.data.files import write_whole
+from foveate.evaluation.evaluate import data_of
+from foveate.experiments.result import Comparison, Contender, load_comparison
+from foveate.inspection.figures.style import BLUE, COLORS, SOFT, VERMILION, plain, sheet
+from foveate.inspection.record import record
+from foveate.models.attach import attached
+from foveate.models.checkpoints import load_model
+from foveate.models.host import Host
+from foveate.training.build import seeded_model
+from foveate.training.run_directory import Run
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Maps of all test images, `n classes q k`: before and after training, and gold."""
+
+    before: Float[ndarray, "n classes q k"]
+    after: Float[ndarray, "n classes q k"]
+    gold: Float[ndarray, "n classes q k"]
+
+
+def main() -> None:
+    folder, picture = Path(sys.argv[1]), Path(sys.argv[2])
+    found = load_comparison(folder)
+    arm = next(arm for arm in found.arms if arm.arm.startswith("afma@"))
+    losses = {seed: auxiliary(run_folder(folder, arm, seed)) for seed in found.seeds}
+    maps = all_maps(run_folder(folder, arm, found.seeds[0]))
+    areas = {
+        name: by_class(values, maps.gold) for name, values in (("before", maps.before), ("after", maps.after))
+    }
+    print("\n".join(tables(found, losses, areas)))
+    with write_whole(picture) as file:
+        drawn(found, losses, areas, maps).savefig(file, format="svg")
+
+
+def run_folder(folder: Path, arm: Contender, seed: int) -> Path:
+    return folder / "runs" / arm.folder / f"seed{seed}"
+
+
+def auxiliary(run: Path) -> list[float]:
+    """AFMA's own loss, unweighted, by epoch."""
+    return [row["train_auxiliary"] for row in Run(run).metrics()]
+
+
+@torch.inference_mode()
+def all_maps(run: Path) -> Maps:
+    """The maps of every test image of a run."""
+    spec, trained = Run(run).spec, load_model(run).eval()
+    untrained = seeded_model(spec.model, len(trained.notes["classes"]), spec.seed).eval()
+    afma = next(iter(attached(trained).values()))
+    before, after, gold = [], [], []
+    for batch in data_of(run, None, None, ()).eval_dataloader("test"):
+        for model, kept in ((untrained, before), (trained, after)):
+            kept.append(maps_of(model, batch["image"]))
+        gold.append(gold_of(batch["mask"], after[-1].shape[1], afma.level, afma.patch_size))
+    return Maps(*(torch.cat(kept).numpy() for kept in (before, after, gold)))
+
+
+def maps_of(model: Host, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes q k"]:
+    with record(model, queries=lambda rows, columns: torch.arange(rows * columns)) as recording:
+        model(images)
+    return next(iter(recording.maps.values()))[0].values
+
+
+def gold_of(mask: Tensor, classes: int, level: int, size: int) -> Float[Tensor, "b classes q k"]:
+    """Y Z^T / p^2: the one-hot truth's patches by those of its average."""
+    fine, coarse = (patches(class_shares(mask, classes, cell, torch.float32), size) for cell in (1, 2**level))
+    return fine @ coarse.mT / size**2
+
+
+def by_class(values: Float[ndarray, "n classes q k"], gold: Float[ndarray, "n classes q k"]) -> list[float]:
+    return [roc_area(values[:, k].ravel(), gold[:, k].ravel() > 0) for k in range(values.shape[1])]
+
+
+def roc_area(values: Float[ndarray, "n"], positive: ndarray) -> float:
+    """The chance that an entry of patches that share a class is larger than one of patches that do not."""
+    of_positive = int(positive.sum())
+    others = len(positive) - of_positive
+    if not of_positive or not others:
+        return float("nan")
+    ranks = rankdata(values)[positive].sum() - of_positive * (of_positive + 1) / 2
+    return float(ranks / (of_positive * others))
+
+
+def tables(found: Comparison, losses: dict[int, list[float]], areas: dict[str, list[float]]) -> list[str]:
+    epochs = range(1, len(next(iter(losses.values()))) + 1)
+    rows = [["epoch", *map(str, epochs)], ["---"] * (len(epochs) + 1)]
+    rows += [[f"seed {seed}", *(f"{value:.4f}" for value in by_epoch)] for seed, by_epoch in losses.items()]
+    rows += [[], ["class", "before", "after"], ["---"] * 3]
+    rows += [
+        [name, *(f"{areas[when][k]:.3f}" for when in ("before", "after"))]
+        for k, name in enumerate(found.classes)
+    ]
+    return ["| " + " | ".join(row) + " |" if row else "" for row in rows]
+
+
+def drawn(found: Comparison, losses: dict[int, list[float]], areas: dict[str, list[float]], maps: Maps):
+    figure = sheet(
+        10, 6.2, "What AFMA learns", f"{found.dataset}, {found.host}, {found.size[0]}x{found.size[1]}"
+    )
+    grid = figure.add_gridspec(2, 3)
+    left = plain(figure.add_subplot(grid[0, :2]), "Its loss, mean of (A - G)²", "epoch")
+    epochs = np.arange(1, len(next(iter(losses.values()))) + 1)
+    for by_epoch in losses.values():
+        left.plot(epochs, by_epoch, color=BLUE, linewidth=0.8, alpha=0.5)
+    left.plot(epochs, np.mean(list(losses.values()), axis=0), color=BLUE, linewidth=2)
+    left.set_ylim(bottom=0)
+    right = plain(figure.add_subplot(grid[0, 2]), "Tells shared classes, ROC area")
+    rows = np.arange(len(found.classes))[::-1]
+    right.hlines(rows, areas["before"], areas["after"], color=SOFT, linewidth=1)
+    right.plot(areas["before"], rows, "o", color=VERMILION, label="before training", markersize=5)
+    right.plot(areas["after"], rows, "o", color=BLUE, label="after", markersize=5)
+    right.axvline(0.5, color=SOFT, linewidth=0.8, linestyle=":")
+    right.set_yticks(rows, found.classes)
+    right.legend(fontsize=7.5, frameon=False, loc="lower left")
+    image, k = most_divided(maps.gold)
+    panels = (("before training", maps.before), ("after", maps.after), ("gold", maps.gold))
+    for column, (title, values) in enumerate(panels):
+        axes = plain(figure.add_subplot(grid[1, column]), f"{found.classes[k]}: map {title}")
+        shown = axes.imshow(values[image, k], cmap=COLORS, aspect="auto", interpolation="nearest")
+        axes.set_xlabel("patches of the level", fontsize=8.5, color=SOFT)
+        axes.set_ylabel("patches of the image" if column == 0 else "", fontsize=8.5, color=SOFT)
+        figure.colorbar(shown, ax=axes, shrink=0.9).ax.tick_params(labelsize=7)
+    return figure
+
+
+def most_divided(gold: Float[ndarray, "n classes q k"]) -> tuple[int, int]:
+    """The image and class whose gold map is most nearly half empty."""
+    filled = (gold > 0).mean((2, 3))
+    return tuple(map(int, np.unravel_index(np.abs(filled - 0.5).argmin(), filled.shape)))
+
+
+if __name__ == "__main__":
+    main()
