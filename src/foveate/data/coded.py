@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 from foveate.data.catalogue import DatasetInfo
 from foveate.data.dataset import Entry, Read
 from foveate.data.errors import DataError
+from foveate.data.files import leads_out
 from foveate.data.images import read_image
 from foveate.data.layout import Layout
 from foveate.data.masks import MaskCodec
@@ -84,8 +85,12 @@ def read_list(path: Path) -> list[tuple[int, list[str]]]:
     return rows
 
 
-def listed(path: Path, where: str) -> Path:
-    """A file that a list names at `where` ("file:line"); `DataError` if it is not there."""
-    if not path.is_file():
-        raise DataError(f"{where}: names {path}, which is not there; unpack the archive again, whole")
-    return path
+def listed(folder: Path, name: str, where: str) -> Path:
+    """A file that a list names at `where` ("file:line"); `DataError` if it is not there or lies elsewhere."""
+    if leads_out(name):
+        raise DataError(f"{where}: '{name}' leads out of {folder}; get the dataset from its official source")
+    if not (folder / name).is_file():
+        raise DataError(
+            f"{where}: names {folder / name}, which is not there; unpack the archive again, whole"
+        )
+    return folder / name

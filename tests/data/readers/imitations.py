@@ -89,7 +89,8 @@ def lsdsc(root: Path) -> Truth:
             out.image(f"{folder}/{species}/{number:05d}.png")
             out.image(f"{folder}/{species} GT/{number:05d}.png", ids > 0)
             out.knows("all", f"{species}/{number:05d}", ids)
-    out.file("Fish_Dataset/Fish_Dataset/license.txt", "words")
+    out.file("Fish_Dataset/README.txt", "words")
+    out.image("NA_Fish_Dataset/Sea Bass/00001.png")
     return out.truth
 
 

@@ -179,6 +179,31 @@ def test_a_member_that_is_missing_is_named_with_the_line_that_asks_for_it(tmp_pa
         open_dataset(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "path", "line"),
+    [
+        ("cassava", "train.csv", "../../secret.jpg,1"),
+        ("cub", "CUB_200_2011/images.txt", "1 ../../secret.jpg"),
+        ("pets", "annotations/trainval.txt", "/home/secret 1 1 1"),
+        ("voc", "VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt", "../secret"),
+    ],
+)
+def test_a_list_that_names_files_elsewhere_is_refused(tmp_path, name, path, line):
+    IMITATIONS[name](tmp_path)
+    head = "image_id,label\n" if path.endswith(".csv") else ""
+    (tmp_path / path).write_text(f"{head}{line}\n")
+    where = f"{Path(path).name}:{2 if head else 1}"
+    with pytest.raises(DataError, match=rf"{where}: '.*secret.*' leads out of .*; get the dataset from its"):
+        open_dataset(tmp_path)
+
+
+def test_a_bird_of_a_species_that_has_no_name(tmp_path):
+    OTHERS["cub"](tmp_path)
+    (tmp_path / "CUB_200_2011" / "classes.txt").write_text("1 001.Bird_1\n")
+    with pytest.raises(DataError, match=r"images\.txt:\d+: is of species \d+, and classes\.txt names 1"):
+        open_dataset(tmp_path)
+
+
 def test_a_dataset_is_read_from_a_single_archive_with_archives_in_it(tmp_path, cache):
     truth = IMITATIONS["kvasir_instrument"](tmp_path / "kvasir-instrument")
     pack_folders(tmp_path / "kvasir-instrument")

@@ -56,7 +56,7 @@ class Cassava:
             name, where = cells["image_id"], f"{table}:{line}"
             if name in entries:
                 raise DataError(f"{where}: the image '{name}' was named before; get the dataset again")
-            image = listed(root / "train_images" / name, where)
+            image = listed(root / "train_images", name, where)
             entries[name] = Entry(image.stem, image, label=ids[cells["label"]])
         return labelled_layout({"all": tuple(entries.values())}, names, classes)
 

@@ -5,7 +5,7 @@ what three or more did is bird. Without, the 200 species.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from foveate.data.catalogue import DatasetInfo, Download
 from foveate.data.codecs import binary_codec
@@ -60,8 +60,8 @@ class Cub:
         folders = (root / "segmentations", base / "segmentations")
         masks = next((folder for folder in folders if folder.is_dir()), None)
         if masks is None:
-            rows = read_list(base / "classes.txt")
-            return labelled_layout(_labelled(base), [name for _, (_, name, *_) in rows], classes)
+            names = [words[-1] for _, words in read_list(base / "classes.txt")]
+            return labelled_layout(_labelled(base, len(names)), names, classes)
         if (base / "images.txt").is_file():
             parts = _segmented(base, masks)
         else:
@@ -78,17 +78,19 @@ def _segmented(base: Path, masks: Path) -> dict[str, list[Entry]]:
     trains = _numbers(base / "train_test_split.txt")
     parts: dict[str, list[Entry]] = {"train": [], "test": []}
     for key, name, where in _images(base):
-        image = listed(base / "images" / name, where)
-        mask = listed((masks / name).with_suffix(".png"), where)
+        image = listed(base / "images", name, where)
+        mask = listed(masks, PurePosixPath(name).with_suffix(".png").as_posix(), where)
         parts["train" if _look(trains, key, where) else "test"].append(Entry(Path(name).stem, image, mask))
     return parts
 
 
-def _labelled(base: Path) -> dict[str, list[Entry]]:
+def _labelled(base: Path, classes: int) -> dict[str, list[Entry]]:
     trains, labels = _numbers(base / "train_test_split.txt"), _numbers(base / "image_class_labels.txt")
     parts: dict[str, list[Entry]] = {"train": [], "test": []}
     for key, name, where in _images(base):
-        image, label = listed(base / "images" / name, where), _look(labels, key, where) - 1
+        image, label = listed(base / "images", name, where), _look(labels, key, where) - 1
+        if not 0 <= label < classes:
+            raise DataError(f"{where}: is of species {label + 1}, and classes.txt names {classes}")
         parts["train" if _look(trains, key, where) else "test"].append(
             Entry(Path(name).stem, image, label=label)
         )

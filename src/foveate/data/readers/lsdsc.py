@@ -48,4 +48,9 @@ class Fish:
 
 
 def _species(root: Path) -> list[Path]:
-    return sorted(folder for folder in root.iterdir() if (folder / f"{folder.name} GT").is_dir())
+    """The folders of the species: in the root, or where the archive has them, beside images without masks."""
+    for base in (root, root / "Fish_Dataset", root / "Fish_Dataset" / "Fish_Dataset"):
+        folders = sorted(base.iterdir()) if base.is_dir() else []
+        if species := [folder for folder in folders if (folder / f"{folder.name} GT").is_dir()]:
+            return species
+    return []

@@ -44,7 +44,7 @@ class Ottawa:
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
         parts: dict[str, list[Entry]] = {"train": [], "test": []}
         for image in sorted(root.glob("*/Ottawa-*.tif"), key=_number):
-            mask = listed(image.parent / "segmentation.png", str(image))
+            mask = listed(image.parent, "segmentation.png", str(image))
             parts["test" if _number(image) in _TEST else "train"].append(Entry(image.stem, image, mask))
         return coded_layout(parts, binary_codec(NAMES, classes, dark=True, threshold=_WHITE), INFO)
 

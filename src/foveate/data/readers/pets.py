@@ -47,8 +47,8 @@ class Pets:
             parts[part] = []
             for line, (stem, *_) in read_list(path):
                 where = f"{path}:{line}"
-                image = listed(root / "images" / f"{stem}.jpg", where)
-                mask = listed(root / "annotations" / "trimaps" / f"{stem}.png", where)
+                image = listed(root / "images", f"{stem}.jpg", where)
+                mask = listed(root / "annotations" / "trimaps", f"{stem}.png", where)
                 parts[part].append(Entry(stem, image, mask))
         reading = "trimaps: 1 is the pet, 2 the background, 3 (the border) is ignored"
         codec = table_codec(NAMES, {1: "pet", 2: "background", 3: None}, classes, reading)

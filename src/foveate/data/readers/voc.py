@@ -81,6 +81,6 @@ def _entries(root: Path, path: Path) -> list[Entry]:
     entries = []
     for line, (stem, *_) in read_list(path):
         where = f"{path}:{line}"
-        image = listed(root / "JPEGImages" / f"{stem}.jpg", where)
-        entries.append(Entry(stem, image, listed(root / "SegmentationClass" / f"{stem}.png", where)))
+        image = listed(root / "JPEGImages", f"{stem}.jpg", where)
+        entries.append(Entry(stem, image, listed(root / "SegmentationClass", f"{stem}.png", where)))
     return entries
