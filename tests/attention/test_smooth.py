@@ -7,9 +7,10 @@ import torch
 from safetensors.torch import load_file
 from torch.utils.flop_counter import FlopCounterMode
 
-from foveate.attention import disagreement, pairwise
+from foveate.attention import disagreement, pairwise, rowwise
 from foveate.attention.disagreement import by_largest, by_rows, decisive_keys
 from foveate.attention.nonlocal_ import NonLocal
+from foveate.attention.rowwise import attend_by_rows
 from foveate.attention.smooth import SmoothAttention
 
 from . import naive
@@ -20,8 +21,14 @@ GOLDEN = load_file(Path(__file__).parents[1] / "golden" / "smooth_attention.safe
 # Where float32 leaves the record (or ours) further from a float64 computation than the tolerance: sums of
 # large terms that cancel. Of the key bias they cancel wholly: a constant added to all scores of a row changes
 # nothing, so that its gradient is 0, and what float32 gives is rounding alone.
-CANCELLING = {(3, "grad.query.weight"), (6, "grad_x"), *((number, "grad.key.bias") for number in range(1, 7))}
+CANCELLING = {
+    (3, "grad.query.weight"),
+    (6, "grad_x"),
+    (6, "grad.key.weight"),
+    *((number, "grad.key.bias") for number in range(1, 7)),
+}
 every_golden_case = pytest.mark.parametrize("number", [1, 2, 3, 5, 6])
+every_kernel = pytest.mark.parametrize("many", [0, pairwise.MANY], ids=["chunks of rows", "fused kernel"])
 
 
 def golden(
@@ -45,7 +52,9 @@ def with_gradients(
 
 
 @every_golden_case
-def test_reproduces_the_published_module(number: int):
+@every_kernel
+def test_reproduces_the_published_module(monkeypatch, number: int, many: int):
+    monkeypatch.setattr(pairwise, "MANY", many)
     module, case = golden(number)
     assert torch.equal(module.smoothed(case["x"]), case["smoothed"].bool())
     ours = with_gradients(module, module, case)
@@ -56,7 +65,9 @@ def test_reproduces_the_published_module(number: int):
 
 
 @every_golden_case
-def test_the_record_is_what_ours_computes_in_float64_to_its_own_rounding(number: int):
+@every_kernel
+def test_the_record_is_what_ours_computes_in_float64_to_its_own_rounding(monkeypatch, number: int, many: int):
+    monkeypatch.setattr(pairwise, "MANY", many)
     module, case = golden(number, torch.float64)
     ours = with_gradients(module, module, case)
     twin = with_gradients(lambda x: naive.smooth(module, x), module, case)
@@ -72,13 +83,15 @@ def test_the_record_is_what_ours_computes_in_float64_to_its_own_rounding(number:
 @pytest.mark.parametrize("number", [1, 2, 3, 6])
 @pytest.mark.parametrize("chunk", [1, 500, 2**21])
 def test_both_ways_to_decide_agree_in_chunks_of_any_size(monkeypatch, number: int, chunk: int):
-    monkeypatch.setattr(disagreement, "CHUNK", chunk)
+    for module in (disagreement, rowwise):
+        monkeypatch.setattr(module, "CHUNK", chunk)
     module, case = golden(number)
     q, k = (pairwise.positions_first(f(case["x"])).detach() for f in (module.query, module.key))
     height, threshold = case["x"].shape[2], module.threshold
     expected = case["smoothed"].bool().flatten(1)
     assert torch.equal(by_rows(q, k, height, threshold), expected)
-    assert torch.equal(by_largest(q, k, height, threshold, decisive_keys(threshold)), expected)
+    peaks = attend_by_rows(q, k, k)[1]
+    assert torch.equal(by_largest(q, k, peaks, height, threshold, decisive_keys(threshold)), expected)
 
 
 @pytest.mark.parametrize("threshold", [0.003, 0.05, 0.1, 0.25, 0.3333333, 0.5, 0.7, 0.99])
@@ -91,7 +104,7 @@ def test_decides_as_the_whole_matrix_does(threshold: float, sharpness: float):
     assert torch.equal(module.smoothed(x).flatten(1), expected)
     q, k = (pairwise.positions_first(f(x)).detach() for f in (module.query, module.key))
     count = min(decisive_keys(threshold), q.shape[1])
-    assert torch.equal(by_largest(q, k, 11, threshold, count), expected)
+    assert torch.equal(by_largest(q, k, attend_by_rows(q, k, k)[1], 11, threshold, count), expected)
 
 
 def test_smooths_nothing_from_threshold_one_on():

@@ -1,29 +1,32 @@
 """Which positions attend to something quite different from a neighbour: the decision inside Smooth Attention.
 
 With A = softmax(q k^T), position i of the grid disagrees if max_k |A_ik - A_jk| > t for one of its 8
-neighbours j. (Replicating edges adds only positions that are i itself or already among the 8.) Every pair is
-looked at once, in four directions, and nothing as large as A is formed:
+neighbours j. (Replicating edges adds only positions that are i itself or already among the 8.) Nothing as
+large as A is formed:
 
 - `by_largest`: |A_ik - A_jk| > t needs A_ik > t or A_jk > t, and a row that sums to 1 has at most
-  ceil(1/t) - 1 such entries. So that many of the largest keys of both rows decide. One pass over chunks of
-  rows finds them with the rows' maxima and sums; A at the other row's keys is a gather and a dot product.
-- `by_rows`: whole rows of A, a few lines of the grid at a time; cheaper for small maps and tiny thresholds.
+  ceil(1/t) - 1 such entries; most rows have none. So only rows whose largest entry is above t are computed
+  again, and compared with their neighbours' at that many of their largest keys, where a neighbour's entry is
+  a gather and a dot product.
+- `by_rows`: whole rows of A, a few lines of the grid at a time, every pair once, in four directions; cheaper
+  for small maps and tiny thresholds.
 """
 
 import math
-from collections.abc import Callable
 
 import torch
 from einops import rearrange
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
+from .products import product
+from .rowwise import Peaks, attend_by_rows
+
+NEIGHBOURS = tuple((down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if (down, right) != (0, 0))
 DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
 CHUNK = 2**20
 """Values held at a time: 4 MB in float32."""
-
-Slices = tuple[slice, slice, slice]
 
 
 def decisive_keys(threshold: float) -> int:
@@ -35,10 +38,27 @@ def decisive_keys(threshold: float) -> int:
     return math.ceil(1 / threshold) - 1
 
 
+def neighbours(positions: Int64[Tensor, " r"], height: int, width: int) -> Int64[Tensor, "r 8"]:
+    """The flat positions of the 8 neighbours of flat positions, edges replicated.
+
+    >>> neighbours(torch.tensor([0]), height=1, width=2)
+    tensor([[0, 0, 1, 0, 1, 0, 0, 1]])
+    """
+    down, right = torch.tensor(NEIGHBOURS, device=positions.device).unbind(1)
+    row = (positions.unsqueeze(1) // width + down).clamp(0, height - 1)
+    return row * width + (positions.unsqueeze(1) % width + right).clamp(0, width - 1)
+
+
 def disagreeing(
-    q: Float[Tensor, "b n c"], k: Float[Tensor, "b n c"], height: int, threshold: float
+    q: Float[Tensor, "b n c"],
+    k: Float[Tensor, "b n c"],
+    height: int,
+    threshold: float,
+    peaks: Peaks | None = None,
 ) -> Bool[Tensor, "b n"]:
     """Positions whose attention differs by more than `threshold` from a neighbour's; in float32 or better.
+
+    `peaks` are those of the rows, where they are known.
 
     >>> q = torch.tensor([[[9.0, 0.0], [9.0, 0.0], [0.0, 9.0], [0.0, 9.0]]])
     >>> disagreeing(q, q, height=1, threshold=0.4)
@@ -47,34 +67,45 @@ def disagreeing(
     dtype = torch.promote_types(q.dtype, torch.float32)
     q, k = q.detach().to(dtype), k.detach().to(dtype)
     if torch.compiler.is_exporting():
-        return _disagreeing(q, k, height, threshold)
-    return _opaque(q, k, height, threshold)
+        return _disagreeing(q, k, *peaks or (None, None), height, threshold)
+    return _opaque(q, k, *peaks or (None, None), height, threshold)
 
 
-def _disagreeing(q: Tensor, k: Tensor, height: int, threshold: float) -> Tensor:
+def _disagreeing(
+    q: Tensor, k: Tensor, top: Tensor | None, largest: Tensor | None, height: int, threshold: float
+) -> Tensor:
     count, (_, n, channels) = decisive_keys(threshold), q.shape
     with torch.no_grad(), torch.autocast(q.device.type, enabled=False):
         if count == 0:
             return torch.zeros(q.shape[:2], dtype=torch.bool, device=q.device)
         if torch.compiler.is_exporting() or 2 * count * channels > n:
             return by_rows(q, k, height, threshold)
-        return by_largest(q, k, height, threshold, count)
+        peaks = attend_by_rows(q, k, k[..., :1])[1] if top is None else Peaks(top, largest)
+        return by_largest(q, k, peaks, height, threshold, count)
 
 
-# Compilers see one operator: they would unroll the loops over chunks.
+# Compilers see one operator: how many rows are looked at depends on the values.
 _opaque = torch.library.custom_op(
     "foveate::disagreeing",
     _disagreeing,
     mutates_args=(),
-    schema="(Tensor q, Tensor k, SymInt height, float threshold) -> Tensor",
+    schema="(Tensor q, Tensor k, Tensor? top, Tensor? largest, SymInt height, float threshold) -> Tensor",
 )
-_opaque.register_fake(lambda q, k, height, threshold: q.new_empty(q.shape[:2], dtype=torch.bool))
+_opaque.register_fake(lambda q, *_: q.new_empty(q.shape[:2], dtype=torch.bool))
 
 
 @register_flop_formula(torch.ops.foveate.disagreeing)
-def _operations(q: torch.Size, k: torch.Size, height: int, threshold: float, out_shape: torch.Size) -> int:
-    """Of q k^T, which counters of operations cannot see inside the operator."""
-    return 2 * q.numel() * k[1] if decisive_keys(threshold) else 0
+def _operations(
+    q: torch.Size,
+    k: torch.Size,
+    top: torch.Size | None,
+    largest: torch.Size | None,
+    height: int,
+    threshold: float,
+    out_shape: torch.Size,
+) -> int:
+    """Of q k^T, which counters cannot see inside the operator; with the peaks known, of a few rows at most."""
+    return 2 * q.numel() * k[1] if decisive_keys(threshold) and top is None else 0
 
 
 def by_rows(
@@ -85,55 +116,42 @@ def by_rows(
     differs = torch.zeros(grid.shape[:3], dtype=torch.bool, device=q.device)
     for block in _blocks(height, grid[:, 0, :, 0].numel() * k.shape[1]):
         a = (grid[:, block].flatten(1, 2) @ k.mT).softmax(-1).unflatten(1, (-1, grid.shape[2]))
-        _mark(differs[:, block], lambda one, two, a=a: (a[one] - a[two]).abs_().amax(-1), threshold)
+        _mark(differs[:, block], a, threshold)
     return differs.flatten(1)
 
 
 def by_largest(
-    q: Float[Tensor, "b n c"], k: Float[Tensor, "b n c"], height: int, threshold: float, count: int
+    q: Float[Tensor, "b n c"],
+    k: Float[Tensor, "b n c"],
+    peaks: Peaks,
+    height: int,
+    threshold: float,
+    count: int,
 ) -> Bool[Tensor, "b n"]:
-    """The decision from the `count` largest keys of each row."""
-    step = max(1, CHUNK // (len(q) * k.shape[1]))
-    found = [_largest(part, k, count) for part in q.split(step, dim=1)]
-    index, largest, peak, total = (
-        rearrange(torch.cat(parts, 1), "b (h w) k -> b h w k", h=height) for parts in zip(*found, strict=True)
-    )
-    grid = rearrange(q, "b (h w) c -> b h w c", h=height)
-    batch = torch.arange(len(q), device=q.device)[:, None, None, None]
-    differs = torch.zeros(grid.shape[:3], dtype=torch.bool, device=q.device)
-    for block in _blocks(height, grid[:, 0].numel() * count):
-        keys = k[batch, index[:, block]]
-        rows = tuple(a[:, block] for a in (grid, largest, peak, total))
-
-        def distance(one: Slices, two: Slices, keys: Tensor = keys, rows: tuple[Tensor, ...] = rows):
-            query, own, top_score, normaliser = rows
-            apart = []
-            for here, there in ((one, two), (two, one)):
-                scores = (query[there].unsqueeze(-2) * keys[here]).sum(-1)
-                other = (scores - top_score[there]).exp() / normaliser[there]
-                apart.append((own[here] - other).abs().amax(-1))
-            return torch.maximum(*apart)
-
-        _mark(differs[:, block], distance, threshold)
-    return differs.flatten(1)
+    """The decision from the `count` largest keys of each row that has an entry above the threshold."""
+    n, channels = q.shape[1:]
+    differs = torch.zeros(q.shape[:2], dtype=torch.bool, device=q.device)
+    step = max(1, CHUNK // max(n, (len(NEIGHBOURS) + count) * channels))
+    for image, (query, key, top, largest) in enumerate(zip(q, k, *peaks, strict=True)):
+        for rows in (largest > threshold).nonzero().flatten().split(step):
+            around = neighbours(rows, height, n // height)
+            score, keys = product(query[rows], key).topk(count)
+            own = (score - top[rows, None]).exp() * largest[rows, None]
+            score = query[around] @ key[keys].mT
+            other = (score - top[around].unsqueeze(-1)).exp() * largest[around].unsqueeze(-1)
+            apart = ((own.unsqueeze(1) - other).abs() > threshold).any(-1)
+            differs[image, rows[apart.any(-1)]] = True
+            differs[image, around[apart]] = True
+    return differs
 
 
-def _largest(q: Tensor, k: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Of each row of softmax(q k^T): its largest keys, the weights there, the top score, the normaliser."""
-    scores = q @ k.mT
-    top = scores.topk(count) if count > 1 else scores.max(-1, keepdim=True)
-    peak = top.values[..., :1].clone()
-    total = scores.sub_(peak).exp_().sum(-1, keepdim=True)
-    return top.indices, (top.values - peak).exp() / total, peak, total
-
-
-def _mark(differs: Tensor, distance: Callable[[Slices, Slices], Tensor], threshold: float) -> None:
-    """Set both positions of every neighbouring pair in `differs` (b h w) that lies further apart."""
+def _mark(differs: Bool[Tensor, "b h w"], a: Float[Tensor, "b h w n"], threshold: float) -> None:
+    """Set both positions of every neighbouring pair whose rows lie further apart."""
     every, (height, width) = slice(None), differs.shape[1:]
     for down, right in DIRECTIONS:
         one = (every, slice(0, height - down), slice(max(0, -right), width - max(0, right)))
         two = (every, slice(down, height), slice(max(0, right), width + min(0, right)))
-        apart = distance(one, two) > threshold
+        apart = (a[one] - a[two]).abs_().amax(-1) > threshold
         differs[one] |= apart
         differs[two] |= apart
 

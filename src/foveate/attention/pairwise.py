@@ -13,6 +13,11 @@ from torch.nn import functional as F
 
 from foveate.errors import UserError
 
+from .rowwise import Peaks, attend_by_rows
+
+MANY = 128
+"""Positions from which on chunks of rows are faster on a CPU than the fused kernel."""
+
 MATRIX_LIMIT = 2**26
 """The most weights (batch * heads * queries * positions) that `weights` computes: 256 MB in float32."""
 
@@ -27,20 +32,31 @@ def attend(
 ) -> Float[Tensor, "b n c"]:
     """softmax(q k^T) v, unscaled, without the n x n matrix; d <= c.
 
-    Queries and keys narrower than values are filled up with zeros, which change no product: fused kernels
-    want one width. Half precision becomes float32 on a CPU, whose fused kernel runs backward many times
-    slower in bf16.
-
     >>> q = k = torch.zeros(1, 2, 1)
     >>> attend(q, k, torch.tensor([[[1.0], [3.0]]])).flatten().tolist()
     [2.0, 2.0]
     """
-    dtype = torch.promote_types(q.dtype, torch.float32) if q.device.type == "cpu" else q.dtype
+    return attend_with_peaks(q, k, v)[0]
+
+
+def attend_with_peaks(
+    q: Float[Tensor, "b n d"], k: Float[Tensor, "b n d"], v: Float[Tensor, "b n c"]
+) -> tuple[Float[Tensor, "b n c"], Peaks | None]:
+    """What `attend` gives, and the peaks of the rows where they come with it.
+
+    On a CPU from chunks of rows, unless there are few, and in float32 for half precision, which is many times
+    slower backward. Elsewhere, and in exports, PyTorch's fused kernels: they want one width, so that narrower
+    queries and keys are filled up with zeros, which change no product.
+    """
+    if on_cpu := q.device.type == "cpu":
+        q, k, v = (a.to(torch.promote_types(a.dtype, torch.float32)) for a in (q, k, v))
+    if on_cpu and not torch.compiler.is_exporting() and q.shape[1] >= MANY:
+        return attend_by_rows(q, k, v)
     q, k = (F.pad(a, (0, v.shape[-1] - a.shape[-1])) for a in (q, k))
-    q, k, v = (rearrange(a, "b n c -> b 1 n c").to(dtype) for a in (q, k, v))
-    with torch.autocast(q.device.type, enabled=q.device.type != "cpu" and torch.is_autocast_enabled()):
+    q, k, v = (rearrange(a, "b n c -> b 1 n c") for a in (q, k, v))
+    with torch.autocast(q.device.type, enabled=not on_cpu and torch.is_autocast_enabled()):
         found = F.scaled_dot_product_attention(q, k, v, scale=1.0)
-    return rearrange(found, "b 1 n c -> b n c")
+    return rearrange(found, "b 1 n c -> b n c"), None
 
 
 def rows(

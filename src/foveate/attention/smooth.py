@@ -7,8 +7,9 @@ t for one of them; then y = gamma A' V + x with gamma learnt from 0. The decisio
 in the authors' code, to rounding.
 
 The n x n matrix is never formed: averaging rows of A and then multiplying by V equals averaging rows of
-O = A V. So O comes from a fused kernel, O' is its mean over neighbours where a row is smoothed, and the
-decision needs only the largest entries of each row (see `disagreement`). Memory grows with n instead of n^2.
+O = A V. So O comes from rows of A that are not kept, O' is its mean over neighbours where a row is smoothed,
+and the decision needs only the largest entries of each row (see `disagreement`). Memory grows with n instead
+of n^2.
 """
 
 from collections.abc import Sequence
@@ -18,13 +19,11 @@ from einops import rearrange
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from .disagreement import disagreeing
+from .disagreement import disagreeing, neighbours
 from .maps import PairwiseMap
 from .options import positive
-from .pairwise import attend, chosen_queries, positions_first, rows
+from .pairwise import attend_with_peaks, chosen_queries, positions_first, rows
 from .registry import register
-
-NEIGHBOURS = tuple((down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if (down, right) != (0, 0))
 
 
 def neighbour_mean(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
@@ -49,12 +48,8 @@ def smooth_rows(
     positions: Int64[Tensor, " q"],
 ) -> Float[Tensor, "b q n"]:
     """The rows of A' at `positions`."""
-    width = q.shape[1] // height
-    mean = torch.zeros((), dtype=q.dtype, device=q.device)
-    for down, right in NEIGHBOURS:
-        row = (positions // width + down).clamp(0, height - 1)
-        column = (positions % width + right).clamp(0, width - 1)
-        mean = mean + rows(q, k, row * width + column) / 8
+    around = neighbours(positions, height, q.shape[1] // height)
+    mean = sum(rows(q, k, one) for one in around.unbind(1)) / 8
     return torch.where(smoothed[:, positions, None], mean, rows(q, k, positions))
 
 
@@ -90,9 +85,11 @@ class SmoothAttention(nn.Module):
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         height = x.shape[2]
         q, k, v = (positions_first(f(x)) for f in (self.query, self.key, self.value))
-        found = rearrange(attend(q, k, v), "b (h w) c -> b c h w", h=height)
+        found, peaks = attend_with_peaks(q, k, v)
+        found = rearrange(found, "b (h w) c -> b c h w", h=height)
         if self.threshold < 1:
-            smoothed = rearrange(disagreeing(q, k, height, self.threshold), "b (h w) -> b 1 h w", h=height)
+            smoothed = disagreeing(q, k, height, self.threshold, peaks)
+            smoothed = rearrange(smoothed, "b (h w) -> b 1 h w", h=height)
             found = torch.where(smoothed, neighbour_mean(found), found)
         return x + (self.gamma * found).to(x.dtype)
 
