@@ -104,7 +104,7 @@ def _operations(
     threshold: float,
     out_shape: torch.Size,
 ) -> int:
-    """Of q k^T, which counters cannot see inside the operator; with the peaks known, of a few rows at most."""
+    """Of q k^T, which counters cannot see inside the operator; with the peaks known, of few rows of it."""
     return 2 * q.numel() * k[1] if decisive_keys(threshold) and top is None else 0
 
 
