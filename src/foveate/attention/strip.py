@@ -11,6 +11,9 @@ As in the authors' code, batch norm follows the convolutions along the strips, a
 StripAttn is a lighter relative and not this module: its convolutions along the strips see one channel each,
 and f, the norms and the ReLU are left out, so that no channel learns from another. The paper's mixed pooling
 module, which ends its network, is not an attention and not here.
+
+On a map of a single row the rows' batch norm sees one value an image, on one of a single column the columns':
+training takes batches of two or more there.
 """
 
 from collections.abc import Sequence

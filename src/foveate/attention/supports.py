@@ -5,6 +5,7 @@ vectors that together are positive at more places than there are must meet: with
 many positive places they have, each row of P is compared with the first of them only.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -36,11 +37,17 @@ def nonzeros(p: Float[Tensor, "b c n pixels"], others: Supports) -> Int64[Tensor
     >>> nonzeros(torch.tensor([[[[3.0, 1.0], [0.0, 1.0]]]]), supports(q)).tolist()
     [[[2, 1]]]
     """
-    counts = torch.full(p.shape[:3], others.sizes.shape[-1], dtype=torch.int64, device=p.device)
-    for image, maps in enumerate(p):
-        for channel, rows in enumerate(maps):
-            one = Supports(others.places[image, channel], others.sizes[image, channel])
-            counts[image, channel] -= _disjoint(rows, one)
+    places, pixels, m = (p > 0).to(p.dtype), p.shape[-1], others.sizes.shape[-1]
+    sizes, order = places.sum(-1).sort()
+    few_enough = torch.searchsorted(others.sizes, pixels - sizes, right=True)
+    counts = torch.full(p.shape[:3], m, dtype=torch.int64, device=p.device)
+    # Of each block the row with the fewest places decides. A GPU is waited for here, and nowhere else.
+    for (image, channel), blocks in _each_map(few_enough[..., ::ROWS].tolist()):
+        of_map, to_compare = places[image, channel], others.places[image, channel]
+        for block, few in zip(order[image, channel].split(ROWS), blocks, strict=True):
+            if few > 0:
+                met = (of_map[block] @ to_compare[:few].T).clamp_(max=1).sum(-1)
+                counts[image, channel, block] = m - few + met.long()
     return counts
 
 
@@ -62,16 +69,7 @@ _opaque = torch.library.custom_op(
 _opaque.register_fake(lambda p, q: p.new_empty(p.shape[:3], dtype=torch.int64))
 
 
-def _disjoint(p: Float[Tensor, "n pixels"], others: Supports) -> Int64[Tensor, " n"]:
-    """How many of the others each row of P does not meet."""
-    places = (p > 0).to(p.dtype)
-    sizes, order = places.sum(-1).sort()
-    few_enough = torch.searchsorted(others.sizes, p.shape[-1] - sizes, right=True).tolist()
-    missed = torch.zeros(len(p), dtype=torch.int64, device=p.device)
-    for start in range(0, len(p), ROWS):
-        block, count = order[start : start + ROWS], few_enough[start]
-        if count > 0:
-            met = places[block] @ others.places[:count].T
-            some = met.amin(-1) == 0
-            missed[block[some]] = (met[some] == 0).sum(-1)
-    return missed
+def _each_map(nested: list[list[list[int]]]) -> Iterator[tuple[tuple[int, int], list[int]]]:
+    for image, maps in enumerate(nested):
+        for channel, blocks in enumerate(maps):
+            yield (image, channel), blocks
