@@ -36,8 +36,13 @@ def test_without_an_arch_the_host_is_the_one_for_the_data():
 
 def test_values_are_read_as_people_write_them():
     data = DataFlags(
-        size="192x256", classes=["sky,road", "car"], crop="96", crop_schedule=["0:96x128", "0.5:192x256"]
+        size="192x256",
+        classes=["sky,road", "car"],
+        crop="96",
+        crop_schedule=["0:96x128", "0.5:192x256"],
+        split="80 / 20",
     ).spec("photos")
+    assert data.split == (80, 20)
     assert data.size == (192, 256)
     assert data.crop == (96, 96)
     assert data.classes == ("sky", "road", "car")

@@ -93,6 +93,23 @@ def test_the_published_arms_are_there():
     assert refined == {"pspnet", "deeplabv3", "unet", "unetplusplus", "manet", "fpn", "pan", "linknet"}
 
 
+@pytest.mark.parametrize(
+    ("work", "published"),
+    [
+        ("smooth", {"schedule": "plateau", "lr_factor": 0.1, "lr_patience": 5, "split": "80/20"}),
+        ("misclassification", {"split": "60/20/20"}),
+        ("afma", {"schedule": "step", "lr_factor": 0.5}),
+        ("mssa", {"optimizer": "rmsprop", "rotation": 10}),
+        ("residual_cassava", {"split": "80/20", "epochs": 56}),
+        ("residual_cifar10", {"schedule": "step", "lr_factor": 0.1, "milestones": [0.4, 0.6]}),
+    ],
+)
+def test_what_was_published_of_training_is_set(work, published):
+    for path in (path for path in CONFIGS if path.stem.startswith(work)):
+        config = yaml.safe_load(path.read_text())
+        assert {name: config.get(name) for name in published} == published
+
+
 @each
 def test_a_work_opens_with_its_command_what_was_published_and_what_was_seen(path):
     head = "\n".join(line for line in path.read_text().splitlines() if line.startswith("#"))

@@ -92,6 +92,24 @@ def test_crops_follow_their_schedule():
     assert next(iter(module.val_dataloader()))["image"].shape[-2:] == (32, 48)
 
 
+def test_all_changes_reach_the_images():
+    plain = DataSpec("synthetic:10:32x48", size=(32, 48), batch=4, workers=0, scale=(1, 1), flip=0, color=0)
+    (before, *_) = epoch(DataModule(plain, seed=0))
+    for change in ({"rotation": 30.0}, {"shear": 20.0}, {"flip_vertical": 1.0}):
+        (batch, *_) = epoch(DataModule(dataclasses.replace(plain, **change), seed=0))
+        assert batch["stem"] == before["stem"]
+        assert not torch.equal(batch["image"], before["image"])
+        assert not torch.equal(batch["mask"], before["mask"])
+    assert torch.equal(batch["mask"], before["mask"].flip(-2))
+
+
+def test_shares_of_the_split(make):
+    spec = DataSpec(str(make.pairs(count=10)), size=(8, 8), split=(60, 40), workers=0)
+    table = DataModule(spec, seed=0).dataset.split_table()
+    assert (len(table["train"]), len(table["val"])) == (6, 4)
+    assert table["test"] == table["val"]
+
+
 def test_labels_instead_of_masks(make):
     spec = DataSpec(str(make.class_folders(cat=10, dog=10)), size=(8, 8), batch=4, workers=0)
     module = DataModule(spec, seed=0)
@@ -137,6 +155,9 @@ def test_a_broken_image_is_named_before_training_starts(make):
         ),
         ({"batch": 0}, "batch 0 is not a number of images; give 1 or more"),
         ({"size": (0, 48)}, "size 0x48 is empty"),
+        ({"test_scales": (1.0, 100.0)}, "test_scales is 1.0 100.0; give one or more factors .* up to 4"),
+        ({"rotation": 200.0}, "rotation 200.0 is an angle"),
+        ({"split": (90, 20)}, "the split 90/20 must be two or three percents"),
     ],
 )
 def test_specs_that_make_no_sense(changes, words):

@@ -1,10 +1,12 @@
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foveate.data.dataset import SPLITS, Entry
 from foveate.data.errors import DataError
-from foveate.data.splits import arrange, cut, keep_whole
+from foveate.data.splits import arrange, check_shares, cut, keep_whole, parse_shares
 
 STEMS = st.lists(st.text(min_size=1, max_size=8), min_size=3, max_size=60, unique=True)
 
@@ -16,19 +18,19 @@ def test_splits_are_disjoint_complete_and_independent_of_the_order_of_files(stem
         return hash(stem) % classes if classes else None
 
     entries = [Entry(stem, label=label(stem)) for stem in stems]
-    *held_out, train = cut(entries, 2, seed)
+    *held_out, train = cut(entries, (15, 15), seed)
     pieces = [*held_out, train]
     assert sorted(entry.stem for piece in pieces for entry in piece) == sorted(stems)
     assert len(held_out[0]) == len(held_out[1]) <= len(train)
-    assert cut(entries[::-1], 2, seed) == pieces
+    assert cut(entries[::-1], (15, 15), seed) == pieces
 
 
 @settings(max_examples=30, deadline=None)
 @given(stems=STEMS, seed=st.integers(0, 100))
 def test_no_image_leaves_its_split_when_another_is_renamed(stems, seed):
     """The order is by hash: another stem moves an image or two across each border, and reshuffles nothing."""
-    before = cut([Entry(stem) for stem in stems], 2, seed)
-    after = cut([Entry(stem) for stem in [*stems[:-1], stems[-1] + "!renamed"]], 2, seed)
+    before = cut([Entry(stem) for stem in stems], (15, 15), seed)
+    after = cut([Entry(stem) for stem in [*stems[:-1], stems[-1] + "!renamed"]], (15, 15), seed)
     for old, new in zip(before, after, strict=True):
         assert len({entry.stem for entry in old} - {entry.stem for entry in new}) <= 2
 
@@ -37,14 +39,77 @@ def test_every_class_is_cut_alike():
     entries = [
         Entry(f"{label}/{n}", label=label) for label, count in ((0, 100), (1, 20)) for n in range(count)
     ]
-    val, test, train = cut(entries, 2, seed=0)
+    val, test, train = cut(entries, (15, 15), seed=0)
     for piece, counts in ((val, (15, 3)), (test, (15, 3)), (train, (70, 14))):
         assert (sum(e.label == 0 for e in piece), sum(e.label == 1 for e in piece)) == counts
 
 
+@settings(max_examples=60, deadline=None)
+@given(count=st.integers(3, 200), val=st.integers(1, 98), test=st.integers(1, 98))
+def test_any_shares_leave_every_piece_an_image(count, val, test):
+    val, test = min(val, 99 - test if test < 99 else 1), test
+    entries = [Entry(str(number)) for number in range(count)]
+    pieces = cut(entries, (val, test), seed=0)
+    assert sum(map(len, pieces)) == len({entry for piece in pieces for entry in piece}) == count
+    assert all(pieces)
+    wanted = [val * count / 100, test * count / 100, (100 - val - test) * count / 100]
+    assert all(abs(len(piece) - size) <= 2 for piece, size in zip(pieces, wanted, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("shares", "expected", "note"),
+    [
+        (
+            (80, 10, 10),
+            {"train": 32, "val": 4, "test": 4},
+            "no split was given: 80/10/10 by stem, split seed 0",
+        ),
+        (
+            (60, 20, 20),
+            {"train": 24, "val": 8, "test": 8},
+            "no split was given: 60/20/20 by stem, split seed 0",
+        ),
+        (
+            (80, 20),
+            {"train": 32, "val": 8, "test": 8},
+            "80/20 by stem, .*; val is used for validation and for",
+        ),
+    ],
+)
+def test_other_shares(shares, expected, note):
+    entries = [Entry(f"{label}/{n}", label=label) for label in (0, 1) for n in range(20)]
+    splits, said = arrange({"all": entries}, 0, True, shares)
+    assert {split: len(splits[split]) for split in SPLITS} == expected
+    assert re.search(note, said)
+    for split in SPLITS:
+        assert sum(entry.label for entry in splits[split]) * 2 == len(splits[split]), "stratified"
+    if len(shares) == 2:
+        assert splits["test"] == splits["val"]
+    assert set(splits["train"]).isdisjoint(splits["val"] + splits["test"])
+
+
+def test_a_val_that_is_cut_from_train_takes_up_its_share():
+    parts = {part: [Entry(f"{part}/{number}") for number in range(20)] for part in ("train", "test")}
+    splits, note = arrange(parts, 0, True, (75, 25))
+    assert {split: len(splits[split]) for split in SPLITS} == {"train": 15, "val": 5, "test": 20}
+    assert "val is cut from train (25% by stem" in note
+
+
+@pytest.mark.parametrize("shares", [(100,), (80, 30), (80, 20, 0), (60, 20, 10, 10), (float("nan"), 20), ()])
+def test_shares_that_are_none(shares):
+    with pytest.raises(DataError, match="must be two or three percents above 0 that add up to 100"):
+        check_shares(shares)
+
+
+@pytest.mark.parametrize("text", ["", "80", "80-20", "80/20/", "a/b", "80 20", "-80/20"])
+def test_words_that_are_no_split(text):
+    with pytest.raises(DataError, match=re.escape(f"--split: '{text}' is no split; write the percents")):
+        parse_shares(text, "--split")
+
+
 def test_another_seed_gives_another_split():
     entries = [Entry(f"{number}") for number in range(40)]
-    assert cut(entries, 2, seed=0) != cut(entries, 2, seed=1)
+    assert cut(entries, (15, 15), seed=0) != cut(entries, (15, 15), seed=1)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +156,7 @@ def test_groups_are_not_torn_apart():
     slices = [
         Entry(f"{volume}/{part}", part=part, group=str(volume)) for volume in range(20) for part in range(5)
     ]
-    pieces = cut(slices, 2, seed=0)
+    pieces = cut(slices, (15, 15), seed=0)
     volumes = [{entry.group for entry in piece} for piece in pieces]
     assert [len(each) for each in volumes] == [3, 3, 14]
     assert set.intersection(volumes[0], volumes[1] | volumes[2]) == set()

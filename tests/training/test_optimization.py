@@ -4,14 +4,22 @@ from itertools import pairwise
 import pytest
 import torch
 from torch import nn
+from torch.optim import SGD
+from torch.optim.lr_scheduler import MultiStepLR, ReduceLROnPlateau
 
-from foveate.training.optimization import create_optimizer, create_schedule, parameter_groups, rate_factor
+from foveate.training.optimization import (
+    Plateau,
+    create_optimizer,
+    create_schedule,
+    parameter_groups,
+    rate_factor,
+)
 from foveate.training.spec import OPTIMIZERS, TrainingSpec
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "poly", "constant"])
 def test_rate_rises_linearly_then_falls(schedule):
-    rates = [rate_factor(t, 100, 0.1, schedule) for t in range(100)]
+    rates = [rate_factor(t, 100, TrainingSpec(warmup=0.1, schedule=schedule)) for t in range(100)]
     assert rates[:10] == pytest.approx([(t + 1) / 10 for t in range(10)])
     assert rates[10] == 1.0
     assert all(a >= b for a, b in pairwise(rates[9:]))
@@ -20,8 +28,82 @@ def test_rate_rises_linearly_then_falls(schedule):
 
 
 def test_a_single_step_has_the_full_rate():
-    assert rate_factor(0, 1, 0.05, "cosine") == 1.0
-    assert rate_factor(0, 1, 0.0, "cosine") == 1.0
+    assert rate_factor(0, 1, TrainingSpec(warmup=0.05)) == 1.0
+    assert rate_factor(0, 1, TrainingSpec(warmup=0.0)) == 1.0
+
+
+def rates(schedule, steps):
+    """The rate of each step, as an optimiser gets it."""
+    found = []
+    for _ in range(steps):
+        found.append(schedule.optimizer.param_groups[0]["lr"])
+        schedule.optimizer.step()
+        schedule.step()
+    return found
+
+
+def sgd(lr=0.5):
+    return SGD([nn.Parameter(torch.zeros(1))], lr=lr)
+
+
+@pytest.mark.parametrize("milestones", [(3.0, 9.0), (0.25, 9.0), (0.25, 0.75)])
+def test_steps_are_those_of_multi_step_lr(milestones):
+    spec = TrainingSpec(epochs=12, lr=0.5, schedule="step", milestones=milestones, lr_factor=0.3, warmup=0)
+    theirs = MultiStepLR(sgd(), [3 * 4, 9 * 4], gamma=0.3)  # four steps an epoch
+    assert rates(create_schedule(sgd(), 48, spec), 48) == pytest.approx(rates(theirs, 48))
+
+
+def test_steps_rise_first():
+    spec = TrainingSpec(schedule="step", milestones=(0.5,), lr_factor=0.1, warmup=0.2)
+    expected = [0.5, 1.0, *[1.0] * 3, *[0.1] * 5]
+    assert [rate_factor(t, 10, spec) for t in range(10)] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("mode", ["max", "min"])
+@pytest.mark.parametrize("patience", [0, 2])
+def test_a_plateau_is_that_of_reduce_lr_on_plateau(mode, patience):
+    values = torch.rand(60, generator=torch.Generator().manual_seed(patience)).cummax(0).values
+    values = values - 1e-5 * torch.rand(
+        60, generator=torch.Generator().manual_seed(1)
+    )  # no progress to speak of
+    values = (values if mode == "max" else 2 - values).tolist()
+    ours = Plateau(sgd(), lambda step: 1.0, 0.7, patience)
+    theirs = ReduceLROnPlateau(sgd(), mode, factor=0.7, patience=patience, eps=0)
+    found, wanted = [], []
+    for value in values:
+        ours.observe(value if mode == "max" else -value)
+        theirs.step(value)
+        found.append(ours.optimizer.param_groups[0]["lr"])
+        wanted.append(theirs.optimizer.param_groups[0]["lr"])
+    assert found == pytest.approx(wanted)
+    assert len(set(found)) > 5
+
+
+def test_patience_counts_epochs_not_validations():
+    schedule = Plateau(sgd(1.0), lambda step: 1.0, 0.5, patience=5)
+    found = []
+    for _ in range(7):
+        schedule.observe(0.3, epochs=2)
+        found.append(schedule.optimizer.param_groups[0]["lr"])
+    assert found == [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25]
+
+
+def test_a_plateau_keeps_to_the_rise_and_goes_on_from_its_state():
+    def begin():
+        spec = TrainingSpec(lr=1.0, schedule="plateau", lr_factor=0.5, lr_patience=0, warmup=0.5)
+        return create_schedule(sgd(1.0), 8, spec)
+
+    schedule, later = begin(), begin()
+    assert isinstance(schedule, Plateau)
+    first = rates(schedule, 2)
+    schedule.observe(0.3)
+    schedule.observe(0.3)
+    later.optimizer.load_state_dict(schedule.optimizer.state_dict())
+    later.load_state_dict(schedule.state_dict())
+    assert first + rates(schedule, 4) == [0.25, 0.5, 0.375, 0.5, 0.5, 0.5]
+    assert rates(later, 4) == [0.375, 0.5, 0.5, 0.5]
+    later.observe(0.2)
+    assert later.optimizer.param_groups[0]["lr"] == 0.25
 
 
 class Gated(nn.Module):

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import pytest
 import torch
 
 from foveate.training.run import fit
@@ -47,6 +48,28 @@ def test_a_killed_run_ends_with_the_same_bits(small_spec, tmp_path):
         for row in rows:
             del row["seconds"]
     for key in ("state_dict", "optimizer_states", "lr_schedulers", "callbacks", "epoch", "global_step"):
+        assert _same(last[0][key], last[1][key]), key
+
+
+def test_a_run_on_a_plateau_goes_on_with_the_same_bits(small_spec, tmp_path):
+    spec = small_spec(epochs=8, schedule="plateau", lr_factor=0.5, lr_patience=0, validate_every=2)
+    run, undisturbed = Run(tmp_path / "stopped"), Run(tmp_path / "undisturbed")
+
+    def stop(event):
+        if event.step == 14:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        fit(spec, run.folder, progress=stop)
+    fit(spec, run.folder, resume=True)
+    fit(spec, undisturbed.folder)
+
+    rates = [row["lr"] for row in undisturbed.metrics()]
+    assert rates[0] > rates[3] > rates[7], "it falls before and after"
+    assert [row["lr"] for row in run.metrics()] == rates
+    assert run.best_weights.read_bytes() == undisturbed.best_weights.read_bytes()
+    last = [torch.load(each.last_checkpoint, weights_only=True) for each in (run, undisturbed)]
+    for key in ("state_dict", "optimizer_states", "lr_schedulers"):
         assert _same(last[0][key], last[1][key]), key
 
 

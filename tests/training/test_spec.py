@@ -78,12 +78,46 @@ def test_errors_name_the_file(tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    [{"epochs": 0}, {"lr": 0.0}, {"ema": 1.0}, {"clip": -1.0}, {"patience": 0}, {"label_smoothing": 1.0}],
+    [
+        {"epochs": 0},
+        {"lr": 0.0},
+        {"lr": float("inf")},
+        {"lr": float("nan")},
+        {"weight_decay": float("inf")},
+        {"encoder_lr_factor": float("nan")},
+        {"auxiliary_weight": float("inf")},
+        {"auxiliary_weight": float("nan")},
+        {"ema": 1.0},
+        {"clip": -1.0},
+        {"clip": float("inf")},
+        {"patience": 0},
+        {"label_smoothing": 1.0},
+        {"milestones": (0.5, 0.25)},
+        {"milestones": (0.0,)},
+        {"milestones": (10, 30)},
+        {"milestones": (10.5,)},
+        {"milestones": (0.6, 15)},
+        {"lr_factor": 1.0},
+        {"lr_factor": 0.0},
+        {"lr_patience": -1},
+    ],
 )
 def test_values_out_of_range_are_told(change):
     (name,) = change
     with pytest.raises(UserError, match=f"{name} is .*; it must be"):
         replace(TrainingSpec(), **change)
+
+
+@pytest.mark.parametrize("milestones", [(), (0.5,), (1, 29), (0.3, 10, 0.5)])
+def test_milestones_are_shares_or_epochs(milestones):
+    assert TrainingSpec(milestones=milestones).milestones == milestones
+
+
+def test_options_have_names():
+    spec = ModelSpec()
+    spec.options[1] = 2  # as a mapping from elsewhere has it; here the constructor's types are checked first
+    with pytest.raises(UserError, match="options has the key 1; options of a host have names"):
+        spec.__post_init__()
 
 
 def test_a_string_stays_a_string_in_a_union():

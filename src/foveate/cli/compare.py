@@ -56,12 +56,13 @@ def compare(
         check_arm(arm)
     if out:
         check_data(Path(out), data)
-    dataset = open_dataset(data, given.classes, given.split_seed, given.val_from_train)
+    how = (given.classes, given.split_seed, given.val_from_train)
+    dataset = open_dataset(data, *how, shares=given.split)
     folder = Path(out or f"runs/{dataset.name}")
     check_data(folder, data)
     begun = recorded_splits(folder)
     if begun not in (None, dataset.split_table()):  # what is chosen from the data stays as it was
-        dataset = open_dataset(data, given.classes, given.split_seed, given.val_from_train, begun)
+        dataset = open_dataset(data, *how, splits=begun)
     usual = default_comparison(dataset)
     spec = replace(
         usual,

@@ -22,12 +22,17 @@ class DataFlags:
         classes: class names in the order of their ids, separated by spaces or commas.
         val_from_train: where a data set has two parts, score on the second and cut validation from the first;
             --no-val-from-train validates and scores on the second.
-        split_seed: draws the split where the data has none.
+        split: where the data has none, percents of train, val and test, such as 80/10/10; of two, such as
+            80/20, the second validates and is scored.
+        split_seed: draws that split.
         crop: height x width of the random crops in training; the whole image if not given.
         crop_schedule: crops that change on the way, as SHARE:HEIGHTxWIDTH from that share of the epochs on,
             such as 0:96x128 0.5:192x256.
         scale: limits of the random rescaling in training; at 1 the image just covers the crop.
+        rotation: largest random turn in training, to either side, in degrees.
+        shear: largest random slant in training, to either side, in degrees.
         flip: probability of a left-right flip in training.
+        flip_vertical: probability of an up-down flip in training.
         color: strength of the colour changes in training, from 0 to 1.
         test_scales: sizes, relative to --size, in which the trained network sees an image; its answers are
             averaged. 0.75 1 1.25 costs three times the time and often pays for thin objects.
@@ -40,11 +45,15 @@ class DataFlags:
     size: str | None = None
     classes: list[str] | None = None
     val_from_train: bool = True
+    split: str = "70/15/15"
     split_seed: int = 0
     crop: str | None = None
     crop_schedule: list[str] | None = None
     scale: tuple[float, float] = (0.75, 1.5)
+    rotation: float = 0.0
+    shear: float = 0.0
     flip: float = 0.5
+    flip_vertical: float = 0.0
     color: float = 0.2
     test_scales: tuple[float, ...] = (1.0,)
     test_flip: bool = False
@@ -56,6 +65,7 @@ class DataFlags:
         """The data of a run."""
         from foveate.data.module import DataSpec
         from foveate.data.sizes import parse_size
+        from foveate.data.splits import parse_shares
 
         given: dict[str, Any] = asdict(self)
         for side in ("size", "crop"):
@@ -63,6 +73,7 @@ class DataFlags:
                 given[side] = parse_size(given[side], f"--{side}")
         given["crop_schedule"] = tuple(map(_parse_stage, self.crop_schedule or ()))
         given["classes"] = parse_names(self.classes)
+        given["split"] = parse_shares(self.split, "--split")
         return DataSpec(source, **given)
 
 
@@ -100,8 +111,11 @@ class TrainingFlags:
     Args:
         lr: peak learning rate.
         optimizer: adamw, adam, rmsprop or sgd.
-        schedule: cosine, poly or constant.
+        schedule: of the learning rate: cosine, poly, step, plateau or constant.
         warmup: share of all steps in which the learning rate rises.
+        milestones: where step multiplies the rate by --lr-factor: shares of all steps, as 0.5 0.75, or epochs.
+        lr_factor: what step and plateau multiply the rate by.
+        lr_patience: epochs without improvement that plateau lets pass before it does.
         weight_decay: never on biases, normalisation and gates.
         encoder_lr_factor: learning rate of the encoder relative to the rest.
         loss: auto, ce, dice, dice_ce, bce, focal, lovasz or ce_lovasz.
@@ -120,6 +134,9 @@ class TrainingFlags:
     optimizer: str = "adamw"
     schedule: str = "cosine"
     warmup: float = 0.05
+    milestones: tuple[float, ...] = (0.5, 0.75)
+    lr_factor: float = 0.1
+    lr_patience: int = 5
     weight_decay: float = 0.01
     encoder_lr_factor: float = 1.0
     loss: str = "auto"

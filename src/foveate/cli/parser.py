@@ -48,7 +48,7 @@ class HelpFormatter(DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
 
     def _value(self, action: argparse.Action) -> str:
         name = action.dest.rsplit("_")[-1].upper()
-        if get_origin(_type(action)) is tuple:
+        if get_origin(_type(action)) is tuple and Ellipsis not in get_args(_type(action)):
             return "LOW HIGH"
         return f"{name} ..." if _is_list(action) else name
 

@@ -14,6 +14,7 @@ from foveate.data.frames import Batch, Disk, Frames, Memory
 from foveate.data.open import open_dataset
 from foveate.data.sampler import EpochSampler
 from foveate.data.sizes import choose_batch, choose_size
+from foveate.data.splits import SHARES, Shares
 from foveate.data.transforms import Augmentation
 
 
@@ -21,23 +22,27 @@ from foveate.data.transforms import Augmentation
 class DataSpec:
     """What to train on and how it is shown.
 
-    source, classes, split_seed, val_from_train: as in `open_dataset`. size: height and width all images are
-    resized to; None chooses. crop: height and width of the training windows (None: `size`). crop_schedule:
-    (fraction of the epochs, crop) pairs, each in force from that fraction on. scale, flip, color: as in
-    `Augmentation`. test_scales, test_flip: the views in which the trained network sees an image, its
-    probabilities averaged, when it is scored and when it predicts. batch, workers: None chooses. memory_gb:
-    how much the decoded images may take up (10^9 bytes).
+    source, classes, split_seed, val_from_train: as in `open_dataset`; split: its `shares`. size: height and
+    width all images are resized to; None chooses. crop: height and width of the training windows (None:
+    `size`). crop_schedule: (fraction of the epochs, crop) pairs, each in force from that fraction on. scale,
+    rotation, shear, flip, flip_vertical, color: as in `Augmentation`. test_scales, test_flip: the views in
+    which the trained network sees an image, its probabilities averaged, when it is scored and when it
+    predicts. batch, workers: None chooses. memory_gb: how much the decoded images may take up (10^9 bytes).
     """
 
     source: str
     size: tuple[int, int] | None = None
     classes: tuple[str, ...] | None = None
+    split: Shares = SHARES
     split_seed: int = 0
     val_from_train: bool = True
     crop: tuple[int, int] | None = None
     crop_schedule: tuple[tuple[float, tuple[int, int]], ...] = ()
     scale: tuple[float, float] = (0.75, 1.5)
+    rotation: float = 0.0
+    shear: float = 0.0
     flip: float = 0.5
+    flip_vertical: float = 0.0
     color: float = 0.2
     test_scales: tuple[float, ...] = (1.0,)
     test_flip: bool = False
@@ -87,6 +92,7 @@ class DataModule(LightningDataModule):
                 spec.val_from_train,
                 self.recorded_splits,
                 self.to_score,
+                spec.split,
             )
             self._size = tuple(spec.size) if spec.size else choose_size(dataset)
             self._check()
@@ -155,10 +161,8 @@ class DataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader:
         sampler = EpochSampler(len(self.dataset.index("train")), self.seed)
-        spec = self.spec
-        augmentation = Augmentation(self.size, tuple(spec.scale), spec.flip, spec.color)
         rest = len(sampler) % self.batch
-        return self._loader("train", sampler, augmentation, drop_last=rest == 1 and len(sampler) > 1)
+        return self._loader("train", sampler, self._augmentation, drop_last=rest == 1 and len(sampler) > 1)
 
     def val_dataloader(self) -> DataLoader:
         return self._loader("val")
@@ -188,6 +192,14 @@ class DataModule(LightningDataModule):
             persistent_workers=self.workers > 0,
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator().manual_seed(self.seed),
+        )
+
+    @property
+    def _augmentation(self) -> Augmentation:
+        spec = self.spec
+        angles = (spec.rotation, spec.shear)
+        return Augmentation(
+            self._size, tuple(spec.scale), spec.flip, spec.color, *angles, flip_vertical=spec.flip_vertical
         )
 
     def _frames(self, split: str) -> Disk | Memory:
@@ -222,6 +234,7 @@ class DataModule(LightningDataModule):
                     f"the crop {crop[0]}x{crop[1]} is larger than the size {self._size[0]}x{self._size[1]}; "
                     "make it smaller, or give a larger size"
                 )
+        _ = self._augmentation  # which checks the rest
 
 
 def _keep(batch: Batch) -> Batch:

@@ -12,7 +12,7 @@ from foveate.data.palette import palette
 from foveate.data.readers.huggingface import PREFIX, read_huggingface
 from foveate.data.readers.shards import read_shards
 from foveate.data.recognise import recognise
-from foveate.data.splits import arrange, keep_whole, restore
+from foveate.data.splits import SHARES, arrange, keep_whole, restore
 
 
 def open_dataset(
@@ -22,6 +22,7 @@ def open_dataset(
     val_from_train: bool = True,
     splits: Mapping[str, Sequence[str]] | None = None,
     to_score: bool = False,
+    shares: Sequence[float] = SHARES,
 ) -> Dataset:
     """Recognise a dataset and split it into train, val and test.
 
@@ -29,10 +30,11 @@ def open_dataset(
     shards (such as s3://bucket/shards), "hf:NAME" for a dataset of the Hugging Face hub, or "synthetic",
     "synthetic:COUNT" or "synthetic:COUNT:HxW" (COUNT training images of that size). classes: names in the
     order of the mask values (or, where the data names its classes, those to keep). Where the folder gives no
-    split: 70/15/15 by stem, from `split_seed`; where it gives train and val only, val becomes test and a new
-    val is cut from train, unless `val_from_train` is False: then val is both. splits: a recorded
-    `Dataset.split_table()` to reproduce. to_score: the data will not be trained on, so nothing is cut (a
-    folder without splits is whole in each of them) and train may lack a class.
+    split: `shares`, in percent for train, val and test, by stem and from `split_seed` (of two shares the
+    second is val and test at once); where it gives train and val only, val becomes test and a new val is cut
+    from train, unless `val_from_train` is False: then val is both. splits: a recorded `Dataset.split_table()`
+    to reproduce. to_score: the data will not be trained on, so nothing is cut (a folder without splits is
+    whole in each of them) and train may lack a class.
 
     Raises `DataError` for folders and masks that cannot be understood, naming the file, the value and the
     remedy.
@@ -47,7 +49,7 @@ def open_dataset(
     elif to_score:
         entries, note = keep_whole(layout.parts)
     else:
-        entries, note = arrange(layout.parts, split_seed, val_from_train)
+        entries, note = arrange(layout.parts, split_seed, val_from_train, shares)
     if name == "synthetic" and splits is None:
         note = "drawn for this purpose, each split from scenes of its own"
     dataset = Dataset(

@@ -1,13 +1,17 @@
 """Which images train, which validate, which test: the same for the same stems and seed, on every machine."""
 
 import hashlib
+import math
+import re
 from collections.abc import Mapping, Sequence
 
 from foveate.data.dataset import SPLITS, Entry
 from foveate.data.errors import DataError
 
-SHARE = 0.15
-"""Of all images, what goes to val and what to test."""
+Shares = tuple[float, ...]
+
+SHARES: Shares = (70, 15, 15)
+"""Percent of all images for train, val and test; of two, the second is both val and test."""
 
 Splits = dict[str, tuple[Entry, ...]]
 
@@ -21,12 +25,45 @@ def hash_order(entries: Sequence[Entry], seed: int) -> list[Entry]:
     return sorted(entries, key=lambda entry: hashlib.sha256(f"{seed}:{entry.stem}".encode()).digest())
 
 
-def cut(entries: Sequence[Entry], parts: int, seed: int) -> list[tuple[Entry, ...]]:
-    """Cut `parts` pieces of 15% off: returns them and then the rest, each sorted by stem.
+def parse_shares(text: str, where: str) -> Shares:
+    """Percents from "80/10/10" or "80/20"; `where` they were written opens the error.
 
-    Entries with labels are cut class by class. A class of fewer than `parts` + 1 images stays whole in the
-    rest. Where entries belong to groups, the groups are cut, and none is torn apart.
+    >>> parse_shares("80/20", "--split")
+    (80.0, 20.0)
     """
+    if not re.fullmatch(r"\d+(\.\d+)?(\s*/\s*\d+(\.\d+)?){1,2}", text.strip()):
+        raise DataError(
+            f"{where}: '{text}' is no split; write the percents of train, val and test, such as 70/15/15, or "
+            "of train and val alone, such as 80/20"
+        )
+    return check_shares(tuple(map(float, text.split("/"))))
+
+
+def check_shares(shares: Sequence[float]) -> Shares:
+    """Percents of train, val and test, or of train and val alone, which is then scored too.
+
+    Raises `DataError` unless they are above 0 and add up to 100.
+    """
+    if (
+        len(shares) not in (2, 3)
+        or not all(share > 0 for share in shares)
+        or not math.isclose(sum(shares), 100)
+    ):
+        raise DataError(
+            f"the split {_written(shares)} must be two or three percents above 0 that add up to 100, such as "
+            "70/15/15 for train, val and test, or 80/20 for train and val alone, which is then scored too"
+        )
+    return tuple(shares)
+
+
+def cut(entries: Sequence[Entry], shares: Sequence[float], seed: int) -> list[tuple[Entry, ...]]:
+    """Cut pieces of these percents off: returns them and then the rest, each sorted by stem.
+
+    Entries with labels are cut class by class. A class of fewer images than there are pieces stays whole in
+    the rest; of any other, every piece gets an image. Where entries belong to groups, the groups are cut, and
+    none is torn apart.
+    """
+    parts = len(shares)
     groups: dict[str, list[Entry]] = {}
     for entry in entries:
         groups.setdefault(entry.group or entry.stem, []).append(entry)
@@ -37,20 +74,28 @@ def cut(entries: Sequence[Entry], parts: int, seed: int) -> list[tuple[Entry, ..
     pieces: list[list[Entry]] = [[] for _ in range(parts + 1)]
     for names in strata.values():
         ordered = hash_order(names, seed)
-        size = max(1, round(SHARE * len(ordered))) if len(ordered) > parts else 0
-        for number in range(parts):
-            pieces[number] += ordered[number * size : (number + 1) * size]
-        pieces[parts] += ordered[parts * size :]
+        start = 0
+        for number, share in enumerate(shares if len(ordered) > parts else ()):
+            # An image is left for every piece to come, and for the rest.
+            room = len(ordered) - start - (parts - number)
+            size = min(max(1, round(share / 100 * len(ordered))), room)
+            pieces[number] += ordered[start : start + size]
+            start += size
+        pieces[parts] += ordered[start:]
     chosen = ([entry for name in piece for entry in groups[name.stem]] for piece in pieces)
     return [tuple(sorted(piece, key=lambda entry: entry.stem)) for piece in chosen]
 
 
-def arrange(parts: Mapping[str, Sequence[Entry]], seed: int, val_from_train: bool) -> tuple[Splits, str]:
+def arrange(
+    parts: Mapping[str, Sequence[Entry]], seed: int, val_from_train: bool, shares: Sequence[float] = SHARES
+) -> tuple[Splits, str]:
     """Splits out of what the folder gives, and a sentence on where they come from.
 
     parts: either {"all": entries} or what the layout has of train, val and test. Without a test split the
     given val becomes test, and val is cut from train; `val_from_train=False` keeps val and scores on it too.
+    shares: as in `check_shares`; a val that is cut from train takes up val's.
     """
+    _, *held_out = check_shares(shares)
     given = {split: tuple(parts[split]) for split in SPLITS if parts.get(split)}
     pool = tuple(entry for entries in parts.values() for entry in entries)
     unit = "group" if any(entry.group for entry in pool) else "stem"
@@ -59,19 +104,21 @@ def arrange(parts: Mapping[str, Sequence[Entry]], seed: int, val_from_train: boo
     if "train" in given and len(given) == 2:
         if "val" in given and not val_from_train:
             return {**given, "test": given["val"]}, "val is used for validation and for the scores"
-        (held_out,) = set(given) - {"train"}
-        val, train = cut(given["train"], 1, seed)
-        note = f"val is cut from train (15% by {unit}, split seed {seed})"
-        if held_out == "val":
+        (kept,) = set(given) - {"train"}
+        val, train = cut(given["train"], held_out[:1], seed)
+        note = f"val is cut from train ({held_out[0]:g}% by {unit}, split seed {seed})"
+        if kept == "val":
             note = f"the folder's val is kept for testing, and {note}"
-        return _filled({"train": train, "val": val, "test": given[held_out]}), note
+        return _filled({"train": train, "val": val, "test": given[kept]}), note
     if len(given) == 2:
         raise DataError(
             "the folder has val and test but no train; add train, or put all images into one folder"
         )
-    val, test, train = cut(pool, 2, seed)
-    note = f"no split was given: 70/15/15 by {unit}, split seed {seed}"
-    return _filled({"train": train, "val": val, "test": test}), note
+    val, *test, train = cut(pool, held_out, seed)
+    note = f"no split was given: {_written(shares)} by {unit}, split seed {seed}"
+    if not test:
+        note += "; val is used for validation and for the scores"
+    return _filled({"train": train, "val": val, "test": test[0] if test else val}), note
 
 
 def keep_whole(parts: Mapping[str, Sequence[Entry]]) -> tuple[Splits, str]:
@@ -101,6 +148,10 @@ def restore(parts: Mapping[str, Sequence[Entry]], table: Mapping[str, Sequence[s
         )
     splits = {split: tuple(entries[stem] for stem in table[split]) for split in SPLITS}
     return _filled(splits), "the recorded splits are used"
+
+
+def _written(shares: Sequence[float]) -> str:
+    return "/".join(f"{share:g}" for share in shares)
 
 
 def _filled(splits: Splits) -> Splits:

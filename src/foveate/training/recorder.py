@@ -14,6 +14,7 @@ from foveate.errors import UserError
 from foveate.models.checkpoints import save_model
 from foveate.models.host import Host
 from foveate.training.averaging import WeightAverage
+from foveate.training.optimization import Plateau
 from foveate.training.run_directory import Run, RunResult
 from foveate.training.spec import TrainingSpec
 
@@ -53,9 +54,14 @@ class Recorder(Callback):
         validated = (trainer.current_epoch + 1) % self.spec.validate_every == 0
         row = self._row(trainer, validated)
         self.rows.append(row)
-        if validated and (value := self._monitored(row)) > self.best_value:
-            self.best_epoch, self.best_value = int(row["epoch"]), value
-            self._save_best(trainer)
+        if validated:
+            value = self._monitored(row)
+            for schedule in (config.scheduler for config in trainer.lr_scheduler_configs):
+                if isinstance(schedule, Plateau):
+                    schedule.observe(value, self.spec.validate_every)
+            if value > self.best_value:
+                self.best_epoch, self.best_value = int(row["epoch"]), value
+                self._save_best(trainer)
         if trainer.is_global_zero:
             self._write(row, trainer)
         trainer.save_checkpoint(self.run.last_checkpoint)

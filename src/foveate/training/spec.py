@@ -1,6 +1,9 @@
 """What a run is: frozen dataclasses, written as YAML, that with the data fix every bit of it."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ from foveate.training.losses import loss_names
 from foveate.training.plain import from_plain, to_plain
 
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "sgd")
-SCHEDULES = ("cosine", "poly", "constant")
+SCHEDULES = ("cosine", "poly", "step", "plateau", "constant")
 PRECISIONS = ("auto", "32", "bf16", "fp16")
 MONITORS = ("score", "loss")
 
@@ -39,6 +42,11 @@ class ModelSpec:
     options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
+        for name in self.options:
+            if not isinstance(name, str):
+                raise UserError(
+                    f"options has the key {name!r}; options of a host have names, such as decoder_channels"
+                )
         if self.encoder == "auto":
             object.__setattr__(self, "encoder", own_encoder(self.arch, **self.options))
 
@@ -57,6 +65,16 @@ def _in_range(name: str, value: object, good: bool, expected: str) -> None:
         raise UserError(f"{name} is {value}; it must be {expected}")
 
 
+_MILESTONES = "shares of all steps (below 1) or whole epochs, rising and before the last epoch ends"
+
+
+def _rising(milestones: Sequence[float], epochs: int) -> bool:
+    """Whether each lies after the one before and before the end."""
+    after = [milestone if milestone >= 1 else milestone * epochs for milestone in milestones]
+    whole = all(milestone < 1 or float(milestone).is_integer() for milestone in milestones)
+    return whole and all(a < b for a, b in pairwise([0.0, *after, epochs]))
+
+
 @dataclass(frozen=True)
 class TrainingSpec:
     """How the weights are found. The defaults suit a few hundred images.
@@ -64,8 +82,11 @@ class TrainingSpec:
     epochs: passes over the training images.
     lr: peak learning rate; encoder_lr_factor scales it for the encoder (below 1 for pretrained weights).
     weight_decay: decoupled for adamw, else added to the gradient; never on biases, normalisation and gates.
-    warmup: share of all steps in which the rate rises linearly, before `schedule` lets it fall to 0 step by
-    step.
+    warmup: share of all steps in which the rate rises linearly, before `schedule` takes over: "cosine" and
+    "poly" let it fall to 0 step by step, "constant" leaves it, "step" multiplies it by lr_factor at every
+    milestone, "plateau" whenever more than lr_patience epochs brought no progress in the monitored value (one
+    part in 10,000 counts as progress).
+    milestones: below 1 shares of all steps, from 1 on whole epochs after which the rate falls; rising.
     loss: "auto" is dice_ce for masks and ce for labels; see `foveate.training.losses`.
     label_smoothing: in [0, 1), for the cross entropy in the loss.
     class_weights: "none", "inverse_sqrt" (1 / sqrt(share)), "enet" (1 / ln(1.02 + share)) or "median"
@@ -89,6 +110,9 @@ class TrainingSpec:
     optimizer: str = "adamw"
     schedule: str = "cosine"
     warmup: float = 0.05
+    milestones: tuple[float, ...] = (0.5, 0.75)
+    lr_factor: float = 0.1
+    lr_patience: int = 5
     encoder_lr_factor: float = 1.0
     loss: str = "auto"
     label_smoothing: float = 0.0
@@ -111,14 +135,17 @@ class TrainingSpec:
         _in_range("epochs", self.epochs, self.epochs >= 1, "at least 1")
         divides = self.validate_every >= 1 and self.epochs % self.validate_every == 0
         _in_range("validate_every", self.validate_every, divides, f"a divisor of epochs ({self.epochs})")
-        _in_range("lr", self.lr, self.lr > 0, "above 0")
-        _in_range("weight_decay", self.weight_decay, self.weight_decay >= 0, "0 or more")
+        _in_range("lr", self.lr, 0 < self.lr < math.inf, "a number above 0")
+        for name in ("weight_decay", "encoder_lr_factor", "auxiliary_weight"):
+            value = getattr(self, name)
+            _in_range(name, value, 0 <= value < math.inf, "a number, 0 or more")
         _in_range("warmup", self.warmup, 0 <= self.warmup < 1, "a share of all steps in [0, 1)")
-        _in_range("encoder_lr_factor", self.encoder_lr_factor, self.encoder_lr_factor >= 0, "0 or more")
+        _in_range("milestones", list(self.milestones), _rising(self.milestones, self.epochs), _MILESTONES)
+        _in_range("lr_factor", self.lr_factor, 0 < self.lr_factor < 1, "above 0 and below 1")
+        _in_range("lr_patience", self.lr_patience, self.lr_patience >= 0, "0 epochs or more")
         _in_range("label_smoothing", self.label_smoothing, 0 <= self.label_smoothing < 1, "in [0, 1)")
-        _in_range("auxiliary_weight", self.auxiliary_weight, self.auxiliary_weight >= 0, "0 or more")
         _in_range("ema", self.ema, 0 <= self.ema < 1, "a decay in [0, 1), 0 for none")
-        _in_range("clip", self.clip, self.clip >= 0, "0 (no clipping) or more")
+        _in_range("clip", self.clip, 0 <= self.clip < math.inf, "a number, 0 (no clipping) or more")
         _in_range(
             "patience", self.patience, self.patience is None or self.patience >= 1, "at least 1, or none"
         )
