@@ -63,6 +63,16 @@ def test_volumes_that_are_truncated(tmp_path, name):
         slice_count(path)
 
 
+@pytest.mark.parametrize(("byte", "value"), [(71, 99), (110, 66)])
+def test_headers_that_make_no_sense(tmp_path, byte, value):
+    path = store(tmp_path / "a.nii")
+    content = bytearray(path.read_bytes())
+    content[byte] = value  # of the kind of the values; of the place where they begin
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.nii: the volume is damaged or truncated \(.*\); copy it again"):
+        slice_count(path)
+
+
 def test_volumes_that_are_none(tmp_path):
     with pytest.raises(DataError, match=r"b\.nii: there is no such volume"):
         slice_count(tmp_path / "b.nii")

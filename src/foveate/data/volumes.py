@@ -76,12 +76,13 @@ def _whole(path: Path) -> np.ndarray:
 
 @contextmanager
 def _told(path: Path) -> Iterator[None]:
-    image_error = _nibabel().filebasedimages.ImageFileError
+    nibabel = _nibabel()
+    damaged = (nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError)
     try:
         yield
     except DataError:
         raise
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such volume") from None
-    except (OSError, EOFError, ValueError, KeyError, zlib.error, image_error) as error:
+    except (OSError, EOFError, ValueError, KeyError, zlib.error, *damaged) as error:
         raise DataError(f"{path}: the volume is damaged or truncated ({error}); copy it again") from None

@@ -69,6 +69,21 @@ def test_neighbouring_frames_without_splits(plant):
     assert (finding.check, finding.title) == ("leakage", "1 pair of images that are nearly the same")
 
 
+def test_neighbours_in_one_group_are_no_leak(plant):
+    plant.pairs()
+    image, mask = plant.draw(3)
+    image[30:38, 40:48] = 200
+    plant.save("images/next.png", image)
+    plant.save("masks/next.png", mask * np.uint8(255))
+    groups = {f"{number:02d}": number for number in range(12)} | {"next": 3}
+    rows = [f"{name}.png,{name}.png,{group}" for name, group in groups.items()]
+    (plant.root / "patients.csv").write_text("\n".join(["image,mask,patient", *rows]))
+    assert plant.findings() == ()
+    rows[-1] = "next.png,next.png,12"
+    (plant.root / "patients.csv").write_text("\n".join(["image,mask,patient", *rows]))
+    assert plant.finding().title == "1 pair of images that are nearly the same"
+
+
 def test_a_class_that_a_part_lacks(plant):
     for part, first in (("train", 0), ("val", 20)):
         for number in range(first, first + 6):

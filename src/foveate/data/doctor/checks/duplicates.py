@@ -34,7 +34,7 @@ def duplicates(survey: Survey) -> Iterator[Finding]:
             "Copies count twice in training and in scores."
             + (
                 " Without splits of its own the data may be cut between them."
-                if same[0][0].part == "all"
+                if any(a.part == "all" and not _grouped(a, b) for a, b in same)
                 else ""
             ),
             "Remove the copies.",
@@ -63,9 +63,9 @@ def leakage(survey: Survey) -> Iterator[Finding]:
                 Mend("left out of the part that is trained on", leave_out=True),
             )
     near_all = [
-        (survey.exams[a], survey.exams[b])
-        for a, b in survey.twins.near
-        if survey.exams[a].part == "all" == survey.exams[b].part
+        (a, b)
+        for a, b in ((survey.exams[a], survey.exams[b]) for a, b in survey.twins.near)
+        if a.part == "all" == b.part and not _grouped(a, b)
     ]
     if near_all:
         yield Finding(
@@ -78,6 +78,11 @@ def leakage(survey: Survey) -> Iterator[Finding]:
             "Put images that belong together (one video, one scene, one patient) into one of train/, val/ "
             "and test/.",
         )
+
+
+def _grouped(a: Exam, b: Exam) -> bool:
+    """Whether two images, as slices of one volume, go to one split whatever is drawn."""
+    return a.entry.group is not None and a.entry.group == b.entry.group
 
 
 def _annotation(exam: Exam) -> object:
