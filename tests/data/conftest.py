@@ -58,12 +58,14 @@ class Server:
 
     files: what it has, by name. ranges: whether it continues them. cuts: bytes after which it hangs up, by
     transfer. slow: seconds between pieces. version: its ETag. asked: the Range header of each transfer.
+    shift: bytes by which a part begins elsewhere than was asked. sized: whether it states lengths.
     """
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.ranges, self.cuts, self.slow = True, [], 0.0
         self.version, self.status, self.asked = '"1"', 200, []
+        self.shift, self.sized = 0, True
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -89,7 +91,7 @@ class Server:
         part = bool(span) and self.ranges and request.headers.get("If-Range", self.version) == self.version
         if part:
             first, _, last = span.removeprefix("bytes=").partition("-")
-            start, content = int(first), content[: int(last) + 1] if last else content
+            start, content = int(first) + self.shift, content[: int(last) + 1] if last else content
         if self.status != 200:
             request.send_error(self.status)
             return
@@ -103,7 +105,8 @@ class Server:
         if part:
             request.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{size}")
         request.send_header("ETag", self.version)
-        request.send_header("Content-Length", str(len(content) - start))
+        if self.sized:
+            request.send_header("Content-Length", str(len(content) - start))
         request.end_headers()
         end = min(len(content), start + cut)
         try:

@@ -1,5 +1,6 @@
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 
 import pytest
 
+from foveate.data import download as module
 from foveate.data.catalogue import Download
 from foveate.data.download import download
 from foveate.data.errors import DataError
@@ -101,6 +103,46 @@ def test_a_part_longer_than_the_file_is_thrown_away(server, tmp_path):
     (tmp_path / "images.tar.partial").write_bytes(CONTENT * 2)
     (tmp_path / "images.tar.partial.version").write_text('"1"')
     assert download(published(server), tmp_path).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("shift", [-300_000, 50_000])
+def test_a_part_that_begins_elsewhere_is_not_joined_on(server, tmp_path, shift):
+    server.cuts, server.shift = [700_000], shift
+    assert download(Download(server.url("images.tar")), tmp_path).read_bytes() == CONTENT
+    assert [span is None for span in server.asked] == [True, False, True], (
+        "then everything is asked for again"
+    )
+
+
+def test_a_file_of_unknown_size_has_a_limit(server, tmp_path, monkeypatch):
+    server.sized = False
+    assert download(published(server), tmp_path / "a").read_bytes() == CONTENT
+    monkeypatch.setattr(module, "LIMIT", len(CONTENT) - 1)
+    with pytest.raises(
+        UserError, match=r"images\.tar: more than 2\.1 MB come, the limit, .* of unknown size;"
+    ):
+        download(published(server), tmp_path / "b")
+    assert list((tmp_path / "b").iterdir()) == []
+
+
+def test_more_than_the_published_size_is_given_up(server, tmp_path):
+    server.sized = False
+    file = Download(server.url("images.tar"), bytes=1_000_000)
+    with pytest.raises(
+        UserError, match=r"images\.tar: more than 1\.0 MB come, its published size; what came"
+    ):
+        download(file, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_disk_has_no_room_for_is_not_begun(server, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(
+        UserError, match=r"has 2\.1 MB, and .* has room for 1\.0 MB of it; make room, and the"
+    ):
+        download(published(server), tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_wrong_checksum_leaves_nothing(server, tmp_path):

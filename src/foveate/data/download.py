@@ -7,6 +7,8 @@ whether the file is still the one that was begun.
 
 import logging
 import os
+import re
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +29,9 @@ PATIENCE = 3
 PAUSE = 2.0
 """Seconds to wait after the first of them, twice as long after the second."""
 
+LIMIT = 500 * 10**9
+"""Bytes after which a file whose size nobody states is given up."""
+
 _ANSWER_SECONDS, _SILENT_SECONDS = 8, 30
 _CHUNK = 1 << 18
 _PART, _NOTHING_LEFT = 206, 416
@@ -38,8 +43,8 @@ def download(file: Download, folder: Path, progress: Progress | None = None) -> 
     """Fetch a file into `folder`; one that is there and has the published checksum (if any) is left alone.
 
     progress: called with the bytes that are there and all of them (None where the server does not say).
-    Raises `UserError` where there is no network, the server refuses, or the transfer breaks off (calling
-    again goes on from there), and `DataError` where what came is not what was published.
+    Raises `UserError` where there is no network, the server refuses, there is no room, or the transfer breaks
+    off (calling again goes on from there), and `DataError` where what came is not what was published.
     """
     pooch.get_logger().setLevel(logging.WARNING)
     folder.mkdir(parents=True, exist_ok=True)
@@ -115,16 +120,41 @@ class _Transfer:
             if answer.status_code != _PART:
                 have = 0
                 self.partial.unlink(missing_ok=True)  # before the version it would be taken for is noted
+            elif (begins := _begins(answer.headers)) != have:
+                self.partial.unlink(missing_ok=True)
+                raise _Short(f"asked for what follows byte {have}, the server sent what follows {begins}")
             length = answer.headers.get("Content-Length")
             total = have + int(length) if length else self.file.bytes
-            self._remember(answer.headers)
-            with self.partial.open("ab" if have else "wb") as target:
-                for chunk in answer.iter_content(_CHUNK):
-                    target.write(chunk)
-                    if self.progress:
-                        self.progress(target.tell(), total)
+            self._write(answer, have, total)
         if total is not None and self._size() != total:
             raise _Short(f"{self._size()} of {total} bytes came")
+
+    def _write(self, answer: requests.Response, have: int, total: int | None) -> None:
+        """Add what comes to the `have` bytes that are there, as long as it is no more than there can be."""
+        room = have + shutil.disk_usage(self.partial.parent).free
+        if total is not None and total > room:
+            raise UserError(
+                f"{self.file.url}: has {total / 1e6:.1f} MB, and {self.partial.parent} has room for "
+                f"{room / 1e6:.1f} MB of it; make room, and the same command goes on"
+            )
+        self._remember(answer.headers)
+        most = min(LIMIT, room) if total is None else total
+        with self.partial.open("ab" if have else "wb") as target:
+            for chunk in answer.iter_content(_CHUNK):
+                if target.tell() + len(chunk) > most:
+                    break
+                target.write(chunk)
+                if self.progress:
+                    self.progress(target.tell(), total)
+            else:
+                return
+        self.partial.unlink()
+        self._version.unlink(missing_ok=True)
+        why = "the limit, or the room, for a file of unknown size" if total is None else "its published size"
+        raise UserError(
+            f"{self.file.url}: more than {most / 1e6:.1f} MB come, {why}; what came was removed; look at the "
+            "dataset's home page for where it is now"
+        )
 
     def _remember(self, headers: Any) -> None:
         """Note by what the server knows this version of the file; without it a transfer cannot continue."""
@@ -134,6 +164,16 @@ class _Transfer:
             self._version.write_text(version)
         else:
             self._version.unlink(missing_ok=True)
+
+
+def _begins(headers: Any) -> int | None:
+    """The byte with which the part in an answer begins, if it says so.
+
+    >>> _begins({"Content-Range": "bytes 700-1999/2000"}), _begins({})
+    (700, None)
+    """
+    said = re.match(r"bytes (\d+)-", headers.get("Content-Range", ""))
+    return int(said[1]) if said else None
 
 
 class _Short(Exception):
