@@ -7,9 +7,9 @@ import zipfile
 
 import pytest
 
-from foveate.data.archives import is_archive, unpack
+from foveate.data.archives import is_archive, unpack, unpacked_size
 from foveate.data.errors import DataError
-from foveate.data.packed import unpack_beside
+from foveate.data.packed import DEEPEST, unpack_beside
 
 CONTENT = bytes(range(256)) * 40
 
@@ -163,3 +163,45 @@ def test_other_files_are_no_archives(tmp_path):
         unpack(tmp_path / "a.zip", tmp_path / "out")
     with pytest.raises(DataError, match=r"b\.zip: there is no such file"):
         unpack(tmp_path / "b.zip", tmp_path / "out")
+
+
+def test_an_archive_that_contains_itself_is_given_up(tmp_path):
+    archive = zipped(tmp_path / "a.zip", **{"b.txt": b"b"})
+    for _ in range(DEEPEST):
+        archive.write_bytes(zipped(tmp_path / "next", **{"a.zip": archive.read_bytes()}).read_bytes())
+    (tmp_path / "out").mkdir()
+    words = r"a\.zip(/a\.zip){3}: archives lie in archives more than 4 deep, as in one that contains itself"
+    with pytest.raises(DataError, match=words):
+        unpack_beside(archive, tmp_path / "out")
+
+
+def test_damage_inside_an_archive_is_named_by_the_way_to_it(tmp_path):
+    archive = zipped(tmp_path / "a.zip", **{"deep/b.zip": b"words"})
+    with pytest.raises(DataError, match=rf"^{tmp_path}/a\.zip/deep/b\.zip: the archive is damaged"):
+        unpack_beside(archive, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("there", "members", "words"),
+    [
+        ("a", {"b.txt": b""}, r"a\.zip: 'a' is to be a folder, and there is something else of that name"),
+        ("x", {"x/b.txt": b""}, r"a\.zip: 'x' is to be a folder, and there"),
+        ("x/y/z.txt", {"x/y": b"", "x/z/b.txt": b""}, r"a\.zip: 'y' is to be a file, and there"),
+    ],
+)
+def test_a_file_and_a_folder_of_one_name_are_told(tmp_path, there, members, words):
+    archive = zipped(tmp_path / "a.zip", **members)
+    path = tmp_path / "out" / there
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"mine")
+    with pytest.raises(DataError, match=words):
+        unpack_beside(archive, tmp_path / "out")
+    assert path.read_bytes() == b"mine"
+
+
+def test_what_zips_and_plain_tars_unpack_to_is_known_beforehand(tmp_path):
+    members = [("a.png", CONTENT), ("b/c.png", CONTENT)]
+    assert unpacked_size(zipped(tmp_path / "a.zip", **dict(members))) == 2 * len(CONTENT)
+    plain = tarred(tmp_path / "a.tar", members, "w")
+    assert unpacked_size(plain) == plain.stat().st_size
+    assert unpacked_size(tarred(tmp_path / "a.tar.gz", members)) is None

@@ -86,8 +86,10 @@ def _run(argv: list[str]) -> int:
             print(f"usage: {program} COMMAND ...\n\n{COMMANDS[name]}\n\n{_table(program, commands)}")
             return 0
     from foveate.cli.parser import call
+    from foveate.cli.unpacking import unpacking_told
 
-    return call(*find_command(argv)) or 0
+    with unpacking_told():
+        return call(*find_command(argv)) or 0
 
 
 def find_command(words: Sequence[str]) -> tuple[Callable[..., int | None], str, list[str]]:

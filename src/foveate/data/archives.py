@@ -69,6 +69,17 @@ def unpack(
     return written
 
 
+def unpacked_size(archive: Path) -> int | None:
+    """The bytes of the files in an archive, as far as it says so at its beginning: compressed tars do not.
+
+    Raises `DataError` as `unpack`.
+    """
+    with _members(archive) as members:
+        if archive.name.lower().endswith(".zip"):
+            return sum(size for _, size, _ in members)
+    return archive.stat().st_size if archive.name.lower().endswith(".tar") else None
+
+
 def _fill(archive: Path, folder: Path, limit_bytes: int, progress: Callable[[int], None] | None) -> int:
     room = most = min(limit_bytes, shutil.disk_usage(folder).free)
     with _members(archive) as members:

@@ -9,7 +9,7 @@ from foveate.data.catalogue import DatasetInfo, Download
 from foveate.data.download import download
 from foveate.data.errors import DataError
 from foveate.data.layout import Layout
-from foveate.data.packed import unpack_beside
+from foveate.data.packed import megabytes, unpack_beside
 from foveate.data.recognise import recognise
 
 WORKSHOP = ".foveate-get"
@@ -74,7 +74,9 @@ def _fetch(downloads: tuple[Download, ...], number: int, folder: Path, tell: Pro
 
     def arrived(done: int, of: int | None) -> None:
         known = of or file.bytes
-        tell(number + (done / known if known else 0), len(downloads), f"{file.file}: {_mb(done, known)}")
+        tell(
+            number + (done / known if known else 0), len(downloads), f"{file.file}: {megabytes(done, known)}"
+        )
 
     return download(file, folder, arrived)
 
@@ -86,13 +88,9 @@ def _counted(tell: Progress, what: str) -> Callable[[int], None]:
     def count(more: int) -> None:
         nonlocal written
         written += more
-        tell(1, 1, f"{what}: {_mb(written)}")
+        tell(1, 1, f"{what}: {megabytes(written)}")
 
     return count
-
-
-def _mb(done: int, of: int | None = None) -> str:
-    return f"{done / 1e6:.0f} of {of / 1e6:.0f} MB" if of else f"{done / 1e6:.0f} MB"
 
 
 def _silent(done: float, total: float, note: str) -> None:

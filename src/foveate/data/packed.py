@@ -1,14 +1,30 @@
 """Datasets that are still packed: unpacked once, into a cache that an archive's change makes stale."""
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from foveate.data.archives import ENDINGS, LIMIT, is_archive, unpack
+from foveate.data.archives import ENDINGS, LIMIT, is_archive, unpack, unpacked_size
+from foveate.data.errors import DataError
+from foveate.data.files import write_whole
 from foveate.data.readers.shards import INDEX
+from foveate.data.unpacking import tell
+
+DEEPEST = 4
+"""How many archives may lie in one another."""
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """Where archives were unpacked, and the bytes of the files that were in them."""
+
+    folder: Path
+    bytes: int
 
 
 def cache_folder() -> Path:
@@ -26,26 +42,30 @@ def archives_in(source: Path) -> tuple[Path, ...]:
     return tuple(filter(is_archive, files))
 
 
-def unpacked(source: Path) -> Path:
+def unpacked(source: Path) -> Unpacked:
     """A folder with what the archives at `source` hold (archives inside them included), beside the files and
-    folders that lie there already.
+    folders that lie there already. It is made once, and whoever is `listening` is told.
 
-    Raises `DataError` for archives that are damaged or not safe, as `archives.unpack` does.
+    A file beside it, of its name and .json, says where it is from. Raises `DataError` for archives that are
+    damaged or not safe, as `archives.unpack` does.
     """
     archives = archives_in(source)
     folder = cache_folder() / "unpacked" / f"{bare_name(source.resolve().name)}-{_key(source, archives)}"
-    if not folder.is_dir():
+    record = folder.with_name(f"{folder.name}.json")
+    if not (folder.is_dir() and record.is_file()):
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".", suffix=".part"))
         try:
-            _fill(draft, source, archives)
+            written = _fill(draft, source, archives, folder)
+            with write_whole(record, "w") as file:
+                json.dump({"source": str(source.resolve()), "bytes": written}, file)
             draft.rename(folder)
         except OSError:
             if not folder.is_dir():  # else another process was quicker
                 raise
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-    return folder
+    return Unpacked(folder, json.loads(record.read_text())["bytes"])
 
 
 def unpack_beside(
@@ -58,17 +78,10 @@ def unpack_beside(
 
     Where files lie loose in an archive, its name stands for the folder that they were in. Folders are merged
     with those that are there; of two files of one name (a licence, say) the first stays. Returns the bytes
-    that were written, which `limit_bytes` bounds for all of these archives together.
+    that were written, which `limit_bytes` bounds for all of these archives together. Also raises `DataError`
+    where a file and a folder have one name, and for archives in archives more than `DEEPEST` deep.
     """
-    name = bare_name(Path(archive).name)
-    draft = folder / f".{name}.unpacked"
-    written = unpack(archive, draft, limit_bytes, progress)
-    for inner in sorted(filter(is_archive, draft.rglob("*"))):
-        written += unpack_beside(inner, inner.parent, progress, limit_bytes - written)
-        inner.unlink()
-    loose = not any(path.is_dir() for path in draft.iterdir())
-    _merge(draft, folder / name if loose else folder)
-    return written
+    return _beside(Path(archive), folder, progress, limit_bytes, depth=1)
 
 
 def bare_name(name: str) -> str:
@@ -81,24 +94,91 @@ def bare_name(name: str) -> str:
     return name[: len(name) - len(ending)]
 
 
-def _merge(source: Path, target: Path) -> None:
-    target.mkdir(exist_ok=True)
-    for path in sorted(source.iterdir()):
-        place = target / path.name
-        if path.is_dir() and (place.is_dir() or not place.exists()):
-            _merge(path, place)
-        elif not place.exists():
-            path.rename(place)
-    shutil.rmtree(source)
+def megabytes(count: int, of: int | None = None) -> str:
+    """Bytes as people say them, of all that there are where that is known.
+
+    >>> megabytes(3_000_000), megabytes(3_000_000, 12_000_000)
+    ('3 MB', '3 of 12 MB')
+    """
+    return f"{count / 1e6:,.0f} of {of / 1e6:,.0f} MB" if of else f"{count / 1e6:,.0f} MB"
 
 
-def _fill(draft: Path, source: Path, archives: tuple[Path, ...]) -> None:
+def _beside(
+    archive: Path, folder: Path, progress: Callable[[int], None] | None, limit_bytes: int, depth: int
+) -> int:
+    name = bare_name(archive.name)
+    draft = folder / f".{name}.unpacked"
+    written = unpack(archive, draft, limit_bytes, progress)
+    inside = sorted(path for path in draft.rglob("*") if is_archive(path))
+    for inner in (path for path in inside if not (path.parent / INDEX).is_file()):  # shards stay as they are
+        if depth == DEEPEST:
+            raise DataError(
+                f"{archive}: archives lie in archives more than {DEEPEST} deep, as in one that contains "
+                "itself; unpack by hand what you need"
+            )
+        try:
+            written += _beside(inner, inner.parent, progress, limit_bytes - written, depth + 1)
+        except DataError as error:
+            raise DataError(str(error).replace(str(draft), str(archive))) from None
+        inner.unlink()
+    loose = not any(path.is_dir() for path in draft.iterdir())
+    _merge(draft, folder / name if loose else folder, archive)
+    return written
+
+
+def _merge(source: Path, target: Path, archive: Path) -> None:
+    if target.exists() and target.is_dir() != source.is_dir():
+        kind = "folder" if source.is_dir() else "file"
+        raise DataError(
+            f"{archive}: '{target.name}' is to be a {kind}, and there is something else of that name where "
+            "it belongs; unpack it by hand into a folder of its own"
+        )
+    if source.is_dir():
+        target.mkdir(exist_ok=True)
+        for path in sorted(source.iterdir()):
+            _merge(path, target / path.name, archive)
+        source.rmdir()
+    elif target.exists():
+        source.unlink()
+    else:
+        source.rename(target)
+
+
+def _fill(draft: Path, source: Path, archives: tuple[Path, ...], folder: Path) -> int:
+    sizes = [unpacked_size(archive) for archive in archives]
+    total = None if None in sizes else sum(sizes)
+    written, names = 0, ", ".join(archive.name for archive in archives)
+    packed = sum(archive.stat().st_size for archive in archives)
+    tell(0, total, f"{names} ({megabytes(packed)}{_said(total)}) into {folder}, once{_stale(source, folder)}")
+
+    def count(more: int) -> None:
+        nonlocal written
+        written += more
+        known = total if total and written <= total else None  # archives in archives were not counted
+        tell(written, known, f"{names}: {megabytes(written, known)}")
+
     for archive in archives:
-        unpack_beside(archive, draft)
+        unpack_beside(archive, draft, count)
     # Last, so that no member of an archive can be written through a link.
     for path in () if source.is_file() else source.iterdir():
         if path not in archives and not path.name.startswith(".") and not (draft / path.name).exists():
             (draft / path.name).symlink_to(path.resolve())
+    return written
+
+
+def _said(total: int | None) -> str:
+    return "" if total is None else f", {megabytes(total)} unpacked"
+
+
+def _stale(source: Path, folder: Path) -> str:
+    """A word on what was unpacked of a place before it changed."""
+    old = [
+        path.with_suffix("")
+        for path in sorted(folder.parent.glob("*.json"))
+        if path.with_suffix("") != folder and json.loads(path.read_text())["source"] == str(source.resolve())
+    ]
+    left = ", ".join(str(path) for path in old if path.is_dir())
+    return f"; of what was there before, {left} is left and may be deleted" if left else ""
 
 
 def _key(source: Path, archives: tuple[Path, ...]) -> str:

@@ -6,20 +6,20 @@ from pathlib import Path
 
 from foveate.data.errors import DataError
 from foveate.data.layout import Layout, LayoutReader, layout_readers
-from foveate.data.packed import archives_in, unpacked
+from foveate.data.packed import Unpacked, archives_in, megabytes, unpacked
 
 _DEEPEST = 5
 
 
 @dataclass(frozen=True)
 class Recognised:
-    """A layout and the folder that has it. archives: those that lie there; packed: whether it was in them."""
+    """A layout and its folder. archives: those that lie there; unpacked: where, if it was in them."""
 
     source: Path
     layout: LayoutReader
     folder: Path
     archives: tuple[Path, ...]
-    packed: bool
+    unpacked: Unpacked | None
 
     def read(self, classes: Sequence[str] | None) -> Layout:
         """What the layout holds; says where it came from, and which archives were not looked into."""
@@ -29,11 +29,13 @@ class Recognised:
         except DataError as error:
             if not self.archives:
                 raise
-            how = f"unpacked from {names}" if self.packed else f"still packed beside it: {names}"
+            how = f"unpacked from {names}" if self.unpacked else f"still packed beside it: {names}"
             raise DataError(f"{error} ({how})") from None
         if not self.archives:
             return layout
-        note = f"read from {names}" if self.packed else f"not looked into, being packed: {names}"
+        note = f"not looked into, being packed: {names}"
+        if self.unpacked:
+            note = f"read from {names}, kept unpacked ({megabytes(self.unpacked.bytes)})"
         return replace(layout, notes=(*layout.notes, note))
 
 
@@ -43,10 +45,10 @@ def recognise(source: Path) -> Recognised | None:
     found = None if source.is_file() else _match(source)
     if found and found[0].name == "shards":  # its tars are what it reads
         archives = ()
-    packed = found is None and bool(archives)
-    if packed:
-        found = _match(unpacked(source))
-    return found and Recognised(source, *found, archives, packed)
+    kept = unpacked(source) if found is None and archives else None
+    if kept:
+        found = _match(kept.folder)
+    return found and Recognised(source, *found, archives, kept)
 
 
 def _match(root: Path) -> tuple[LayoutReader, Path] | None:

@@ -1,0 +1,35 @@
+import zipfile
+
+from foveate.cli import unpacking as module
+from foveate.cli.main import main
+from foveate.cli.unpacking import unpacking_told
+from foveate.data.unpacking import tell
+
+
+def test_lines_come_at_the_beginning_and_now_and_then(capsys, monkeypatch):
+    clock = iter(range(0, 1000, 15))
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
+    with unpacking_told():
+        tell(0, 40_000_000, "a.zip into b")
+        for done in range(10, 50, 10):
+            tell(done * 10**6, 40_000_000, f"a.zip: {done} of 40 MB")
+    tell(0, None, "said to nobody")
+    assert capsys.readouterr().err.splitlines() == [
+        "Unpacking a.zip into b",
+        "Unpacking a.zip: 20 of 40 MB",
+        "Unpacking a.zip: 40 of 40 MB",
+    ]
+
+
+def test_packed_data_says_once_where_it_is_unpacked(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("FOVEATE_CACHE", str(tmp_path / "cache"))
+    assert main(["data", "pack", "synthetic:4:16x24", "--out", str(tmp_path / "shards")]) == 0
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as file:
+        for path in (tmp_path / "shards").iterdir():
+            file.write(path, f"photos/{path.name}")
+    capsys.readouterr()
+    for out, times in (("a", 1), ("b", 0)):
+        assert main(["data", "pack", str(tmp_path / "photos.zip"), "--out", str(tmp_path / out)]) == 0
+        said = capsys.readouterr().err
+        assert said.count("Unpacking photos.zip (") == times
+        assert said.count(f" unpacked) into {tmp_path}/cache/unpacked/photos-") == times
