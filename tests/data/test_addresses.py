@@ -109,6 +109,8 @@ def test_a_bucket_that_is_not_there_is_told_in_seconds(s3, make, capsys):
     assert capsys.readouterr().err == f"foveate: error: {words}\n"
     with pytest.raises(DataError, match=r"nowhere/a/shards\.json: cannot be read: there is no such bucket"):
         open_dataset("s3://nowhere/a")
+    with pytest.raises(DataError, match=r"s3://shelf/bucket/shards\.json: there is no such file"):
+        open_dataset("s3://shelf/bucket")
 
 
 def test_a_bucket_that_goes_away_meanwhile_is_told(s3):

@@ -143,8 +143,7 @@ def _told(address: str, done: str) -> Iterator[None]:
     except DataError:
         raise
     except FileNotFoundError as error:
-        said = str(error)
-        if done == "read" and "bucket" not in said:
+        if done == "read" and type(error.__cause__).__name__ != "NoSuchBucket":
             raise DataError(f"{address}: there is no such file") from None
         raise DataError(
             f"{address}: cannot be {done}: there is no such bucket or folder; make it, or mend the address"
