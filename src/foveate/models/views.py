@@ -1,17 +1,18 @@
 """Test-time augmentation: one image in several sizes and mirrored, and the mean of what the model says.
 
 Thin and small objects gain most from a larger view, large ones from a smaller. Every view costs a forward
-pass, `scale ** 2` times that of the image's own size.
+pass, `scale ** 2` times that of the image's own size. Batches of larger views are shown in parts, so that no
+part has more pixels than the batch, or than one view.
 """
 
-import math
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foveate.errors import UserError
+from foveate.data.sizes import check_views
 from foveate.models.host import Host
 
 
@@ -20,7 +21,7 @@ class Views(nn.Module):
 
     scales: factors of height and width. flip: whether each view is also shown mirrored left to right. Logits
     are `b classes h w` at the image's own size, or `b classes` from a classifier; their softmax is the mean.
-    Raises `UserError` where `scales` is empty or has a number that is not positive.
+    Raises `UserError` where `scales` is empty or has a number that is not above 0, or above `LARGEST_VIEW`.
 
     >>> import torch
     >>> from foveate.models.hosts import create_model
@@ -44,6 +45,10 @@ class Views(nn.Module):
         return (total / (len(self.scales) * (1 + self.flip))).log()
 
     def _view(self, image: Tensor, scale: float, mirrored: bool) -> Tensor:
+        at_a_time = max(1, int(len(image) / max(1, scale) ** 2))
+        return torch.cat([self._shown(part, scale, mirrored) for part in image.split(at_a_time)])
+
+    def _shown(self, image: Tensor, scale: float, mirrored: bool) -> Tensor:
         size = image.shape[-2:]
         if mirrored:
             image = image.flip(-1)
@@ -63,11 +68,3 @@ def with_views(model: Host) -> nn.Module:
     scales, flip = model.notes.get("test_scales", (1.0,)), bool(model.notes.get("test_flip", False))
     check_views(scales)
     return model if tuple(scales) == (1.0,) and not flip else Views(model, scales, flip)
-
-
-def check_views(scales: object) -> None:
-    """Raise `UserError` unless these are numbers, at least one, and all positive."""
-    several = list(scales) if isinstance(scales, list | tuple) else [scales]
-    if not several or not all(isinstance(scale, int | float) and 0 < scale < math.inf for scale in several):
-        given = " ".join(map(str, several)) or "empty"
-        raise UserError(f"test_scales is {given}; give one or more factors above 0, as in 0.75 1 1.25")

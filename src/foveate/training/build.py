@@ -9,7 +9,6 @@ from foveate.data.module import DataModule
 from foveate.errors import UserError, choose
 from foveate.models.host import Host
 from foveate.models.hosts import create_model
-from foveate.models.views import check_views
 from foveate.training.class_weights import class_weights
 from foveate.training.losses import Loss, create_loss, loss_names
 from foveate.training.plain import to_plain
@@ -24,9 +23,8 @@ def build_task(spec: RunSpec, data: DataModule) -> Task:
         targets = {"segmentation": "masks", "classification": "labels"}
         raise UserError(
             f"{spec.data.source} has {targets[data.task]} but the host '{spec.model.arch}' is for "
-            f"{targets[model.task]}; choose an arch for {data.task}"
+            f"{targets[model.task]}; choose an arch (--arch) for {data.task}, or name none"
         )
-    check_views(spec.data.test_scales)
     model.notes = {
         "task": data.task,
         "classes": list(data.classes),
