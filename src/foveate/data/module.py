@@ -13,7 +13,7 @@ from foveate.data.errors import DataError
 from foveate.data.frames import Batch, Disk, Frames, Memory
 from foveate.data.open import open_dataset
 from foveate.data.sampler import EpochSampler
-from foveate.data.sizes import choose_batch, choose_size
+from foveate.data.sizes import check_views, choose_batch, choose_size
 from foveate.data.splits import SHARES, Shares
 from foveate.data.transforms import Augmentation
 
@@ -212,6 +212,7 @@ class DataModule(LightningDataModule):
         return self._memory[split]
 
     def _check(self) -> None:
+        check_views(self.spec.test_scales)
         if self.spec.batch is not None and self.spec.batch < 1:
             raise DataError(f"batch {self.spec.batch} is not a number of images; give 1 or more")
         if min(self._size) < 1:
