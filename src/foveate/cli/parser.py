@@ -4,60 +4,20 @@ A parameter whose type is a dataclass stands for a group of flags; commands shar
 jsonargparse, so every command also has `--config FILE` and `--print-config`.
 """
 
-import argparse
 import difflib
 import inspect
 import json
 import re
-import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import is_dataclass
 from types import MappingProxyType
-from typing import Any, NoReturn, Union, get_args, get_origin
+from typing import Any, NoReturn
 
-from jsonargparse import ArgumentParser, DefaultHelpFormatter
+from jsonargparse import ArgumentParser
 
 from foveate.cli.config import read_config
+from foveate.cli.formatter import COMMON_HELP, HelpFormatter, is_list, value_type
 from foveate.errors import UserError
-
-
-class HelpFormatter(DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Terse help: flags with dashes, the default where there is one, and no types."""
-
-    def __init__(self, prog: str, **kwargs: Any):
-        super().__init__(prog, max_help_position=30, width=100, **kwargs)
-
-    def _get_help_string(self, action: argparse.Action) -> str:
-        said = _COMMON_HELP.get(action.dest) or (action.help or "").rstrip(".")
-        default = action.default
-        if not action.option_strings or default is None or default is False or default == argparse.SUPPRESS:
-            return said
-        if isinstance(default, tuple | list):
-            default = " ".join(map(str, default))
-        return f"{said} (default: {'on' if default is True else default})"
-
-    def _format_action_invocation(self, action: argparse.Action) -> str:
-        if not action.option_strings:
-            return action.dest.upper()
-        if getattr(action, "may_follow", False):
-            return f"[{action.dest.upper()}]"
-        flags = [option.replace("_", "-") for option in action.option_strings if not option.endswith("+")]
-        takes_value = action.dest not in _COMMON_HELP and _type(action) is not bool
-        value = f" {self._value(action)}" if takes_value else " FILE" if action.dest == "config" else ""
-        return f"{', '.join(flags)}{value}"
-
-    def _value(self, action: argparse.Action) -> str:
-        name = action.dest.rsplit("_")[-1].upper()
-        if get_origin(_type(action)) is tuple and Ellipsis not in get_args(_type(action)):
-            return "LOW HIGH"
-        return f"{name} ..." if _is_list(action) else name
-
-
-_COMMON_HELP = {
-    "help": "show this and exit",
-    "config": "take flags from a YAML file; others on the line win",
-    "print_config": "print all flags as YAML, ready for --config, and exit",
-}
 
 
 class Parser(ArgumentParser):
@@ -103,7 +63,7 @@ def call(command: Callable[..., Any], prog: str, argv: Sequence[str]) -> Any:
     """Parse `argv` by the signature of `command` and call it."""
     parser = build(command, prog)
     words = normalise(argv, parser)
-    names = {action.dest for action in parser._actions} - _COMMON_HELP.keys()
+    names = {action.dest for action in parser._actions} - COMMON_HELP.keys()
     for word in [word for word in words if word.startswith("--config=")]:
         parser.config = word.partition("=")[2]
         parser.configured = read_config(parser.config, names)
@@ -171,14 +131,14 @@ def normalise(argv: Sequence[str], parser: ArgumentParser) -> list[str]:
         name, equals, value = word.partition("=")
         name = name.replace("-", "_").replace("__", "--", 1)
         action = actions.get(name)
-        if action is None and _type(actions.get(name.replace("--no_", "--", 1))) is bool:
+        if action is None and value_type(actions.get(name.replace("--no_", "--", 1))) is bool:
             plain.append(f"{name.replace('--no_', '--', 1)}=false")
-        elif action is None or (equals and not _is_list(action)):
+        elif action is None or (equals and not is_list(action)):
             (config if name == "--config" else plain).append(f"{name}{equals}{value}")
-        elif _type(action) is bool:
+        elif value_type(action) is bool:
             given = words.pop(0) if words and words[0] in ("true", "false") else "true"
             plain.append(f"{name}={given}")
-        elif _is_list(action):
+        elif is_list(action):
             items = [value] if equals else []
             while words and not words[0].startswith("--"):
                 items.append(words.pop(0))
@@ -207,18 +167,6 @@ def _help_last(parser: ArgumentParser) -> None:
     options = parser._optionals
     parser._action_groups.remove(options)
     parser._action_groups.append(options)
-
-
-def _type(action: argparse.Action | None) -> Any:
-    """The type of a flag's value, without `| None`."""
-    hint = getattr(action, "_typehint", None)
-    if get_origin(hint) in (types.UnionType, Union):
-        hint = next((part for part in get_args(hint) if part is not type(None)), None)
-    return hint
-
-
-def _is_list(action: argparse.Action) -> bool:
-    return get_origin(_type(action)) in (list, tuple)
 
 
 def _plain_type_error(message: str) -> str:
