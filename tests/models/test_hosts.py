@@ -6,6 +6,7 @@ import torch
 
 from foveate.errors import UserError
 from foveate.models.hosts import create_model, encoder_names, host_names
+from foveate.models.registry import HOSTS
 
 ENCODERS = {"fcbformer": "tu-pvt_v2_b0"}
 ALIKE = {"attention92", "attention236_cifar", "attention452_cifar"}  # they only have more modules
@@ -111,6 +112,53 @@ def test_a_small_stem_keeps_the_detail_of_small_images():
     ],
 )
 def test_unknown_names_and_impossible_values_are_told(arguments, words):
+    with pytest.raises(UserError, match=words):
+        create_model(**arguments)
+
+
+WRONG = [[1], "x", True, 2.5, {"a": 1}, [["a"]], None, -1]
+
+
+def told(arch, **options):
+    """What `create_model` says against these options; "" where it takes them."""
+    try:
+        create_model(arch, **options)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("arch", sorted(set(host_names()) - ALIKE))
+def test_an_option_of_a_wrong_type_is_named_with_its_value_and_what_is_expected(arch):
+    with torch.device("meta"):
+        for option in HOSTS[arch].options:
+            said = [(value, words) for value in WRONG if (words := told(arch, **{option: value}))]
+            assert len(said) >= 5
+            assert any("expected" in words for _, words in said)
+            for value, words in said:
+                assert option in words
+                assert repr(value).strip("[]'") in words
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"arch": "mssa", "form": ["as_drawn"]}, r"form=\['as_drawn'\]: expected a word"),
+        ({"arch": "mssa", "encoder_name": "resnet18", "form": {}}, r"form=\{\}: expected a word"),
+        ({"arch": "fcn", "head": 8}, "head=8: expected a word"),
+        ({"arch": "fcn", "hidden": "no"}, "hidden='no': expected a whole number, or none"),
+        ({"decoder_channels": "64"}, "decoder_channels='64': expected a list of whole numbers"),
+        (
+            {"decoder_channels": [64, 32, 16, 8, 0]},
+            "decoder_channels=0: expected a whole number of at least 1",
+        ),
+        ({"decoder_interpolation": "cubic"}, "decoder_interpolation='cubic': expected nearest, .* or area"),
+        ({"arch": "deeplabv3", "encoder_output_stride": 4}, "encoder_output_stride=4: expected 8 or 16"),
+        ({"arch": "classifier", "drop_rate": "0.5"}, "drop_rate='0.5': expected a number, or none"),
+        ({"arch": "classifier", "drop_rate": 1}, "drop_rate=1: expected a probability from 0 to below 1"),
+    ],
+)
+def test_values_that_options_cannot_have_are_told(arguments, words):
     with pytest.raises(UserError, match=words):
         create_model(**arguments)
 

@@ -13,7 +13,7 @@ from .fcbformer import FCBFormer
 from .fcn import FCN, HEADS
 from .host import Host
 from .mssa_net import MSSACoded, MSSADrawn
-from .registry import Wanted, check_options, host
+from .registry import Wanted, host
 from .residual_attention import ResidualAttentionNetwork
 from .smooth_unet import SmoothUNet
 
@@ -25,6 +25,15 @@ _RESIDUAL_ATTENTION: dict[str, dict[str, Any]] = {
     "attention92_cifar": {"modules": (2, 2, 2), **_CIFAR},
     "attention236_cifar": {"modules": (6, 6, 6), **_CIFAR},
     "attention452_cifar": {"modules": (6, 6, 6), **_CIFAR, "p": 2, "t": 4, "r": 3},
+}
+_RESIDUAL_ATTENTION_OPTIONS = {
+    "modules": Sequence[int],
+    "depths": Sequence[int],
+    "p": int,
+    "t": int,
+    "r": int,
+    "mask": str,
+    "learning": str,
 }
 _FORMS = {"as_drawn": "none", "as_coded": "resnet18"}
 """The forms of mssa, and the encoder that each has of its own."""
@@ -50,10 +59,8 @@ def _fcbformer(wanted: Wanted) -> Host:
     return _on_encoder(network, wanted)
 
 
-@host("mssa", encoder=lambda form="as_drawn", **options: _FORMS.get(form, "none"))
-def _mssa(wanted: Wanted, form: str = "as_drawn", attention: object = True) -> Host:
-    if not isinstance(attention, bool):
-        raise UserError(f"attention={attention!r}: expected true or false")
+@host("mssa", encoder=lambda form="as_drawn", **options: _FORMS.get(str(form), "none"))
+def _mssa(wanted: Wanted, form: str = "as_drawn", attention: bool = True) -> Host:
     sizes = wanted.in_channels, wanted.classes, attention
     if choose(form, _FORMS, "form of mssa") == "as_coded":
         return _on_encoder(MSSACoded(_encoder(wanted), *sizes), wanted)
@@ -61,14 +68,13 @@ def _mssa(wanted: Wanted, form: str = "as_drawn", attention: object = True) -> H
     return Host(network, wanted.config, network.encoder.output_stride, encoder="encoder")
 
 
-@host(*_RESIDUAL_ATTENTION, encoder="none")
+@host(*_RESIDUAL_ATTENTION, options=_RESIDUAL_ATTENTION_OPTIONS, encoder="none")
 def _residual_attention(wanted: Wanted, **options: Any) -> Host:
-    check_options(wanted.arch, options, ["modules", "depths", "p", "t", "r", "mask", "learning"])
     published = _RESIDUAL_ATTENTION[wanted.arch]
     sizes = published | options
     for name, example in (("modules", [0, 0, 0]), ("depths", [3, 2, 1])):
         given, stages = sizes[name], len(published[name])
-        if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != stages:
+        if len(given) != stages:
             expected = f"expected {stages} whole numbers, one a stage, such as {example}"
             raise UserError(f"{name}={given!r}: {expected}")
     for count in sizes["modules"]:

@@ -12,7 +12,7 @@ from .arms import Arm, parse_arm
 from .attach import attach
 from .host import Host
 from .pretrained import Weights, load_encoder_weights, normalisation, read_weights
-from .registry import HOSTS, Wanted, build_host
+from .registry import HOSTS, Wanted, check_options
 
 for module in ("builders", "libraries"):  # each registers its hosts
     import_module(f"{__package__}.{module}")
@@ -79,7 +79,7 @@ def create_model(
             mssa; `modules=`, `depths=`, `p=`, `t=`, `r=`, `mask=`, `learning=` of attention56 and its like;
             stem="small" of timm's ResNets (3x3 without stride or pooling, for images of about 32 pixels)
 
-    Raises `UserError` for unknown names and arguments, with the nearest one.
+    Raises `UserError` for unknown names and arguments, with the nearest one, and for options of wrong types.
 
     >>> import torch
     >>> model = create_model("unet", "resnet18", classes=3, arm="cbam@decoder")
@@ -103,7 +103,7 @@ def create_model(
     }
     download = pretrained if isinstance(pretrained, str) else None
     wanted = Wanted(arch, encoder_name, download, in_channels, classes, config)
-    model = build_host(wanted, options)
+    model = HOSTS[arch].build(wanted, **options)
     if pretrained is not None and download is None:
         load_encoder_weights(model, pretrained)
     return attach(model, parse_arm(HOSTS[arch].arm if arm is None else arm), gate)
@@ -113,7 +113,8 @@ def _resolve(arch: str, encoder_name: str, options: dict[str, Any]) -> tuple[str
     timm_name = arch.removeprefix("timm/")
     if arch not in HOSTS and (arch.startswith("timm/") or timm.is_model(_base(timm_name))):
         arch, encoder_name = "classifier", timm_name
-    own = own_encoder(choose(arch, host_names(), "arch"), **options)
+    check_options(choose(arch, host_names(), "arch"), options)
+    own = own_encoder(arch, **options)
     if encoder_name == "auto":
         encoder_name = own
     if own == "none":

@@ -1,22 +1,21 @@
 """Hosts of other libraries, and what these need to take any image size and number of channels."""
 
-import inspect
-from typing import Any
+from typing import Any, Literal
 
 import segmentation_models_pytorch as smp
 import timm
 from torch import nn
 from torchvision.models import segmentation
 
+from foveate.attention.options import at_least
 from foveate.errors import UserError, choose
 
 from .host import Host
 from .pretrained import adapt_channels
-from .registry import Wanted, check_options, host
+from .registry import Wanted, host, types_of
 
 # Named by create_model itself, or making the output something else than logits.
 _NOT_OPTIONS = {
-    "self",
     "encoder_name",
     "encoder_weights",
     "in_channels",
@@ -25,13 +24,17 @@ _NOT_OPTIONS = {
     "aux_params",
     "kwargs",
 }
+# Narrower than their signatures say: another word fails only when the network runs.
+_NARROWER = {"decoder_interpolation": Literal["nearest", "nearest-exact", "bilinear", "bicubic", "area"]}
 _SMP = dict(smp.MODEL_ARCHITECTURES_MAPPING)
 
 
 def _smp(wanted: Wanted, **options: Any) -> Host:
     arch, encoder_name = wanted.arch, wanted.encoder_name
-    parameters = inspect.signature(_SMP[arch].__init__).parameters
-    check_options(arch, options, [name for name in parameters if name not in _NOT_OPTIONS])
+    for name, value in options.items():
+        if name.endswith("channels"):
+            for count in [value] if isinstance(value, int) else value:
+                at_least(1, name, count)
     # Vision transformers of one size take any, with interpolated positions; DPT halves and doubles their grid
     # once, so that images are padded to twice their patch.
     dynamic = {"dynamic_img_size": True} if arch == "dpt" else {}
@@ -54,8 +57,10 @@ def _smp(wanted: Wanted, **options: Any) -> Host:
     return Host(network, wanted.config, multiple, smallest, encoder="encoder")
 
 
-host(*(name for name in _SMP if name != "dpt"))(_smp)
-host("dpt", encoder="tu-vit_tiny_patch16_224")(_smp)
+for name, network in _SMP.items():
+    known = {key: kind for key, kind in types_of(network.__init__).items() if key not in _NOT_OPTIONS}
+    options = {key: _NARROWER.get(key, kind) for key, kind in known.items()}
+    host(name, options=options, encoder="tu-vit_tiny_patch16_224" if name == "dpt" else "resnet18")(_smp)
 
 
 @host("fcn_torchvision", encoder="resnet50")
@@ -68,14 +73,20 @@ def _fcn_torchvision(wanted: Wanted) -> Host:
 
 
 @host("classifier")
-def _classifier(wanted: Wanted, stem: str = "full", **options: Any) -> Host:
-    check_options(wanted.arch, options, ["stem", "drop_rate", "drop_path_rate"])
+def _classifier(
+    wanted: Wanted, stem: str = "full", drop_rate: float | None = None, drop_path_rate: float | None = None
+) -> Host:
     choose(stem, ("full", "small"), "stem")
+    rates = {"drop_rate": drop_rate, "drop_path_rate": drop_path_rate}
+    rates = {name: rate for name, rate in rates.items() if rate is not None}
+    for name, rate in rates.items():
+        if not 0 <= rate < 1:
+            raise UserError(f"{name}={rate!r}: expected a probability from 0 to below 1")
     arguments = dict(
         pretrained=wanted.download is not None,
         in_chans=wanted.in_channels,
         num_classes=wanted.classes,
-        **options,
+        **rates,
     )
     try:
         try:

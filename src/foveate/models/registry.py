@@ -1,13 +1,14 @@
 """Hosts by name: how each is built, the encoder it has of its own, and the arm it was published with."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from foveate.errors import choose
 
 from .host import Host
+from .option_types import check_type
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,12 @@ Builder = Callable[..., Host]
 class Recipe:
     """A registered host.
 
-    build: `(wanted, **options)`. encoder: from the options to the name of the host's own encoder, "none" for
-    a host without. arm: what `create_model` attaches unless told otherwise.
+    build: `(wanted, **options)`. options: their names and types. encoder: from the options to the name of the
+    host's own encoder, "none" for a host without. arm: what `create_model` attaches unless told otherwise.
     """
 
     build: Builder
+    options: Mapping[str, Any]
     encoder: Callable[..., str]
     arm: str
 
@@ -42,30 +44,37 @@ HOSTS: dict[str, Recipe] = {}
 
 
 def host(
-    *names: str, encoder: str | Callable[..., str] = "resnet18", arm: str = "none"
+    *names: str,
+    options: Mapping[str, Any] | None = None,
+    encoder: str | Callable[..., str] = "resnet18",
+    arm: str = "none",
 ) -> Callable[[Builder], Builder]:
-    """Register a builder; a name that is taken raises."""
+    """Register a builder, with its options as its signature has them or as given; a name taken raises."""
 
     def register(build: Builder) -> Builder:
         own = encoder if callable(encoder) else lambda **options: encoder
         for name in names:
             if name in HOSTS:
                 raise RuntimeError(f"two hosts are called '{name}'")
-            HOSTS[name] = Recipe(build, own, arm)
+            HOSTS[name] = Recipe(build, types_of(build) if options is None else options, own, arm)
         return build
 
     return register
 
 
-def build_host(wanted: Wanted, options: dict[str, Any]) -> Host:
-    """Build a host. Options that its builder does not take raise a `UserError` with the nearest."""
-    build = HOSTS[wanted.arch].build
-    parameters = list(inspect.signature(build).parameters.values())[1:]
-    if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters):
-        check_options(wanted.arch, options, [parameter.name for parameter in parameters])
-    return build(wanted, **options)
+def types_of(build: Callable[..., Any]) -> dict[str, Any]:
+    """The parameters that a function or method has behind its first, with their annotated types.
+
+    >>> def build(wanted, head: str = "8s"): ...
+    >>> types_of(build)
+    {'head': <class 'str'>}
+    """
+    _, *parameters = inspect.signature(build).parameters.values()
+    return {parameter.name: parameter.annotation for parameter in parameters}
 
 
-def check_options(arch: str, options: dict[str, Any], allowed: list[str]) -> None:
-    for name in options:
-        choose(name, allowed, f"option of {arch}")
+def check_options(arch: str, options: Mapping[str, Any]) -> None:
+    """Raise a `UserError` for an option that the host does not take, with the nearest, or of another type."""
+    known = HOSTS[arch].options
+    for name, value in options.items():
+        check_type(name, value, known[choose(name, known, f"option of {arch}")])
