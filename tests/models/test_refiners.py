@@ -99,6 +99,59 @@ def test_a_training_call_that_fails_leaves_nothing_behind():
     assert model(image).shape == (2, 3, 64, 64)
 
 
+class Scored(nn.Module):
+    """A plain module of known levels, which may fail after its encoder, or call no encoder at all."""
+
+    fails = False
+
+    def __init__(self):
+        super().__init__()
+        unet = smp.Unet("resnet18", encoder_weights=None, classes=3, **SMALL)
+        self.encoder, self.decoder = unet.encoder, unet.decoder
+        self.segmentation_head = unet.segmentation_head
+
+    def forward(self, pixels, cut=False, features=None):
+        features = self.encoder(pixels) if features is None else features
+        if self.fails:
+            raise KeyboardInterrupt if cut else RuntimeError("out of memory")
+        return self.segmentation_head(self.decoder(features))
+
+
+@pytest.fixture
+def plain():
+    torch.manual_seed(0)
+    return attach(Scored().eval(), "afma@logits(level=1,patch_size=4)", gate="none", example=batch()[0])
+
+
+def test_the_image_may_be_given_by_its_name(plain):
+    image, _ = batch()
+    assert torch.equal(plain(pixels=image), plain(image))
+    assert torch.equal(plain(cut=False, pixels=image), plain(image))
+    with pytest.raises(TypeError, match="unexpected keyword argument 'pixel'"):
+        plain(pixel=image)
+
+
+def test_a_pass_that_fails_leaves_nothing_for_the_next(plain):
+    image, _ = batch()
+    (refinement,) = plain.attached.refinements.values()
+    features = plain.encoder(image)
+    plain.fails = True
+    with pytest.raises(RuntimeError, match="out of memory"):
+        plain(image)
+    assert (refinement.seen.image, refinement.seen.feature) == (None, None)
+    with pytest.raises(KeyboardInterrupt):  # no hook is called then
+        plain(image, cut=True)
+    plain.fails = False
+    with pytest.raises(UserError, match=r"at logits sees the image and encoder1 of the same pass.* whole"):
+        plain(image, features=features)
+    expected = plain(image)
+    plain.fails = True
+    with pytest.raises(KeyboardInterrupt):
+        plain(-image, cut=True)
+    plain.fails = False
+    assert torch.equal(plain(image), expected)
+
+
 def test_threads_do_not_see_each_others_images():
     model = unet(gate="none").eval()
     images = torch.rand(6, 1, 3, 64, 64)

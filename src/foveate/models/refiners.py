@@ -1,11 +1,14 @@
 """Refiners: attention at `logits` that also sees the image and an encoder level of the same forward pass.
 
-Hooks catch both on their way; the hook on the logits uses them up. What they hold meanwhile is each thread's
-own. A training loss beside the logits comes from `forward_with_auxiliary`, and from it alone.
+Hooks catch both on their way; the hook on the logits uses them up, and a pass that fails lets go of them.
+What they hold meanwhile is each thread's own. A training loss beside the logits comes from
+`forward_with_auxiliary`, and from it alone.
 """
 
+import inspect
 import threading
 from dataclasses import dataclass, field
+from typing import Any
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -29,6 +32,9 @@ class Seen(threading.local):
     mask: Tensor | None = None
     loss: Tensor | None = None
 
+    def let_go(self) -> None:
+        self.image = self.feature = None
+
     def __reduce__(self):
         return Seen, ()
 
@@ -44,15 +50,17 @@ class Refinement:
     seen: Seen = field(default_factory=Seen)
 
     def watch(self, model: nn.Module) -> list[RemovableHandle]:
-        """Hooks on the image and the level, behind those of attention that sits there."""
+        """Hooks on the image and the level, behind those of attention that sits there, and on the end."""
         network, source = (model.get_submodule(place.module) for place in (self.image, self.level))
         return [
-            network.register_forward_pre_hook(self.on_image),
+            network.register_forward_pre_hook(self.on_image, with_kwargs=True),
             source.register_forward_hook(self.on_level),
+            model.register_forward_hook(self.on_end, always_call=True),
         ]
 
-    def on_image(self, module: nn.Module, args: tuple) -> None:
-        self.seen.image = args[0]
+    def on_image(self, module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
+        first = "" if args else next(iter(inspect.signature(module.forward).parameters), "")
+        self.seen.image, self.seen.feature = args[0] if args else kwargs.get(first), None
 
     def on_level(self, module: nn.Module, args: tuple, output: Tensor) -> None:
         for step in self.level.path:
@@ -61,13 +69,22 @@ class Refinement:
 
     def on_output(self, module: nn.Module, args: tuple, logits: Tensor) -> Tensor:
         seen = self.seen
+        image, feature = seen.image, seen.feature
+        seen.let_go()
+        if image is None or feature is None:
+            raise UserError(
+                f"the attention at {self.place.name} also sees the image and {self.level.name} of the same "
+                "pass, and not both were computed: call the whole model, not a part of it"
+            )
         # The host pads images at the bottom and at the right, and has cropped its logits.
-        image, feature = seen.image[..., : logits.shape[-2], : logits.shape[-1]], seen.feature
-        seen.image = seen.feature = None
+        image = image[..., : logits.shape[-2], : logits.shape[-1]]
         if seen.mask is None:
             return self.attention(logits, image, feature)
         refined, seen.loss = self.attention.forward_with_auxiliary(logits, image, feature, seen.mask)
         return refined
+
+    def on_end(self, module: nn.Module, args: tuple, output: Any) -> None:
+        self.seen.let_go()
 
 
 def forward_with_auxiliary(
