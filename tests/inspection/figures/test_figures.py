@@ -1,5 +1,7 @@
 """What each figure draws is what was recorded: the artists' own numbers, not their pixels."""
 
+import io
+
 import matplotlib.pyplot
 import numpy as np
 import pytest
@@ -94,6 +96,22 @@ def test_labels_are_shown_with_the_probability_of_each_class():
     widths = [bar.get_width() for bar in page.axes[1].patches]
     assert widths == pytest.approx([20, 80])
     assert [text.get_text() for text in page.axes[1].get_yticklabels()] == ["cat (true)", "dog"]
+
+
+def test_names_with_dollars_are_no_formulas():
+    names = ("$100 \\bill$", "$20 \\bill$", "_x")
+    page = panels(View("scene", IMAGE, Prediction(names, COLORS, CONFIDENCE, mask=MASK), TRUTH))
+    page.savefig(io.BytesIO())
+    said = Prediction(
+        names[:2], COLORS[:2], np.array(0.8), label=names[1], probabilities=np.array([0.2, 0.8])
+    )
+    page = panels(View("$a \\b$", IMAGE, said, truth=0))
+    page.savefig(io.BytesIO())
+
+
+def test_an_image_of_which_nothing_counts_has_no_score():
+    page = panels(View("scene", IMAGE, VIEW.prediction, np.full_like(MASK, 255)))
+    assert page.get_supxlabel() == "The truth counts no pixel of this image."
 
 
 def test_channels_are_bars_and_the_extremes_are_pictures_before_and_after():

@@ -11,7 +11,18 @@ from matplotlib.patches import Patch
 from foveate.evaluation.confusion import confusion_matrices
 from foveate.evaluation.scores import scores
 from foveate.inspection.figures.registry import figure
-from foveate.inspection.figures.style import BLUE, INK, SOFT, aspect, color_bar, laid, picture, plain, sheet
+from foveate.inspection.figures.style import (
+    BLUE,
+    INK,
+    SOFT,
+    aspect,
+    color_bar,
+    laid,
+    literal,
+    picture,
+    plain,
+    sheet,
+)
 from foveate.inspection.overlays import IGNORED, RIGHT, WRONG, Color, colorize, error_map
 from foveate.inspection.subjects import View, shrunk
 
@@ -53,7 +64,11 @@ def _masks(view: View) -> Figure:
     if known:
         drawn.append(("Errors", error_map(said.mask, view.truth)))
     columns = len(drawn) + 1
-    note = f"Mean IoU of this image alone: {100 * own_score(view):.1f}%." if known else "No truth is known."
+    note = "No truth is known."
+    if known:
+        score = own_score(view)
+        counted = f"Mean IoU of this image alone: {100 * score:.1f}%."
+        note = "The truth counts no pixel of this image." if math.isnan(score) else counted
     named = shown_classes(view)
     entries = [_patch(said.colors[c], said.classes[c]) for c in named[:CLASSES]]
     if len(named) > CLASSES:
@@ -90,9 +105,9 @@ def _bars(axes: Axes, view: View) -> None:
     names = [said.classes[c] + (" (true)" if c == view.truth else "") for c in order]
     plain(axes, "Probability of each class", "probability, %")
     axes.barh(range(len(order)), 100 * shares[order], color=BLUE)
-    axes.set_yticks(range(len(order)), names, fontsize=8, color=SOFT)
+    axes.set_yticks(range(len(order)), list(map(literal, names)), fontsize=8, color=SOFT)
     axes.set_xlim(0, 100)
 
 
 def _patch(color: Color, label: str) -> Patch:
-    return Patch(facecolor=np.divide(color, 255), edgecolor="#9aa1ab", linewidth=0.5, label=label)
+    return Patch(facecolor=np.divide(color, 255), edgecolor="#9aa1ab", linewidth=0.5, label=literal(label))

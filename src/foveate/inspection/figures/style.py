@@ -23,9 +23,18 @@ def sheet(width: float, height: float, title: str, note: str) -> Figure:
     """An empty figure of this size in inches; `note` stands below what is drawn."""
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08, wspace=0.04, hspace=0.04)
-    figure.suptitle(title, x=0.012, ha="left", fontsize=11, fontweight="bold", color=INK)
-    figure.supxlabel(note, x=0.012, ha="left", fontsize=8.5, color=SOFT, wrap=True)
+    figure.suptitle(literal(title), x=0.012, ha="left", fontsize=11, fontweight="bold", color=INK)
+    figure.supxlabel(literal(note), x=0.012, ha="left", fontsize=8.5, color=SOFT, wrap=True)
     return figure
+
+
+def literal(text: str) -> str:
+    """A text, such as the name of a class, whose dollars do not begin and end a formula of matplotlib's.
+
+    >>> print(literal("$20 bill"))
+    \\$20 bill
+    """
+    return text.replace("$", r"\$")
 
 
 def plain(axes: Axes, title: str = "", x: str = "", y: str = "") -> Axes:
@@ -42,7 +51,7 @@ def picture(axes: Axes, image: UInt8[ndarray, "h w 3"], size: Size, title: str) 
     """Draw an RGB picture of an image of `size`, whatever its own resolution, without ticks."""
     shown = axes.imshow(shrunk(image), extent=(0, size[1], size[0], 0), interpolation="antialiased")
     axes.set(xlim=(0, size[1]), ylim=(size[0], 0))
-    axes.set_title(title, fontsize=9.5, loc="left", color=INK)
+    axes.set_title(literal(title), fontsize=9.5, loc="left", color=INK)
     axes.set_axis_off()
     return shown
 
