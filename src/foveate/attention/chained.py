@@ -6,24 +6,48 @@ first would have made there. That part is one pixel wide and taken off again. Fr
 through many, as in AFMA (3 to 64 to classes), the joined kernel needs a fraction of the work and memory.
 """
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
 
-def chained(
+class Joined(NamedTuple):
+    """Two convolutions as one, and what of an image the second would see of the first beyond its edges."""
+
+    kernel: Float[Tensor, "out c size size"]
+    bias: Float[Tensor, " out"]
+    left: Float[Tensor, "b out h 1"]
+    right: Float[Tensor, "b out h 1"]
+    top: Float[Tensor, "b out 1 w"]
+    bottom: Float[Tensor, "b out 1 w"]
+
+
+def joined(
     x: Float[Tensor, "b c rows columns"],
     weight1: Float[Tensor, "hidden c k k"],
     bias1: Float[Tensor, " hidden"],
     weight2: Float[Tensor, "out hidden 3 3"],
     bias2: Float[Tensor, " out"],
-    top: bool = True,
-    bottom: bool = True,
-) -> Float[Tensor, "b out h w"]:
-    """Both convolutions of an image, or of a band of its rows, that is padded by k // 2 + 1 on every side.
+) -> Joined:
+    """A k x k convolution and a 3 x 3 one after it, for an image padded by k // 2 + 1 on every side."""
+    first, k = (weight1, bias1), weight1.shape[-1]
+    return Joined(
+        F.conv_transpose2d(weight2, weight1),
+        bias2 + weight2.sum((2, 3)) @ bias1,
+        _beyond(x[..., :k], *first, weight2[..., :1]),
+        _beyond(x[..., -k:], *first, weight2[..., 2:]),
+        _beyond(x[..., :k, 1:-1], *first, weight2[..., :1, :], (0, 1)),
+        _beyond(x[..., -k:, 1:-1], *first, weight2[..., 2:, :], (0, 1)),
+    )
 
-    A band has the rows of the image above and below it in the place of that padding; `top` and `bottom` tell
-    whether the image ends there.
+
+def chained(
+    x: Float[Tensor, "b c rows columns"], *convolutions: Float[Tensor, "..."]
+) -> Float[Tensor, "b out h w"]:
+    """Both convolutions (weight, bias, weight, bias) of an image that is padded as `joined` wants it.
 
     >>> import torch
     >>> one, two = torch.nn.Conv2d(3, 64, 7, padding=3), torch.nn.Conv2d(64, 5, 3, padding=1)
@@ -32,16 +56,29 @@ def chained(
     >>> torch.allclose(y, two(one(image)), atol=1e-5)
     True
     """
-
-    first, k = (weight1, bias1), weight1.shape[-1]
-    y = F.conv2d(x, F.conv_transpose2d(weight2, weight1), bias2 + weight2.sum((2, 3)) @ bias1)
-    y[..., :1] -= _beyond(x[..., :k], *first, weight2[..., :1])
-    y[..., -1:] -= _beyond(x[..., -k:], *first, weight2[..., 2:])
-    if top:
-        y[..., :1, :] -= _beyond(x[..., :k, 1:-1], *first, weight2[..., :1, :], (0, 1))
-    if bottom:
-        y[..., -1:, :] -= _beyond(x[..., -k:, 1:-1], *first, weight2[..., 2:, :], (0, 1))
+    kernel, bias, *beyond = joined(x, *convolutions)
+    y = F.conv2d(x, kernel, bias)
+    for edge, part in edges(y, *beyond):
+        edge -= part
     return y
+
+
+def edges(
+    y: Float[Tensor, "b out rows w"],
+    left: Float[Tensor, "b out h 1"],
+    right: Float[Tensor, "b out h 1"],
+    top: Float[Tensor, "b out 1 w"],
+    bottom: Float[Tensor, "b out 1 w"],
+    start: int = 0,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Each edge of the image that is in y, its rows from `start` on, and what belongs to it of the others."""
+    stop = start + y.shape[2]
+    yield y[..., :1], left[:, :, start:stop]
+    yield y[..., -1:], right[:, :, start:stop]
+    if start == 0:
+        yield y[:, :, :1], top
+    if stop == left.shape[2]:
+        yield y[:, :, -1:], bottom
 
 
 def _beyond(

@@ -25,3 +25,23 @@ def product(a: Float[Tensor, "*rows k"], b: Float[Tensor, "columns k"]) -> Float
     ):
         return torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], "")
     return a @ b.mT
+
+
+def products(
+    a: Float[Tensor, "*batch rows k"], b: Float[Tensor, "*batch columns k"]
+) -> Float[Tensor, "*batch rows columns"]:
+    """`product` of each pair of two batches.
+
+    >>> products(torch.ones(3, 2, 1), torch.ones(3, 4, 1)).shape
+    torch.Size([3, 2, 4])
+    """
+    if not _by_onednn(a):
+        return a @ b.mT
+    found = a.new_empty(*a.shape[:-1], b.shape[-2])
+    for one, left, right in zip(*(x.flatten(0, -3) for x in (found, a, b)), strict=True):
+        one.copy_(product(left, right))
+    return found
+
+
+def _by_onednn(a: Tensor) -> bool:
+    return a.dtype == torch.float32 and a.device.type == "cpu" and torch.backends.mkldnn.is_available()
