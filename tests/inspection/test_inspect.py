@@ -12,7 +12,8 @@ from PIL import Image
 from foveate.data.module import DataSpec
 from foveate.errors import UserError
 from foveate.evaluation.predictor import Predictor, load
-from foveate.inspection.inspect import Drawing, Inspection, inspect, look
+from foveate.inspection.inspect import Drawing, Inspection, inspect
+from foveate.inspection.look import look
 from foveate.inspection.record import record
 from foveate.inspection.subjects import cell_of, coverage, sampled_rows, spread_pixels
 from foveate.models.hosts import create_model
