@@ -98,6 +98,24 @@ def test_exif_rotated_jpeg_is_turned_upright_and_its_header_agrees(tmp_path, mak
     assert np.abs(upright.astype(int) - photo).mean() < 4
 
 
+def test_an_exif_tag_that_names_no_orientation_turns_nothing(tmp_path, make):
+    exif = Image.Exif()
+    exif[0x0112] = 9
+    Image.fromarray(make.photo(3, (16, 24))).save(tmp_path / "a.jpg", exif=exif)
+    assert read_image(tmp_path / "a.jpg").shape == (16, 24, 3)
+    assert read_size(tmp_path / "a.jpg") == (16, 24)
+
+
+@pytest.mark.filterwarnings("error")
+def test_palette_with_transparency_gives_its_colours_without_a_warning(tmp_path):
+    image = Image.fromarray(np.array([[0, 1, 2]], dtype=np.uint8), mode="P")
+    image.putpalette([9, 8, 7, 255, 0, 0, 0, 255, 0])
+    image.save(tmp_path / "a.png", transparency=bytes([0, 128, 255]))
+    assert read_image(tmp_path / "a.png").tolist() == [[[9, 8, 7], [255, 0, 0], [0, 255, 0]]]
+    assert np.array_equal(read_raw(tmp_path / "a.png", colored=True), read_image(tmp_path / "a.png"))
+    assert read_raw(tmp_path / "a.png").tolist() == [[0, 1, 2]]
+
+
 @pytest.mark.parametrize("suffix", ["png", "jpg"])
 def test_truncated_file(tmp_path, make, suffix):
     path = make.save(f"a.{suffix}", make.photo(0, (64, 64)))

@@ -130,7 +130,7 @@ class ReadCoco:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8-sig"))
     except json.JSONDecodeError as error:
         raise DataError(
             f"{path}:{error.lineno}: the JSON is damaged or truncated ({error.msg}); export it again"

@@ -73,7 +73,7 @@ def read_list(path: Path) -> list[tuple[int, list[str]]]:
     `DataError` where the list is missing, empty or not text.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such list; get the dataset again") from None
     except UnicodeDecodeError as error:

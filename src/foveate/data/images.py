@@ -68,7 +68,7 @@ def read_image(path: str | Path, content: bytes | None = None) -> UInt8[np.ndarr
     with open_image(path, content) as image:
         if image.format == "TIFF" and _is_deep_color(image):
             return _read_deep_tiff(path, content, _TURNS.get(image.tag_v2.get(_ORIENTATION_TAG)))
-        turn = _TURNS.get(_orientation(image))
+        turn = _TURNS.get(orientation(image))
         image.load()
         upright = image if turn is None else image.transpose(turn)
         if upright.mode.startswith("I") or upright.mode == "F":
@@ -80,7 +80,7 @@ def read_size(path: str | Path) -> tuple[int, int]:
     """Height and width in pixels, upright, from the header alone."""
     with open_image(path) as image:
         width, height = image.size
-        return (width, height) if _orientation(image) >= 5 else (height, width)
+        return (width, height) if orientation(image) >= 5 else (height, width)
 
 
 def read_raw(
@@ -97,7 +97,7 @@ def read_raw(
                 f"{path}: the mask is a JPEG, and JPEG compression changes class values near every edge; "
                 "export the masks again as PNG from the original annotations"
             )
-        turn = _TURNS.get(_orientation(image))
+        turn = _TURNS.get(orientation(image))
         image.load()
         upright = image if turn is None else image.transpose(turn)
         if colored:
@@ -130,6 +130,9 @@ def open_image(path: str | Path, content: bytes | None = None) -> Iterator[Image
         with _open_header(path if content is None else io.BytesIO(content)) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise DataError(_too_large(path, f"{image.width} x {image.height}"))
+            image.info.pop(
+                "transparency", None
+            )  # dropped, and Pillow warns of that when it converts palettes
             yield image
     except DataError:
         raise
@@ -166,11 +169,13 @@ def _too_large(path: str | Path, pixels: str) -> str:
     )
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
+    """How an open image must be turned, from 1 (not at all) to 8, as its EXIF tag says."""
     # Pillow turns TIFFs itself, and would decode a whole PNG to look for an EXIF chunk behind its pixels.
     if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):
         return 1
-    return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    found = image.getexif().get(_ORIENTATION_TAG)
+    return found if found in _TURNS else 1
 
 
 def _is_deep_color(image: Image.Image) -> bool:

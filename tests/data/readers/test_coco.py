@@ -237,3 +237,9 @@ def test_more_classes_than_masks_can_hold(make):
     with pytest.raises(DataError, match="301 classes are more than the 255 that masks of 8 bits can hold"):
         open_dataset(make.root)
     assert len(open_dataset(make.root, classes=["background", "class 299"]).classes) == 2
+
+
+def test_a_file_that_begins_with_a_byte_order_mark(make):
+    path = write(make, [annotation(0, 3, polygon(2, 3, 8, 9))]) / "annotations.json"
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert open_dataset(make.root).classes == ("background", "cat")

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, Int64, UInt8
-from PIL import ExifTags, Image
+from PIL import Image
 
 from foveate.data.dataset import Entry, Read
 from foveate.data.doctor.agreement import SIDE, Agreement, agree, edges, outlines
 from foveate.data.doctor.decoding import is_colored, stored_mask
 from foveate.data.doctor.objects import objects
 from foveate.data.errors import DataError
-from foveate.data.images import open_image, read_image
+from foveate.data.images import open_image, orientation, read_image
 from foveate.data.masks import MAX_UNNAMED
 
 THUMB = (16, 17)
@@ -105,8 +105,7 @@ def grey(pixels: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "side side"]:
 
 def _look_at_image(path: Path) -> tuple[UInt8[np.ndarray, "h w 3"], ImageFacts]:
     with open_image(path) as file:
-        mode, kind = file.mode, file.format or "?"
-        turned = 1 if kind in ("TIFF", "PNG") else int(file.getexif().get(ExifTags.Base.Orientation, 1))
+        mode, kind, turned = file.mode, file.format or "?", orientation(file)
     pixels = read_image(path)
     return pixels, _facts(pixels, mode, kind, turned)
 

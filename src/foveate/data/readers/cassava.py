@@ -63,7 +63,9 @@ class Cassava:
 
 def _names(path: Path) -> tuple[str, ...]:
     try:
-        numbered = {int(number): str(name) for number, name in json.loads(path.read_text("utf-8")).items()}
+        numbered = {
+            int(number): str(name) for number, name in json.loads(path.read_text("utf-8-sig")).items()
+        }
         return tuple(numbered[number] for number in range(len(numbered)))
     except (ValueError, KeyError, AttributeError) as error:
         raise DataError(
