@@ -4,11 +4,12 @@ From the patches of a band come its refined logits and its share of the products
 which the loss is made (see `afma_loss`). Backward computes each band again.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
@@ -80,7 +81,7 @@ class Bands(torch.autograd.Function):
     def forward(
         ctx: Any,
         size: int,
-        others: Float[Tensor, "b c m pixels"],
+        others: Shaped[Tensor, "b c m pixels"],
         mask: Int[Tensor, "b h w"] | None,
         logits: Float[Tensor, "b c h w"],
         image: Float[Tensor, "b channels rows columns"],
@@ -162,9 +163,10 @@ def _bands(logits: Float[Tensor, "b c h w"], size: int) -> Iterator[tuple[int, I
     """The first row of each band, where it is in the logits, as far as patches cover them, and what of the
     padded image it depends on.
     """
-    height, width = logits.shape[-2:]
-    step = max(1, BAND // (logits[:, :, 0].numel() * size)) * size
-    for start in range(0, height // size * size, step):
-        stop = min(start + step, height // size * size)
-        inside = (..., slice(start, stop), slice(0, width // size * size))
+    height, width = (side // size * size for side in logits.shape[-2:])
+    most = max(1, BAND // (logits[:, :, 0].numel() * size))  # rows of patches
+    step = math.ceil(height / size / math.ceil(height / size / most)) * size if height else 1
+    for start in range(0, height, step):
+        stop = min(start + step, height)
+        inside = (..., slice(start, stop), slice(0, width))
         yield start, inside, (..., slice(start, stop + 2 * REACH), slice(None))

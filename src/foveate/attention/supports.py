@@ -4,7 +4,7 @@ So the zeros of A = P Q^T are counted without A, from products of 0/1 indicators
 """
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
 from .products import product
@@ -13,13 +13,18 @@ ROWS = 512
 """Rows of P that are compared at a time."""
 
 
-def supports(q: Float[Tensor, "b c m pixels"]) -> Float[Tensor, "b c m pixels"]:
-    """1 where the vectors are positive, 0 elsewhere."""
-    return (q > 0).to(q.dtype)
+def supports(q: Float[Tensor, "b c m pixels"]) -> Shaped[Tensor, "b c m pixels"]:
+    """1 where the vectors are positive, 0 elsewhere; bytes where the processor multiplies those faster."""
+    bytewise = (
+        q.device.type == "cpu"
+        and torch.backends.mkldnn.is_available()
+        and torch.backends.cpu.get_cpu_capability() == "AVX512"
+    )
+    return (q > 0).to(torch.int8 if bytewise else q.dtype)
 
 
 def nonzeros(
-    p: Float[Tensor, "b c n pixels"], others: Float[Tensor, "b c m pixels"]
+    p: Float[Tensor, "b c n pixels"], others: Shaped[Tensor, "b c m pixels"]
 ) -> Int64[Tensor, "b c n"]:
     """Of each row of P Q^T: how many entries are not 0; `others` are the supports of Q.
 
@@ -31,8 +36,14 @@ def nonzeros(
     for found, places, other in zip(*(x.flatten(0, 1) for x in (counts, supports(p), others)), strict=True):
         for start in range(0, len(places), ROWS):
             block = slice(start, start + ROWS)
-            found[block] = product(places[block], other).clamp_(max=1).sum(-1)
+            met = _common(places[block], other).clamp_(max=1)
+            found[block] = met.sum(-1, dtype=met.dtype)
     return counts
+
+
+def _common(one: Shaped[Tensor, "n pixels"], other: Shaped[Tensor, "m pixels"]) -> Shaped[Tensor, "n m"]:
+    """At how many places each pair is positive."""
+    return torch._int_mm(one, other.mT) if one.dtype == torch.int8 else product(one, other)
 
 
 def nonzeros_in_one_graph(
