@@ -88,7 +88,8 @@ def _fix(diagnosis: "Diagnosis", folder: Path) -> None:
         done = copy_mended(diagnosis.survey, diagnosis.findings, folder, advance)
     print(
         f"\n{folder}: {done.untouched:,} images copied as they are, {done.mended:,} mended,"
-        f" {done.left_out:,} left out"
+        f" {done.left_out:,} left out; files without their other half left out: {done.lonely:,};"
+        f" other files copied: {done.others:,}"
     )
     if done.remaining:
         print("Left for you: " + "; ".join(finding.title for finding in done.remaining))

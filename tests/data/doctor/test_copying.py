@@ -13,12 +13,13 @@ from foveate.data.errors import DataError
 from foveate.data.open import open_dataset
 
 
-def fixed(plant, **options):
+def fixed(plant, told=None):
     """The copy's folder, what was done, and what is still found there."""
     before = contents(plant.root)
-    survey = visit(plant.root, **options)
+    survey = visit(plant.root)
     out = plant.root.parent / "mended"
-    done = copy_mended(survey, judge(survey), out)
+    advance = None if told is None else lambda *words: told.append(words)
+    done = copy_mended(survey, judge(survey), out, advance)
     assert contents(plant.root) == before
     return out, done, judge(visit(out))
 
@@ -44,6 +45,26 @@ def test_what_is_broken_lonely_or_a_copy_is_left_out(plant):
     assert found == ()
     assert len(open_dataset(out)) == 10
     assert (out / "LICENCE").read_text() == "free\n"
+    assert (done.lonely, done.others) == (1, 1)
+
+
+def test_other_files_and_folders_are_copied_and_counted(plant):
+    plant.pairs()
+    for name in ("notes/deep/a.txt", "images/b.txt", ".git/c.txt", "masks/.d.png"):
+        path = plant.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    plant.save("masks/06_mask.png", plant.mask(6))
+    plant.save("masks/alone.png", plant.mask(3))
+    told = []
+    out, done, _ = fixed(plant, told=told)
+    assert (done.untouched, done.mended, done.lonely, done.others) == (12, 0, 2, 2)
+    assert (out / "notes/deep/a.txt").read_text() == "notes/deep/a.txt"
+    assert (out / "images/b.txt").is_file()
+    assert not any(
+        (out / name).exists() for name in (".git", "masks/.d.png", "masks/06_mask.png", "masks/alone.png")
+    )
+    assert told[-1] == (14, 14)
 
 
 def test_masks_are_rewritten(plant):

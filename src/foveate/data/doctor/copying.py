@@ -1,5 +1,6 @@
 """`--fix`: a copy of a dataset in which is mended what can be mended without asking. The original stays."""
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,12 +29,18 @@ _UPRIGHT = {
 
 @dataclass(frozen=True)
 class Copied:
-    """How many images were copied as they are, mended, and left out; and the findings that remain."""
+    """How many images were copied as they are, mended, and left out; and the findings that remain.
+
+    lonely: files without their other half, and those passed over for another of the same name, which were
+    left out too. others: further files that were copied.
+    """
 
     untouched: int
     mended: int
     left_out: int
     remaining: tuple[Finding, ...]
+    lonely: int
+    others: int
 
 
 def copy_mended(
@@ -44,26 +51,34 @@ def copy_mended(
 ) -> Copied:
     """Copy the folder to `out`, which must be new or empty, with everything mended that has a `Mend`.
 
-    `DataError` where not all images were looked at, where the layout's files are not images and masks, or
-    where `out` holds something or lies inside the dataset.
+    What else lies there is copied, too, hidden files aside. advance(done, total) is called after every image
+    and every other file. `DataError` where not all images were looked at, where the layout's files are not
+    images and masks, or where `out` holds something or lies inside the dataset.
     """
     check_copy(survey, out)
     out.mkdir(parents=True, exist_ok=True)
     root, mends = survey.folder.root, _mends(findings)
+    lonely = {path for path, _ in (*survey.folder.lonely, *survey.folder.clashes)}
+    others = _others(survey, lonely)
+    total = len(survey.exams) + len(others)
     counts = {"untouched": 0, "mended": 0, "left out": 0}
     for number, exam in enumerate(survey.exams, 1):
         done = _copy_pair(exam, mends, bool(survey.folder.colors), root, out)
         counts[done] += 1
         if advance is not None:
-            advance(number, len(survey.exams))
-    for path in _surroundings(root):
+            advance(number, total)
+    for number, path in enumerate(others, len(survey.exams) + 1):
         _copy(path, root, out)
+        if advance is not None:
+            advance(number, total)
     for finding in findings:
         for name, text in (finding.mend.files if finding.mend else {}).items():
             with write_whole(out / name, "w") as file:
                 file.write(text)
     remaining = tuple(finding for finding in findings if finding.mend is None)
-    return Copied(counts["untouched"], counts["mended"], counts["left out"], remaining)
+    return Copied(
+        counts["untouched"], counts["mended"], counts["left out"], remaining, len(lonely), len(others)
+    )
 
 
 def check_copy(survey: Survey, out: Path) -> None:
@@ -92,9 +107,14 @@ def _mends(findings: Sequence[Finding]) -> dict[Path, list[Mend]]:
     return found
 
 
-def _surroundings(root: Path) -> list[Path]:
-    """Files beside the folders of images, as class_dict.csv and a licence."""
-    return [path for path in root.iterdir() if path.is_file() and not path.name.startswith(".")]
+def _others(survey: Survey, lonely: set[Path]) -> list[Path]:
+    """Files that are no images or masks of the dataset, as class_dict.csv, a licence, other folders."""
+    known = lonely | {path for exam in survey.exams for path in (exam.entry.image, exam.entry.mask)}
+    found = []
+    for folder, inside, files in os.walk(survey.folder.root):
+        inside[:] = sorted(name for name in inside if not name.startswith("."))
+        found += [Path(folder, name) for name in sorted(files) if not name.startswith(".")]
+    return [path for path in found if path not in known]
 
 
 def _copy_pair(exam: Exam, mends: dict[Path, list[Mend]], colored: bool, root: Path, out: Path) -> str:
