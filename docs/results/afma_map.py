@@ -3,7 +3,7 @@
 NAME is a finished comparison with an AFMA arm. Its auxiliary loss by epoch, and its map on the test images
 before the first step and after training, beside the gold map: how surely an entry of the map tells patches
 that share a class from patches that do not (the area under the ROC curve, 0.5 for chance), class by class,
-and one map in pictures. Prints the same as tables.
+and one map in pictures. Prints a section with the same in tables, to be added to the comparison's page.
 """
 
 import sys
@@ -29,6 +29,10 @@ from foveate.models.host import Host
 from foveate.training.build import seeded_model
 from foveate.training.run_directory import Run
 
+ABOUT = """\
+AFMA's own loss, unweighted, by epoch; and, over all test images of the first seed, how surely an entry of its
+map tells patches that share a class from patches that do not: the area under the ROC curve, 0.5 for chance."""
+
 
 @dataclass(frozen=True)
 class Maps:
@@ -48,6 +52,19 @@ def main() -> None:
     areas = {
         name: by_class(values, maps.gold) for name, values in (("before", maps.before), ("after", maps.after))
     }
+    print(
+        "\n".join(
+            [
+                "",
+                "## What it learns",
+                "",
+                f"![Loss by epoch, and maps before and after training]({picture.name})",
+                "",
+                ABOUT,
+                "",
+            ]
+        )
+    )
     print("\n".join(tables(found, losses, areas)))
     with write_whole(picture) as file:
         drawn(found, losses, areas, maps).savefig(file, format="svg")
@@ -132,7 +149,7 @@ def drawn(found: Comparison, losses: dict[int, list[float]], areas: dict[str, li
     right.plot(areas["after"], rows, "o", color=BLUE, label="after", markersize=5)
     right.axvline(0.5, color=SOFT, linewidth=0.8, linestyle=":")
     right.set_yticks(rows, found.classes)
-    right.legend(fontsize=7.5, frameon=False, loc="lower left")
+    right.legend(fontsize=7.5, frameon=False, loc="upper left")
     image, k = most_divided(maps.gold)
     panels = (("before training", maps.before), ("after", maps.after), ("gold", maps.gold))
     for column, (title, values) in enumerate(panels):
