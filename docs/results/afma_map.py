@@ -31,7 +31,8 @@ from foveate.training.run_directory import Run
 
 ABOUT = """\
 AFMA's own loss, unweighted, by epoch; and, over all test images of the first seed, how surely an entry of
-its map tells patches that share a class from patches that do not: the area under the ROC curve, 0.5 for chance."""
+its map tells patches that share a class from patches that do not: the area under the ROC curve, 0.5 for
+chance."""
 
 
 @dataclass(frozen=True)
