@@ -4,13 +4,15 @@
                                           [--out FILE.json]
 
 Time: both forms in one process, in turn, after one warm-up each; median and quartiles. Memory: each figure
-from a process of its own, as the peak of its resident memory (VmHWM, reset after a tiny pass through the same
-code) over what it held before: Linux only. `--alone` sizes are run in that way with our form only; the naive
-form would need tens of gigabytes. The naive form is the tests' (tests/attention/naive.py): the same
-equations, each n x n matrix computed once. Batch 1, float32, threshold 0.4, standard normal inputs, CPU.
+from a process of its own, as the peak of its resident memory (VmHWM) over what it held after a pass at 28 a
+side, which loads the code, and after what that freed was handed back: Linux only. `--alone` sizes are run in
+that way with our form only; the naive form would need tens of gigabytes. The naive form is the tests'
+(tests/attention/naive.py): the same equations, each n x n matrix computed once. Batch 1, float32, threshold
+0.4, standard normal inputs, CPU.
 """
 
 import argparse
+import ctypes
 import importlib.util
 import json
 import subprocess
@@ -24,6 +26,7 @@ import torch
 from foveate.attention.smooth import SmoothAttention
 from measuring import forget_peak, machine, resident_megabytes, spread
 
+WARM_UP = 28
 NAIVE = Path(__file__).parents[1] / "tests" / "attention" / "naive.py"
 
 
@@ -47,7 +50,8 @@ def seconds(form: Callable[[torch.Tensor], torch.Tensor], side: int, channels: i
 def measure_memory(name: str, side: int, channels: int) -> dict[str, float]:
     """In this process: the growth of peak memory by one pass, the peak as such, and the time of the pass."""
     form = forms(channels)[name]
-    seconds(form, 4, channels)
+    seconds(form, WARM_UP, channels)
+    ctypes.CDLL(None).malloc_trim(0)
     before = forget_peak()
     elapsed = seconds(form, side, channels)
     peak = resident_megabytes("VmHWM")
