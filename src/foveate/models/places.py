@@ -28,7 +28,7 @@ from .host import Host
 from .layout import Layout, layout_of
 from .place import Place, is_map, place_of
 from .probe import Call, Probe
-from .skips import GROUP, HOSTS, match_skips, skip_places
+from .skips import GROUP, WITH_SKIPS, match_skips, skip_places
 
 SHOWN = 30
 """The most submodules that a message lists."""
@@ -193,11 +193,12 @@ def _unusable(calls: list[Call]) -> str | None:
 
 
 def _nothing_at(model: nn.Module, text: str, named: dict[str, Place], names: list[str]) -> str:
-    if text == GROUP:
+    if text.partition(".")[0] == GROUP and not match_skips(named, GROUP):
         host = model.config["arch"] if isinstance(model, Host) else type(model).__name__
         return (
             f"{host} has no place '{GROUP}': no part of it is called with a skip and a coarser map of the "
-            f"decoder; hosts that have it are {', '.join(HOSTS)}. Places of this model: {', '.join(named)}"
+            f"decoder; hosts that have it are {', '.join(WITH_SKIPS)}. "
+            f"Places of this model: {', '.join(named)}"
         )
     try:
         choose(text, [*named, *names], "place")

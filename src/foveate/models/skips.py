@@ -19,7 +19,7 @@ from .place import Place, is_map, place_of
 from .probe import Call, Probe
 
 GROUP = "skips"
-HOSTS = ("fpn", "linknet", "manet", "mssa", "pan", "unet", "unetplusplus", "upernet")
+WITH_SKIPS = ("fpn", "linknet", "manet", "mssa", "pan", "unet", "unetplusplus", "upernet")
 """The hosts that have such places: what an error names where there are none."""
 
 
