@@ -80,7 +80,7 @@ def test_a_plateau_is_that_of_reduce_lr_on_plateau(mode, patience):
 
 
 def test_patience_counts_epochs_not_validations():
-    schedule = Plateau(sgd(1.0), lambda step: 1.0, 0.5, patience=5)
+    schedule = Plateau(sgd(1.0), lambda step: 1.0, 0.5, patience=4)
     found = []
     for _ in range(7):
         schedule.observe(0.3, epochs=2)

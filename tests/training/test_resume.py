@@ -52,11 +52,12 @@ def test_a_killed_run_ends_with_the_same_bits(small_spec, tmp_path):
 
 
 def test_a_run_on_a_plateau_goes_on_with_the_same_bits(small_spec, tmp_path):
-    spec = small_spec(epochs=8, schedule="plateau", lr_factor=0.5, lr_patience=0, validate_every=2)
+    # So large a rate that the loss comes and goes.
+    spec = small_spec(epochs=6, lr=0.03, ema=0.0, monitor="loss", schedule="plateau", lr_patience=0)
     run, undisturbed = Run(tmp_path / "stopped"), Run(tmp_path / "undisturbed")
 
     def stop(event):
-        if event.step == 14:
+        if event.step == 11:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
@@ -65,7 +66,7 @@ def test_a_run_on_a_plateau_goes_on_with_the_same_bits(small_spec, tmp_path):
     fit(spec, undisturbed.folder)
 
     rates = [row["lr"] for row in undisturbed.metrics()]
-    assert rates[0] > rates[3] > rates[7], "it falls before and after"
+    assert rates[0] > rates[5], "it falls"
     assert [row["lr"] for row in run.metrics()] == rates
     assert run.best_weights.read_bytes() == undisturbed.best_weights.read_bytes()
     last = [torch.load(each.last_checkpoint, weights_only=True) for each in (run, undisturbed)]
