@@ -1,41 +1,73 @@
-"""What an attached channel or spatial gate costs at inference: python benchmarks/gates.py [--out gates.json]
+"""What an attached channel or spatial gate costs at inference, at each place and where it was published.
 
-A ResNet18 U-Net at 360x480, batch 1, in evaluation. The host and every arm run in turn within each round, in
-an order drawn anew, so that what else the machine does falls on all alike. A ratio is the median over rounds
-of an arm's time by the host's in the same round. Reach: 1.15 times the host, for one gate at any place. On a
-machine that others use too, `--clock cpu --threads 1` counts the processor's seconds.
+    python benchmarks/gates.py [--rounds 15] [--threads 2] [--gate zero] [--clock wall] [--size 360 480]
+                               [--out FILE.json] [--page FILE.md]
+
+A ResNet18 U-Net, batch 1, in evaluation. The host and every arm run in turn within each round, in an order
+drawn anew, so that what else the machine does falls on all alike; all share the host's weights. A ratio is
+the median over rounds of an arm's time by the host's in the same round, with its quartiles. Reach: 1.15 times
+the host, for one gate at any place. The column before the last has the mechanism at all the places at once
+where its work put it. On a machine that others use too, `--clock cpu --threads 1` counts the processor's
+seconds.
 """
 
 import argparse
 import copy
-import json
-import os
-import platform
-import random
-import statistics
-import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from foveate.models.attach import attach
 from foveate.models.gates import ResidualGate
 from foveate.models.hosts import create_model
+from measuring import CLOCKS, in_turn, machine, put, quartiles, ratios, said, save, table
 
-MECHANISMS = ("se", "eca", "cbam", "scse")
 PLACES = ("decoder", "skip1", "encoder1", "encoder3", "encoder5")
-EVERYWHERE = "+".join(f"cbam@skip{k}" for k in (1, 2, 3, 4))
-REACH = 1.15
-CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+BRANCHES, REACH = "encoder.layer?.?.bn2", 1.15
+PUBLISHED = {
+    "se": ((BRANCHES,), "every residual branch"),
+    "eca": ((BRANCHES,), "every residual branch"),
+    "scse": (("decoder.blocks.?",), "every decoder block"),
+    "cbam": ((BRANCHES,), "every residual branch"),
+    "cbam(gates=sigmoid_tanh)": (("decoder",), "before the output layer"),
+    "bam": (("encoder2", "encoder3", "encoder4"), "between the stages"),
+    "coord": ((BRANCHES,), "every residual branch"),
+    "simam": ((BRANCHES,), "every residual branch"),
+    "gate": (("skip1", "skip2", "skip3", "skip4"), "every skip"),
+    "triplet": ((BRANCHES,), "every residual branch"),
+    "strip": (
+        ("encoder.layer[123].1.bn2", "encoder.layer4.?.bn2"),
+        "the last branch of each stage, all of the last stage",
+    ),
+    "global_context": (("encoder.layer[234].?.bn2",), "every residual branch of the last three stages"),
+    "external": (("encoder5",), "the deepest features"),
+    "mssa": (("encoder4",), "the features at stride 16"),
+}
+"""Where each was published, or what comes closest to that in this host."""
+
+
+def arm(mechanism: str, places: tuple[str, ...]) -> str:
+    """An arm's text.
+
+    >>> arm("cbam(gates=sigmoid_tanh)", ("skip1", "skip2"))
+    'cbam@skip1(gates=sigmoid_tanh)+cbam@skip2(gates=sigmoid_tanh)'
+    """
+    name, bracket, options = mechanism.partition("(")
+    return "+".join(f"{name}@{place}{bracket}{options}" for place in places)
 
 
 def contenders(gate: str) -> dict[str, torch.nn.Module]:
-    """The host and its copies with one arm each, gates open."""
+    """The host and, by arm, copies of it with the same weights that carry one, gates open."""
     torch.manual_seed(0)
     host = create_model("unet", "resnet18", classes=11).eval()
-    arms = [f"{mechanism}@{place}" for place in PLACES for mechanism in MECHANISMS]
-    models = {"none": host} | {arm: attach(copy.deepcopy(host), arm, gate) for arm in [*arms, EVERYWHERE]}
+    shared = {id(value): value for value in (*host.parameters(), *host.buffers())}
+    models = {"none": host}
+    for mechanism, (published, _) in PUBLISHED.items():
+        for places in (*((place,) for place in PLACES), published):
+            text = arm(mechanism, places)
+            models[text] = attach(copy.deepcopy(host, dict(shared)), text, gate)
     for model in models.values():
         for module in model.modules():
             if isinstance(module, ResidualGate):
@@ -43,68 +75,57 @@ def contenders(gate: str) -> dict[str, torch.nn.Module]:
     return models
 
 
-@torch.inference_mode()
-def measure(
-    models: dict[str, torch.nn.Module], rounds: int, clock: Callable[[], float]
-) -> dict[str, list[float]]:
-    """Seconds of `clock` by arm and round; the first round only warms up."""
-    image = torch.rand(1, 3, 360, 480)
-    times: dict[str, list[float]] = {arm: [] for arm in models}
-    order = list(models)
-    for round_ in range(rounds + 1):
-        random.shuffle(order)
-        for arm in order:
-            start = clock()
-            models[arm](image)
-            if round_:
-                times[arm].append(clock() - start)
-    return times
+def lines(rows: dict[str, dict[str, Any]]) -> list[str]:
+    """The ratios as a table, a mechanism a row; what exceeds the reach in bold."""
+
+    def cell(mechanism: str, places: tuple[str, ...]) -> str:
+        low, middle, high = rows[arm(mechanism, places)]["ratio"]
+        shown = f"{middle:.3f} ({low:.3f} to {high:.3f})"
+        return f"**{shown}**" if middle > REACH else shown
+
+    shown = [
+        [
+            f"`{mechanism}`",
+            *(cell(mechanism, (place,)) for place in PLACES),
+            cell(mechanism, published),
+            where,
+        ]
+        for mechanism, (published, where) in PUBLISHED.items()
+    ]
+    return table(["mechanism", *PLACES, "as published", "which is"], shown)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=25)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--gate", choices=("zero", "none"), default="zero")
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
-    parser.add_argument("--out", type=Path, help="also write the numbers as JSON")
+    parser.add_argument("--size", type=int, nargs=2, default=[360, 480], help="height and width")
+    parser.add_argument("--out", type=Path, help="write the numbers as JSON")
+    parser.add_argument("--page", type=Path, help="put the table into this page, between its two comments")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    random.seed(0)
 
-    times = measure(contenders(given.gate), given.rounds, CLOCKS[given.clock])
-    rows = {}
-    for arm, taken in times.items():
-        ratios = [one / host for one, host in zip(taken, times["none"], strict=True)]
-        low, middle, high = statistics.quantiles(ratios, n=4)
-        rows[arm] = {
-            "milliseconds": 1e3 * statistics.median(taken),
-            "ratio": middle,
-            "quartiles": [low, high],
-        }
-    setting = {
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "processor": platform.machine(),
-        "cores": os.cpu_count(),
-        "threads": given.threads,
-        "rounds": given.rounds,
-        "gate": given.gate,
-        "clock": given.clock,
+    image = torch.rand(1, 3, *given.size)
+    with torch.inference_mode():
+        runs = {text: partial(model, image) for text, model in contenders(given.gate).items()}
+        times = in_turn(runs, given.rounds, CLOCKS[given.clock])
+    rows = {
+        text: {"seconds": quartiles(taken), "ratio": ratios(taken, times["none"])}
+        for text, taken in times.items()
     }
-
-    print(", ".join(f"{name} {value}" for name, value in setting.items()))
-    print("| arm | median ms | ratio to the host | quartiles | reached |")
-    print("| --- | --- | --- | --- | --- |")
-    for arm, row in rows.items():
-        low, high = row["quartiles"]
-        reached = "yes" if row["ratio"] <= REACH else "no"
-        figures = f"{row['milliseconds']:.1f} | {row['ratio']:.3f} | {low:.3f} to {high:.3f}"
-        print(f"| {arm} | {figures} | {reached} |")
+    setting = machine(given.threads) | {"size": "{}x{}".format(*given.size)}
+    setting |= {name: getattr(given, name) for name in ("rounds", "gate", "clock")}
+    host = "{1:.1f} ms ({0:.1f} to {2:.1f})".format(*(1e3 * value for value in rows["none"]["seconds"]))
+    page = [f"The host takes {host}: {said(setting)}.", "", *lines(rows)]
+    print("\n".join(page))
     if given.out:
-        given.out.write_text(
-            json.dumps({"setting": setting, "rows": rows}, indent=2) + "\n", encoding="utf-8"
-        )
+        save(given.out, {"setting": setting, "rows": rows})
+    if given.page:
+        put(given.page, "benchmarks/gates.py", page)
 
 
 if __name__ == "__main__":

@@ -1,28 +1,27 @@
 """Frames per second of light hosts at 360x480, batch 1, beside other libraries' light networks, in one run.
 
     python benchmarks/light_hosts.py [--forms eager compiled exported] [--rounds 20] [--threads 2]
-                                     [--out FILE.json]
+                                     [--size 360 480] [--out FILE.json] [--page FILE.md]
 
 `mssa` in both forms and two more hosts on a small encoder, beside segmentation_models_pytorch's U-Net on
-MobileNetV3 and torchvision's LRASPP, both as their libraries build them. Eager is PyTorch as it is, compiled
-is `torch.compile` (needs a C++ compiler), exported is ONNX Runtime (needs onnx, onnxscript, onnxruntime). A
-form that this machine lacks is left out, and the output says so. All networks of a form run in turn within
-each round, in an order drawn anew, with random weights and 11 classes. Networks that only take multiples of
-32 get 384x480, which is what foveate's hosts pad to inside.
+MobileNetV3 and torchvision's LRASPP, both as their libraries build them, with random weights and 11 classes.
+Eager is PyTorch as it is. Compiled is `torch.compile` with weights frozen, as for inference (needs a C++
+compiler). Exported is the network as ONNX, of this size, in ONNX Runtime (`pip install "foveate[export]"`).
+A form that this machine lacks is left out, and the output says so. All forms of all networks take turns in
+each round, in an order drawn anew; each turn waits until other threads rest, sees one frame, and is timed on
+the next. Beside the quartiles, in bold: how many times as fast as eager, the median over rounds. Networks
+that only take multiples of 32 get the next such size, which is what foveate's hosts pad to inside. Reach:
+exported twice as fast as eager.
 """
 
 import argparse
 import importlib.util
-import json
-import os
-import platform
-import random
+import math
 import shutil
-import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jaxtyping
 import segmentation_models_pytorch as smp
@@ -32,11 +31,15 @@ from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
 from foveate.evaluation.cost import flops, parameters
 from foveate.models.hosts import create_model
+from measuring import in_turn, machine, put, quartiles, ratios, said, save, table
 
-CLASSES, SIZE, PADDED = 11, (360, 480), (384, 480)
+CLASSES, STRIDE = 11, 32
 MOBILENET = "tu-mobilenetv3_large_100"
+FORMS = ("eager", "compiled", "exported")
 EXPORT = ("onnx", "onnxscript", "onnxruntime")
-Run = Callable[[], object]
+PAUSE = 0.05
+Run = Callable[[], torch.Tensor]
+Size = tuple[int, int]
 
 
 class Logits(nn.Module):
@@ -50,21 +53,23 @@ class Logits(nn.Module):
         return self.network(image)["out"]
 
 
-def networks() -> dict[str, tuple[nn.Module, tuple[int, int]]]:
+def networks(size: Size) -> dict[str, tuple[nn.Module, Size]]:
     """Each contender with the size of its image."""
     torch.manual_seed(0)
+    padded = tuple(math.ceil(length / STRIDE) * STRIDE for length in size)
     ours = {
-        "mssa as drawn": create_model("mssa", classes=CLASSES),
-        "mssa as coded, ResNet18": create_model("mssa", classes=CLASSES, form="as_coded"),
-        "fcn 8s, MobileNetV3": create_model("fcn", MOBILENET, classes=CLASSES),
-        "unet, MobileNetV3": create_model("unet", MOBILENET, classes=CLASSES),
+        "`mssa`, as drawn": create_model("mssa", classes=CLASSES),
+        "`mssa`, as coded, ResNet18": create_model("mssa", classes=CLASSES, form="as_coded"),
+        "`fcn`, 8s, MobileNetV3": create_model("fcn", MOBILENET, classes=CLASSES),
+        "`unet`, MobileNetV3": create_model("unet", MOBILENET, classes=CLASSES),
     }
     lraspp = lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=CLASSES)
+    unet = smp.Unet(MOBILENET, encoder_weights=None, classes=CLASSES)
     others = {
-        "SMP Unet, MobileNetV3": (smp.Unet(MOBILENET, encoder_weights=None, classes=CLASSES), PADDED),
-        "torchvision LRASPP, MobileNetV3": (Logits(lraspp), SIZE),
+        f"segmentation_models_pytorch's Unet, MobileNetV3, {padded[0]}x{padded[1]}": (unet, padded),
+        "torchvision's LRASPP, MobileNetV3": (Logits(lraspp), size),
     }
-    both = {name: (model, SIZE) for name, model in ours.items()} | others
+    both = {name: (model, size) for name, model in ours.items()} | others
     return {name: (model.eval(), size) for name, (model, size) in both.items()}
 
 
@@ -78,16 +83,18 @@ def missing(form: str) -> str:
 
 
 def prepared(form: str, model: nn.Module, image: torch.Tensor, threads: int) -> Run:
-    """The network in a form, called on the image."""
+    """The network in a form, called on the image; what it gives is compared with the eager network's."""
     if form == "exported":
-        return _in_onnx_runtime(model, image, threads)
-    run = torch.compile(model) if form == "compiled" else model
-
-    @torch.inference_mode()
-    def infer() -> torch.Tensor:
-        return run(image)
-
-    return infer
+        run = _in_onnx_runtime(model, image, threads)
+    else:
+        network = torch.compile(model, options={"freezing": True}) if form == "compiled" else model
+        run = torch.inference_mode()(lambda: network(image))
+    with torch.inference_mode():
+        expected = model(image)
+    difference = (run() - expected).abs().max().item()
+    if difference > 1e-3 * max(1.0, expected.abs().max().item()):
+        raise RuntimeError(f"{type(model).__name__}, {form}, differs from eager by {difference}")
+    return run
 
 
 def _in_onnx_runtime(model: nn.Module, image: torch.Tensor, threads: int) -> Run:
@@ -100,82 +107,63 @@ def _in_onnx_runtime(model: nn.Module, image: torch.Tensor, threads: int) -> Run
         torch.onnx.export(model, (image,), path, dynamo=True, external_data=False, verbose=False)
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     feed = {session.get_inputs()[0].name: image.numpy()}
-    expected = model(image).detach()
-    difference = (torch.from_numpy(session.run(None, feed)[0]) - expected).abs().max().item()
-    if difference > 1e-3 * max(1.0, expected.abs().max().item()):
-        raise RuntimeError(f"the exported network differs by {difference}")
-    return lambda: session.run(None, feed)
+    return lambda: torch.from_numpy(session.run(None, feed)[0])
 
 
-def measure(runs: dict[str, Run], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each run by round; the first two rounds only warm up."""
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    order = list(runs)
-    for round_ in range(rounds + 2):
-        random.shuffle(order)
-        for name in order:
-            start = time.perf_counter()
-            runs[name]()
-            if round_ >= 2:
-                times[name].append(time.perf_counter() - start)
-    return times
+def measure(
+    contenders: dict[str, tuple[nn.Module, Size]], forms: list[str], rounds: int, threads: int
+) -> dict[str, dict[str, Any]]:
+    """Of each network what it costs, and for each form the quartiles of frames a second and times eager."""
+    runs, rows = {}, {}
+    for name, (model, size) in contenders.items():
+        image = torch.rand(1, 3, *size)
+        rows[name] = {"size": size, "parameters": parameters(model), "flops": flops(model, image)}
+        runs |= {(name, form): prepared(form, model, image, threads) for form in forms}
+    for (name, form), taken in (times := in_turn(runs, rounds, pause=PAUSE)).items():
+        rows[name][form] = {"frames_per_second": quartiles([1 / seconds for seconds in taken])}
+        if form != "eager" and (name, "eager") in times:
+            rows[name][form]["times_eager"] = ratios(times[name, "eager"], taken)
+    return rows
+
+
+def lines(rows: dict[str, dict[str, Any]], forms: list[str]) -> list[str]:
+    """The figures as a table."""
+    shown = []
+    for name, row in rows.items():
+        cells = [name, f"{row['parameters'] / 1e6:.2f} M", f"{row['flops'] / 1e9:.2f}"]
+        for form in forms:
+            low, middle, high = row[form]["frames_per_second"]
+            times = f", **{row[form]['times_eager'][1]:.2f}**" if "times_eager" in row[form] else ""
+            cells.append(f"{middle:.1f} ({low:.1f} to {high:.1f}){times}")
+        shown.append(cells)
+    return table(["network", "parameters", "GFLOPs", *forms], shown)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--forms", nargs="+", choices=("eager", "compiled", "exported"))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--forms", nargs="+", choices=FORMS, default=list(FORMS))
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out", type=Path, help="also write the numbers as JSON")
+    parser.add_argument("--size", type=int, nargs=2, default=[360, 480], help="height and width")
+    parser.add_argument("--out", type=Path, help="write the numbers as JSON")
+    parser.add_argument("--page", type=Path, help="put the table into this page, between its two comments")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    random.seed(0)
     jaxtyping.config.update("jaxtyping_disable", True)  # annotations are not traced
 
-    contenders = networks()
-    forms = given.forms or ["eager", "compiled", "exported"]
-    left_out = {form: missing(form) for form in forms if missing(form)}
-    rows: dict[str, dict] = {}
-    for name, (model, size) in contenders.items():
-        image = torch.zeros(1, 3, *size)
-        rows[name] = {"size": size, "parameters": parameters(model), "flops": flops(model, image)}
-    for form in forms:
-        if form in left_out:
-            continue
-        runs = {
-            name: prepared(form, model, torch.rand(1, 3, *size), given.threads)
-            for name, (model, size) in contenders.items()
-        }
-        for name, taken in measure(runs, given.rounds).items():
-            low, middle, high = statistics.quantiles((1 / seconds for seconds in taken), n=4)
-            rows[name][form] = {"frames_per_second": middle, "quartiles": [low, high]}
-    setting = {
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "processor": platform.machine(),
-        "cores": os.cpu_count(),
-        "threads": given.threads,
-        "rounds": given.rounds,
-        "left_out": left_out,
-    }
-
-    measured = [form for form in forms if form not in left_out]
-    print(", ".join(f"{key} {value}" for key, value in setting.items() if value != {}))
-    print(f"| network | parameters | GFLOPs | {' | '.join(f'{form}, fps' for form in measured)} |")
-    print("| --- | --- | --- |" + " --- |" * len(measured))
-    for name, row in rows.items():
-        speeds = [
-            f"{row[form]['frames_per_second']:.1f} ({low:.1f} to {high:.1f})"
-            for form in measured
-            for low, high in [row[form]["quartiles"]]
-        ]
-        cost = f"{row['parameters'] / 1e6:.2f} M | {row['flops'] / 1e9:.2f}"
-        print(f"| {name} | {cost} | {' | '.join(speeds)} |")
-    for form, what in left_out.items():
-        print(f"\n{form}: not measured, {what} is missing here")
+    lacking = {form: words for form in given.forms if (words := missing(form))}
+    forms = [form for form in given.forms if form not in lacking]
+    rows = measure(networks(tuple(given.size)), forms, given.rounds, given.threads)
+    setting = machine(given.threads) | {"rounds": given.rounds, "size": "{}x{}".format(*given.size)}
+    page = [f"Frames a second: {said(setting)}.", "", *lines(rows, forms)]
+    page += [f"\n{form}: not measured, {words} is missing here" for form, words in lacking.items()]
+    print("\n".join(page))
     if given.out:
-        found = json.dumps({"setting": setting, "rows": rows}, indent=2)
-        given.out.write_text(found + "\n", encoding="utf-8")
+        save(given.out, {"setting": setting, "left_out": lacking, "rows": rows})
+    if given.page:
+        put(given.page, "benchmarks/light_hosts.py", page)
 
 
 if __name__ == "__main__":
