@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from foveate.attention.products import product
-from foveate.attention.rowwise import CHUNK
+from foveate.attention.rowwise import CHUNK, ROWS
 
 SQUARE = 1024
 WITH_EXPONENTIALS = {
@@ -88,7 +88,7 @@ def rates(side: int, channels: int, clock: Callable[[], float]) -> dict[str, flo
     a, b = torch.randn(2, SQUARE, SQUARE)
     positions = side**2
     key = torch.randn(positions, channels)
-    query = key[: max(1, CHUNK // positions)]
+    query = key[: max(ROWS, CHUNK // positions)]
     image, values = torch.randn(2, channels, side, side), torch.randn(2, 2**18)
     rows_s = _seconds(lambda: product(product(query, key), key.mT), 10, clock)
     return {

@@ -35,7 +35,7 @@ PUBLISHED = {
     "bam": (("encoder2", "encoder3", "encoder4"), "between the stages"),
     "coord": ((BRANCHES,), "every residual branch"),
     "simam": ((BRANCHES,), "every residual branch"),
-    "gate": (("skip1", "skip2", "skip3", "skip4"), "every skip"),
+    "gate": (("skips",), "every skip, by the signal of the decoder"),
     "triplet": ((BRANCHES,), "every residual branch"),
     "strip": (
         ("encoder.layer[123].1.bn2", "encoder.layer4.?.bn2"),
