@@ -1,5 +1,7 @@
 """Layouts with a reader of their own: it decodes, and what it refuses is told."""
 
+import shutil
+
 import pytest
 
 from foveate.data.doctor.copying import copy_mended
@@ -15,6 +17,18 @@ def table(plant):
     rows = [f"photos/{number:02d}.png,truths/{number:02d}.png" for number in range(12)]
     (plant.root / "data.csv").write_text("\n".join(["image,mask", *rows]) + "\n")
     return plant
+
+
+def test_a_folder_in_a_folder_and_one_in_an_archive(plant, tmp_path, monkeypatch):
+    monkeypatch.setenv("FOVEATE_CACHE", str(tmp_path / "cache"))
+    plant.pairs()
+    packed = shutil.make_archive(str(tmp_path / "packed"), "zip", plant.root.parent, plant.root.name)
+    (tmp_path / "outer").mkdir()
+    plant.root.rename(tmp_path / "outer" / "inner")
+    for root in (tmp_path / "outer", packed):
+        survey = visit(root)
+        assert (survey.folder.layout, len(survey.exams)) == ("paired", 12)
+        assert survey.folder.name(survey.exams[0].entry.mask) == "masks/00.png"
 
 
 def test_pairs_of_a_table(table):

@@ -47,6 +47,14 @@ def test_a_value_that_stands_apart(plant):
     assert finding.cases[0].said == "40 (6 pixels)"
 
 
+def test_numbers_with_gaps_between_them_are_no_stray_values(plant):
+    for number, value in enumerate((15, 7, 12, 3, 20, 9, 18, 5)):
+        image, mask = plant.draw(number)
+        plant.save(f"images/{number}.png", image)
+        plant.save(f"masks/{number}.png", mask * np.uint8(value))
+    assert "stray" not in {finding.check for finding in plant.findings()}
+
+
 def test_a_rare_class_is_no_stray_value(plant):
     plant.ids()
     for name in ("05", "06", "07"):

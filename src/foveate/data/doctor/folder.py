@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from foveate.data.archives import is_archive
 from foveate.data.dataset import SPLITS, Color, Entry, Read, Task
 from foveate.data.errors import DataError
 from foveate.data.layout import LayoutReader, layout_readers
@@ -17,6 +18,7 @@ from foveate.data.pairing import (
     split_folders,
 )
 from foveate.data.readers.coloured import read_class_dict
+from foveate.data.recognise import recognise
 
 PLAIN = ("coloured", "camvid", "paired")
 """Layouts of images beside masks, where a pair can be looked at whatever is wrong with the others."""
@@ -56,16 +58,17 @@ class Folder:
 
 
 def look_into(root: Path) -> Folder:
-    """Find the images of a folder and what belongs to them.
+    """Find the images of a folder (or of an archive, or of those in it) and what belongs to them.
 
     Raises `DataError` only where there is nothing to look at: no such folder, or none of the known layouts.
     """
-    if not root.is_dir():
+    if not root.is_dir() and not is_archive(root):
         raise DataError(f"{root}: there is no such folder; give the folder of your images")
-    layout = next((layout for layout in layout_readers() if layout.recognise(root)), None)
-    if layout is None:
+    found = recognise(root)
+    if found is None:
         layouts = "; ".join(layout.summary for layout in layout_readers())
         raise DataError(f"{root}: no known layout, so there is nothing to look at. foveate reads: {layouts}")
+    root, layout = found.folder, found.layout
     if layout.name == "class_folders":
         return _class_folders(root, layout)
     if layout.name in PLAIN:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from foveate.data.doctor.exam import MaskFacts
-from foveate.data.masks import IGNORE
+from foveate.data.masks import IGNORE, MAX_UNNAMED
 
 Kind = Literal["colours", "one value", "0/1", "0/255", "smoothed", "ids"]
 Convention = Literal["colours", "0/255", "ids"]
@@ -58,7 +58,7 @@ def stray_ids(masks: Iterable[MaskFacts]) -> frozenset[int]:
     """Values that few masks hold and that stand apart from those that many hold.
 
     The next number after the highest common one may be a rare class, and the next after that; 40 after 0 to
-    11 is none.
+    11 is none. Where more values stand apart than do not, gaps are the rule, and none is stray.
     """
     masks = list(masks)
     holders: dict[int, int] = {}
@@ -72,4 +72,6 @@ def stray_ids(masks: Iterable[MaskFacts]) -> frozenset[int]:
     top = max(common)
     while top + 1 in holders:
         top += 1
-    return frozenset(value for value in holders if value > top)
+    apart = frozenset(value for value in holders if value > top)
+    few = len(apart) <= len(holders) - len(apart) or len(holders) > MAX_UNNAMED
+    return apart if few else frozenset()
