@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
 
+from foveate.durations import duration
+
 QUIET_SECONDS = 20.0
 
 
@@ -64,17 +66,3 @@ def _left(start: float | None, done: float, total: float, left: float | None) ->
     if left is None and start is not None and done > 0:
         left = (time.monotonic() - start) / done * (total - done)
     return f"{duration(left)} left" if left is not None else ""
-
-
-def duration(seconds: float) -> str:
-    """Time as people say it.
-
-    >>> duration(8), duration(100), duration(9000)
-    ('8 s', '1 min 40 s', '2 h 30 min')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -2,7 +2,6 @@
 
 import shlex
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from foveate.data.doctor.survey import Survey
 from foveate.data.errors import DataError
 from foveate.data.files import write_whole
 from foveate.report import outlines
+from foveate.report.html import fill
 
 if TYPE_CHECKING:
     from foveate.experiments.advice import Advice
@@ -116,17 +116,8 @@ def write_page(diagnosis: Diagnosis, source: str, path: Path) -> None:
 
 def as_html(diagnosis: Diagnosis, source: str) -> str:
     """The page as a string. Names of files and classes are escaped."""
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-
-    from foveate import __version__
-
-    sources = files("foveate.report")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    template = environment.from_string((sources / "doctor.html").read_text(encoding="utf-8"))
-    return template.render(
-        style=Markup((sources / "style.css").read_text(encoding="utf-8")),
-        version=__version__,
+    return fill(
+        "doctor.html",
         source=source,
         headline=diagnosis.headline,
         rows=diagnosis.facts.rows,

@@ -1,12 +1,12 @@
 """The page of an inspection: all its figures in one HTML file that needs no other."""
 
 import base64
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from foveate.data.files import write_whole
 from foveate.inspection.inspect import Drawing, Inspection
+from foveate.report.html import fill
 
 
 def write_page(found: Inspection) -> Path:
@@ -19,21 +19,14 @@ def write_page(found: Inspection) -> Path:
 
 def render(found: Inspection) -> str:
     """The page as one string of HTML. Names of images, which come from files, are escaped."""
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-
-    sources = files("foveate.report")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    template = environment.from_string((sources / "inspection.html").read_text(encoding="utf-8"))
-    style = Markup((sources / "style.css").read_text(encoding="utf-8"))
     images = [_image(name, drawings) for name, drawings in found.drawings.items()]
-    return template.render(
+    return fill(
+        "inspection.html",
         run=found.run,
         arm=found.arm,
         images=images,
         available=found.available,
         left_out=[str(error) for error in found.left_out],
-        style=style,
     )
 
 

@@ -1,13 +1,14 @@
 """Draw the report of a comparison from the files that it left in its directory."""
 
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from foveate.data.files import write_whole
+from foveate.durations import duration
 from foveate.experiments.gallery import Exhibit, Panel, load_gallery
 from foveate.experiments.result import Comparison, load_comparison
 from foveate.report import pictures, view, words
+from foveate.report.html import fill
 
 
 def write_report(folder: Path | str) -> Path:
@@ -26,14 +27,7 @@ def write_report(folder: Path | str) -> Path:
 
 def render(comparison: Comparison, exhibits: tuple[Exhibit, ...] = ()) -> str:
     """The page as one string of HTML. Names of classes and images, which come from files, are escaped."""
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-
-    sources = files("foveate.report")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    template = environment.from_string((sources / "template.html").read_text(encoding="utf-8"))
-    style = Markup((sources / "style.css").read_text(encoding="utf-8"))
-    return template.render(_context(comparison, exhibits), style=style)
+    return fill("comparison.html", **_context(comparison, exhibits))
 
 
 def _context(comparison: Comparison, exhibits: tuple[Exhibit, ...]) -> dict[str, Any]:
@@ -153,6 +147,6 @@ def _made(comparison: Comparison) -> list[tuple[str, str]]:
         ("Data", comparison.description),
         ("Seeds", ", ".join(map(str, comparison.seeds))),
         ("Finished", comparison.finished),
-        ("Time", words.duration(comparison.seconds)),
+        ("Time", duration(comparison.seconds)),
     ]
     return rows + list(comparison.environment.items())

@@ -108,20 +108,6 @@ def added(value: int, host: int) -> str:
     return "±0" if change == 0 else ("+" if change > 0 else "−") + quantity(abs(change))
 
 
-def duration(seconds: float) -> str:
-    """A length of time as a person says it.
-
-    >>> duration(42), duration(150), duration(7300)
-    ('42 s', '2 min 30 s', '2 h 1 min')
-    """
-    total = round(seconds)
-    if total < 60:
-        return f"{total} s"
-    if total < 3600:
-        return f"{total // 60} min {total % 60} s"
-    return f"{total // 3600} h {total % 3600 // 60} min"
-
-
 def counted(number: int, noun: str) -> str:
     """A number of things.
 
