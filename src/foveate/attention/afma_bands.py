@@ -91,19 +91,19 @@ class Bands(torch.autograd.Function):
         bias: Float[Tensor, " c"],
         *beyond: Float[Tensor, "..."],
     ) -> tuple[Tensor | None, ...]:
-        ctx.size, ctx.mask, ctx.divisors = size, mask, []
+        ctx.size, ctx.mask, ctx.divisors, columns = size, mask, [], logits.shape[-1] // size
         ctx.save_for_backward(logits, image, gathered, linear, kernel, bias, *beyond)
         result, totals = logits.clone(), [torch.zeros_like(gathered) for _ in range(3)]
         for start, inside, around in _bands(logits, size):
-            x = _cut(image[around], kernel, bias, beyond, start, size)
-            p = product(x, linear).relu_()
+            p = product(_cut(image[around], kernel, bias, beyond, start, size), linear).relu_()
             ctx.divisors.append(nonzeros(p, others).unsqueeze(-1) + 1e-5)
-            correction = products(p, gathered.mT).div_(ctx.divisors[-1])
-            result[inside].addcmul_(logits[inside], folded(correction, size, logits.shape[-1] // size))
+            result[inside].addcmul_(logits[inside], _correction(p, gathered, ctx.divisors[-1], size, columns))
             if mask is not None:
                 y, known = truth(mask[inside], logits.shape[1], size, p.dtype)
                 for total, one, other in zip(totals, (p, p, y), (p * known, y, y), strict=True):
                     total += one.mT @ other
+                del y
+            del p  # of two bands at once, memory would hold twice as much
         ctx.mark_non_differentiable(totals[2])
         return (result, *totals) if mask is not None else (result, None, None, None)
 
@@ -122,8 +122,7 @@ class Bands(torch.autograd.Function):
         for (start, inside, around), divisor in zip(_bands(logits, size), ctx.divisors, strict=True):
             x = _cut(image[around], kernel, bias, beyond, start, size)
             p, given = product(x, linear).relu_(), of_result[inside]
-            correction = products(p, gathered.mT).div_(divisor)
-            of_logits[inside].addcmul_(given, folded(correction, size, columns))
+            of_logits[inside].addcmul_(given, _correction(p, gathered, divisor, size, columns))
             of_correction = patches(given * logits[inside], size).div_(divisor)
             of_gathered += p.mT @ of_correction
             of_p = products(of_correction, gathered)
@@ -131,10 +130,12 @@ class Bands(torch.autograd.Function):
                 y, known = truth(ctx.mask[inside], logits.shape[1], size, p.dtype)
                 of_p += products(p * known, of_gram + of_gram.mT)
                 of_p += products(y, of_cross)
+                del y
             of_p *= p > 0
             of_linear += of_p.flatten(0, 2).mT @ x.flatten(0, 2)
             of_maps = folded(product(of_p, linear.mT), size, columns)
             of_maps = F.pad(of_maps, (0, logits.shape[-1] - of_maps.shape[-1]))
+            del x, p, of_correction, of_p
             of_bias += of_maps.sum((0, 2, 3))
             of_kernel += conv2d_weight(image[around], kernel.shape, of_maps)
             for edge, part in edges(of_maps, *of_beyond, start=start):
@@ -142,6 +143,17 @@ class Bands(torch.autograd.Function):
             if of_image is not None:
                 of_image[around] += conv2d_input(image[around].shape, kernel, of_maps)
         return None, None, None, of_logits, of_image, of_gathered, of_linear, of_kernel, of_bias, *of_beyond
+
+
+def _correction(
+    p: Float[Tensor, "b c n pixels"],
+    gathered: Float[Tensor, "b c pixels pixels"],
+    divisor: Float[Tensor, "b c n 1"],
+    size: int,
+    columns: int,
+) -> Float[Tensor, "b c rows w"]:
+    """P `gathered`, each row over its number of non-zeros, put together to a map."""
+    return folded(products(p, gathered.mT).div_(divisor), size, columns)
 
 
 def _cut(
