@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .products import product
 
-ROWS = 1024
+ROWS = 512
 """Rows of P that are compared at a time."""
 
 
