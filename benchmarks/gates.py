@@ -110,8 +110,8 @@ def main() -> None:
     torch.set_num_threads(given.threads)
 
     image = torch.rand(1, 3, *given.size)
+    runs = {text: partial(model, image) for text, model in contenders(given.gate).items()}
     with torch.inference_mode():
-        runs = {text: partial(model, image) for text, model in contenders(given.gate).items()}
         times = in_turn(runs, given.rounds, CLOCKS[given.clock])
     rows = {
         text: {"seconds": quartiles(taken), "ratio": ratios(taken, times["none"])}
