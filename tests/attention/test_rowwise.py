@@ -1,4 +1,4 @@
-"""Attention by chunks of rows, and the products it is made of."""
+"""Attention by chunks of rows against whole matrices, its gradients, and when it is chosen."""
 
 import pytest
 import torch
@@ -8,7 +8,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from foveate.attention import pairwise, rowwise
 from foveate.attention.pairwise import attend
-from foveate.attention.products import product
 from foveate.attention.rowwise import attend_by_rows
 
 
@@ -72,27 +71,3 @@ def test_few_positions_are_left_to_the_fused_kernel(monkeypatch):
     assert not asked
     attend(few, few, few)
     assert asked
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_products_of_matrices_that_lie_any_way(dtype: torch.dtype):
-    torch.manual_seed(0)
-    a, b = torch.randn(33, 47, dtype=dtype), torch.randn(29, 47, dtype=dtype)
-    forms = [
-        (a, b),
-        (a.mT.contiguous().mT, b.mT.contiguous().mT),
-        (a[3:9, 5:31], b[::2, 5:31]),
-        (a[:1, :1].expand(8, 47), b),
-        (a[:0], b),
-        (a.view(3, 11, 47), b[:1]),
-    ]
-    for left, right in forms:
-        torch.testing.assert_close(product(left, right), torch.einsum("...k,nk->...n", left, right))
-
-
-def test_torch_still_has_the_operator_that_is_faster_than_its_own_product():
-    if torch.backends.mkldnn.is_available():
-        schema = torch.ops.mkldnn._linear_pointwise.default._schema
-        assert [argument.name for argument in schema.arguments] == [
-            "X", "W", "B", "attr", "scalars", "algorithm",
-        ]  # fmt: skip
