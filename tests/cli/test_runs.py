@@ -111,7 +111,12 @@ def test_a_wrong_value_is_told_before_anything_is_written(flags, words, tmp_path
         (["--arm", "sse@decoder"], "unknown attention 'sse'"),
         (["--arm", "se@decoder(reduktion=4)"], "did you mean 'reduction'?"),
         (["--arch", "unet", "--arm", "se@decodre"], "did you mean 'decoder'?"),
+        (["--arm", "se@decodre"], "Without --arch the host for segmentation is unet: --arm,"),
         (["--loss", "dise"], "did you mean 'dice'?"),
+        (
+            ["--test-scales", "1", "40"],
+            "test_scales is 1.0 40.0; give one or more factors above 0 and up to 4",
+        ),
         (["--out", "{tmp}"], "exists and is not empty"),
     ],
 )
@@ -121,6 +126,28 @@ def test_what_is_wrong_beside_the_data_is_told_before_the_data_is_read(flags, wo
     assert main(argv) == 2
     assert words in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (
+            ["--arm", "cbam@skip1"],
+            ["'skip1'", "Without --arch the host for classification is classifier: --arm,"],
+        ),
+        (
+            ["--options", "{decoder_channels: [8]}"],
+            ["'decoder_channels'", "--options must fit it, or --arch"],
+        ),
+        (["--arch", "unet"], ["has labels but the host 'unet' is for masks; choose an arch (--arch) for"]),
+    ],
+)
+def test_a_host_that_does_not_suit_the_data_names_the_flag(flags, words, classifier, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert main(["fit", str(classifier.parent / "data"), *flags, "--epochs", "1", "--out", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert all(word in said for word in words)
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("command", ["fit", "compare", "predict"])

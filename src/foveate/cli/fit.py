@@ -1,11 +1,11 @@
 """`foveate fit`: one arm, one seed."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foveate.cli.flags import DataFlags, DeviceFlags, ModelFlags, TrainingFlags
+from foveate.cli.host import check_host
 
 if TYPE_CHECKING:
     from foveate.training.run_directory import RunResult
@@ -51,6 +51,8 @@ def fit(
     module = DataModule(given, seed, epochs)
     module.setup()
     usual = default_comparison(module.dataset).model
+    if first and model.arch is None:
+        check_host(model, arm, {module.task: usual})
     spec = RunSpec(module.spec, model.spec(arm, usual), training.spec(epochs), seed)
     if first:
         print(f"{module.dataset.describe()}\n{module.plan}", flush=True)
@@ -61,17 +63,14 @@ def fit(
 
 def _check(model: ModelFlags, training: TrainingFlags, arm: str, epochs: int, out: str, resume: bool) -> None:
     """Tell what is wrong with anything but the data before the data is read, which may take long."""
+    from foveate.experiments.defaults import HOSTS
     from foveate.models.arms import check_arm
-    from foveate.training.build import seeded_model
     from foveate.training.run_directory import claim, release
-    from foveate.training.spec import ModelSpec
 
     training.spec(epochs)
     check_arm(arm)
     release(claim(Path(out), resume))
-    if model.arch is not None:  # without one, the data decides whether the host gives masks or labels
-        spec = model.spec(arm, ModelSpec())
-        seeded_model(replace(spec, encoder_weights="none"), classes=2, seed=0)
+    check_host(model, arm, HOSTS)
 
 
 def _train(spec: "RunSpec", out: str, resume: bool, devices: DeviceFlags) -> "RunResult":
@@ -95,8 +94,9 @@ def _train(spec: "RunSpec", out: str, resume: bool, devices: DeviceFlags) -> "Ru
 
 
 def _report(result: "RunResult") -> None:
-    from foveate.cli.progress import duration, progress
+    from foveate.cli.progress import progress
     from foveate.cli.table import score_table
+    from foveate.durations import duration
     from foveate.evaluation.evaluate import evaluate
     from foveate.models.checkpoints import load_model
 

@@ -34,8 +34,8 @@ class DataFlags:
         flip: probability of a left-right flip in training.
         flip_vertical: probability of an up-down flip in training.
         color: strength of the colour changes in training, from 0 to 1.
-        test_scales: sizes, relative to --size, in which the trained network sees an image; its answers are
-            averaged. 0.75 1 1.25 costs three times the time and often pays for thin objects.
+        test_scales: sizes, relative to --size and up to 4, in which the trained network sees an image; its
+            answers are averaged. 0.75 1 1.25 costs three times the time and often pays for thin objects.
         test_flip: shows it every one of them mirrored, too.
         batch: images a step; chosen from the size if not given.
         workers: processes that read images which do not fit in memory.
@@ -64,9 +64,10 @@ class DataFlags:
     def spec(self, source: str) -> "DataSpec":
         """The data of a run."""
         from foveate.data.module import DataSpec
-        from foveate.data.sizes import parse_size
+        from foveate.data.sizes import check_views, parse_size
         from foveate.data.splits import parse_shares
 
+        check_views(self.test_scales)
         given: dict[str, Any] = asdict(self)
         for side in ("size", "crop"):
             if given[side] is not None:

@@ -1,6 +1,7 @@
 """The comparison that makes sense for a dataset when nothing else is said."""
 
 import math
+from dataclasses import replace
 
 from foveate.data.dataset import Dataset
 from foveate.data.module import DataSpec
@@ -13,6 +14,13 @@ STEPS = 800
 
 SMALL = 64
 """Below this many pixels a side, the usual stem of a classifier would leave too little of an image."""
+
+
+HOSTS = {
+    "segmentation": ModelSpec("unet", "resnet18"),
+    "classification": ModelSpec("classifier", "resnet18"),
+}
+"""The host of each task."""
 
 
 def default_comparison(dataset: Dataset) -> ComparisonSpec:
@@ -32,7 +40,7 @@ def default_comparison(dataset: Dataset) -> ComparisonSpec:
     training = TrainingSpec(epochs=epochs)
     if dataset.task == "segmentation":
         arms = ("cbam@decoder", "smooth@encoder5(threshold=0.4)")
-        return ComparisonSpec(data, ModelSpec("unet", "resnet18"), training, arms)
+        return ComparisonSpec(data, HOSTS[dataset.task], training, arms)
     options = {"stem": "small"} if min(size) <= SMALL else {}
     arms = ("cbam@encoder3", "smooth@encoder4(threshold=0.4)")
-    return ComparisonSpec(data, ModelSpec("classifier", "resnet18", options=options), training, arms)
+    return ComparisonSpec(data, replace(HOSTS[dataset.task], options=options), training, arms)

@@ -1,0 +1,35 @@
+"""The host that a command trains, looked at with its arm while nothing has been read, or little."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from foveate.cli.flags import ModelFlags
+from foveate.errors import UserError
+
+if TYPE_CHECKING:
+    from foveate.training.spec import ModelSpec
+
+
+def check_host(model: ModelFlags, arm: str, usual: Mapping[str, "ModelSpec"]) -> None:
+    """Build the host with its arm, and say by which flags what is wrong can be mended.
+
+    usual: by the task of the data, the host that is taken where the flags name none. While the task is not
+    known, it is enough that one of them can be built.
+    """
+    from foveate.training.build import seeded_model
+
+    told: list[str] = []
+    for task, host in usual.items():
+        spec = model.spec(arm, host)
+        try:
+            seeded_model(replace(spec, encoder_weights="none"), classes=2, seed=0)
+            return
+        except UserError as error:
+            if model.arch is not None:
+                raise
+            told.append(
+                f"{str(error).rstrip('.')}. Without --arch the host for {task} is {spec.arch}: --arm, --encoder and --options "
+                "must fit it, or --arch name another"
+            )
+    raise UserError(told[0])
