@@ -69,7 +69,8 @@ def times(rows: list[Row]) -> Iterator[list[str]]:
         if "median_s" in row and "median_s" in other:
             cells[-2] = f"{other['median_s'] / row['median_s']:.1f}"
             if min(row["growth_mb"], other["growth_mb"]) >= LEAST_MB:
-                cells[-1] = f"1/{other['growth_mb'] / row['growth_mb']:.1f}"
+                smaller = other["growth_mb"] / row["growth_mb"]
+                cells[-1] = f"1/{smaller:.1f}" if smaller > 1 else f"{1 / smaller:.1f}"
         yield cells
 
 
@@ -104,6 +105,8 @@ def draw(rows: list[Row], note: str, path: Path) -> None:
         panel(axes, name, [row for row in rows if row["mechanism"] == name])
     for axes in panels.flat[len(names) :]:
         axes.set_axis_off()
+    for axes in panels.flat[len(names) - columns : len(names)]:
+        axes.tick_params(labelbottom=True)
     figure.supylabel("milliseconds, by positions a side", fontsize=8.5)
     labels = panels.flat[0].get_legend_handles_labels()
     figure.legend(*labels, loc="upper right", ncols=len(labels[0]), frameon=False, fontsize=8.5)
