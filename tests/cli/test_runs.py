@@ -136,7 +136,7 @@ def test_what_is_wrong_beside_the_data_is_told_before_the_data_is_read(flags, wo
             ["'skip1'", "Without --arch the host for classification is classifier: --arm,"],
         ),
         (
-            ["--options", "{decoder_channels: [8]}"],
+            ["--options", "{decoder_channels: [16, 8, 8, 8, 4]}"],
             ["'decoder_channels'", "--options must fit it, or --arch"],
         ),
         (["--arch", "unet"], ["has labels but the host 'unet' is for masks; choose an arch (--arch) for"]),

@@ -28,8 +28,9 @@ def check_host(model: ModelFlags, arm: str, usual: Mapping[str, "ModelSpec"]) ->
         except UserError as error:
             if model.arch is not None:
                 raise
+            said = str(error).rstrip(".")
             told.append(
-                f"{str(error).rstrip('.')}. Without --arch the host for {task} is {spec.arch}: --arm, --encoder and --options "
+                f"{said}. Without --arch the host for {task} is {spec.arch}: --arm, --encoder and --options "
                 "must fit it, or --arch name another"
             )
     raise UserError(told[0])
