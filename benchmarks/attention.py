@@ -10,7 +10,7 @@ equations with every matrix held. `afma` refines the logits of whole images and 
 
 Every figure comes from a process of its own, forked from one that has computed nothing (Linux). Time: forward
 and backward, both forms in turn within each round, after a pass of each that warms up; three rounds where a
-round takes seconds. Memory: by how much one pass raises the peak of resident memory, after a tiny pass and a
+round takes seconds. Memory: by how much one pass raises the peak of resident memory, after a small pass and a
 product of matrices, so that what libraries set up once is there; the map itself is not counted. Before a
 size is tried, time and memory are foretold from the smaller ones as a n + b n^2 of n positions; what would
 exceed a limit is left out, and the table says what it would need. Beside every mechanism and size stands what
@@ -41,8 +41,10 @@ from measuring import CLOCKS, apart, forget_peak, machine, put, resident_megabyt
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 CASES = {case.name: case for case in import_module("tests.attention.cases").first_of_each}
-TINY, LEAST_ROUNDS, SECONDS = 4, 3, 15.0
-"""The map of what a pass costs before it computes anything; the fewest rounds; seconds for more of them."""
+TINY, SMALL = 4, 12
+"""The map of what a pass costs before it computes anything; the one that loads the code of larger maps."""
+LEAST_ROUNDS, SECONDS = 3, 15.0
+"""The fewest rounds, and the seconds in which there are more."""
 
 Clock = Callable[[], float]
 Form = Callable[[torch.Tensor], torch.Tensor]
@@ -74,7 +76,7 @@ def weigh(name: str, form: str, side: int, options: argparse.Namespace) -> Row:
     """By how many megabytes the first pass of a process raises the peak, the map aside, and its seconds."""
     call, x = forms(name, options.channels)[form], feature(side, options)
     torch.randn(512, 512) @ torch.randn(512, 512)
-    one_pass(call, feature(TINY, options), time.perf_counter)
+    one_pass(call, feature(SMALL, options), time.perf_counter)
     ctypes.CDLL(None).malloc_trim(0)
     before = forget_peak()
     seconds = sum(one_pass(call, x, CLOCKS[options.clock]))
