@@ -12,6 +12,7 @@ from foveate.models.attach import attach, attached, attention_parameters, detach
 from foveate.models.gates import ResidualGate
 from foveate.models.hosts import create_model, host_names
 from foveate.models.places import find_places
+from foveate.models.skips import WITH_SKIPS
 
 ENCODERS = {"fcbformer": "tu-pvt_v2_b0"}
 ALIKE = {"attention92", "attention236_cifar", "attention452_cifar"}  # they only have more modules
@@ -44,6 +45,7 @@ def test_at_step_0_every_host_computes_bit_for_bit_what_it_computed(arch):
     places = enumerate(find_places(model))
     arm = "+".join(f"{mechanisms[index % len(mechanisms)]}@{place}" for index, place in places)
     attach(other, arm)
+    assert ("@skips." in arm) == (arch in WITH_SKIPS)
     image = torch.rand(2, 3, 64, 64)
     for training in (True, False):
         outputs = []
