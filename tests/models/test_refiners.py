@@ -142,7 +142,9 @@ def test_a_pass_that_fails_leaves_nothing_for_the_next(plain):
     with pytest.raises(KeyboardInterrupt):  # no hook is called then
         plain(image, cut=True)
     plain.fails = False
-    with pytest.raises(UserError, match=r"at logits sees the image and encoder1 of the same pass.* whole"):
+    with pytest.raises(
+        UserError, match=r"at logits also sees the image and encoder1 of the same pass.* whole"
+    ):
         plain(image, features=features)
     expected = plain(image)
     plain.fails = True
