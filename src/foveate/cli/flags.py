@@ -114,7 +114,7 @@ class TrainingFlags:
         optimizer: adamw, adam, rmsprop or sgd.
         schedule: of the learning rate: cosine, poly, step, plateau or constant.
         warmup: share of all steps in which the learning rate rises.
-        milestones: where step multiplies the rate by --lr-factor: shares of all steps, as 0.5 0.75, or epochs.
+        milestones: where step multiplies the rate by --lr-factor: shares of all steps, as 0.5, or epochs.
         lr_factor: what step and plateau multiply the rate by.
         lr_patience: epochs without improvement that plateau lets pass before it does.
         weight_decay: never on biases, normalisation and gates.
