@@ -1,7 +1,7 @@
 """Image sizes and batch sizes: as the user writes them, and as chosen for a dataset."""
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,7 +34,7 @@ def parse_size(text: str, where: str) -> tuple[int, int]:
     return int(match[1]), int(match[2] or match[1])
 
 
-def check_views(scales: object) -> None:
+def check_views(scales: Any) -> None:
     """Raise a `DataError` unless an image can be shown at these sizes, relative to its own: one or more, each
     above 0 and at most `LARGEST_VIEW`.
 
