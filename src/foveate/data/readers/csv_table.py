@@ -1,8 +1,8 @@
 """A CSV beside the images: a column image, and one of mask or label; split and group where they are known.
 
 `train.csv`, `val.csv` and `test.csv` are the splits; otherwise the column split says them, if there is one.
-Paths are relative to the folder or to its images/ and masks/; an image may be named without its ending. Beside
-folders of pairs, a table is read if it names masks: these are not put together by name then.
+Paths are relative to the folder or to its images/ and masks/; an image may be named without its ending.
+Beside folders of pairs, a table is read if it names masks: these are not put together by name then.
 """
 
 from collections.abc import Sequence
@@ -82,8 +82,8 @@ class CsvTable:
 
 
 def _tables(root: Path, masked: bool = False) -> list[Path]:
-    """The tables whose header names images, whatever it is separated by; hidden files are passed over. masked:
-    only those that name masks too, as one does that groups the pairs of images/ and masks/.
+    """The tables whose header names images, whatever it is separated by; hidden files are passed over.
+    masked: only those that name masks too, as one does that groups the pairs of images/ and masks/.
     """
     tables = (path for path in sorted(root.iterdir()) if path.suffix.lower() == ".csv" and path.is_file())
     wanted = MASK if masked else MASK + LABEL
