@@ -29,7 +29,7 @@ import numpy as np
 from numpy import ndarray
 from scipy import stats
 
-from foveate.evaluation.comparison import Runs, Task, main_score
+from foveate.evaluation.comparison import Task, confusion_runs, main_score
 from foveate.evaluation.scores import counts
 
 IMAGES = 60
@@ -100,7 +100,7 @@ def scene_shift(noise: float) -> float:
     truth = draw_truth(rng)
     unit = 0.05
     arm = draw_arm(rng, truth, np.zeros_like(truth, dtype=float), 200, unit)
-    return unit * noise / Runs(arm, "segmentation").per_seed[:, 0].std()
+    return unit * noise / confusion_runs(arm, "segmentation").per_seed[:, 0].std()
 
 
 def answer_shift(noise: float) -> float:
@@ -134,7 +134,7 @@ class Pair:
 
     def __init__(self, first: ndarray, second: ndarray, task: Task) -> None:
         self.arms, self.task = (first, second), task
-        self.runs = Runs(first, task), Runs(second, task)
+        self.runs = confusion_runs(first, task), confusion_runs(second, task)
         self.per_seed = (self.runs[0].per_seed - self.runs[1].per_seed)[:, 0]
         self.seeds, self.images = first.shape[:2]
         self.distance = abs(self.per_seed.mean())
