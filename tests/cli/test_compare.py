@@ -5,9 +5,13 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from foveate.cli.main import main
+from foveate.data.module import DataSpec
+from foveate.experiments.spec import ComparisonSpec
 
 FLAGS = [
     *("--arms", "none", "se@decoder(reduction=4)", "--seeds", "2", "--epochs", "2", "--size", "32x48"),
@@ -105,3 +109,18 @@ def test_what_cannot_be_compared_is_told_before_anything_is_written(flags, words
     assert main([*command(out), *flags]) == 2
     assert words in capsys.readouterr().err
     assert not out.parent.exists()
+
+
+def test_without_out_the_folder_has_the_name_of_the_data(tmp_path, monkeypatch, capsys):
+    random = np.random.default_rng(0)
+    for index in range(8):
+        for folder, shape in (("images", (32, 48, 3)), ("masks", (32, 48))):
+            path = tmp_path / "cells" / folder / f"{index}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(random.integers(0, 2, shape, dtype=np.uint8) * np.uint8(255)).save(path)
+    other = ComparisonSpec(DataSpec("streets"))
+    (tmp_path / "runs/cells").mkdir(parents=True)
+    (tmp_path / "runs/cells/comparison.yaml").write_text(other.to_yaml())
+    monkeypatch.chdir(tmp_path)
+    assert main(["compare", "cells"]) == 2
+    assert "runs/cells holds a comparison of streets, not of cells" in capsys.readouterr().err

@@ -58,7 +58,8 @@ def compare(
         check_data(Path(out), data)
     how = (given.classes, given.split_seed, given.val_from_train)
     dataset = open_dataset(data, *how, shares=given.split)
-    folder = Path(out or f"runs/{dataset.name}")
+    named = Path(data).resolve().name if Path(data).exists() else dataset.name
+    folder = Path(out or Path("runs", named))
     check_data(folder, data)
     begun = recorded_splits(folder)
     if begun not in (None, dataset.split_table()):  # what is chosen from the data stays as it was
