@@ -141,6 +141,11 @@ def test_a_place_that_matches_nothing_lists_the_places_there_are():
         attach(host("pspnet", "resnet18"), "cbam@encoder4")
 
 
+def test_the_group_of_skips_is_among_the_places_that_are_offered():
+    with pytest.raises(UserError, match=r"did you mean 'skips'\?.*Places of this model: skips, encoder1"):
+        attach(host("unet", "resnet18"), "gate@skip")
+
+
 def test_a_model_without_named_places_lists_its_submodules():
     model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 1), torch.nn.ReLU())
     with pytest.raises(UserError, match=r"unknown place 'decoder'.*or pattern of a submodule: 0, 1$"):

@@ -185,7 +185,7 @@ def test_ctrl_c_leaves_a_run_that_goes_on(small_spec, tmp_path):
     assert (result.epochs, steps) == (2, [4, 5, 6, 6])
     assert fit(small_spec(), tmp_path / "a", resume=True, progress=steps.append) == result
     assert len(steps) == 4
-    with pytest.raises(UserError, match="exists and is not empty; resume the run in it, or choose another"):
+    with pytest.raises(UserError, match="exists and is not empty; resume the run in it with --resume, or"):
         fit(small_spec(), tmp_path / "a")
     with pytest.raises(UserError, match=r"another spec: training.lr was 0.001 and is now 0.1. Resume it"):
         fit(small_spec(lr=0.1), tmp_path / "a", resume=True)

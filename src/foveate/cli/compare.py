@@ -99,7 +99,8 @@ def _run(plan: "Plan", folder: Path) -> "Comparison":
 
         def tell(event: "ComparisonEvent") -> None:
             if (now := event.training) is None:
-                advance(event.run, event.runs, stages.get(event.stage, event.stage))
+                stage = stages.get(event.stage, event.stage)
+                advance(1, 1, f"{stage}, {event.run} done")
                 return
             which = f"{event.arm}, seed {event.seed}, epoch {now.epoch}/{now.epochs}"
             note = f"run {event.run} of {event.runs}: {which}"

@@ -99,12 +99,15 @@ def _report(result: "RunResult") -> None:
     from foveate.durations import duration
     from foveate.evaluation.evaluate import evaluate
     from foveate.models.checkpoints import load_model
+    from foveate.training.run_directory import Run
 
     with progress("Scoring") as advance:
         scores = evaluate(result.folder, progress=advance)
+    splits = Run(result.folder).splits
+    images = "validation" if splits["val"] == splits["test"] else "test"
     print(
         f"\nBest validation score {100 * result.best_score:.1f}% in epoch {result.best_epoch} of"
-        f" {result.epochs}, after {duration(result.seconds)}. On the test images:\n"
+        f" {result.epochs}, after {duration(result.seconds)}. On the {images} images:\n"
     )
     print(score_table(scores, load_model(result.folder).task))
     print(f"\n{result.folder}")

@@ -200,11 +200,12 @@ def _nothing_at(model: nn.Module, text: str, named: dict[str, Place], names: lis
             f"decoder; hosts that have it are {', '.join(WITH_SKIPS)}. "
             f"Places of this model: {', '.join(named)}"
         )
+    known = [*([GROUP] if match_skips(named, GROUP) else []), *named]
     try:
-        choose(text, [*named, *names], "place")
+        choose(text, [*known, *names], "place")
     except UserError as error:
         nearest = str(error).partition(" There are:")[0]
-    listed = ", ".join(named) or "no named ones"
+    listed = ", ".join(known) or "no named ones"
     if set(named) - {"logits"}:
         return f"{nearest} Places of this model: {listed}; or the dotted name or pattern of a submodule"
     shown = ", ".join(names[:SHOWN]) + (f", ... ({len(names)} in all)" if len(names) > SHOWN else "")

@@ -160,7 +160,9 @@ def claim(folder: Path, resume: bool) -> list[Path]:
     parts = set(unfinished(folder))
     held = set(folder.iterdir()) - parts
     if held and not resume:
-        raise UserError(f"{folder} exists and is not empty; resume the run in it, or choose another folder")
+        raise UserError(
+            f"{folder} exists and is not empty; resume the run in it with --resume, or choose another folder"
+        )
     run = Run(folder)
     stillborn = set() if run.spec_file.is_file() else held
     if not stillborn <= {run.splits_file, run.environment_file}:

@@ -5,18 +5,20 @@ from collections.abc import Iterator
 from foveate.data.doctor.finding import Case, Finding, Mend, check, counted
 from foveate.data.doctor.survey import Survey
 
+_ONE = {"image": "an image", "mask": "a mask"}
+
 
 @check("unpaired", 20)
 def unpaired(survey: Survey) -> Iterator[Finding]:
-    for what, other, one in (("image", "mask", "a mask"), ("mask", "image", "an image")):
+    for what, other in (("image", "mask"), ("mask", "image")):
         cases = tuple(Case(path) for path, kind in survey.folder.lonely if kind == what)
         if cases:
             yield Finding(
                 "error",
                 "unpaired",
-                f"{counted(len(cases), what)} without {one if len(cases) == 1 else other + 's'}",
+                f"{counted(len(cases), what)} without {_ONE[other] if len(cases) == 1 else other + 's'}",
                 cases,
-                f"An image and its mask are found by their names; a {what} alone teaches nothing.",
+                f"An image and its mask are found by their names; {_ONE[what]} alone teaches nothing.",
                 f"Add the missing {other}s, mend the names, or remove these {what}s.",
                 Mend("left out", leave_out=True),
             )
