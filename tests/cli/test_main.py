@@ -28,6 +28,8 @@ def test_the_version_is_printed(capsys):
         (["compar", "photos"], "unknown command 'compar'; did you mean 'compare'?"),
         (["--seed", "3", "fit"], "'--seed' stands before a command"),
         (["fit", "photos", "--epoch", "3"], "there is no flag --epoch; did you mean --epochs?"),
+        (["fit", "photos", "--learning-rate", "3"], "there is no flag --learning-rate; did you mean --lr?"),
+        (["fit", "photos", "--lernrate", "3"], "there is no flag --lernrate. All are listed"),
         (["fit", "photos", "--epochs", "three"], "--epochs: expected a whole number, got 'three'"),
         (["list", "hots"], "unknown kind of list 'hots'; did you mean 'hosts'?"),
     ],
@@ -39,6 +41,24 @@ def test_mistakes_are_one_message_and_exit_code_2(argv, words, capsys):
     assert said.err.startswith("foveate: error: ")
     assert words in said.err
     assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("load", "given", "then"),
+    [
+        (0.1, {}, {"GOMP_SPINCOUNT": "10000"}),
+        (1.5, {}, {"OMP_WAIT_POLICY": "PASSIVE"}),
+        (1.5, {"OMP_WAIT_POLICY": "ACTIVE"}, {"OMP_WAIT_POLICY": "ACTIVE"}),
+        (1.5, {"GOMP_SPINCOUNT": "7"}, {"GOMP_SPINCOUNT": "7"}),
+    ],
+    ids=["an idle machine", "a shared one", "the user's policy", "the user's count"],
+)
+def test_threads_sleep_where_other_programs_want_the_cores(load, given, then, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0), raising=False)
+    monkeypatch.setattr(os, "environ", given.copy())
+    assert main(["--version"]) == 0
+    assert os.environ == then
 
 
 EVERY = [*(COMMANDS.keys() - {"data"}), *(f"data {name}" for name in data.COMMANDS)]

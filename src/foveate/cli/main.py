@@ -31,6 +31,19 @@ def command_line() -> str:
     return shlex.join(["foveate", *_words.get()])
 
 
+def _choose_waiting() -> None:
+    """How PyTorch's threads wait for one another, unless the user has said it.
+
+    Endless spinning makes a training step up to six times longer where other programs want the cores too: two
+    threads among three busy processes on two cores take 2.5 to 7 s, against 1.3 to 1.5 s of threads that
+    sleep, and 1.7 to 2.7 s of threads that spin a little. On an idle machine sleeping makes a step 7% longer.
+    """
+    if "OMP_WAIT_POLICY" in os.environ or "GOMP_SPINCOUNT" in os.environ:
+        return
+    idle = hasattr(os, "getloadavg") and os.getloadavg()[0] < (os.cpu_count() or 1) / 4
+    os.environ.update({"GOMP_SPINCOUNT": "10000"} if idle else {"OMP_WAIT_POLICY": "PASSIVE"})
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; the return value is the exit code.
 
@@ -40,11 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     >>> main(["fit", "--epochs", "many", "photos"])
     2
     """
-    # PyTorch's threads spin while they wait for one another. Threads that sleep make a training step 5 to 12%
-    # longer on an idle machine, and up to six times shorter where other programs want the cores too (two
-    # threads among three busy processes on two cores: 1.3 to 1.5 s, against 2.5 to 7 s). Spinning for a while
-    # (GOMP_SPINCOUNT of 10,000 or 100,000: 1.7 to 2.7 s) gains less there.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    _choose_waiting()
     try:
         return _run(list(sys.argv[1:] if argv is None else argv))
     except UserError as error:

@@ -1,0 +1,179 @@
+"""The level's side of AFMA, a few rows of patches at a time: the patches Q and M are not kept.
+
+The image's side asks for the supports of Q and for Q^T M / p^2, the loss for the products Q^T Q, Q^T Z and
+Z^T Z (see `afma_loss`). Backward computes each band again.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from einops import einsum, rearrange
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from .afma_loss import known_patches
+from .patches import class_shares, patches
+from .products import products
+from .supports import supports
+
+BAND = 2**18
+"""Values of all classes that a band has: 1 MB in float32, of which about eight are held at a time."""
+
+Index = tuple[Any, ...]
+
+
+def of_level(
+    feature: Float[Tensor, "b d i j"],
+    weight: Float[Tensor, "classes d 1 1"],
+    bias: Float[Tensor, " classes"],
+    cell: int,
+) -> Float[Tensor, "b classes i j"]:
+    """A level's cells, of `cell` x `cell` pixels, through their convolution, over the number of pixels."""
+    found = einsum(weight.flatten(1), feature.to(weight), "classes d, b d i j -> b classes i j")
+    return (found + rearrange(bias, "classes -> classes 1 1")) / cell**2
+
+
+def embedded(
+    maps: Float[Tensor, "b c h w"], linear: Float[Tensor, "pixels pixels"], size: int
+) -> Float[Tensor, "b c n pixels"]:
+    """The patches of maps, each through one linear map and ReLU."""
+    return (patches(maps, size) @ linear.mT).relu_()
+
+
+def level_side(
+    size: int,
+    cell: int,
+    mask: Int[Tensor, "b h w"] | None,
+    logits: Float[Tensor, "b classes h w"],
+    feature: Float[Tensor, "b d i j"],
+    *parameters: Float[Tensor, "..."],
+) -> tuple[Tensor | None, ...]:
+    """(supports of Q, Q^T M / p^2, Q^T Q, Q^T Z, Z^T Z); without a mask the last three are None.
+
+    `cell` is the level's stride; the image has the size of the logits, and cells that reach beyond it are
+    left out. `parameters` are the linear map of patches, weight and bias of the level's convolution. Patches
+    of which the mask knows no pixel are left out of Q^T Q.
+    """
+    if not torch.compiler.is_compiling():
+        return LevelBands.apply(size, cell, mask, logits.detach(), feature, *parameters)
+    # Compilers make memory plans of their own: one band is the whole level.
+    rows, columns = (side // cell // size for side in logits.shape[-2:])
+    cells, pixels = _band(size, cell, 0, rows, columns)
+    q = embedded(of_level(feature[cells], *parameters[1:], cell), parameters[0], size)
+    m, *truth = _classes(size, cell, mask, _called(logits.detach()[pixels]), pixels, q)
+    return (q > 0).to(q.dtype), *_products(q, m, *truth)
+
+
+class LevelBands(torch.autograd.Function):
+    """What `level_side` gives."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        size: int,
+        cell: int,
+        mask: Int[Tensor, "b h w"] | None,
+        logits: Float[Tensor, "b classes h w"],
+        feature: Float[Tensor, "b d i j"],
+        linear: Float[Tensor, "pixels pixels"],
+        *convolution: Float[Tensor, "..."],
+    ) -> tuple[Tensor | None, ...]:
+        ctx.given, ctx.size, ctx.called = (size, cell, mask), logits.shape, []
+        ctx.save_for_backward(feature, linear, *convolution)
+        places = [supports(linear.new_empty(*logits.shape[:2], 0, size**2))]
+        totals = [linear.new_zeros(*logits.shape[:2], *linear.shape) for _ in range(1 if mask is None else 4)]
+        for cells, pixels in _bands(size, cell, logits.shape):
+            q = embedded(of_level(feature[cells], *convolution, cell), linear, size)
+            places.append(supports(q))
+            ctx.called.append(_called(logits[pixels]))
+            m, *truth = _classes(size, cell, mask, ctx.called[-1], pixels, q)
+            for total, part in zip(totals, _products(q, m, *truth), strict=False):
+                total += part
+            del q, m, truth  # of two bands at once, memory would hold twice as much
+        others = torch.cat(places, 2)
+        ctx.mark_non_differentiable(others, *totals[3:])
+        return others, *totals, *[None] * (4 - len(totals))
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any, _: Tensor, of_m: Tensor, of_gram: Tensor | None, of_cross: Tensor | None, __: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
+        with torch.autocast(of_m.device.type, enabled=False):
+            feature, *parameters = ctx.saved_tensors
+            size, cell, mask = ctx.given
+            linear, *convolution = given = [parameter.detach().requires_grad_() for parameter in parameters]
+            of_feature, *of_given = (torch.zeros_like(x) for x in (feature, *given))
+            for (cells, pixels), called in zip(_bands(size, cell, ctx.size), ctx.called, strict=True):
+                band = feature[cells].detach().requires_grad_()
+                with torch.enable_grad():
+                    q = embedded(of_level(band, *convolution, cell), linear, size)
+                m, *truth = _classes(size, cell, mask, called, pixels, q)
+                of_q = products(m, of_m).div_(size**2)
+                if truth:
+                    z, known = truth
+                    of_q += products(q.detach() * known, of_gram + of_gram.mT)
+                    of_q += products(z, of_cross)
+                of_feature[cells], *parts = torch.autograd.grad(q, [band, *given], of_q)
+                for total, part in zip(of_given, parts, strict=True):
+                    total += part
+        return None, None, None, None, of_feature, *of_given
+
+
+def _called(logits: Float[Tensor, "b classes h w"]) -> Int[Tensor, "b h w"]:
+    """The class of each pixel, in few bytes: every band's are kept."""
+    return logits.max(1).indices.to(torch.int16)
+
+
+def _classes(
+    size: int,
+    cell: int,
+    mask: Int[Tensor, "b h w"] | None,
+    called: Int[Tensor, "b rows columns"],
+    pixels: Index,
+    q: Float[Tensor, "b classes n pixels"],
+) -> tuple[Tensor, ...]:
+    """Of a band that is `pixels` of the image: M from what the pixels are called; with a mask also Z, and of
+    which patches it knows a pixel.
+    """
+    m = patches(class_shares(called, q.shape[1], cell, q.dtype), size)
+    if mask is None:
+        return (m,)
+    z = patches(class_shares(mask[pixels], q.shape[1], cell, q.dtype), size)
+    return m, z, known_patches(mask[pixels] < q.shape[1], size * cell)
+
+
+def _products(
+    q: Float[Tensor, "b classes n pixels"],
+    m: Float[Tensor, "b classes n pixels"],
+    z: Float[Tensor, "b classes n pixels"] | None = None,
+    known: Bool[Tensor, "b 1 n 1"] | None = None,
+) -> tuple[Tensor | None, ...]:
+    """Q^T M / p^2, Q^T Q, Q^T Z and Z^T Z."""
+    gathered = q.mT @ m / q.shape[-1]
+    if z is None:
+        return gathered, None, None, None
+    return gathered, q.mT @ (q * known), q.mT @ z, z.mT @ z
+
+
+def _bands(size: int, cell: int, shape: torch.Size) -> Iterator[tuple[Index, Index]]:
+    """Where each band is in the level's feature and in the image, as far as patches cover them; `shape` is
+    that of the logits.
+    """
+    batch, classes, *sides = shape
+    rows, columns = (side // cell // size for side in sides)
+    most = max(1, BAND // max(1, batch * classes * columns * size**2))
+    step = math.ceil(rows / math.ceil(rows / most)) if rows else 1
+    for start in range(0, rows, step):
+        yield _band(size, cell, start, min(start + step, rows), columns)
+
+
+def _band(size: int, cell: int, start: int, stop: int, columns: int) -> tuple[Index, Index]:
+    """Rows `start` to `stop` of the level's patches, in the level's feature and in the image."""
+    cells, pixels = (
+        (..., slice(start * side, stop * side), slice(0, columns * side)) for side in (size, size * cell)
+    )
+    return cells, pixels
