@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from foveate.attention import afma_bands, pairwise, supports
+from foveate.attention import afma_bands, afma_level, pairwise, supports
 from foveate.attention.afma import AFMA
 from foveate.attention.chained import chained
 from foveate.attention.registry import attention_options, create_attention, is_refiner
@@ -90,10 +90,11 @@ every_size = pytest.mark.parametrize(("size", "level", "patch_size"), SIZES)
 
 
 @every_size
-@pytest.mark.parametrize("band", [1, afma_bands.BAND], ids=["bands", "whole"])
+@pytest.mark.parametrize("band", [1, 2**20], ids=["bands", "whole"])
 @pytest.mark.parametrize("unknown", [False, True], ids=["known", "unknown"])
 def test_agrees_with_the_whole_map(monkeypatch, size, level, patch_size, band, unknown):
-    monkeypatch.setattr(afma_bands, "BAND", band)
+    for side in (afma_bands, afma_level):
+        monkeypatch.setattr(side, "BAND", band)
     module, logits, image, feature, mask = example(size, level, patch_size)
     if unknown:
         mask[0, : size[0] // 2 + 1] = 255
@@ -225,6 +226,7 @@ def test_autocast_changes_nothing_inside(dtype: torch.dtype):
     module.float()
     logits, feature = (x.detach().to(dtype) for x in (logits, feature))
     exact, loss = module.forward_with_auxiliary(logits.float(), image.float(), feature.float(), mask)
+    gradients = torch.autograd.grad(loss, list(module.parameters()))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         refined, same_loss = module.forward_with_auxiliary(logits, image.float(), feature, mask)
         same_loss.backward()
@@ -232,6 +234,7 @@ def test_autocast_changes_nothing_inside(dtype: torch.dtype):
     assert torch.equal(refined, exact.to(dtype))
     assert same_loss == loss
     assert module.image_conv1.weight.grad.any()
+    torch.testing.assert_close([parameter.grad for parameter in module.parameters()], list(gradients))
 
 
 def test_a_frozen_module_still_passes_gradients_on():

@@ -28,19 +28,18 @@ mean.
 from collections.abc import Sequence
 
 import torch
-from einops import einsum, rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from foveate.errors import UserError
 
-from .afma_bands import embedded, padded, refine
+from .afma_bands import padded, refine
+from .afma_level import embedded, level_side, of_level
 from .afma_loss import mean_square
 from .chained import chained
 from .maps import AcrossLevelsMap
 from .options import at_least
 from .pairwise import chosen_queries
-from .patches import class_shares, patches
 from .registry import register
 
 
@@ -85,7 +84,7 @@ class AFMA(nn.Module):
         image: Float[Tensor, "b c h w"],
         feature: Float[Tensor, "b d i j"],
     ) -> Float[Tensor, "b classes h w"]:
-        return self._refine(logits, image, feature, None)[0]
+        return self._refine(logits, image, feature, None)[0].to(logits.dtype)
 
     def forward_with_auxiliary(
         self,
@@ -99,7 +98,8 @@ class AFMA(nn.Module):
         Raises `UserError` where no patch fits: nothing would be learnt.
         """
         self._require_patches(logits)
-        return self._refine(logits, image, feature, mask)
+        refined, loss = self._refine(logits, image, feature, mask)
+        return refined.to(logits.dtype), loss
 
     def weights(
         self,
@@ -109,14 +109,16 @@ class AFMA(nn.Module):
         queries: Sequence[int] | Tensor | None = None,
     ) -> tuple[AcrossLevelsMap]:
         self._require_patches(logits)
-        grid, size, dtype = self.query_grid(logits), self.patch_size, _wide(logits)
-        rows, columns = (side // 2**self.level // size for side in logits.shape[2:])
+        grid, size, cell, dtype = self.query_grid(logits), self.patch_size, 2**self.level, _wide(logits)
+        rows, columns = (side // cell // size for side in logits.shape[2:])
         positions = logits[:, :1, : grid[0], : grid[1]]
         chosen = chosen_queries(queries, positions, heads=logits.shape[1], keys=rows * columns)
         with torch.autocast(logits.device.type, enabled=False):
             linear = self._linear(dtype)
             of_image = chained(padded(image.to(dtype)), *self._convolutions(dtype))
-            p, q = (embedded(maps, linear, size) for maps in (of_image, self._of_level(logits, feature)))
+            inside = feature[..., : logits.shape[2] // cell, : logits.shape[3] // cell]
+            maps = of_image, of_level(inside, *self._of_feature(dtype), cell)
+            p, q = (embedded(one, linear, size) for one in maps)
             values = p[:, :, chosen] @ q.mT / size**2
         return (AcrossLevelsMap(values, grid, (rows, columns), chosen, size),)
 
@@ -127,34 +129,22 @@ class AFMA(nn.Module):
     def _refine(
         self, logits: Tensor, image: Tensor, feature: Tensor, mask: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
-        classes, size, cell, dtype = logits.shape[1], self.patch_size, 2**self.level, _wide(logits)
+        size, cell, dtype = self.patch_size, 2**self.level, _wide(logits)
         with torch.autocast(logits.device.type, enabled=False):
-            linear = self._linear(dtype)
-            q = embedded(self._of_level(logits, feature), linear, size)
-            seen = patches(class_shares(logits.max(1).indices, classes, cell, dtype), size)
-            result, *products = refine(
-                size,
-                mask,
-                q,
-                logits.to(dtype),
-                image.to(dtype),
-                q.mT @ seen / size**2,
-                linear,
-                *self._convolutions(dtype),
+            linear, logits = self._linear(dtype), logits.to(dtype)
+            others, gathered, *level = level_side(
+                size, cell, mask, logits, feature, linear, *self._of_feature(dtype)
             )
-            loss = None if mask is None else mean_square(q, mask, products, size, cell)
-        return result.to(logits.dtype), loss
-
-    def _of_level(self, logits: Tensor, feature: Tensor) -> Float[Tensor, "b classes i j"]:
-        """The level's cells that lie inside the image, through their convolution, over 4^level."""
-        height, width = (side // 2**self.level for side in logits.shape[-2:])
-        inside = feature[..., :height, :width].to(_wide(logits))
-        weight, bias = self.feature_conv.weight.flatten(1), self.feature_conv.bias
-        found = einsum(weight.to(inside), inside, "classes d, b d i j -> b classes i j")
-        return (found + rearrange(bias.to(inside), "classes -> classes 1 1")) / 4**self.level
+            result, *products = refine(
+                size, mask, others, logits, image.to(dtype), gathered, linear, *self._convolutions(dtype)
+            )
+            return result, None if mask is None else mean_square(products, level, mask, size, cell)
 
     def _linear(self, dtype: torch.dtype) -> Float[Tensor, "pixels pixels"]:
         return self.patch_linear2.weight.to(dtype) @ self.patch_linear1.weight.to(dtype)
+
+    def _of_feature(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        return self.feature_conv.weight.to(dtype), self.feature_conv.bias.to(dtype)
 
     def _convolutions(self, dtype: torch.dtype) -> list[Tensor]:
         layers = self.image_conv1, self.image_conv2

@@ -15,11 +15,12 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from torch.nn.grad import conv2d_input, conv2d_weight
 
-from .afma_loss import truth
+from .afma_level import embedded
+from .afma_loss import of_known, truth
 from .chained import chained, edges, joined
 from .patches import folded, patches
 from .products import product, products
-from .supports import nonzeros, nonzeros_in_one_graph, supports
+from .supports import nonzeros, nonzeros_in_one_graph
 
 BAND = 2**20
 """Values of all classes that a band has: 4 MB in float32, of which about eight are held at a time."""
@@ -30,13 +31,6 @@ REACH = 4
 """Rows and columns around a pixel of the image that its patch value depends on."""
 
 
-def embedded(
-    maps: Float[Tensor, "b c h w"], linear: Float[Tensor, "pixels pixels"], size: int
-) -> Float[Tensor, "b c n pixels"]:
-    """The patches of maps, each through one linear map and ReLU."""
-    return (patches(maps, size) @ linear.mT).relu_()
-
-
 def padded(image: Float[Tensor, "b channels h w"]) -> Float[Tensor, "b channels rows columns"]:
     """The image with `REACH` zeros on all sides, channels first, as its patches are cut fastest."""
     return F.pad(image, [REACH] * 4).contiguous()
@@ -45,21 +39,20 @@ def padded(image: Float[Tensor, "b channels h w"]) -> Float[Tensor, "b channels 
 def refine(
     size: int,
     mask: Int[Tensor, "b h w"] | None,
-    q: Float[Tensor, "b c m pixels"],
+    others: Shaped[Tensor, "b c m pixels"],
     logits: Float[Tensor, "b c h w"],
     image: Float[Tensor, "b channels h w"],
     gathered: Float[Tensor, "b c pixels pixels"],
     linear: Float[Tensor, "pixels pixels"],
     *convolutions: Float[Tensor, "..."],
 ) -> tuple[Tensor | None, ...]:
-    """What `Bands` gives, for an image that is not padded yet and two convolutions that are not joined."""
-    image = padded(image)
+    """What `Bands` gives, for two convolutions that are not joined."""
     if not torch.compiler.is_compiling():
-        joint = joined(image, *convolutions)
-        return Bands.apply(size, supports(q.detach()), mask, logits, image, gathered, linear, *joint)
+        joint = joined(padded(image), *convolutions)
+        return Bands.apply(size, others, mask, logits, image, gathered, linear, *joint)
     # Compilers make memory plans of their own: one band is the whole image.
-    p, result = embedded(chained(image, *convolutions), linear, size), logits.clone()
-    correction = p @ gathered / (nonzeros_in_one_graph(p, q).unsqueeze(-1) + 1e-5)
+    p, result = embedded(chained(padded(image), *convolutions), linear, size), logits.clone()
+    correction = p @ gathered / (nonzeros_in_one_graph(p, others).unsqueeze(-1) + 1e-5)
     height, width = (side // size * size for side in logits.shape[-2:])
     covered = logits[..., :height, :width]
     result[..., :height, :width] = torch.addcmul(covered, covered, folded(correction, size, width // size))
@@ -72,7 +65,7 @@ def refine(
 class Bands(torch.autograd.Function):
     """(refined logits, P^T P, P^T Y, Y^T Y); without a mask the products are None.
 
-    `image` is padded by `REACH` on all sides; `others` are the supports of Q, `gathered` is Q^T M / p^2, and
+    `others` are the supports of Q, `gathered` is Q^T M / p^2, and
     `kernel`, `bias` and `beyond` are the image's convolutions, `joined`. Patches of which the mask knows no
     pixel are left out of the products.
     """
@@ -84,7 +77,7 @@ class Bands(torch.autograd.Function):
         others: Shaped[Tensor, "b c m pixels"],
         mask: Int[Tensor, "b h w"] | None,
         logits: Float[Tensor, "b c h w"],
-        image: Float[Tensor, "b channels rows columns"],
+        image: Float[Tensor, "b channels h w"],
         gathered: Float[Tensor, "b c pixels pixels"],
         linear: Float[Tensor, "pixels pixels"],
         kernel: Float[Tensor, "c channels k k"],
@@ -94,13 +87,13 @@ class Bands(torch.autograd.Function):
         ctx.size, ctx.mask, ctx.divisors, columns = size, mask, [], logits.shape[-1] // size
         ctx.save_for_backward(logits, image, gathered, linear, kernel, bias, *beyond)
         result, totals = logits.clone(), [torch.zeros_like(gathered) for _ in range(3)]
-        for start, inside, around in _bands(logits, size):
-            p = product(_cut(image[around], kernel, bias, beyond, start, size), linear).relu_()
+        for start, inside in _bands(logits, size):
+            p = product(_cut(_around(image, inside), kernel, bias, beyond, start, size), linear).relu_()
             ctx.divisors.append(nonzeros(p, others).unsqueeze(-1) + 1e-5)
             result[inside].addcmul_(logits[inside], _correction(p, gathered, ctx.divisors[-1], size, columns))
             if mask is not None:
                 y, known = truth(mask[inside], logits.shape[1], size, p.dtype)
-                for total, one, other in zip(totals, (p, p, y), (p * known, y, y), strict=True):
+                for total, one, other in zip(totals, (p, p, y), (of_known(p, known), y, y), strict=True):
                     total += one.mT @ other
                 del y
             del p  # of two bands at once, memory would hold twice as much
@@ -112,36 +105,38 @@ class Bands(torch.autograd.Function):
     def backward(
         ctx: Any, of_result: Tensor, of_gram: Tensor | None, of_cross: Tensor | None, _: Tensor | None
     ) -> tuple[Tensor | None, ...]:
-        logits, image, gathered, linear, kernel, bias, *beyond = ctx.saved_tensors
-        size, columns = ctx.size, logits.shape[-1] // ctx.size
-        of_logits = torch.empty_like(logits).copy_(of_result)  # right for the rest, which is in no band
-        of_image = torch.zeros_like(image) if ctx.needs_input_grad[4] else None
-        of_gathered, of_linear, of_kernel, of_bias, *of_beyond = (
-            torch.zeros_like(x) for x in (gathered, linear, kernel, bias, *beyond)
-        )
-        for (start, inside, around), divisor in zip(_bands(logits, size), ctx.divisors, strict=True):
-            x = _cut(image[around], kernel, bias, beyond, start, size)
-            p, given = product(x, linear).relu_(), of_result[inside]
-            of_logits[inside].addcmul_(given, _correction(p, gathered, divisor, size, columns))
-            of_correction = patches(given * logits[inside], size).div_(divisor)
-            of_gathered += p.mT @ of_correction
-            of_p = products(of_correction, gathered)
-            if of_gram is not None:
-                y, known = truth(ctx.mask[inside], logits.shape[1], size, p.dtype)
-                of_p += products(p * known, of_gram + of_gram.mT)
-                of_p += products(y, of_cross)
-                del y
-            of_p *= p > 0
-            of_linear += of_p.flatten(0, 2).mT @ x.flatten(0, 2)
-            of_maps = folded(product(of_p, linear.mT), size, columns)
-            of_maps = F.pad(of_maps, (0, logits.shape[-1] - of_maps.shape[-1]))
-            del x, p, of_correction, of_p
-            of_bias += of_maps.sum((0, 2, 3))
-            of_kernel += conv2d_weight(image[around], kernel.shape, of_maps)
-            for edge, part in edges(of_maps, *of_beyond, start=start):
-                part -= edge
-            if of_image is not None:
-                of_image[around] += conv2d_input(image[around].shape, kernel, of_maps)
+        with torch.autocast(of_result.device.type, enabled=False):
+            logits, image, gathered, linear, kernel, bias, *beyond = ctx.saved_tensors
+            size, columns = ctx.size, logits.shape[-1] // ctx.size
+            of_logits = torch.empty_like(logits).copy_(of_result)  # right for the rest, which is in no band
+            of_image = torch.zeros_like(image) if ctx.needs_input_grad[4] else None
+            of_gathered, of_linear, of_kernel, of_bias, *of_beyond = (
+                torch.zeros_like(x) for x in (gathered, linear, kernel, bias, *beyond)
+            )
+            for (start, inside), divisor in zip(_bands(logits, size), ctx.divisors, strict=True):
+                around = _around(image, inside)
+                x = _cut(around, kernel, bias, beyond, start, size)
+                p, given = product(x, linear).relu_(), of_result[inside]
+                of_logits[inside].addcmul_(given, _correction(p, gathered, divisor, size, columns))
+                of_correction = patches(given * logits[inside], size).div_(divisor)
+                of_gathered += p.mT @ of_correction
+                of_p = products(of_correction, gathered)
+                if of_gram is not None:
+                    y, known = truth(ctx.mask[inside], logits.shape[1], size, p.dtype)
+                    of_p += products(of_known(p, known), of_gram + of_gram.mT)
+                    of_p += products(y, of_cross)
+                    del y
+                of_p *= p > 0
+                of_linear += of_p.flatten(0, 2).mT @ x.flatten(0, 2)
+                of_maps = folded(product(of_p, linear.mT), size, columns)
+                of_maps = F.pad(of_maps, (0, logits.shape[-1] - of_maps.shape[-1]))
+                del x, p, of_correction, of_p
+                of_bias += of_maps.sum((0, 2, 3))
+                of_kernel += conv2d_weight(around, kernel.shape, of_maps)
+                for edge, part in edges(of_maps, *of_beyond, start=start):
+                    part -= edge
+                if of_image is not None:
+                    _add_around(of_image, inside, conv2d_input(around.shape, kernel, of_maps))
         return None, None, None, of_logits, of_image, of_gathered, of_linear, of_kernel, of_bias, *of_beyond
 
 
@@ -171,14 +166,32 @@ def _cut(
     return patches(maps, size)
 
 
-def _bands(logits: Float[Tensor, "b c h w"], size: int) -> Iterator[tuple[int, Index, Index]]:
-    """The first row of each band, where it is in the logits, as far as patches cover them, and what of the
-    padded image it depends on.
-    """
+def _around(
+    image: Float[Tensor, "b channels h w"], inside: Index
+) -> Float[Tensor, "b channels rows columns"]:
+    """What a band depends on: its rows of the image and `REACH` more on all sides, zeros beyond the image."""
+    rows, above, below = _reached(image, inside)
+    return F.pad(image[:, :, rows], (REACH, REACH, above, below)).contiguous()
+
+
+def _add_around(
+    total: Float[Tensor, "b channels h w"], inside: Index, part: Float[Tensor, "b channels rows columns"]
+) -> None:
+    """Add to the image what `_around` has of it."""
+    rows, above, below = _reached(total, inside)
+    total[:, :, rows] += part[:, :, above : part.shape[2] - below, REACH:-REACH]
+
+
+def _reached(image: Float[Tensor, "b channels h w"], inside: Index) -> tuple[slice, int, int]:
+    """The rows of the image that a band depends on, and how many it would want above and below them."""
+    first, last = inside[1].start - REACH, inside[1].stop + REACH
+    return slice(max(first, 0), last), max(-first, 0), max(last - image.shape[2], 0)
+
+
+def _bands(logits: Float[Tensor, "b c h w"], size: int) -> Iterator[tuple[int, Index]]:
+    """The first row of each band, and where it is in the logits, as far as patches cover them."""
     height, width = (side // size * size for side in logits.shape[-2:])
     most = max(1, BAND // (logits[:, :, 0].numel() * size))  # rows of patches
     step = math.ceil(height / size / math.ceil(height / size / most)) * size if height else 1
     for start in range(0, height, step):
-        stop = min(start + step, height)
-        inside = (..., slice(start, stop), slice(0, width))
-        yield start, inside, (..., slice(start, stop + 2 * REACH), slice(None))
+        yield start, (..., slice(start, min(start + step, height)), slice(0, width))

@@ -11,7 +11,7 @@ from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from .patches import class_shares, patches
+from .patches import patches
 
 
 def truth(
@@ -19,8 +19,9 @@ def truth(
 ) -> tuple[Float[Tensor, "b c n pixels"], Bool[Tensor, "b 1 n 1"]]:
     """Y, the patches of the one-hot mask, and which patches have a pixel of any class."""
     ids = torch.arange(classes, device=mask.device)
-    y = patches((mask.unsqueeze(1) == rearrange(ids, "c -> c 1 1")).to(dtype), size)
-    return y, known_patches(mask < classes, size)
+    of_patches = patches(mask.unsqueeze(1), size)
+    y = (of_patches == rearrange(ids, "c -> c 1 1")).to(dtype)
+    return y, (of_patches < classes).any(-1, keepdim=True)
 
 
 def known_patches(known: Bool[Tensor, "b h w"], size: int) -> Bool[Tensor, "b 1 n 1"]:
@@ -28,22 +29,27 @@ def known_patches(known: Bool[Tensor, "b h w"], size: int) -> Bool[Tensor, "b 1 
     return patches(known.unsqueeze(1), size).any(-1, keepdim=True)
 
 
+def of_known(
+    p: Float[Tensor, "b c n pixels"], known: Bool[Tensor, "b 1 n 1"]
+) -> Float[Tensor, "b c n pixels"]:
+    """Patches with zeros for those that are not known: p itself where all are, which saves a pass over it."""
+    return p if known.all() else p * known
+
+
 def mean_square(
-    q: Float[Tensor, "b classes m pixels"],
+    of_image: Sequence[Float[Tensor, "b classes pixels pixels"]],
+    of_level: Sequence[Float[Tensor, "b classes pixels pixels"]],
     mask: Int[Tensor, "b h w"],
-    products: Sequence[Float[Tensor, "b classes pixels pixels"]],
     size: int,
     cell: int,
 ) -> Float[Tensor, ""]:
-    """The loss from Q, the mask, and P^T P, P^T Y, Y^T Y; over pairs of patches of which something is known.
+    """The loss from P^T P, P^T Y, Y^T Y and Q^T Q, Q^T Z, Z^T Z; over pairs of patches of which something is
+    known.
 
     `size` is p and `cell` the level's stride. A mask that knows nothing is a 0 with a gradient.
     """
-    classes = q.shape[1]
-    shares = class_shares(mask, classes, cell, q.dtype)
-    z = patches(shares, size)
-    known = known_patches(shares.sum(1) > 0, size)
-    pairs = classes * (known_patches(mask < classes, size).sum(2) * known.sum(2)).sum()
-    gram, cross, norm = products
-    squares = gram * (q.mT @ (q * known)) - 2 * cross * (q.mT @ z) + norm * (z.mT @ z)
-    return squares.sum() / size**4 / pairs.clamp_min(1)
+    gram, cross, norm = (one * other for one, other in zip(of_image, of_level, strict=True))
+    classes = gram.shape[1]
+    in_image, in_level = (known_patches(mask < classes, side).sum(2) for side in (size, size * cell))
+    pairs = classes * (in_image * in_level).sum()
+    return (gram - 2 * cross + norm).sum() / size**4 / pairs.clamp_min(1)

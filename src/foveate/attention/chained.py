@@ -85,4 +85,5 @@ def _beyond(
     strip: Tensor, weight: Tensor, bias: Tensor, taps: Tensor, padding: tuple[int, int] = (0, 0)
 ) -> Tensor:
     """What the second convolution would see, through some of its taps, of the first outside the image."""
+    strip = strip.contiguous()  # backward keeps it, and a view would keep the whole image
     return F.conv2d(F.conv2d(strip, weight, bias), taps, padding=padding)
