@@ -21,12 +21,9 @@ GOLDEN = load_file(Path(__file__).parents[1] / "golden" / "smooth_attention.safe
 # Where float32 leaves the record (or ours) further from a float64 computation than the tolerance: sums of
 # large terms that cancel. Of the key bias they cancel wholly: a constant added to all scores of a row changes
 # nothing, so that its gradient is 0, and what float32 gives is rounding alone.
-CANCELLING = {
-    (3, "grad.query.weight"),
-    (6, "grad_x"),
-    (6, "grad.key.weight"),
-    *((number, "grad.key.bias") for number in range(1, 7)),
-}
+CANCELLING = {(3, "grad.query.weight"), (6, "grad_x"), *((number, "grad.key.bias") for number in range(1, 7))}
+# Of these the record itself is 9.7e-5 off float64, and chunks of rows are 7.6e-5 off to the other side.
+CANCELLING_IN_CHUNKS = CANCELLING | {(6, "grad.key.weight")}
 every_golden_case = pytest.mark.parametrize("number", [1, 2, 3, 5, 6])
 every_kernel = pytest.mark.parametrize("many", [0, pairwise.MANY], ids=["chunks of rows", "fused kernel"])
 
@@ -59,8 +56,9 @@ def test_reproduces_the_published_module(monkeypatch, number: int, many: int):
     assert torch.equal(module.smoothed(case["x"]), case["smoothed"].bool())
     ours = with_gradients(module, module, case)
     largest = max(float(case[name].abs().max()) for name in ours)
+    cancelling = CANCELLING if many else CANCELLING_IN_CHUNKS
     for name, value in ours.items():
-        atol = 2e-6 * largest if (number, name) in CANCELLING else 1e-5
+        atol = 2e-6 * largest if (number, name) in cancelling else 1e-5
         torch.testing.assert_close(value, case[name], rtol=1e-4, atol=max(1e-5, atol), msg=f"{name} differs")
 
 
