@@ -1,11 +1,13 @@
-"""What AFMA learns: python docs/results/afma_map.py runs/NAME docs/results/NAME.svg
+"""What AFMA learns: python docs/results/afma_map.py runs/NAME [PICTURE.svg]
 
 NAME is a finished comparison with an AFMA arm. Its auxiliary loss by epoch, and its map on the test images
 before the first step and after training, beside the gold map: how surely an entry of the map tells patches
-that share a class from patches that do not (the area under the ROC curve, 0.5 for chance), class by class,
-and one map in pictures. Prints a section with the same in tables, to be added to the comparison's page.
+that share a class from patches that do not (the area under the ROC curve, 0.5 for chance), class by class.
+Prints a section with both in tables, to be added to the comparison's page, and draws the same, with one map,
+where a picture is named.
 """
 
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,10 +31,17 @@ from foveate.models.host import Host
 from foveate.training.build import seeded_model
 from foveate.training.run_directory import Run
 
-ABOUT = """\
+ABOUT = """
+## What it learns
+
+```bash
+{command}
+```
+
 AFMA's own loss, unweighted, by epoch; and, over all test images of the first seed, how surely an entry of
 its map tells patches that share a class from patches that do not: the area under the ROC curve, 0.5 for
-chance."""
+chance.
+"""
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,7 @@ class Maps:
 
 
 def main() -> None:
-    folder, picture = Path(sys.argv[1]), Path(sys.argv[2])
+    folder, *pictures = map(Path, sys.argv[1:])
     found = load_comparison(folder)
     arm = next(arm for arm in found.arms if arm.arm.startswith("afma@"))
     losses = {seed: auxiliary(run_folder(folder, arm, seed)) for seed in found.seeds}
@@ -53,22 +62,11 @@ def main() -> None:
     areas = {
         name: by_class(values, maps.gold) for name, values in (("before", maps.before), ("after", maps.after))
     }
-    print(
-        "\n".join(
-            [
-                "",
-                "## What it learns",
-                "",
-                f"![Loss by epoch, and maps before and after training]({picture.name})",
-                "",
-                ABOUT,
-                "",
-            ]
-        )
-    )
+    print(ABOUT.format(command=shlex.join(["python", *sys.argv])))
     print("\n".join(tables(found, losses, areas)))
-    with write_whole(picture) as file:
-        drawn(found, losses, areas, maps).savefig(file, format="svg")
+    for picture in pictures:
+        with write_whole(picture) as file:
+            drawn(found, losses, areas, maps).savefig(file, format="svg")
 
 
 def run_folder(folder: Path, arm: Contender, seed: int) -> Path:
