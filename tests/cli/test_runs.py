@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -175,6 +176,18 @@ def test_evaluate_prints_every_class(run, capsys):
     assert "images: mIoU" in said
     assert all(name in said for name in ("Sky", "Pole", "Bicyclist"))
     assert (run / "scores-val.json").exists()
+
+
+def test_evaluate_says_where_the_images_also_chose_the_epoch(run, tmp_path, capsys):
+    words = "The best epoch was chosen on these images too"
+    assert main(["evaluate", str(run)]) == 0
+    assert words not in capsys.readouterr().out
+    both = tmp_path / "both"
+    shutil.copytree(run, both)
+    splits = json.loads((both / "splits.json").read_text())
+    (both / "splits.json").write_text(json.dumps({**splits, "test": splits["val"]}))
+    assert main(["evaluate", str(both)]) == 0
+    assert words in capsys.readouterr().out
 
 
 def test_evaluate_takes_other_data(run, capsys):

@@ -215,5 +215,14 @@ def test_remaining_time_takes_each_arm_for_what_it_took(continued):
     assert clock.seconds_left("none", 2, event) == 6.0 + 20.0 + 5.0
 
 
+def test_remaining_time_follows_the_pace_of_the_run_under_way(continued):
+    clock = Clock(make_plan(replace(continued.spec, seeds=3)), continued.out)
+    clock.done = {key: {"none": 10.0, "cbam@decoder": 20.0, PLACEBO: 5.0}[key[0]] for key in clock.done}
+    half = ProgressEvent(1, 1, 1, 2, 0.5, None, seconds_elapsed=2.0, seconds_left=2.0)
+    assert clock.seconds_left("none", 2, half) == pytest.approx(2.0 + 0.7 * (20.0 + 5.0))
+    whole = ProgressEvent(1, 1, 2, 2, 0.5, None, seconds_elapsed=4.0, seconds_left=0.0)
+    assert clock.seconds_left("none", 2, whole) == pytest.approx(0.4 * (20.0 + 5.0))
+
+
 def _sha(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -46,3 +46,10 @@ def test_of_a_memory_the_slot_that_varies_most_is_shown():
 def test_a_uniform_map_is_dark_and_no_map_is_none():
     assert look({"a": (SpatialMap(torch.full((1, 2, 2), 0.5)),)}).weights.tolist() == [[0, 0], [0, 0]]
     assert look({"placebo@decoder": ()}) is None
+
+
+def test_of_several_maps_the_last_is_shown_and_said_to_be_one_of_several():
+    coarse = SpatialMap(torch.tensor([[[0.1, 0.2]]]))
+    seen = look({"gate@skips.2": (coarse,), "gate@skips.1": (POSITIONS,)})
+    assert seen.weights.shape == (2, 2)
+    assert seen.words == "factor of each position, 0.50 to 0.90; the last of 2 such maps"

@@ -1,5 +1,7 @@
 """`foveate evaluate`: the scores of a trained run."""
 
+from pathlib import Path
+
 
 def evaluate(
     run: str,
@@ -28,7 +30,11 @@ def evaluate(
     shape = None if size is None else parse_size(size, "--size")
     from foveate.evaluation import evaluate as evaluation
     from foveate.models.checkpoints import load_model
+    from foveate.training.run_directory import Run
 
     with progress("Scoring") as advance:
         scores = evaluation.evaluate(run, data, split=split, size=shape, device=device, progress=advance)
     print(score_table(scores, load_model(run).task))
+    own = Run(Path(run)).splits if data is None else {}
+    if own and split != "train" and own["val"] == own["test"]:
+        print("\nThe best epoch was chosen on these images too: expect a little less of others.")

@@ -8,7 +8,7 @@ import difflib
 import inspect
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import is_dataclass
 from types import MappingProxyType
 from typing import Any, NoReturn
@@ -51,8 +51,9 @@ class Parser(ArgumentParser):
         if not word.startswith("-"):
             return f"'{word}' is one value too many; {self._usage_hint()}"
         name = word.split("=")[0]
-        nearest = difflib.get_close_matches(name, sorted(flags), n=1)
-        hint = f"; did you mean {nearest[0].replace('_', '-')}?" if nearest else "."
+        known = {flag.lstrip("-"): flag for flag in sorted(flags)}
+        nearest = _nearest(name.lstrip("-").replace("-", "_"), known)
+        hint = f"; did you mean {known[nearest].replace('_', '-')}?" if nearest else "."
         return f"there is no flag {name.replace('_', '-')}{hint} All are listed by {self.prog} --help"
 
     def _usage_hint(self) -> str:
@@ -160,6 +161,13 @@ def arguments(command: Callable[..., Any], flags: dict[str, Any]) -> dict[str, A
         else:
             given[name] = flags[name]
     return given
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is spelt much like this one, or is its initials, as lr is of learning_rate."""
+    initials = "".join(word[:1] for word in name.split("_"))
+    close = difflib.get_close_matches(name, known, n=1)
+    return close[0] if close else initials if initials in known else None
 
 
 def _help_last(parser: ArgumentParser) -> None:

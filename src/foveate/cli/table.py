@@ -15,8 +15,8 @@ def score_table(scores: "Scores", task: str) -> str:
         rows = {c.name: (c.share, c.recall, c.precision, c.dice) for c in scores.classes}
     else:
         heads = {"mIoU": scores.miou, "Dice": scores.dice, "accuracy": scores.accuracy}
-        columns = ("IoU", "recall", "precision")
-        rows = {c.name: (c.share, c.iou, c.recall, c.precision) for c in scores.classes}
+        columns = ("IoU", "Dice", "recall", "precision")
+        rows = {c.name: (c.share, c.iou, c.dice, c.recall, c.precision) for c in scores.classes}
     if scores.calibration is not None:
         heads["calibration error"] = scores.calibration.error
     width = max(map(len, ("class", *rows)))

@@ -124,7 +124,12 @@ def _train(plan: Plan, out: Path, tell: Tell) -> None:
 
 
 class Clock:
-    """How long the remaining runs will take: each as its arm took before, or else as the one under way."""
+    """How long the remaining runs will take: each as its arm took before, at today's pace, or else as the one
+    under way.
+
+    Today's pace is that of the run under way against its arm's earlier run, which the machine may have had
+    less, or more, time for; it counts by the share of the run that has been seen.
+    """
 
     def __init__(self, plan: Plan, out: Path):
         runs = {(arm.arm, seed): Run(plan.folder(out, arm, seed)) for arm, seed in plan.runs}
@@ -139,9 +144,10 @@ class Clock:
         """The rest of the run under way and all that follow it and are not complete."""
         usual = {name: seconds for (name, _), seconds in self.done.items()}
         whole = event.seconds_elapsed + event.seconds_left
+        pace = 1 + (whole / usual[arm] - 1) * event.step / event.steps if arm in usual else 1.0
         later = self.order[self.order.index((arm, seed)) + 1 :]
         return event.seconds_left + sum(
-            usual.get(name, whole) for name, s in later if (name, s) not in self.done
+            pace * usual[name] if name in usual else whole for name, s in later if (name, s) not in self.done
         )
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -25,7 +25,7 @@ def look(maps: Mapping[str, tuple[AttentionMap, ...]]) -> Look | None:
 
     Pairwise maps come first (mean over heads and query positions), then one factor a position, then masks
     (mean over channels), then the memory slot whose share varies most, then one factor a channel, drawn as a
-    grid of cells.
+    grid of cells. Of several of a kind it is the last, which is the finest in a decoder; the words say so.
 
     >>> import torch
     >>> look({"a": (SpatialMap(torch.tensor([[[0.2, 0.4]]])),)}).words
@@ -40,7 +40,9 @@ def look(maps: Mapping[str, tuple[AttentionMap, ...]]) -> Look | None:
         (ChannelMap, _channel),
     ):
         if chosen := [one for one in found if isinstance(one, kind)]:
-            return draw(chosen[-1])
+            seen = draw(chosen[-1])
+            rest = f"; the last of {len(chosen)} such maps" if len(chosen) > 1 else ""
+            return replace(seen, words=seen.words + rest)
     return None
 
 

@@ -29,6 +29,9 @@ from foveate.evaluation.predictor import Prediction
 LONGEST = 800
 """Pixels of the longer side at which images are drawn; coordinates stay those of the image itself."""
 
+IDLE = 0.01
+"""A gate below this, to either side, lets so little of its attention through that a figure says so."""
+
 Pixel = tuple[int, int]
 Size = tuple[int, int]
 
@@ -82,7 +85,10 @@ class Sight:
     @property
     def title(self) -> str:
         """The label, and the gate where there is one."""
-        return self.label if self.gate is None else f"{self.label}, gate {self.gate:.2f}"
+        if self.gate is None:
+            return self.label
+        acts = "" if abs(self.gate) >= IDLE else " (it hardly acts)"
+        return f"{self.label}, gate {self.gate:.2f}{acts}"
 
     @property
     def looks(self) -> Float[ndarray, "pixels h w"]:

@@ -195,7 +195,9 @@ def notes(comparison: Comparison) -> list[str]:
     if (smallest := detectable(comparison)) is not None:
         said.append(
             f"With these seeds and images, a true difference of about {points(smallest).lstrip('+')} points"
-            " would have been shown four times out of five. Smaller effects take more seeds or test images."
+            " would have been shown four times out of five. That goes by the spread seen here, what was said"
+            " before training by the spread that small runs usually have. Smaller effects take more seeds or"
+            " test images."
         )
     if comparison.placebos:
         said.append(
