@@ -148,7 +148,7 @@ def drawn(found: Comparison, losses: dict[int, list[float]], areas: dict[str, li
     right.plot(areas["after"], rows, "o", color=BLUE, label="after", markersize=5)
     right.axvline(0.5, color=SOFT, linewidth=0.8, linestyle=":")
     right.set_yticks(rows, found.classes)
-    right.legend(fontsize=7.5, frameon=False, loc="upper left")
+    right.legend(fontsize=7.5, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2)
     image, k = most_divided(maps.gold)
     panels = (("before training", maps.before), ("after", maps.after), ("gold", maps.gold))
     for column, (title, values) in enumerate(panels):

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from einops import einsum, rearrange
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -23,6 +23,8 @@ BAND = 2**18
 """Values of all classes that a band has: 1 MB in float32, of which about eight are held at a time."""
 
 Index = tuple[Any, ...]
+Truth = tuple[Tensor, Tensor]
+"""Z, and of which patches the mask knows a pixel."""
 
 
 def of_level(
@@ -63,8 +65,9 @@ def level_side(
     rows, columns = (side // cell // size for side in logits.shape[-2:])
     cells, pixels = _band(size, cell, 0, rows, columns)
     q = embedded(of_level(feature[cells], *parameters[1:], cell), parameters[0], size)
-    m, *truth = _classes(size, cell, mask, _called(logits.detach()[pixels]), pixels, q)
-    return (q > 0).to(q.dtype), *_products(q, m, *truth)
+    m, truth = _classes(size, cell, mask, _called(logits.detach()[pixels]), pixels, q)
+    found = _products(q, m, truth)
+    return (q > 0).to(q.dtype), *found, *[None] * (4 - len(found))
 
 
 class LevelBands(torch.autograd.Function):
@@ -89,8 +92,8 @@ class LevelBands(torch.autograd.Function):
             q = embedded(of_level(feature[cells], *convolution, cell), linear, size)
             places.append(supports(q))
             ctx.called.append(_called(logits[pixels]))
-            m, *truth = _classes(size, cell, mask, ctx.called[-1], pixels, q)
-            for total, part in zip(totals, _products(q, m, *truth), strict=False):
+            m, truth = _classes(size, cell, mask, ctx.called[-1], pixels, q)
+            for total, part in zip(totals, _products(q, m, truth), strict=True):
                 total += part
             del q, m, truth  # of two bands at once, memory would hold twice as much
         others = torch.cat(places, 2)
@@ -111,9 +114,9 @@ class LevelBands(torch.autograd.Function):
                 band = feature[cells].detach().requires_grad_()
                 with torch.enable_grad():
                     q = embedded(of_level(band, *convolution, cell), linear, size)
-                m, *truth = _classes(size, cell, mask, called, pixels, q)
+                m, truth = _classes(size, cell, mask, called, pixels, q)
                 of_q = products(m, of_m).div_(size**2)
-                if truth:
+                if truth is not None and of_gram is not None:
                     z, known = truth
                     of_q += products(q.detach() * known, of_gram + of_gram.mT)
                     of_q += products(z, of_cross)
@@ -135,27 +138,25 @@ def _classes(
     called: Int[Tensor, "b rows columns"],
     pixels: Index,
     q: Float[Tensor, "b classes n pixels"],
-) -> tuple[Tensor, ...]:
-    """Of a band that is `pixels` of the image: M from what the pixels are called; with a mask also Z, and of
-    which patches it knows a pixel.
-    """
+) -> tuple[Tensor, Truth | None]:
+    """Of a band that is `pixels` of the image: M, from what the pixels are called, and the truth."""
     m = patches(class_shares(called, q.shape[1], cell, q.dtype), size)
     if mask is None:
-        return (m,)
+        return m, None
     z = patches(class_shares(mask[pixels], q.shape[1], cell, q.dtype), size)
-    return m, z, known_patches(mask[pixels] < q.shape[1], size * cell)
+    return m, (z, known_patches(mask[pixels] < q.shape[1], size * cell))
 
 
 def _products(
     q: Float[Tensor, "b classes n pixels"],
     m: Float[Tensor, "b classes n pixels"],
-    z: Float[Tensor, "b classes n pixels"] | None = None,
-    known: Bool[Tensor, "b 1 n 1"] | None = None,
-) -> tuple[Tensor | None, ...]:
-    """Q^T M / p^2, Q^T Q, Q^T Z and Z^T Z."""
+    truth: Truth | None,
+) -> tuple[Tensor, ...]:
+    """Q^T M / p^2, and where there is a truth Q^T Q, Q^T Z and Z^T Z."""
     gathered = q.mT @ m / q.shape[-1]
-    if z is None:
-        return gathered, None, None, None
+    if truth is None:
+        return (gathered,)
+    z, known = truth
     return gathered, q.mT @ (q * known), q.mT @ z, z.mT @ z
 
 
