@@ -70,7 +70,9 @@ def seconds(
 
 
 def total(refined: torch.Tensor, loss: torch.Tensor) -> torch.Tensor:
-    """As in training, where nobody holds the logits any more when backward begins."""
+    """Nobody holds the refined logits any more when backward begins, as in training, where losses keep what
+    they need of their own: that is not counted.
+    """
     return refined.sum() + loss
 
 

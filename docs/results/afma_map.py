@@ -1,4 +1,4 @@
-"""What AFMA learns: python docs/results/afma_map.py runs/NAME [PICTURE.svg]
+"""What AFMA learns: python docs/results/afma_map.py runs/NAME [docs/results/NAME.svg]
 
 NAME is a finished comparison with an AFMA arm. Its auxiliary loss by epoch, and its map on the test images
 before the first step and after training, beside the gold map: how surely an entry of the map tells patches
@@ -7,6 +7,7 @@ Prints a section with both in tables, to be added to the comparison's page, and 
 where a picture is named.
 """
 
+import argparse
 import shlex
 import sys
 from dataclasses import dataclass
@@ -54,7 +55,11 @@ class Maps:
 
 
 def main() -> None:
-    folder, *pictures = map(Path, sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("comparison", type=Path, help="the folder of a finished comparison")
+    parser.add_argument("picture", type=Path, nargs="?", help="an SVG file to draw")
+    given = parser.parse_args()
+    folder = given.comparison
     found = load_comparison(folder)
     arm = next(arm for arm in found.arms if arm.arm.startswith("afma@"))
     losses = {seed: auxiliary(run_folder(folder, arm, seed)) for seed in found.seeds}
@@ -64,8 +69,8 @@ def main() -> None:
     }
     print(ABOUT.format(command=shlex.join(["python", *sys.argv])))
     print("\n".join(tables(found, losses, areas)))
-    for picture in pictures:
-        with write_whole(picture) as file:
+    if given.picture:
+        with write_whole(given.picture) as file:
             drawn(found, losses, areas, maps).savefig(file, format="svg")
 
 

@@ -146,7 +146,7 @@ def test_what_is_in_no_patch_stays_as_it_is():
     assert not changed[..., 21:].any()
 
 
-@pytest.mark.parametrize("size", [(3, 40), (7, 7), (1, 1)])
+@pytest.mark.parametrize("size", [(3, 40), (40, 3), (7, 7), (1, 1)])
 def test_an_image_without_a_patch_passes_and_trains_nothing(size: tuple[int, int]):
     module, logits, image, feature, mask = example(size, 2, 4)
     assert torch.equal(module(logits, image, feature), logits)
@@ -220,21 +220,48 @@ def test_holds_no_map():
     assert max(event.self_cpu_memory_usage for event in profile.events()) < matrix / 20
 
 
+def test_keeps_less_than_half_of_the_patches_and_classes_of_the_level():
+    module, *inputs, mask = example((192, 256), 1, 4, classes=12)
+    module, inputs = module.float(), [x.detach().float().requires_grad_() for x in inputs]
+    known = {x.untyped_storage().data_ptr() for x in (*inputs, mask, *module.parameters())}
+    kept = {}
+
+    def keep(x: Tensor) -> Tensor:
+        if x.untyped_storage().data_ptr() not in known:
+            kept[x.untyped_storage().data_ptr()] = x.untyped_storage().nbytes()
+        return x
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
+        results = module.forward_with_auxiliary(*inputs, mask)
+    q_m_z = 3 * 4 * 2 * 12 * (96 * 128)
+    assert results[1].requires_grad
+    assert 0 < sum(kept.values()) < q_m_z / 2
+
+
+@pytest.mark.parametrize("cells", [(5, 12), (8, 7)])
+def test_a_feature_with_too_few_cells_is_refused(cells: tuple[int, int]):
+    module, logits, image, feature, _ = example((16, 24), 1, 4)
+    words = f"an image of 16x24 has 8x12 cells of 2 pixels a side; the feature has {cells[0]}x{cells[1]}"
+    with pytest.raises(UserError, match=words):
+        module(logits, image, feature[..., : cells[0], : cells[1]])
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_autocast_changes_nothing_inside(dtype: torch.dtype):
     module, logits, image, feature, mask = example((16, 24), 1, 4)
     module.float()
     logits, feature = (x.detach().to(dtype) for x in (logits, feature))
     exact, loss = module.forward_with_auxiliary(logits.float(), image.float(), feature.float(), mask)
-    gradients = torch.autograd.grad(loss, list(module.parameters()))
+    # PyTorch's own backward of the product of the two linear maps follows the autocast.
+    learnt = [weight for name, weight in module.named_parameters() if not name.startswith("patch_linear")]
+    gradients = torch.autograd.grad(exact.sum() + loss, learnt)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         refined, same_loss = module.forward_with_auxiliary(logits, image.float(), feature, mask)
-        same_loss.backward()
+        found = torch.autograd.grad(refined.float().sum() + same_loss, learnt)
     assert (refined.dtype, same_loss.dtype) == (dtype, torch.float32)
     assert torch.equal(refined, exact.to(dtype))
     assert same_loss == loss
-    assert module.image_conv1.weight.grad.any()
-    torch.testing.assert_close([parameter.grad for parameter in module.parameters()], list(gradients))
+    torch.testing.assert_close(found, gradients)
 
 
 def test_a_frozen_module_still_passes_gradients_on():
@@ -253,7 +280,11 @@ def test_compiles_in_one_graph_and_exports_for_sizes_that_patches_cover(unchecke
     module, *inputs, mask = example((16, 24), 1, 4)
     module, inputs = module.float(), [x.detach().float() for x in inputs]
     compiled = torch.compile(module.forward_with_auxiliary, backend="aot_eager", fullgraph=True)
-    torch.testing.assert_close(compiled(*inputs, mask), module.forward_with_auxiliary(*inputs, mask))
+    mask[0, :9] = 255
+    results = [form(*inputs, mask) for form in (compiled, module.forward_with_auxiliary)]
+    torch.testing.assert_close(*results)
+    learnt = list(module.parameters())
+    torch.testing.assert_close(*(torch.autograd.grad(x.sum() + loss, learnt) for x, loss in results))
     batch, h, w = (torch.export.Dim(axis, min=2, max=16) for axis in ("batch", "h", "w"))
     sides = {0: batch, 2: 8 * h, 3: 8 * w}
     shapes = (sides, sides, {0: batch, 2: 4 * h, 3: 4 * w})

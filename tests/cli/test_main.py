@@ -29,6 +29,8 @@ def test_the_version_is_printed(capsys):
         (["--seed", "3", "fit"], "'--seed' stands before a command"),
         (["fit", "photos", "--epoch", "3"], "there is no flag --epoch; did you mean --epochs?"),
         (["fit", "photos", "--learning-rate", "3"], "there is no flag --learning-rate; did you mean --lr?"),
+        (["fit", "photos", "--image-size", "3"], "there is no flag --image-size; did you mean --size?"),
+        (["fit", "photos", "--height", "3"], "there is no flag --height. All are listed"),
         (["fit", "photos", "--lernrate", "3"], "there is no flag --lernrate. All are listed"),
         (["fit", "photos", "--epochs", "three"], "--epochs: expected a whole number, got 'three'"),
         (["list", "hots"], "unknown kind of list 'hots'; did you mean 'hosts'?"),
@@ -54,11 +56,21 @@ def test_mistakes_are_one_message_and_exit_code_2(argv, words, capsys):
     ids=["an idle machine", "a shared one", "the user's policy", "the user's count"],
 )
 def test_threads_sleep_where_other_programs_want_the_cores(load, given, then, monkeypatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1}, raising=False)
     monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0), raising=False)
     monkeypatch.setattr(os, "environ", given.copy())
     assert main(["--version"]) == 0
     assert os.environ == then
+
+
+def test_where_the_load_cannot_be_known_threads_sleep(monkeypatch):
+    def unknown() -> None:
+        raise OSError("unobtainable")
+
+    monkeypatch.setattr(os, "getloadavg", unknown, raising=False)
+    monkeypatch.setattr(os, "environ", {})
+    assert main(["--version"]) == 0
+    assert os.environ == {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 EVERY = [*(COMMANDS.keys() - {"data"}), *(f"data {name}" for name in data.COMMANDS)]

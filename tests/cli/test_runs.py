@@ -182,6 +182,8 @@ def test_evaluate_says_where_the_images_also_chose_the_epoch(run, tmp_path, caps
     words = "The best epoch was chosen on these images too"
     assert main(["evaluate", str(run)]) == 0
     assert words not in capsys.readouterr().out
+    assert main(["evaluate", str(run), "--split", "val"]) == 0
+    assert words in capsys.readouterr().out
     both = tmp_path / "both"
     shutil.copytree(run, both)
     splits = json.loads((both / "splits.json").read_text())

@@ -222,6 +222,8 @@ def test_remaining_time_follows_the_pace_of_the_run_under_way(continued):
     assert clock.seconds_left("none", 2, half) == pytest.approx(2.0 + 0.7 * (20.0 + 5.0))
     whole = ProgressEvent(1, 1, 2, 2, 0.5, None, seconds_elapsed=4.0, seconds_left=0.0)
     assert clock.seconds_left("none", 2, whole) == pytest.approx(0.4 * (20.0 + 5.0))
+    resumed = ProgressEvent(1, 1, 8, 10, 0.5, None, seconds_elapsed=2.0, seconds_left=4.0, resumed_at=7)
+    assert clock.seconds_left("none", 2, resumed) == pytest.approx(4.0 + 1.1 * (20.0 + 5.0))
 
 
 def _sha(path):

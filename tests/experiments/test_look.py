@@ -52,4 +52,4 @@ def test_of_several_maps_the_last_is_shown_and_said_to_be_one_of_several():
     coarse = SpatialMap(torch.tensor([[[0.1, 0.2]]]))
     seen = look({"gate@skips.2": (coarse,), "gate@skips.1": (POSITIONS,)})
     assert seen.weights.shape == (2, 2)
-    assert seen.words == "factor of each position, 0.50 to 0.90; the last of 2 such maps"
+    assert seen.words == "factor of each position, 0.50 to 0.90; of gate@skips.1, the last of 2 such maps"

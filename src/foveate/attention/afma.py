@@ -116,7 +116,7 @@ class AFMA(nn.Module):
         with torch.autocast(logits.device.type, enabled=False):
             linear = self._linear(dtype)
             of_image = chained(padded(image.to(dtype)), *self._convolutions(dtype))
-            inside = feature[..., : logits.shape[2] // cell, : logits.shape[3] // cell]
+            inside = self._inside(logits, feature)
             maps = of_image, of_level(inside, *self._of_feature(dtype), cell)
             p, q = (embedded(one, linear, size) for one in maps)
             values = p[:, :, chosen] @ q.mT / size**2
@@ -132,13 +132,28 @@ class AFMA(nn.Module):
         size, cell, dtype = self.patch_size, 2**self.level, _wide(logits)
         with torch.autocast(logits.device.type, enabled=False):
             linear, logits = self._linear(dtype), logits.to(dtype)
+            inside = self._inside(logits, feature)
             others, gathered, *level = level_side(
-                size, cell, mask, logits, feature, linear, *self._of_feature(dtype)
+                size, cell, mask, logits, inside, linear, *self._of_feature(dtype)
             )
             result, *products = refine(
                 size, mask, others, logits, image.to(dtype), gathered, linear, *self._convolutions(dtype)
             )
             return result, None if mask is None else mean_square(products, level, mask, size, cell)
+
+    def _inside(self, logits: Tensor, feature: Tensor) -> Float[Tensor, "b d i j"]:
+        """The cells of the level that lie wholly inside the image."""
+        (height, width), side = logits.shape[2:], 2**self.level
+        rows, columns = height // side, width // side
+        inside = feature[..., :rows, :columns]
+        if inside.shape[2:] != (rows, columns):
+            found = "x".join(map(str, feature.shape[2:]))
+            raise UserError(
+                f"afma: at level {self.level} an image of {height}x{width} has {rows}x{columns} cells of "
+                f"{side} pixels a side; the feature has {found}: pass the feature at stride {side}, "
+                "or another level="
+            )
+        return inside
 
     def _linear(self, dtype: torch.dtype) -> Float[Tensor, "pixels pixels"]:
         return self.patch_linear2.weight.to(dtype) @ self.patch_linear1.weight.to(dtype)

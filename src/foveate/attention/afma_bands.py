@@ -65,9 +65,8 @@ def refine(
 class Bands(torch.autograd.Function):
     """(refined logits, P^T P, P^T Y, Y^T Y); without a mask the products are None.
 
-    `others` are the supports of Q, `gathered` is Q^T M / p^2, and
-    `kernel`, `bias` and `beyond` are the image's convolutions, `joined`. Patches of which the mask knows no
-    pixel are left out of the products.
+    `others` are the supports of Q, `gathered` is Q^T M / p^2, and `kernel`, `bias` and `beyond` are the
+    image's convolutions, `joined`. Patches of which the mask knows no pixel are left out of the products.
     """
 
     @staticmethod
@@ -84,13 +83,12 @@ class Bands(torch.autograd.Function):
         bias: Float[Tensor, " c"],
         *beyond: Float[Tensor, "..."],
     ) -> tuple[Tensor | None, ...]:
-        ctx.size, ctx.mask, ctx.divisors, columns = size, mask, [], logits.shape[-1] // size
-        ctx.save_for_backward(logits, image, gathered, linear, kernel, bias, *beyond)
+        ctx.size, columns, divisors = size, logits.shape[-1] // size, []
         result, totals = logits.clone(), [torch.zeros_like(gathered) for _ in range(3)]
         for start, inside in _bands(logits, size):
             p = product(_cut(_around(image, inside), kernel, bias, beyond, start, size), linear).relu_()
-            ctx.divisors.append(nonzeros(p, others).unsqueeze(-1) + 1e-5)
-            result[inside].addcmul_(logits[inside], _correction(p, gathered, ctx.divisors[-1], size, columns))
+            divisors.append(nonzeros(p, others).unsqueeze(-1) + 1e-5)
+            result[inside].addcmul_(logits[inside], _correction(p, gathered, divisors[-1], size, columns))
             if mask is not None:
                 y, known = truth(mask[inside], logits.shape[1], size, p.dtype)
                 for total, one, other in zip(totals, (p, p, y), (of_known(p, known), y, y), strict=True):
@@ -98,6 +96,8 @@ class Bands(torch.autograd.Function):
                 del y
             del p  # of two bands at once, memory would hold twice as much
         ctx.mark_non_differentiable(totals[2])
+        ctx.beyond = len(beyond)
+        ctx.save_for_backward(mask, logits, image, gathered, linear, kernel, bias, *beyond, *divisors)
         return (result, *totals) if mask is not None else (result, None, None, None)
 
     @staticmethod
@@ -106,14 +106,15 @@ class Bands(torch.autograd.Function):
         ctx: Any, of_result: Tensor, of_gram: Tensor | None, of_cross: Tensor | None, _: Tensor | None
     ) -> tuple[Tensor | None, ...]:
         with torch.autocast(of_result.device.type, enabled=False):
-            logits, image, gathered, linear, kernel, bias, *beyond = ctx.saved_tensors
+            mask, logits, image, gathered, linear, kernel, bias, *rest = ctx.saved_tensors
+            beyond, divisors = rest[: ctx.beyond], rest[ctx.beyond :]
             size, columns = ctx.size, logits.shape[-1] // ctx.size
             of_logits = torch.empty_like(logits).copy_(of_result)  # right for the rest, which is in no band
             of_image = torch.zeros_like(image) if ctx.needs_input_grad[4] else None
             of_gathered, of_linear, of_kernel, of_bias, *of_beyond = (
                 torch.zeros_like(x) for x in (gathered, linear, kernel, bias, *beyond)
             )
-            for (start, inside), divisor in zip(_bands(logits, size), ctx.divisors, strict=True):
+            for (start, inside), divisor in zip(_bands(logits, size), divisors, strict=True):
                 around = _around(image, inside)
                 x = _cut(around, kernel, bias, beyond, start, size)
                 p, given = product(x, linear).relu_(), of_result[inside]
@@ -122,7 +123,7 @@ class Bands(torch.autograd.Function):
                 of_gathered += p.mT @ of_correction
                 of_p = products(of_correction, gathered)
                 if of_gram is not None:
-                    y, known = truth(ctx.mask[inside], logits.shape[1], size, p.dtype)
+                    y, known = truth(mask[inside], logits.shape[1], size, p.dtype)
                     of_p += products(of_known(p, known), of_gram + of_gram.mT)
                     of_p += products(y, of_cross)
                     del y
@@ -191,7 +192,7 @@ def _reached(image: Float[Tensor, "b channels h w"], inside: Index) -> tuple[sli
 def _bands(logits: Float[Tensor, "b c h w"], size: int) -> Iterator[tuple[int, Index]]:
     """The first row of each band, and where it is in the logits, as far as patches cover them."""
     height, width = (side // size * size for side in logits.shape[-2:])
-    most = max(1, BAND // (logits[:, :, 0].numel() * size))  # rows of patches
+    most = max(1, BAND // max(1, logits[:, :, 0].numel() * size))  # rows of patches
     step = math.ceil(height / size / math.ceil(height / size / most)) * size if height else 1
-    for start in range(0, height, step):
+    for start in range(0, height if width else 0, step):
         yield start, (..., slice(start, min(start + step, height)), slice(0, width))

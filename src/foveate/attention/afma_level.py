@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .afma_loss import known_patches
+from .afma_loss import known_patches, of_known
 from .patches import class_shares, patches
 from .products import products
 from .supports import supports
@@ -84,20 +84,21 @@ class LevelBands(torch.autograd.Function):
         linear: Float[Tensor, "pixels pixels"],
         *convolution: Float[Tensor, "..."],
     ) -> tuple[Tensor | None, ...]:
-        ctx.given, ctx.size, ctx.called = (size, cell, mask), logits.shape, []
-        ctx.save_for_backward(feature, linear, *convolution)
+        called: list[Tensor] = []
         places = [supports(linear.new_empty(*logits.shape[:2], 0, size**2))]
         totals = [linear.new_zeros(*logits.shape[:2], *linear.shape) for _ in range(1 if mask is None else 4)]
         for cells, pixels in _bands(size, cell, logits.shape):
             q = embedded(of_level(feature[cells], *convolution, cell), linear, size)
             places.append(supports(q))
-            ctx.called.append(_called(logits[pixels]))
-            m, truth = _classes(size, cell, mask, ctx.called[-1], pixels, q)
+            called.append(_called(logits[pixels]))
+            m, truth = _classes(size, cell, mask, called[-1], pixels, q)
             for total, part in zip(totals, _products(q, m, truth), strict=True):
                 total += part
             del q, m, truth  # of two bands at once, memory would hold twice as much
         others = torch.cat(places, 2)
         ctx.mark_non_differentiable(others, *totals[3:])
+        ctx.given = size, cell, logits.shape
+        ctx.save_for_backward(mask, feature, linear, *convolution, *called)
         return others, *totals, *[None] * (4 - len(totals))
 
     @staticmethod
@@ -106,24 +107,28 @@ class LevelBands(torch.autograd.Function):
         ctx: Any, _: Tensor, of_m: Tensor, of_gram: Tensor | None, of_cross: Tensor | None, __: Tensor | None
     ) -> tuple[Tensor | None, ...]:
         with torch.autocast(of_m.device.type, enabled=False):
-            feature, *parameters = ctx.saved_tensors
-            size, cell, mask = ctx.given
-            linear, *convolution = given = [parameter.detach().requires_grad_() for parameter in parameters]
-            of_feature, *of_given = (torch.zeros_like(x) for x in (feature, *given))
-            for (cells, pixels), called in zip(_bands(size, cell, ctx.size), ctx.called, strict=True):
-                band = feature[cells].detach().requires_grad_()
+            size, cell, shape = ctx.given
+            mask, feature, *rest = ctx.saved_tensors
+            parameters, called = [x.detach().requires_grad_() for x in rest[:3]], rest[3:]
+            of_feature = torch.zeros_like(feature) if ctx.needs_input_grad[4] else None
+            of_parameters = [torch.zeros_like(parameter) for parameter in parameters]
+            for (cells, pixels), of_pixels in zip(_bands(size, cell, shape), called, strict=True):
+                band = feature[cells].detach().requires_grad_(of_feature is not None)
                 with torch.enable_grad():
-                    q = embedded(of_level(band, *convolution, cell), linear, size)
-                m, truth = _classes(size, cell, mask, called, pixels, q)
+                    q = embedded(of_level(band, *parameters[1:], cell), parameters[0], size)
+                m, truth = _classes(size, cell, mask, of_pixels, pixels, q)
                 of_q = products(m, of_m).div_(size**2)
                 if truth is not None and of_gram is not None:
                     z, known = truth
-                    of_q += products(q.detach() * known, of_gram + of_gram.mT)
+                    of_q += products(of_known(q.detach(), known), of_gram + of_gram.mT)
                     of_q += products(z, of_cross)
-                of_feature[cells], *parts = torch.autograd.grad(q, [band, *given], of_q)
-                for total, part in zip(of_given, parts, strict=True):
+                if of_feature is not None:
+                    of_feature[cells], *parts = torch.autograd.grad(q, [band, *parameters], of_q)
+                else:
+                    parts = torch.autograd.grad(q, parameters, of_q)
+                for total, part in zip(of_parameters, parts, strict=True):
                     total += part
-        return None, None, None, None, of_feature, *of_given
+        return None, None, None, None, of_feature, *of_parameters
 
 
 def _called(logits: Float[Tensor, "b classes h w"]) -> Int[Tensor, "b h w"]:

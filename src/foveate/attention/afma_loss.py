@@ -46,7 +46,8 @@ def mean_square(
     """The loss from P^T P, P^T Y, Y^T Y and Q^T Q, Q^T Z, Z^T Z; over pairs of patches of which something is
     known.
 
-    `size` is p and `cell` the level's stride. A mask that knows nothing is a 0 with a gradient.
+    `size` is p and `cell` the level's stride. A mask that knows nothing is a 0 with a gradient. A loss near 0
+    is a difference of large sums: rounding may leave it a little below 0.
     """
     gram, cross, norm = (one * other for one, other in zip(of_image, of_level, strict=True))
     classes = gram.shape[1]

@@ -36,5 +36,5 @@ def evaluate(
         scores = evaluation.evaluate(run, data, split=split, size=shape, device=device, progress=advance)
     print(score_table(scores, load_model(run).task))
     own = Run(Path(run)).splits if data is None else {}
-    if own and split != "train" and own["val"] == own["test"]:
+    if own and split != "train" and own[split] == own["val"]:
         print("\nThe best epoch was chosen on these images too: expect a little less of others.")

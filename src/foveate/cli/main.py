@@ -37,10 +37,15 @@ def _choose_waiting() -> None:
     Endless spinning makes a training step up to six times longer where other programs want the cores too: two
     threads among three busy processes on two cores take 2.5 to 7 s, against 1.3 to 1.5 s of threads that
     sleep, and 1.7 to 2.7 s of threads that spin a little. On an idle machine sleeping makes a step 7% longer.
+    Idle is what ran a quarter of the cores at most in the minute before, so a command that follows another at
+    once counts as one among others.
     """
     if "OMP_WAIT_POLICY" in os.environ or "GOMP_SPINCOUNT" in os.environ:
         return
-    idle = hasattr(os, "getloadavg") and os.getloadavg()[0] < (os.cpu_count() or 1) / 4
+    try:
+        idle = os.getloadavg()[0] < len(os.sched_getaffinity(0)) / 4
+    except (AttributeError, OSError):  # not on Linux, or not to be known
+        idle = False
     os.environ.update({"GOMP_SPINCOUNT": "10000"} if idle else {"OMP_WAIT_POLICY": "PASSIVE"})
 
 

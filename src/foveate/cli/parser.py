@@ -164,10 +164,14 @@ def arguments(command: Callable[..., Any], flags: dict[str, Any]) -> dict[str, A
 
 
 def _nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is spelt much like this one, or is its initials, as lr is of learning_rate."""
-    initials = "".join(word[:1] for word in name.split("_"))
-    close = difflib.get_close_matches(name, known, n=1)
-    return close[0] if close else initials if initials in known else None
+    """The known name that is spelt much like this one, or is one of its words, as size is of image_size, or
+    its initials, as lr is of learning_rate.
+    """
+    words = name.split("_")
+    parts = [*words, "".join(word[:1] for word in words)] if len(words) > 1 else []
+    return next(
+        (part for part in [*difflib.get_close_matches(name, known, n=1), *parts] if part in known), None
+    )
 
 
 def _help_last(parser: ArgumentParser) -> None:

@@ -128,7 +128,7 @@ class Clock:
     under way.
 
     Today's pace is that of the run under way against its arm's earlier run, which the machine may have had
-    less, or more, time for; it counts by the share of the run that has been seen.
+    less, or more, time for; it counts by the share of the run that this process has seen.
     """
 
     def __init__(self, plan: Plan, out: Path):
@@ -143,8 +143,10 @@ class Clock:
     def seconds_left(self, arm: str, seed: int, event: ProgressEvent) -> float:
         """The rest of the run under way and all that follow it and are not complete."""
         usual = {name: seconds for (name, _), seconds in self.done.items()}
-        whole = event.seconds_elapsed + event.seconds_left
-        pace = 1 + (whole / usual[arm] - 1) * event.step / event.steps if arm in usual else 1.0
+        own = max(1, event.steps - event.resumed_at)
+        whole = (event.seconds_elapsed + event.seconds_left) * event.steps / own
+        seen = (event.step - event.resumed_at) / event.steps
+        pace = 1 + (whole / usual[arm] - 1) * seen if arm in usual else 1.0
         later = self.order[self.order.index((arm, seed)) + 1 :]
         return event.seconds_left + sum(
             pace * usual[name] if name in usual else whole for name, s in later if (name, s) not in self.done

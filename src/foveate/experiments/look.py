@@ -25,13 +25,13 @@ def look(maps: Mapping[str, tuple[AttentionMap, ...]]) -> Look | None:
 
     Pairwise maps come first (mean over heads and query positions), then one factor a position, then masks
     (mean over channels), then the memory slot whose share varies most, then one factor a channel, drawn as a
-    grid of cells. Of several of a kind it is the last, which is the finest in a decoder; the words say so.
+    grid of cells. Of several of a kind it is the last, and the words say whose.
 
     >>> import torch
     >>> look({"a": (SpatialMap(torch.tensor([[[0.2, 0.4]]])),)}).words
     'factor of each position, 0.20 to 0.40'
     """
-    found = [one for several in maps.values() for one in several]
+    found = [(label, one) for label, several in maps.items() for one in several]
     for kind, draw in (
         (PairwiseMap, _pairwise),
         (SpatialMap, _spatial),
@@ -39,9 +39,10 @@ def look(maps: Mapping[str, tuple[AttentionMap, ...]]) -> Look | None:
         (MemoryMap, _memory),
         (ChannelMap, _channel),
     ):
-        if chosen := [one for one in found if isinstance(one, kind)]:
-            seen = draw(chosen[-1])
-            rest = f"; the last of {len(chosen)} such maps" if len(chosen) > 1 else ""
+        if chosen := [(label, one) for label, one in found if isinstance(one, kind)]:
+            label, last = chosen[-1]
+            seen = draw(last)
+            rest = f"; of {label}, the last of {len(chosen)} such maps" if len(chosen) > 1 else ""
             return replace(seen, words=seen.words + rest)
     return None
 

@@ -29,7 +29,7 @@ from foveate.evaluation.predictor import Prediction
 LONGEST = 800
 """Pixels of the longer side at which images are drawn; coordinates stay those of the image itself."""
 
-IDLE = 0.01
+CLOSED = 0.01
 """A gate below this, to either side, lets so little of its attention through that a figure says so."""
 
 Pixel = tuple[int, int]
@@ -87,8 +87,9 @@ class Sight:
         """The label, and the gate where there is one."""
         if self.gate is None:
             return self.label
-        acts = "" if abs(self.gate) >= IDLE else " (it hardly acts)"
-        return f"{self.label}, gate {self.gate:.2f}{acts}"
+        if abs(self.gate) < CLOSED:
+            return f"{self.label}, gate {self.gate:.2g} (nearly closed)"
+        return f"{self.label}, gate {self.gate:.2f}"
 
     @property
     def looks(self) -> Float[ndarray, "pixels h w"]:

@@ -25,7 +25,7 @@ class ProgressEvent:
 
     epoch: the one under way, counted from 1. step: steps done of `steps` in the whole run. loss: of the
     last step. score: of the last validation, None before the first. seconds_left: at the pace of this
-    process so far.
+    process so far, which began after `resumed_at` steps, `seconds_elapsed` ago.
     """
 
     epoch: int
@@ -36,6 +36,7 @@ class ProgressEvent:
     score: float | None
     seconds_elapsed: float
     seconds_left: float
+    resumed_at: int = 0
 
 
 class EpochSeed(Callback):
@@ -142,5 +143,6 @@ class Progress(Callback):
                 score=None if score is None else float(score),
                 seconds_elapsed=elapsed,
                 seconds_left=pace * (steps - step),
+                resumed_at=self._first_step,
             )
         )
