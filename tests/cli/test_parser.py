@@ -106,7 +106,7 @@ def test_a_config_gives_flags_and_the_line_wins(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        ([], r"PAPER is missing; the form is: foveate draw PAPER"),
+        ([], r"PAPER is missing .*; the form is: foveate draw PAPER"),
         (["wall", "red", "door"], r"'door' is one value too many"),
         (["wall", "--side-lenght", "3"], r"no flag --side-lenght; did you mean --side-length\?"),
         (["wall", "--out", "a", "--zzz"], r"no flag --zzz\. All are listed by foveate draw --help"),

@@ -80,7 +80,7 @@ def test_errors_by_their_names_in_scores():
     found = errors.result()
     assert found["boundary_iou"] == (1.0, 1.0)
     assert found["near_half"].share == 0
-    assert sum(b.objects for b in found["objects"]) == 2
+    assert sum(b.objects for b in found["objects"]) == 1  # the background is none
 
 
 def test_rates_of_images_that_were_added_up_are_those_of_the_whole():

@@ -106,6 +106,23 @@ def test_any_module_has_its_submodules_and_logits():
     assert find_places(model, example=torch.rand(1, 3, 16, 16))["logits"].stride == 2
 
 
+class TwoNames(nn.Module):
+    """A model whose encoder has another name, given first."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU())
+        self.encoder = self.body
+        self.segmentation_head = nn.Conv2d(8, 2, 1)
+
+    def forward(self, x):
+        return self.segmentation_head(self.encoder(x))
+
+
+def test_a_submodule_of_two_names_has_the_places_of_one():
+    assert list(find_places(TwoNames(), torch.rand(1, 3, 16, 16))) == ["encoder1", "decoder", "logits"]
+
+
 class Twice(nn.Module):
     """Calls one of its submodules twice and another never."""
 

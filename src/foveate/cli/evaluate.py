@@ -34,7 +34,7 @@ def evaluate(
 
     with progress("Scoring") as advance:
         scores = evaluation.evaluate(run, data, split=split, size=shape, device=device, progress=advance)
-    print(score_table(scores, load_model(run).task))
+    print(score_table(scores, load_model(run).task, split if data is None else ""))
     own = Run(Path(run)).splits if data is None else {}
     if own and split != "train" and own[split] == own["val"]:
         print("\nThe best epoch was chosen on these images too: expect a little less of others.")

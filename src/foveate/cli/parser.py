@@ -37,7 +37,9 @@ class Parser(ArgumentParser):
         if unknown := re.search(r"(?i)unrecognized arguments: (.*)", message):
             return self._unknown(unknown[1].split(), flags)
         if missing := re.search(r"arguments are required: (.*)", message):
-            return f"{missing[1].upper()} is missing; {self._usage_hint()}"
+            names = missing[1].split(", ")
+            meant = "; ".join(a.help.rstrip(".") for a in self._actions if a.dest in names and a.help)
+            return f"{missing[1].upper()} is missing ({meant}); {self._usage_hint()}"
         if bad := re.match(r'Parser key "(\w+)":\s*(.*)', message, re.DOTALL):
             said = _plain_type_error(bad[2])
             if bad[1] in self.configured and f"'{self.configured[bad[1]]}'" in said:

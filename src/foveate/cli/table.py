@@ -7,8 +7,8 @@ if TYPE_CHECKING:
     from foveate.evaluation.scores import Scores
 
 
-def score_table(scores: "Scores", task: str) -> str:
-    """The dataset's scores in one line, then each class."""
+def score_table(scores: "Scores", task: str, split: str = "") -> str:
+    """The scores of all images, of that split where it is named, in one line, then each class."""
     if task == "classification":
         heads = {"accuracy": scores.accuracy, "balanced accuracy": scores.balanced_accuracy, "F1": scores.f1}
         columns = ("recall", "precision", "F1")
@@ -21,7 +21,8 @@ def score_table(scores: "Scores", task: str) -> str:
         heads["calibration error"] = scores.calibration.error
     width = max(map(len, ("class", *rows)))
     lines = [
-        f"{scores.images} images: " + ", ".join(f"{name} {percent(v).strip()}" for name, v in heads.items()),
+        f"{scores.images} {split + ' ' * bool(split)}images: "
+        + ", ".join(f"{name} {percent(v).strip()}" for name, v in heads.items()),
         "",
         f"{'class':<{width}}  {'share':>6}" + "".join(f"  {column:>9}" for column in columns),
     ]

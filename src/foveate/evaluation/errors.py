@@ -3,8 +3,9 @@
 Each is accumulated image by image and needs no second pass.
 
 Small objects: an instance is a connected component (8 neighbours) of one class in the truth, as there are no
-instance labels. It is binned by its share of the image's area; its coverage is the share of its pixels given
-its class, and it counts as found when at least half are.
+instance labels; of two classes the first is the background, whose regions are no objects. It is binned by its
+share of the image's area; its coverage is the share of its pixels given its class, and it counts as found
+when at least half are.
 
 Boundary IoU: Cheng et al. 2021, "Boundary IoU: Improving Object-Centric Image Segmentation Evaluation",
 equation 2: IoU of the pixels of truth and prediction that lie within a distance d of their own class's
@@ -60,10 +61,10 @@ def object_coverage(
 
     >>> truth = np.array([[0, 0, 0, 1], [0, 0, 0, 0], [1, 1, 0, 0]])
     >>> object_coverage(np.where(truth[:, :1] == 1, truth, 0), truth, classes=2)[:, [0, 2]].tolist()
-    [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
+    [[1.0, 0.0], [1.0, 1.0]]
     """
     rows = []
-    for c in range(classes):
+    for c in range(1 if classes == 2 else 0, classes):
         components = np.zeros(truth.shape, dtype=np.int32)
         count = int(ndimage.label(truth == c, EIGHT, output=components))
         if count:

@@ -25,7 +25,8 @@ def layout_of(model: nn.Module) -> Layout:
     network = model.network if isinstance(model, Host) else model
     logits = "logits" if isinstance(model, Host) else ""
     if hasattr(network, "encoder") and hasattr(network, "segmentation_head"):
-        return Layout(prefix, f"{prefix}encoder", (), f"{prefix}segmentation_head", logits)
+        encoder, head = (_first_name(model, prefix + name) for name in ("encoder", "segmentation_head"))
+        return Layout(prefix, encoder, (), head, logits)
     if isinstance(getattr(network, "classifier", None), nn.Sequential) and hasattr(network, "backbone"):
         names = ("relu", "layer1", "layer2", "layer3", "layer4")
         stages = tuple((f"encoder{k}", f"{prefix}backbone.{name}") for k, name in enumerate(names, 1))
@@ -34,6 +35,12 @@ def layout_of(model: nn.Module) -> Layout:
     if isinstance(info, list):
         return Layout(prefix, None, tuple(_timm_stages(info, prefix)), None, logits)
     return Layout(prefix, logits=logits)
+
+
+def _first_name(model: nn.Module, name: str) -> str:
+    """The name under which `named_modules` has a submodule that was given several."""
+    wanted = model.get_submodule(name)
+    return next(first for first, module in model.named_modules() if module is wanted)
 
 
 def _timm_stages(info: list[dict], prefix: str) -> Iterable[tuple[str, str]]:
