@@ -27,3 +27,12 @@ def test_places_are_those_of_the_host_asked_for(capsys):
     rows = {line.split()[0]: line.split()[1:3] for line in said.splitlines()[1:]}
     assert rows["encoder1"] == ["16", "2"]
     assert {"encoder5", "skip1", "decoder", "logits"} <= set(rows)
+    assert said.splitlines()[-1].split() == [
+        "skips",
+        "skips.4,",
+        "skips.3,",
+        "skips.2,",
+        "skips.1",
+        "together",
+    ]
+    assert "skips" not in listed(capsys, "places", "--arch", "deeplabv3")

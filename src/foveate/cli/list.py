@@ -39,13 +39,16 @@ def _rows(kind: str, arch: str, encoder: str) -> list[str]:
         return [f"{name:<18} {summary}" for name, summary in dataset_summaries().items()]
     from foveate.models.hosts import create_model
     from foveate.models.places import describe_places
+    from foveate.models.skips import GROUP, match_skips
 
     model = create_model(arch, encoder, arm="none")
     places = describe_places(model)
     encoder = model.config["encoder_name"]
     host = arch if encoder == "none" else f"{arch} with {encoder}"
     head = f"{'place':<10} {'channels':>8} {'stride':>6}  {host}"
+    together = match_skips([name for name, *_ in places], GROUP)
     return [
         head,
         *(f"{name:<10} {channels:>8} {stride:>6g}  {what}" for name, channels, stride, what in places),
+        *([f"{GROUP:<10} {'':>8} {'':>6}  {', '.join(together)} together"] if together else []),
     ]
