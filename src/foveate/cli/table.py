@@ -20,8 +20,9 @@ def score_table(scores: "Scores", task: str, split: str = "") -> str:
     if scores.calibration is not None:
         heads["calibration error"] = scores.calibration.error
     width = max(map(len, ("class", *rows)))
+    images = f"{split} images" if split else "images"
     lines = [
-        f"{scores.images} {split + ' ' * bool(split)}images: "
+        f"{scores.images} {images}: "
         + ", ".join(f"{name} {percent(v).strip()}" for name, v in heads.items()),
         "",
         f"{'class':<{width}}  {'share':>6}" + "".join(f"  {column:>9}" for column in columns),
