@@ -34,7 +34,8 @@ from torch import Tensor, nn
 from foveate.errors import UserError
 
 from .afma_bands import padded, refine
-from .afma_level import embedded, level_side, of_level
+from .afma_embedding import embedded
+from .afma_level import level_side, of_level
 from .afma_loss import mean_square
 from .chained import chained
 from .maps import AcrossLevelsMap

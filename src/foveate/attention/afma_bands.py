@@ -15,12 +15,12 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from torch.nn.grad import conv2d_input, conv2d_weight
 
-from .afma_level import embedded
+from .afma_embedding import embed, embed_backward, embedded
 from .afma_loss import of_known, truth
 from .chained import chained, edges, joined
 from .patches import folded, patches
-from .products import product, products
-from .supports import nonzeros, nonzeros_in_one_graph
+from .products import add_products, products
+from .supports import met_by_places, nonzeros, nonzeros_in_one_graph
 
 BAND = 2**20
 """Values of all classes that a band has: 4 MB in float32, of which about eight are held at a time."""
@@ -58,7 +58,8 @@ def refine(
     result[..., :height, :width] = torch.addcmul(covered, covered, folded(correction, size, width // size))
     if mask is None:
         return result, None, None, None
-    y, known = truth(mask, logits.shape[1], size, p.dtype)
+    of_truth, known = truth(mask, logits.shape[1], size)
+    y = of_truth.to(p.dtype)
     return result, p.mT @ (p * known), p.mT @ y, y.mT @ y
 
 
@@ -86,13 +87,14 @@ class Bands(torch.autograd.Function):
         ctx.size, columns, divisors = size, logits.shape[-1] // size, []
         result, totals = logits.clone(), [torch.zeros_like(gathered) for _ in range(3)]
         for start, inside in _bands(logits, size):
-            p = product(_cut(_around(image, inside), kernel, bias, beyond, start, size), linear).relu_()
+            p = embed(_cut(_around(image, inside), kernel, bias, beyond, start, size), linear)
             divisors.append(nonzeros(p, others).unsqueeze(-1) + 1e-5)
             result[inside].addcmul_(logits[inside], _correction(p, gathered, divisors[-1], size, columns))
             if mask is not None:
-                y, known = truth(mask[inside], logits.shape[1], size, p.dtype)
-                for total, one, other in zip(totals, (p, p, y), (of_known(p, known), y, y), strict=True):
-                    total += one.mT @ other
+                y, known = truth(mask[inside], logits.shape[1], size)
+                totals[0] += p.mT @ of_known(p, known)
+                totals[1] += p.mT @ y.to(p.dtype)
+                totals[2] += met_by_places(y, p.dtype)
                 del y
             del p  # of two bands at once, memory would hold twice as much
         ctx.mark_non_differentiable(totals[2])
@@ -117,21 +119,22 @@ class Bands(torch.autograd.Function):
             for (start, inside), divisor in zip(_bands(logits, size), divisors, strict=True):
                 around = _around(image, inside)
                 x = _cut(around, kernel, bias, beyond, start, size)
-                p, given = product(x, linear).relu_(), of_result[inside]
+                p, given = embed(x, linear), of_result[inside]
                 of_logits[inside].addcmul_(given, _correction(p, gathered, divisor, size, columns))
                 of_correction = patches(given * logits[inside], size).div_(divisor)
                 of_gathered += p.mT @ of_correction
                 of_p = products(of_correction, gathered)
+                del of_correction
                 if of_gram is not None:
-                    y, known = truth(mask[inside], logits.shape[1], size, p.dtype)
-                    of_p += products(of_known(p, known), of_gram + of_gram.mT)
-                    of_p += products(y, of_cross)
+                    y, known = truth(mask[inside], logits.shape[1], size)
+                    add_products(of_p, of_known(p, known), of_gram + of_gram.mT)
+                    add_products(of_p, y.to(p.dtype), of_cross)
                     del y
-                of_p *= p > 0
-                of_linear += of_p.flatten(0, 2).mT @ x.flatten(0, 2)
-                of_maps = folded(product(of_p, linear.mT), size, columns)
+                of_x, part = embed_backward(of_p, p, x, linear)
+                del x, p, of_p
+                of_linear += part
+                of_maps = folded(of_x, size, columns)
                 of_maps = F.pad(of_maps, (0, logits.shape[-1] - of_maps.shape[-1]))
-                del x, p, of_correction, of_p
                 of_bias += of_maps.sum((0, 2, 3))
                 of_kernel += conv2d_weight(around, kernel.shape, of_maps)
                 for edge, part in edges(of_maps, *of_beyond, start=start):

@@ -15,12 +15,12 @@ from .patches import patches
 
 
 def truth(
-    mask: Int[Tensor, "b h w"], classes: int, size: int, dtype: torch.dtype
-) -> tuple[Float[Tensor, "b c n pixels"], Bool[Tensor, "b 1 n 1"]]:
+    mask: Int[Tensor, "b h w"], classes: int, size: int
+) -> tuple[Bool[Tensor, "b c n pixels"], Bool[Tensor, "b 1 n 1"]]:
     """Y, the patches of the one-hot mask, and which patches have a pixel of any class."""
-    ids = torch.arange(classes, device=mask.device)
-    of_patches = patches(mask.unsqueeze(1), size)
-    y = (of_patches == rearrange(ids, "c -> c 1 1")).to(dtype)
+    ids = torch.arange(classes, dtype=torch.int32, device=mask.device)
+    of_patches = patches(mask.unsqueeze(1).to(torch.int32), size)
+    y = of_patches == rearrange(ids, "c -> c 1 1")
     return y, (of_patches < classes).any(-1, keepdim=True)
 
 

@@ -4,7 +4,7 @@ So the zeros of A = P Q^T are counted without A, from products of 0/1 indicators
 """
 
 import torch
-from jaxtyping import Float, Int64, Shaped
+from jaxtyping import Bool, Float, Int64, Shaped
 from torch import Tensor
 
 from .products import product
@@ -15,12 +15,7 @@ ROWS = 512
 
 def supports(q: Float[Tensor, "b c m pixels"]) -> Shaped[Tensor, "b c m pixels"]:
     """1 where the vectors are positive, 0 elsewhere; bytes where the processor multiplies those faster."""
-    bytewise = (
-        q.device.type == "cpu"
-        and torch.backends.mkldnn.is_available()
-        and torch.backends.cpu.get_cpu_capability() == "AVX512"
-    )
-    return (q > 0).to(torch.int8 if bytewise else q.dtype)
+    return _indicators(q > 0, q.dtype)
 
 
 def nonzeros(
@@ -39,6 +34,30 @@ def nonzeros(
             met = _common(places[block], other).clamp_(max=1)
             found[block] = met.sum(-1, dtype=met.dtype)
     return counts
+
+
+def met_by_places(
+    held: Bool[Tensor, "b c n pixels"], dtype: torch.dtype
+) -> Float[Tensor, "b c pixels pixels"]:
+    """Of each pair of places: how many of the n vectors are 1 at both. Y^T Y, of a Y of zeros and ones.
+
+    >>> met_by_places(torch.tensor([[[[True, True], [False, True]]]]), torch.float32).tolist()
+    [[[[1.0, 1.0], [1.0, 2.0]]]]
+    """
+    places = _indicators(held, dtype).mT
+    found = places.new_empty(*places.shape[:3], places.shape[2], dtype=dtype)
+    for met, one in zip(found.flatten(0, 1), places.flatten(0, 1), strict=True):
+        met.copy_(_common(one, one))
+    return found
+
+
+def _indicators(true: Bool[Tensor, "b c m pixels"], dtype: torch.dtype) -> Shaped[Tensor, "b c m pixels"]:
+    bytewise = (
+        true.device.type == "cpu"
+        and torch.backends.mkldnn.is_available()
+        and torch.backends.cpu.get_cpu_capability() == "AVX512"
+    )
+    return true.to(torch.int8 if bytewise else dtype)
 
 
 def _common(one: Shaped[Tensor, "n pixels"], other: Shaped[Tensor, "m pixels"]) -> Shaped[Tensor, "n m"]:
