@@ -85,11 +85,13 @@ class Bands(torch.autograd.Function):
         *beyond: Float[Tensor, "..."],
     ) -> tuple[Tensor | None, ...]:
         ctx.size, columns, divisors = size, logits.shape[-1] // size, []
-        result, totals = logits.clone(), [torch.zeros_like(gathered) for _ in range(3)]
+        result, totals = _without_patches(logits, size), [torch.zeros_like(gathered) for _ in range(3)]
         for start, inside in _bands(logits, size):
             p = embed(_cut(_around(image, inside), kernel, bias, beyond, start, size), linear)
             divisors.append(nonzeros(p, others).unsqueeze(-1) + 1e-5)
-            result[inside].addcmul_(logits[inside], _correction(p, gathered, divisors[-1], size, columns))
+            correction, given = _correction(p, gathered, divisors[-1], size, columns), logits[inside]
+            torch.addcmul(given, given, correction, out=result[inside])
+            del correction
             if mask is not None:
                 y, known = truth(mask[inside], logits.shape[1], size)
                 totals[0] += p.mT @ of_known(p, known)
@@ -111,7 +113,7 @@ class Bands(torch.autograd.Function):
             mask, logits, image, gathered, linear, kernel, bias, *rest = ctx.saved_tensors
             beyond, divisors = rest[: ctx.beyond], rest[ctx.beyond :]
             size, columns = ctx.size, logits.shape[-1] // ctx.size
-            of_logits = torch.empty_like(logits).copy_(of_result)  # right for the rest, which is in no band
+            of_logits = _without_patches(of_result, size)
             of_image = torch.zeros_like(image) if ctx.needs_input_grad[4] else None
             of_gathered, of_linear, of_kernel, of_bias, *of_beyond = (
                 torch.zeros_like(x) for x in (gathered, linear, kernel, bias, *beyond)
@@ -120,7 +122,9 @@ class Bands(torch.autograd.Function):
                 around = _around(image, inside)
                 x = _cut(around, kernel, bias, beyond, start, size)
                 p, given = embed(x, linear), of_result[inside]
-                of_logits[inside].addcmul_(given, _correction(p, gathered, divisor, size, columns))
+                correction = _correction(p, gathered, divisor, size, columns)
+                torch.addcmul(given, given, correction, out=of_logits[inside])
+                del correction
                 of_correction = patches(given * logits[inside], size).div_(divisor)
                 of_gathered += p.mT @ of_correction
                 of_p = products(of_correction, gathered)
@@ -153,6 +157,15 @@ def _correction(
 ) -> Float[Tensor, "b c rows w"]:
     """P `gathered`, each row over its number of non-zeros, put together to a map."""
     return folded(products(p, gathered.mT).div_(divisor), size, columns)
+
+
+def _without_patches(x: Float[Tensor, "b c h w"], size: int) -> Float[Tensor, "b c h w"]:
+    """What of x is in no patch, in its place; all else is not yet written."""
+    height, width = (side // size * size for side in x.shape[-2:])
+    found = torch.empty_like(x)
+    for rest in ((..., slice(height, None), slice(None)), (..., slice(height), slice(width, None))):
+        found[rest] = x[rest]
+    return found
 
 
 def _cut(

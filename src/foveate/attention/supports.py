@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .products import product
 
-ROWS = 512
+ROWS = 1024
 """Rows of P that are compared at a time."""
 
 
