@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float32, Int64, UInt8
 from PIL import Image
+from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
 from foveate.data.dataset import Dataset, Entry
@@ -101,25 +102,38 @@ class Frames(TorchDataset):
 
     def __getitems__(self, keys: Sequence[int | tuple[int, int]]) -> Batch:
         places = [key if isinstance(key, tuple) else (0, key) for key in keys]
-        pairs = [self._frame(epoch, index) for epoch, index in places]
-        images, targets = zip(*pairs, strict=True)
-        labels = isinstance(targets[0], int)
+        images, targets = self._read(places)
+        labels = targets.ndim == 1
         return {
-            "image": torch.stack(images),
-            "label" if labels else "mask": torch.tensor(targets) if labels else torch.stack(targets).long(),
+            "image": images,
+            "label" if labels else "mask": targets,
             "index": torch.tensor([index for _, index in places]),
             "stem": [self.source.entries[index].stem for _, index in places],
         }
 
-    def _frame(self, epoch: int, index: int) -> tuple[torch.Tensor, torch.Tensor | int]:
-        pixels, target = self.source[index]
-        image = torch.from_numpy(pixels).movedim(-1, 0)
-        mask = None if isinstance(target, int) else torch.from_numpy(target)
-        if self.augmentation is None:
-            image = image.to(torch.float32, memory_format=torch.contiguous_format).div_(255)
-        else:
-            augment = (
-                self.augmentation if self.size_at is None else self.augmentation.at_size(self.size_at(epoch))
-            )
-            image, mask = augment(image, mask, Draws.at(self.seed, epoch, index))
-        return image, target if mask is None else mask
+    def _read(
+        self, places: Sequence[tuple[int, int]]
+    ) -> tuple[Float32[Tensor, "b 3 h w"], Int64[Tensor, "b h w"] | Int64[Tensor, " b"]]:
+        """Images and targets, each written straight to its place in the batch: memory that is new to the
+        process costs more time than what is written there.
+        """
+        for number, (epoch, index) in enumerate(places):
+            pixels, target = self.source[index]
+            image = torch.from_numpy(pixels).movedim(-1, 0)
+            mask = None if isinstance(target, int) else torch.from_numpy(target)
+            augment = self._augmentation_at(epoch)
+            if number == 0:
+                size = image.shape[1:] if augment is None else augment.size
+                images = torch.empty(len(places), 3, *size)
+                targets = torch.empty(len(places), *(() if mask is None else size), dtype=torch.int64)
+            if augment is None:
+                images[number].copy_(image).div_(255)
+            else:
+                _, mask = augment(image, mask, Draws.at(self.seed, epoch, index), out=images[number])
+            targets[number] = target if mask is None else mask
+        return images, targets
+
+    def _augmentation_at(self, epoch: int) -> Augmentation | None:
+        if self.augmentation is None or self.size_at is None:
+            return self.augmentation
+        return self.augmentation.at_size(self.size_at(epoch))
