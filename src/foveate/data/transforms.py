@@ -199,4 +199,4 @@ def change_color(
     gain = brightness * contrast
     grey = (pixels[0] * red).add_(pixels[1], alpha=green).add_(pixels[2], alpha=blue)
     grey.mul_((1 - saturation) * gain / 255).add_((1 - contrast) * brightness * mean / 255)
-    return pixels.mul_(saturation * gain / 255).add_(grey).clamp_(0, 1)
+    return torch.add(grey, pixels, alpha=saturation * gain / 255, out=pixels).clamp_(0, 1)
