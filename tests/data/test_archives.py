@@ -2,6 +2,7 @@
 
 import errno
 import io
+import random
 import tarfile
 import zipfile
 
@@ -41,13 +42,17 @@ def link(kind, target):
     [("a.tar", "w"), ("a.tar.gz", "w:gz"), ("a.tgz", "w:gz"), ("a.tar.bz2", "w:bz2"), ("a.tar.xz", "w:xz")],
 )
 def test_tars_are_unpacked_whatever_they_are_compressed_with(tmp_path, name, mode):
-    archive = tarred(tmp_path / name, [("images/a.png", CONTENT), ("b.txt", b"")], mode)
+    noise = random.Random(0).randbytes(5 << 20)
+    archive = tarred(tmp_path / name, [("images/a.png", CONTENT), ("b.txt", b""), ("c.bin", noise)], mode)
     assert is_archive(archive)
-    seen = []
-    unpack(archive, tmp_path / "out", progress=seen.append)
+    read = []
+    unpack(archive, tmp_path / "out", progress=read.append)
     assert (tmp_path / "out" / "images" / "a.png").read_bytes() == CONTENT
     assert (tmp_path / "out" / "b.txt").read_bytes() == b""
-    assert sum(seen) == len(CONTENT)
+    assert (tmp_path / "out" / "c.bin").read_bytes() == noise
+    assert sum(read) == archive.stat().st_size
+    assert len(read) >= 5
+    assert max(read) < 2.5e6
 
 
 def test_zips_are_unpacked_with_their_empty_folders_left_out(tmp_path):

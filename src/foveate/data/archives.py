@@ -44,10 +44,10 @@ def unpack(
 ) -> int:
     """Unpack a zip or tar archive into `folder`, which appears whole or not at all and must not exist yet.
 
-    progress: called with the bytes written since the last call. Modes and owners are not kept. Returns the
-    bytes that were written. Raises `DataError` for an archive that is truncated, damaged or encrypted, that
-    holds links, devices or names outside its folder, or whose files are larger than `limit_bytes` or than
-    the disk's free space.
+    progress: called with the bytes of the archive read since the last call. Modes and owners are not kept.
+    Returns the bytes that were written. Raises `DataError` for an archive that is truncated, damaged or
+    encrypted, that holds links, devices or names outside its folder, or whose files are larger than
+    `limit_bytes` or than the disk's free space.
 
     >>> root = Path(tempfile.mkdtemp())
     >>> with zipfile.ZipFile(root / "a.zip", "w") as file:
@@ -74,7 +74,7 @@ def unpacked_size(archive: Path) -> int | None:
 
     Raises `DataError` as `unpack`.
     """
-    with _members(archive) as members:
+    with _members(archive) as (_, members):
         if archive.name.lower().endswith(".zip"):
             return sum(size for _, size, _ in members)
     return archive.stat().st_size if archive.name.lower().endswith(".tar") else None
@@ -82,7 +82,8 @@ def unpacked_size(archive: Path) -> int | None:
 
 def _fill(archive: Path, folder: Path, limit_bytes: int, progress: Callable[[int], None] | None) -> int:
     room = most = min(limit_bytes, shutil.disk_usage(folder).free)
-    with _members(archive) as members:
+    with _members(archive) as (file, members):
+        read = _Read(file, progress)
         for name, size, open_member in members:
             if size > room:
                 raise DataError(
@@ -92,26 +93,39 @@ def _fill(archive: Path, folder: Path, limit_bytes: int, progress: Callable[[int
             path = folder / _inside(archive, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             with open_member() as source, path.open("wb") as target:
-                written = _copy(source, target, min(size, room), progress)
+                written = _copy(source, target, min(size, room), read.on)
             if written != size:
                 raise DataError(
                     f"{archive}: '{name}' has {written} bytes and should have {size}; download it again"
                 )
             room -= size
+        read.to(archive.stat().st_size)
     return most - room
 
 
-def _copy(
-    source: BufferedIOBase, target: BufferedIOBase, most: int, progress: Callable[[int], None] | None
-) -> int:
+class _Read:
+    """Tells how far an archive is read; zips may name their members in any order."""
+
+    def __init__(self, file: BufferedIOBase, progress: Callable[[int], None] | None) -> None:
+        self.file, self.progress, self.place = file, progress, 0
+
+    def on(self) -> None:
+        self.to(self.file.tell())
+
+    def to(self, place: int) -> None:
+        if self.progress and place > self.place:
+            self.progress(place - self.place)
+            self.place = place
+
+
+def _copy(source: BufferedIOBase, target: BufferedIOBase, most: int, copied: Callable[[], None]) -> int:
     written = 0
     while chunk := source.read(_CHUNK):
         written += len(chunk)
         if written > most:
             break
         target.write(chunk)
-        if progress:
-            progress(len(chunk))
+        copied()
     return written
 
 
@@ -127,15 +141,16 @@ def _inside(archive: Path, name: str) -> PurePosixPath:
 
 
 @contextmanager
-def _members(archive: Path) -> Iterator[Iterator[Member]]:
-    """The files of an archive in its order; whatever is wrong with it becomes a `DataError`."""
+def _members(archive: Path) -> Iterator[tuple[BufferedIOBase, Iterator[Member]]]:
+    """An archive's own bytes, and its files in its order; whatever is wrong becomes a `DataError`."""
     try:
-        if archive.name.lower().endswith(".zip"):
-            with zipfile.ZipFile(archive) as file:
-                yield _zip_members(archive, file)
-        else:
-            with tarfile.open(archive, "r:*") as file:
-                yield _tar_members(archive, file)
+        with archive.open("rb") as packed:
+            if archive.name.lower().endswith(".zip"):
+                with zipfile.ZipFile(packed) as file:
+                    yield packed, _zip_members(archive, file)
+            else:
+                with tarfile.open(fileobj=packed, mode="r:*") as file:
+                    yield packed, _tar_members(archive, file)
     except DataError:
         raise
     except FileNotFoundError as error:

@@ -22,7 +22,8 @@ def get(info: DatasetInfo, out: Path, progress: Progress | None = None) -> None:
     """Download and unpack a dataset into `out`, which must hold nothing else.
 
     What arrived before an interruption is kept, and `out` fills only when all of it is there. progress:
-    called with the files done (and a part of one), all files, and words. Raises `DataError` for archives that
+    called with the steps done (and a part of one), all steps, and words: each file is fetched and unpacked.
+    Raises `DataError` for archives that
     are damaged or unsafe and for a result that is not the dataset, `UserError` where the download fails.
     """
     workshop, tell = out / WORKSHOP, progress or _silent
@@ -30,9 +31,9 @@ def get(info: DatasetInfo, out: Path, progress: Progress | None = None) -> None:
     whole = workshop / "unpacked"
     shutil.rmtree(whole, ignore_errors=True)
     whole.mkdir()
-    for path in files:
+    for number, path in enumerate(files, len(files)):
         if is_archive(path):
-            unpack_beside(path, whole, _counted(tell, f"unpacking {path.name}"))
+            unpack_beside(path, whole, _unpacking(path, number, 2 * len(files), tell))
         else:
             shutil.copy2(path, whole)
     for path in whole.iterdir():
@@ -75,20 +76,24 @@ def _fetch(downloads: tuple[Download, ...], number: int, folder: Path, tell: Pro
     def arrived(done: int, of: int | None) -> None:
         known = of or file.bytes
         tell(
-            number + (done / known if known else 0), len(downloads), f"{file.file}: {megabytes(done, known)}"
+            number + (done / known if known else 0),
+            2 * len(downloads),
+            f"{file.file}: {megabytes(done, known)}",
         )
 
     return download(file, folder, arrived)
 
 
-def _counted(tell: Progress, what: str) -> Callable[[int], None]:
-    """A callback for what was just written that tells what was written so far."""
-    written = 0
+def _unpacking(archive: Path, number: int, steps: int, tell: Progress) -> Callable[[int], None]:
+    """A callback for what was just read that tells what was read so far."""
+    read, size = 0, archive.stat().st_size
 
     def count(more: int) -> None:
-        nonlocal written
-        written += more
-        tell(1, 1, f"{what}: {megabytes(written)}")
+        nonlocal read
+        read += more
+        known = size if read <= size else None  # archives in it were not counted
+        done = number + min(1, read / size)
+        tell(done, steps, f"unpacking {archive.name}: {megabytes(read, known)}")
 
     return count
 

@@ -146,19 +146,24 @@ def _merge(source: Path, target: Path, archive: Path) -> None:
 
 def _fill(draft: Path, source: Path, archives: tuple[Path, ...], folder: Path) -> int:
     sizes = [unpacked_size(archive) for archive in archives]
-    total = None if None in sizes else sum(sizes)
-    written, names = 0, ", ".join(archive.name for archive in archives)
-    packed = sum(archive.stat().st_size for archive in archives)
-    tell(0, total, f"{names} ({megabytes(packed)}{_said(total)}) into {folder}, once{_stale(source, folder)}")
+    unpacks_to = None if None in sizes else sum(sizes)
+    total = sum(archive.stat().st_size for archive in archives)
+    names = ", ".join(archive.name for archive in archives)
+    tell(
+        0,
+        total,
+        f"{names} ({megabytes(total)}{_said(unpacks_to)}) into {folder}, once{_stale(source, folder)}",
+    )
+    written = read = 0
 
     def count(more: int) -> None:
-        nonlocal written
-        written += more
-        known = total if total and written <= total else None  # archives in archives were not counted
-        tell(written, known, f"{names}: {megabytes(written, known)}")
+        nonlocal read
+        read += more
+        known = total if read <= total else None  # archives in archives were not counted
+        tell(read, known, f"{names}: {megabytes(read, known)}")
 
     for archive in archives:
-        unpack_beside(archive, draft, count)
+        written += unpack_beside(archive, draft, count)
     # Last, so that no member of an archive can be written through a link.
     for path in () if source.is_file() else source.iterdir():
         if path not in archives and not path.name.startswith(".") and not (draft / path.name).exists():
