@@ -1,6 +1,6 @@
 import torch
 
-from foveate.attention.maps import ChannelMap, MaskMap, MemoryMap, PairwiseMap, SpatialMap
+from foveate.attention.maps import AcrossLevelsMap, ChannelMap, MaskMap, MemoryMap, PairwiseMap, SpatialMap
 from foveate.experiments.look import look
 
 CHANNELS = ChannelMap(torch.linspace(0, 1, 12)[None])
@@ -41,6 +41,19 @@ def test_of_a_memory_the_slot_that_varies_most_is_shown():
     seen = look({"external@encoder5": (MemoryMap(shares),)})
     assert seen.weights.tolist() == [[0, 255]]
     assert seen.words == "share of memory slot 1 of 3, 0.10 to 0.40"
+
+
+def test_across_levels_it_is_the_levels_patches_and_how_far_they_reach():
+    values = torch.zeros(1, 2, 3, 6)
+    values[0, :, :, 4] = 0.5
+    values[0, 1, 2, 1] = 0.6
+    found = AcrossLevelsMap(values, (8, 12), (2, 3), torch.tensor([0, 50, 95]), patch_size=10, cell=4)
+    seen = look({"afma@logits": (found,)})
+    assert seen.weights.tolist() == [[0, 51, 0], [0, 255, 0]]
+    assert seen.words.endswith(
+        "3 spread-out patches have in common with each of the level, mean, 0.00 to 0.50"
+    )
+    assert seen.reach == (80, 120)
 
 
 def test_a_uniform_map_is_dark_and_no_map_is_none():

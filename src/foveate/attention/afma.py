@@ -121,7 +121,7 @@ class AFMA(nn.Module):
             maps = of_image, of_level(inside, *self._of_feature(dtype), cell)
             p, q = (embedded(one, linear, size) for one in maps)
             values = p[:, :, chosen] @ q.mT / size**2
-        return (AcrossLevelsMap(values, grid, (rows, columns), chosen, size),)
+        return (AcrossLevelsMap(values, grid, (rows, columns), chosen, size, cell),)
 
     def query_grid(self, logits: Float[Tensor, "b classes h w"]) -> tuple[int, int]:
         """Rows and columns of the image's patches, whose flat positions `queries` are."""

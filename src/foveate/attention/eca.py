@@ -1,7 +1,7 @@
 """Efficient Channel Attention: each channel is scaled by a gate computed from its neighbours' means.
 
 Wang et al., "ECA-Net: Efficient Channel Attention for Deep Convolutional Neural Networks", CVPR 2020,
-https://arxiv.org/abs/1910.03151, equation 7: gate = sigmoid(conv1d_k(mean of x)), without bias, and equation
+https://arxiv.org/abs/1910.03151, equation 9: gate = sigmoid(conv1d_k(mean of x)), without bias, and equation
 12: k = the odd number at (log2(channels) + 1) / 2, rounded as in the authors' code. timm's module computes
 this; below 8 channels, where the rule gives k = 1, it takes 3.
 """

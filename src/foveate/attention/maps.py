@@ -94,11 +94,12 @@ class AcrossLevelsMap:
 
     `values[b, class, q, k]` relates image patch `queries[q]` to patch `k` of the level. Patches are flat:
     `row * columns + column` of the `grid` (rows, columns) of the image's patches, and of the `feature_grid`.
-    `patch_size` is the side of a patch in pixels of the image, and in cells of the level.
+    `patch_size` is the side of a patch in pixels of the image, and in cells of the level; `cell` that of such
+    a cell in pixels.
 
     >>> import torch
     >>> values = torch.rand(1, 5, 2, 12)
-    >>> one = AcrossLevelsMap(values, (6, 9), (3, 4), torch.tensor([0, 53]), patch_size=10)
+    >>> one = AcrossLevelsMap(values, (6, 9), (3, 4), torch.tensor([0, 53]), patch_size=10, cell=2)
     >>> one.values[0, 2, 1].reshape(one.feature_grid).shape  # where the last patch finds class 2
     torch.Size([3, 4])
     """
@@ -108,6 +109,7 @@ class AcrossLevelsMap:
     feature_grid: tuple[int, int]
     queries: Int64[Tensor, " q"]
     patch_size: int
+    cell: int
 
 
 AttentionMap = ChannelMap | SpatialMap | MaskMap | PairwiseMap | AcrossLevelsMap | MemoryMap | ChannelPairsMap

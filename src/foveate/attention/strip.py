@@ -3,9 +3,9 @@
 Hou et al., "Strip Pooling: Rethinking Spatial Pooling for Scene Parsing", CVPR 2020,
 https://arxiv.org/abs/2003.13328, the strip pooling module:
 
-- equations 1 and 2: the mean of every row and of every column, each followed by a convolution along the strip
-- equation 3: y(i, j) = y^h(i) + y^v(j)
-- equation 4: z = sigmoid(f(y)) x, f a 1x1 convolution
+- equations 2 and 3: the mean of every row and of every column, each followed by a convolution along the strip
+- equation 4: y(i, j) = y^h(i) + y^v(j)
+- equation 5: z = sigmoid(f(y)) x, f a 1x1 convolution
 
 As in the authors' code, batch norm follows the convolutions along the strips, and a ReLU the sum. timm's
 StripAttn is a lighter relative and not this module: its convolutions along the strips see one channel each,

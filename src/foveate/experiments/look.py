@@ -8,24 +8,36 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from foveate.attention.maps import AttentionMap, ChannelMap, MaskMap, MemoryMap, PairwiseMap, SpatialMap
+from foveate.attention.maps import (
+    AcrossLevelsMap,
+    AttentionMap,
+    ChannelMap,
+    MaskMap,
+    MemoryMap,
+    PairwiseMap,
+    SpatialMap,
+)
 
 
 @dataclass(frozen=True)
 class Look:
-    """Weights from 0 (smallest) to 255 (largest), what they are, and whether they lie in the image."""
+    """Weights from 0 (smallest) to 255 (largest), what they are, whether they lie in the image, and how many
+    of its rows and columns they cover from the top left (None: all).
+    """
 
     weights: UInt8[np.ndarray, "rows columns"]
     words: str
     spatial: bool
+    reach: tuple[int, int] | None = None
 
 
 def look(maps: Mapping[str, tuple[AttentionMap, ...]]) -> Look | None:
     """The picture of the first image of a recorded pass; None where no mechanism has a map.
 
     Pairwise maps come first (mean over heads and query positions), then one factor a position, then masks
-    (mean over channels), then the memory slot whose share varies most, then one factor a channel, drawn as a
-    grid of cells. Of several of a kind it is the last, and the words say whose.
+    (mean over channels), then the memory slot whose share varies most, then what patches of the image have in
+    common with those of an encoder level (mean over classes and query patches), then one factor a channel,
+    drawn as a grid of cells. Of several of a kind it is the last, and the words say whose.
 
     >>> import torch
     >>> look({"a": (SpatialMap(torch.tensor([[[0.2, 0.4]]])),)}).words
@@ -37,6 +49,7 @@ def look(maps: Mapping[str, tuple[AttentionMap, ...]]) -> Look | None:
         (SpatialMap, _spatial),
         (MaskMap, _mask),
         (MemoryMap, _memory),
+        (AcrossLevelsMap, _across_levels),
         (ChannelMap, _channel),
     ):
         if chosen := [(label, one) for label, one in found if isinstance(one, kind)]:
@@ -66,6 +79,13 @@ def _memory(found: MemoryMap) -> Look:
     slot = int(shares.flatten(1).std(1, correction=0).argmax())
     words = f"share of memory slot {slot} of {len(shares)}, {_range(shares[slot])}"
     return Look(_scaled(shares[slot]), words, True)
+
+
+def _across_levels(found: AcrossLevelsMap) -> Look:
+    weights = found.values[0].float().mean((0, 1)).reshape(found.feature_grid)
+    count, side = len(found.queries), found.patch_size * found.cell
+    words = f"what {count} spread-out patches have in common with each of the level, mean, {_range(weights)}"
+    return Look(_scaled(weights), words, True, (weights.shape[0] * side, weights.shape[1] * side))
 
 
 def _channel(found: ChannelMap) -> Look:

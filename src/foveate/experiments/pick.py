@@ -12,7 +12,7 @@ from foveate.data.frames import read_resized
 from foveate.evaluation.comparison import main_score
 from foveate.evaluation.scores import counts
 from foveate.experiments.gallery import Exhibit, Panel
-from foveate.experiments.look import look
+from foveate.experiments.look import Look, look
 from foveate.experiments.plan import Plan
 from foveate.inspection.record import record
 from foveate.models.attach import attached
@@ -88,7 +88,7 @@ def _panel(model: Host, arm: str, image: np.ndarray, score: float) -> Panel:
     seen = look(recording.maps) if recording else None
     about = {}
     if seen:
-        weights = _unpad(seen.weights, image.shape[:2], model.multiple) if seen.spatial else seen.weights
+        weights = _over(seen, image.shape[:2], model.multiple) if seen.spatial else seen.weights
         about = {"attention": weights, "attends": seen.words, "spatial": seen.spatial}
     if p.ndim == 1:
         label = int(p.argmax())
@@ -96,13 +96,18 @@ def _panel(model: Host, arm: str, image: np.ndarray, score: float) -> Panel:
     return Panel(arm, score, prediction=_shrink(p.argmax(0).numpy().astype(np.uint8), nearest=True), **about)
 
 
-def _unpad(weights: np.ndarray, size: tuple[int, int], multiple: int) -> np.ndarray:
-    """The part of a map that lies over the image: the host pads at the bottom and at the right."""
-    padded = [side + -side % multiple for side in size]
-    if padded == list(size):
-        return weights
-    whole = Image.fromarray(weights).resize((padded[1], padded[0]), Image.Resampling.NEAREST)
-    return _shrink(np.asarray(whole)[: size[0], : size[1]], nearest=True)
+def _over(seen: Look, size: tuple[int, int], multiple: int) -> np.ndarray:
+    """What of a map lies over the image, which the host pads at the bottom and at the right; 0 where it does
+    not reach.
+    """
+    reach = seen.reach or tuple(side + -side % multiple for side in size)
+    if reach == tuple(size):
+        return seen.weights
+    whole = np.asarray(Image.fromarray(seen.weights).resize(reach[::-1], Image.Resampling.NEAREST))
+    over = np.zeros(size, np.uint8)
+    inside = tuple(slice(min(pair)) for pair in zip(reach, size, strict=True))
+    over[inside] = whole[inside]
+    return _shrink(over, nearest=True)
 
 
 def _shrink(pixels: np.ndarray, nearest: bool = False) -> np.ndarray:

@@ -58,7 +58,7 @@ def look(
     def queries(height: int, width: int) -> torch.Tensor:
         covers = coverage((height, width), fed, padded)
         if side := of_patches.get((height, width)):
-            covers = _patched((height, width), fed, (side, side))
+            covers = _patched((height, width), fed, side)
         cells = [cell_of(pixel, size, (height, width), covers) for pixel in pixels]
         return torch.cat([torch.tensor(cells), sampled_rows(height, width)])
 
@@ -83,10 +83,8 @@ def _covers(
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Which share of a map lies over the image, and of what an across-levels map looks at."""
     if isinstance(found, AcrossLevelsMap):
-        # Patches are cut from the first input, as large as the image, and from the last, an encoder level.
-        sides = [found.patch_size * a / b for a, b in zip(padded, inputs[-1].shape[-2:], strict=True)]
-        queries = _patched(found.grid, fed, (found.patch_size, found.patch_size))
-        return queries, _patched(found.feature_grid, fed, (sides[0], sides[1]))
+        of_image, of_level = found.patch_size, found.patch_size * found.cell
+        return _patched(found.grid, fed, of_image), _patched(found.feature_grid, fed, of_level)
     if isinstance(found, SpatialMap | MaskMap | MemoryMap):
         grid = tuple(found.values.shape[-2:])
     else:
@@ -94,10 +92,10 @@ def _covers(
     return coverage(grid, fed, padded), (1.0, 1.0)
 
 
-def _patched(grid: Size, fed: Size, sides: tuple[float, float]) -> tuple[float, float]:
-    """The share of a grid of patches, `sides` long, that lies over the image: a rest beyond it is in none.
+def _patched(grid: Size, fed: Size, side: int) -> tuple[float, float]:
+    """The share of a grid of patches, `side` long, that lies over the image: a rest beyond it is in none.
 
-    >>> _patched((6, 6), (64, 64), (10, 10))
+    >>> _patched((6, 6), (64, 64), 10)
     (1.0666666666666667, 1.0666666666666667)
     """
-    return fed[0] / (grid[0] * sides[0]), fed[1] / (grid[1] * sides[1])
+    return fed[0] / (grid[0] * side), fed[1] / (grid[1] * side)

@@ -286,7 +286,7 @@ def test_channel_pairs_are_a_matrix():
 def test_levels_show_the_patch_and_its_like_by_class():
     values = torch.rand(1, 3, 2, 4)
     values[0, 2] += 1
-    found = AcrossLevelsMap(values, (4, 5), (2, 2), torch.tensor([0, 19]), patch_size=8)
+    found = AcrossLevelsMap(values, (4, 5), (2, 2), torch.tensor([0, 19]), patch_size=8, cell=2)
     seen = sight(found, covers=(40 / 32, 60 / 40), key_covers=(1.25, 1.5), pixels=((3, 3), (39, 59)))
     page = levels(seen)
     assert strongest(related(seen))[0] == 2
