@@ -11,6 +11,7 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 
 from foveate.data.sample import IGNORE
 from foveate.models.refiners import forward_with_auxiliary
+from foveate.training.dilated import keep_dilated_in_float32
 from foveate.training.losses import Loss
 from foveate.training.optimization import create_optimizer, create_schedule, parameter_groups
 from foveate.training.spec import TrainingSpec
@@ -35,6 +36,7 @@ class Task(LightningModule):
     ):
         super().__init__()
         self.model = model.to(memory_format=torch.channels_last)
+        keep_dilated_in_float32(self.model)
         self.loss = loss
         self.spec = spec
         self.encoder = (encoder,)  # in a tuple, so that its weights are not registered twice
