@@ -149,7 +149,12 @@ def test_what_is_in_no_patch_stays_as_it_is():
 @pytest.mark.parametrize("size", [(3, 40), (40, 3), (7, 7), (1, 1)])
 def test_an_image_without_a_patch_passes_and_trains_nothing(size: tuple[int, int]):
     module, logits, image, feature, mask = example(size, 2, 4)
-    assert torch.equal(module(logits, image, feature), logits)
+    logits, feature = logits.detach().requires_grad_(), feature.detach().requires_grad_()
+    refined = module(logits, image, feature)
+    assert torch.equal(refined, logits)
+    refined.sum().backward()
+    assert (logits.grad == 1).all()
+    assert not any(x.grad is not None and x.grad.any() for x in (feature, *module.parameters()))
     words = (
         rf"no patch of level 2 fits an image of {size[0]}x{size[1]}; with patch_size=4 it takes 16x16 or more"
     )
@@ -197,6 +202,23 @@ def test_non_zeros_are_counted_without_the_map(monkeypatch, share: float, rows: 
     expected = (p @ q.mT != 0).sum(-1)
     assert torch.equal(supports.nonzeros(p, supports.supports(q)), expected)
     assert torch.equal(supports.nonzeros_in_one_graph(p, q), expected)
+
+
+@pytest.mark.parametrize("processor", ["AVX2", "AVX512"])
+def test_places_that_are_held_together_are_counted(monkeypatch, processor: str):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: processor)
+    torch.manual_seed(0)
+    held = torch.rand(2, 3, 31, 12) < 0.3
+    y = held.double()
+    assert torch.equal(supports.met_by_places(held, torch.float64), y.mT @ y)
+
+
+def test_a_pixel_is_called_what_comes_first_of_the_most_likely():
+    torch.manual_seed(0)
+    logits = torch.randint(0, 3, (2, 5, 9, 8)).float()
+    assert torch.equal(afma_level._called(logits).long(), logits.argmax(1))
+    logits[1, 2, 3, 4] = torch.nan
+    assert afma_level._called(logits)[1, 3, 4] == 5, "no class"
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 5), (9, 4), (12, 13)])

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from foveate.attention.products import product, products
+from foveate.attention import products as libraries
+from foveate.attention.products import add_products, product, products
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -23,10 +24,17 @@ def test_products_of_matrices_that_lie_any_way(dtype: torch.dtype):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_products_of_each_pair_of_two_batches(dtype: torch.dtype):
+@pytest.mark.parametrize("many", [1, 512])
+def test_products_of_each_pair_of_two_batches(monkeypatch, dtype: torch.dtype, many: int):
+    monkeypatch.setattr(libraries, "MANY", many)
     torch.manual_seed(0)
     a, b = torch.randn(2, 3, 7, 5, dtype=dtype), torch.randn(2, 3, 5, 4, dtype=dtype).mT
-    torch.testing.assert_close(products(a, b), torch.einsum("...ik,...jk->...ij", a, b))
+    expected = torch.einsum("...ik,...jk->...ij", a, b)
+    torch.testing.assert_close(products(a, b), expected)
+    total = torch.randn(2, 3, 7, 4, dtype=dtype)
+    before = total.clone()
+    add_products(total, a, b)
+    torch.testing.assert_close(total, before + expected)
 
 
 def test_torch_still_has_the_operator_that_is_faster_than_its_own_product():

@@ -68,7 +68,7 @@ def test_the_same_command_goes_on_and_ends_with_the_report(stopped, capsys):
     first = (out / "runs/none/seed0/result.json").stat().st_mtime_ns
     assert main(command(out)) == 0
     said = capsys.readouterr().out
-    assert "3 of 4 runs" in said
+    assert "3 left of 4 runs" in said
     assert "\n  se@decoder(reduction=4): " in said
     assert said.splitlines()[-1] == str(out / "report.html")
     assert (out / "runs/none/seed0/result.json").stat().st_mtime_ns == first

@@ -192,6 +192,32 @@ def test_evaluate_says_where_the_images_also_chose_the_epoch(run, tmp_path, caps
     assert words in capsys.readouterr().out
 
 
+def test_evaluate_says_how_many_images_of_other_data_the_run_was_trained_with(run, classifier, capsys):
+    assert main(["evaluate", str(classifier), str(classifier.parent / "data")]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "14 of these 16 images have names of images that the run was trained with" in said
+    assert f"`foveate evaluate {classifier}` scores its own test images" in said
+
+
+def test_predict_says_where_images_are_instead(run, photos, tmp_path, capsys):
+    out = ["--out", str(tmp_path / "masks")]
+    assert main(["predict", str(run), str(photos.parent), *out]) == 2
+    assert f"did you mean {photos}?" in capsys.readouterr().err
+    archive = shutil.make_archive(str(tmp_path / "all"), "zip", photos)
+    assert main(["predict", str(run), archive, *out]) == 2
+    assert "all.zip: an archive; unpack it" in capsys.readouterr().err
+    assert not (tmp_path / "masks").exists()
+
+
+def test_a_fault_in_the_data_names_the_doctor(tmp_path, capsys):
+    for folder, names in (("images", "ab"), ("masks", "a")):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        for name in names:
+            Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "data" / folder / f"{name}.png")
+    assert main(["fit", str(tmp_path / "data"), "--out", str(tmp_path / "run")]) == 2
+    assert f". `foveate doctor {tmp_path / 'data'}` lists all such faults" in capsys.readouterr().err
+
+
 def test_evaluate_takes_other_data(run, capsys):
     assert main(["evaluate", str(run), "synthetic:6:32x48", "--device", "cpu"]) == 0
     assert "images: mIoU" in capsys.readouterr().out
@@ -220,7 +246,9 @@ def test_predict_writes_ids_colours_and_overlay_at_the_size_of_each_image(run, p
 def test_predict_replaces_results_only_when_told(run, photos, tmp_path, capsys):
     argv = ["predict", str(run), str(photos / "a.png"), "--out", str(tmp_path / "masks")]
     assert main(argv) == 0
-    assert capsys.readouterr().out.splitlines() == ["1 of 1 images predicted", "", str(tmp_path / "masks")]
+    said = capsys.readouterr().out.splitlines()
+    assert (said[0], *said[2:]) == ("1 of 1 images predicted", "", str(tmp_path / "masks"))
+    assert said[1].startswith("NAME.png holds class ids")
     (tmp_path / "masks" / "a.png").write_text("mine")
     assert main(argv) == 2
     told = capsys.readouterr().err

@@ -55,6 +55,17 @@ def test_tars_are_unpacked_whatever_they_are_compressed_with(tmp_path, name, mod
     assert max(read) < 2.5e6
 
 
+def test_how_far_a_zip_is_read_never_goes_back(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        for name in "abc":
+            file.writestr(f"{name}.bin", random.Random(name).randbytes(2 << 20))
+        file.filelist.reverse()  # its list of members, which is at its end
+    read = []
+    unpack(tmp_path / "a.zip", tmp_path / "out", progress=read.append)
+    assert min(read) > 0
+    assert sum(read) == (tmp_path / "a.zip").stat().st_size
+
+
 def test_zips_are_unpacked_with_their_empty_folders_left_out(tmp_path):
     archive = zipped(tmp_path / "a.zip", **{"images/": b"", "images/a.png": CONTENT})
     unpack(archive, tmp_path / "out")

@@ -1,10 +1,13 @@
 import errno
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 
-from foveate.data.files import write_whole
+from foveate.data.files import held, write_whole
+from foveate.errors import UserError
 
 
 def test_writes_the_whole_file_and_leaves_nothing_beside_it(tmp_path):
@@ -35,3 +38,18 @@ def test_the_file_has_the_permissions_that_open_gives(tmp_path):
         file.write(b"")
     modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("plain", "whole")}
     assert len(modes) == 1
+
+
+def test_a_folder_is_held_against_another_process_until_it_ends(tmp_path):
+    words = "from pathlib import Path; import sys; from foveate.data.files import held\n"
+    hold = f"{words}with held(Path(sys.argv[1])):\n    print('held', flush=True); sys.stdin.read()"
+    other = subprocess.Popen(
+        [sys.executable, "-c", hold, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout.readline() == "held\n"
+    with pytest.raises(UserError, match="another foveate process is at work there"), held(tmp_path):
+        pass
+    other.kill()
+    other.communicate()
+    with held(tmp_path):
+        assert list(tmp_path.iterdir()) == []

@@ -83,6 +83,15 @@ def test_a_window_larger_than_the_image_is_padded_with_the_mean_colour_and_ignor
     assert torch.allclose(out[:, -1, -1], torch.tensor(PAD) / 255, atol=1e-3)
 
 
+@pytest.mark.parametrize("top", [0.0, 0.5, 0.999, 1.0])
+def test_of_an_image_that_becomes_tiny_a_pixel_is_left(top):
+    image, mask = torch.full((3, 1, 1), 9, dtype=torch.uint8), torch.ones(1, 1, dtype=torch.uint8)
+    augment = Augmentation((5, 7), (0.05, 0.05), flip=0, color=0)
+    out, truth = augment(image, mask, Draws(0.5, top, top, 1.0, (0.0, 0.0, 0.0)))
+    assert int((truth == 1).sum()) == 1
+    assert torch.equal(out[0] == 9 / 255, truth == 1)
+
+
 def test_a_crop_is_a_part_of_the_image_where_the_draws_say():
     image, mask = pair()
     augment = Augmentation((8, 8), (3, 3), flip=0, color=0)

@@ -28,7 +28,7 @@ def test_pairwise_rows_are_averaged_over_heads_and_queries():
     seen = look({"smooth@encoder5": (PairwiseMap(values, (2, 3), torch.tensor([0, 4])),)})
     assert seen.weights.shape == (2, 3)
     assert seen.weights[0, 1] == 255
-    assert seen.words == "where 2 spread-out positions look, mean"
+    assert seen.words == "where 2 positions spread over the image look, on average"
 
 
 def test_masks_are_averaged_over_channels():
@@ -50,9 +50,8 @@ def test_across_levels_it_is_the_levels_patches_and_how_far_they_reach():
     found = AcrossLevelsMap(values, (8, 12), (2, 3), torch.tensor([0, 50, 95]), patch_size=10, cell=4)
     seen = look({"afma@logits": (found,)})
     assert seen.weights.tolist() == [[0, 51, 0], [0, 255, 0]]
-    assert seen.words.endswith(
-        "3 spread-out patches have in common with each of the level, mean, 0.00 to 0.50"
-    )
+    assert seen.words.startswith("what each patch of the level has in common with 3 patches spread over")
+    assert seen.words.endswith("0.00 to 0.50; dark where no whole patch fits")
     assert seen.reach == (80, 120)
 
 

@@ -1,4 +1,5 @@
-"""The level's side of AFMA, a few rows of patches at a time: the patches Q and M are not kept.
+"""The level's side of AFMA, a few rows of patches at a time: the patches Q and M are not kept. The level's
+convolution, to as many channels as there are classes, is computed at once.
 
 The image's side asks for the supports of Q and for Q^T M / p^2, the loss for the products Q^T Q, Q^T Z and
 Z^T Z (see `afma_loss`). Backward computes each band again.
@@ -40,17 +41,27 @@ def of_level(
     return found.unflatten(2, feature.shape[2:])
 
 
-def of_level_backward(
+def of_level_feature(
     of_maps: Float[Tensor, "b classes i j"],
     feature: Float[Tensor, "b d i j"],
     weight: Float[Tensor, "classes d 1 1"],
     cell: int,
-) -> tuple[Float[Tensor, "b d i j"], Float[Tensor, "classes d 1 1"], Float[Tensor, " classes"]]:
-    """The gradients of feature, weight and bias."""
-    of_found, matrix = of_maps.flatten(2), weight.flatten(1) / cell**2
-    of_weight = torch.bmm(of_found, feature.flatten(2).to(weight).mT).sum(0).view_as(weight) / cell**2
-    of_feature = torch.bmm(matrix.mT.expand(feature.shape[0], -1, -1), of_found).view_as(feature).to(feature)
-    return of_feature, of_weight, of_found.sum((0, 2)) / cell**2
+) -> Float[Tensor, "b d i j"]:
+    """The gradient of the feature that `of_level` was given."""
+    matrix = (weight.flatten(1).mT / cell**2).expand(feature.shape[0], -1, -1)
+    return torch.bmm(matrix, of_maps.flatten(2)).view_as(feature).to(feature)
+
+
+def of_level_parameters(
+    of_maps: Float[Tensor, "b classes i j"],
+    feature: Float[Tensor, "b d i j"],
+    weight: Float[Tensor, "classes d 1 1"],
+    cell: int,
+) -> tuple[Float[Tensor, "classes d 1 1"], Float[Tensor, " classes"]]:
+    """The gradients of weight and bias that `of_level` was given."""
+    of_found = of_maps.flatten(2)
+    of_weight = torch.bmm(of_found, feature.flatten(2).to(weight).mT).sum(0).view_as(weight)
+    return of_weight / cell**2, of_found.sum((0, 2)) / cell**2
 
 
 def level_side(
@@ -134,13 +145,14 @@ class LevelBands(torch.autograd.Function):
                 of_linear += part
                 del x, q, m, truth, of_q, of_x
             del maps
-            of_feature, of_weight, of_bias = of_level_backward(of_maps, feature, weight, cell)
+            of_weight, of_bias = of_level_parameters(of_maps, feature, weight, cell)
+            of_feature = of_level_feature(of_maps, feature, weight, cell) if ctx.needs_input_grad[4] else None
         return None, None, None, None, of_feature, of_linear, of_weight, of_bias
 
 
 def _called(logits: Float[Tensor, "b classes h w"]) -> Int[Tensor, "b h w"]:
-    """The class of each pixel, in few bytes: every band's are kept. The first of equal ones, as argmax, but
-    some ten times as fast; none where a logit is not a number.
+    """The class of each pixel, in few bytes: every band's are kept. The first of equal ones, as argmax, which
+    takes several times as long; none where a logit is not a number.
     """
     classes = logits.shape[1]
     ranks = torch.arange(classes, 0, -1, dtype=torch.int16, device=logits.device)
@@ -185,7 +197,7 @@ def _bands(size: int, cell: int, shape: torch.Size) -> Iterator[tuple[Index, Ind
     rows, columns = (side // cell // size for side in sides)
     most = max(1, BAND // max(1, batch * classes * columns * size**2))
     step = math.ceil(rows / math.ceil(rows / most)) if rows else 1
-    for start in range(0, rows, step):
+    for start in range(0, rows if columns else 0, step):
         yield _band(size, cell, start, min(start + step, rows), columns)
 
 

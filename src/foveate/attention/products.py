@@ -53,7 +53,7 @@ def add_products(
     a: Float[Tensor, "*batch rows k"],
     b: Float[Tensor, "*batch columns k"],
 ) -> None:
-    """Add the `products` to a total, without a place for all of them.
+    """Add the `products` to a contiguous total, without a place for all of them.
 
     >>> total = torch.ones(1, 1, 1)
     >>> add_products(total, torch.ones(1, 1, 2), torch.ones(1, 1, 2))
@@ -68,7 +68,10 @@ def add_products(
 
 
 def _each_pair(*batches: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    return zip(*(x.flatten(0, -3) for x in batches), strict=True)
+    """The matrices of each pair; into the first of them is written."""
+    written, *read = batches
+    pairs = written.view(-1, *written.shape[-2:])  # never a copy
+    return zip(pairs, *(x.flatten(0, -3) for x in read), strict=True)
 
 
 def _by_onednn(a: Tensor) -> bool:

@@ -35,6 +35,14 @@ def evaluate(
     with progress("Scoring") as advance:
         scores = evaluation.evaluate(run, data, split=split, size=shape, device=device, progress=advance)
     print(score_table(scores, load_model(run).task, split if data is None else ""))
-    own = Run(Path(run)).splits if data is None else {}
-    if own and split != "train" and own[split] == own["val"]:
+    if data is not None:
+        seen, total = evaluation.seen_in_training(run, data, split)
+        if seen:
+            print(
+                f"\n{seen} of these {total} images have names of images that the run was trained with: of "
+                f"new ones, expect less. `foveate evaluate {run}` scores its own test images."
+            )
+        return
+    own = Run(Path(run)).splits
+    if split != "train" and own[split] == own["val"]:
         print("\nThe best epoch was chosen on these images too: expect a little less of others.")

@@ -103,11 +103,14 @@ def _report(result: "RunResult") -> None:
 
     with progress("Scoring") as advance:
         scores = evaluate(result.folder, progress=advance)
-    splits = Run(result.folder).splits
+    run, task = Run(result.folder), load_model(result.folder).task
+    run.last_checkpoint.unlink(missing_ok=True)  # there is nothing left to resume
+    splits = run.splits
+    score = "mean IoU" if task == "segmentation" else "accuracy"
     images = "validation" if splits["val"] == splits["test"] else "test"
     print(
-        f"\nBest validation score {100 * result.best_score:.1f}% in epoch {result.best_epoch} of"
+        f"\nBest validation {score} {100 * result.best_score:.1f}% in epoch {result.best_epoch} of"
         f" {result.epochs}, after {duration(result.seconds)}. On the {images} images:\n"
     )
-    print(score_table(scores, load_model(result.folder).task))
+    print(score_table(scores, task))
     print(f"\n{result.folder}")

@@ -1,5 +1,6 @@
 """The host that a command trains, looked at with its arm while nothing has been read, or little."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ def check_host(model: ModelFlags, arm: str, usual: Mapping[str, "ModelSpec"]) ->
             seeded_model(replace(spec, encoder_weights="none"), classes=2, seed=0)
             return
         except UserError as error:
-            if model.arch is not None:
+            if model.arch is not None or _names_an_option(str(error)):
                 raise
             said = str(error).rstrip(".")
             told.append(
@@ -34,3 +35,12 @@ def check_host(model: ModelFlags, arm: str, usual: Mapping[str, "ModelSpec"]) ->
                 "must fit it, or --arch name another"
             )
     raise UserError(told[0])
+
+
+def _names_an_option(message: str) -> bool:
+    """Whether an option of a mechanism is at fault, which is the same on every host.
+
+    >>> _names_an_option("reduction='many': expected a whole number of at least 1")
+    True
+    """
+    return bool(re.match(r"\w+=", message))

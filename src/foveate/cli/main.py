@@ -59,10 +59,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     2
     """
     _choose_waiting()
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _run(list(sys.argv[1:] if argv is None else argv))
+        return _run(words)
     except UserError as error:
-        return _fail(str(error), 2)
+        return _fail(f"{error}{_examined(words, str(error))}", 2)
     except KeyboardInterrupt as stop:
         return _fail(str(stop) or "nothing that was finished is lost", 130, "stopped")
     except BrokenPipeError:
@@ -119,6 +120,13 @@ def find_command(words: Sequence[str]) -> tuple[Callable[..., int | None], str, 
         name, *rest = rest
         program = f"{program} {choose(name, commands, f'command of {program}')}"
     return getattr(module, name if name != "list" else "list_"), program, rest
+
+
+def _examined(words: Sequence[str], message: str) -> str:
+    """Where a file of the data is at fault in training, who finds all that are."""
+    data = words[1] if len(words) > 1 and words[0] in ("fit", "compare") else ""
+    names_one = os.path.isdir(data) and f"{data.rstrip('/')}/" in message
+    return f". `foveate doctor {data}` lists all such faults" if names_one else ""
 
 
 def _fail(message: str, code: int, kind: str = "error") -> int:

@@ -63,21 +63,29 @@ def predict(
     for error in unread:
         print(f"foveate: left out: {error}", file=sys.stderr)
     left_out = f", {len(unread)} left out" if unread else ""
-    print(f"{len(paths) - len(unread)} of {len(paths)} images predicted{left_out}\n\n{target}")
+    print(f"{len(paths) - len(unread)} of {len(paths)} images predicted{left_out}")
+    if predictor.task != "classification":
+        print("NAME.png holds class ids, from 0 on, and looks black; NAME_color.png shows them.")
+    print(f"\n{target}")
     return 2 if unread else 0
 
 
 def _find(source: Path) -> list[Path]:
+    from foveate.data.archives import is_archive
     from foveate.data.images import SUFFIXES, image_files
 
     if not source.exists():
         raise UserError(f"{source}: there is no such image or folder")
     if source.is_file():
+        if is_archive(source):
+            raise UserError(f"{source}: an archive; unpack it, and name the folder that the images are in")
         return [source]
     paths = image_files(source.iterdir())
     if not paths:
+        inside = [path for path in sorted(source.iterdir()) if path.is_dir() and image_files(path.iterdir())]
+        below = f"; did you mean {inside[0]}?" if inside else ""
         raise UserError(
-            f"{source}: holds no images; there should be files ending in {', '.join(sorted(SUFFIXES))}"
+            f"{source}: holds no images; there should be files ending in {', '.join(sorted(SUFFIXES))}{below}"
         )
     return paths
 

@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from foveate.errors import UserError
+
 
 def leads_out(name: str) -> bool:
     """Whether a file's name in a table may lie outside the folder that the names are relative to.
@@ -45,6 +47,39 @@ def write_whole(path: str | Path, mode: str = "wb") -> Iterator[IO]:
         with suppress(FileNotFoundError):
             os.unlink(name)
         raise
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a folder that is written to for long, where they ask for it too.
+
+    Ends with the process, however that ends, and leaves nothing behind; on Windows, and on file systems that
+    lock no folders, it keeps nobody out. Raises `UserError` where another process holds it.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with held(folder):
+    ...     pass
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f"{folder}: another foveate process is at work there; wait for it, stop it, or choose "
+                "another folder"
+            ) from None
+        except OSError:
+            pass
+        yield
+    finally:
+        os.close(handle)
 
 
 def unfinished(folder: Path) -> list[Path]:

@@ -1,7 +1,7 @@
 """Get a public dataset into a folder, or check that a folder holds it: all of it, and readable."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from foveate.data.archives import is_archive
@@ -15,6 +15,9 @@ from foveate.data.recognise import recognise
 WORKSHOP = ".foveate-get"
 """The folder in a dataset's own where its archives lie until everything is there."""
 
+FETCHING = 0.9
+"""The share of the work on a file that fetching it is; unpacking it is the rest."""
+
 Progress = Callable[[float, float, str], None]
 
 
@@ -22,8 +25,7 @@ def get(info: DatasetInfo, out: Path, progress: Progress | None = None) -> None:
     """Download and unpack a dataset into `out`, which must hold nothing else.
 
     What arrived before an interruption is kept, and `out` fills only when all of it is there. progress:
-    called with the steps done (and a part of one), all steps, and words: each file is fetched and unpacked.
-    Raises `DataError` for archives that
+    called with the files done (and a part of one), all files, and words. Raises `DataError` for archives that
     are damaged or unsafe and for a result that is not the dataset, `UserError` where the download fails.
     """
     workshop, tell = out / WORKSHOP, progress or _silent
@@ -31,11 +33,12 @@ def get(info: DatasetInfo, out: Path, progress: Progress | None = None) -> None:
     whole = workshop / "unpacked"
     shutil.rmtree(whole, ignore_errors=True)
     whole.mkdir()
-    for number, path in enumerate(files, len(files)):
+    for number, path in enumerate(files):
         if is_archive(path):
-            unpack_beside(path, whole, _unpacking(path, number, 2 * len(files), tell))
+            unpack_beside(path, whole, _unpacking(files, number, tell))
         else:
             shutil.copy2(path, whole)
+            tell(_done(files, number, 1), len(files), path.name)
     for path in whole.iterdir():
         path.rename(out / path.name)
     shutil.rmtree(workshop)
@@ -75,27 +78,30 @@ def _fetch(downloads: tuple[Download, ...], number: int, folder: Path, tell: Pro
 
     def arrived(done: int, of: int | None) -> None:
         known = of or file.bytes
-        tell(
-            number + (done / known if known else 0),
-            2 * len(downloads),
-            f"{file.file}: {megabytes(done, known)}",
-        )
+        part = done / known if known else 0
+        tell(FETCHING * (number + part), len(downloads), f"{file.file}: {megabytes(done, known)}")
 
     return download(file, folder, arrived)
 
 
-def _unpacking(archive: Path, number: int, steps: int, tell: Progress) -> Callable[[int], None]:
-    """A callback for what was just read that tells what was read so far."""
-    read, size = 0, archive.stat().st_size
+def _unpacking(files: Sequence[Path], number: int, tell: Progress) -> Callable[[int], None]:
+    """A callback for what was just read of an archive that tells what was read so far."""
+    archive, read = files[number], 0
+    size = archive.stat().st_size
 
     def count(more: int) -> None:
         nonlocal read
         read += more
         known = size if read <= size else None  # archives in it were not counted
-        done = number + min(1, read / size)
-        tell(done, steps, f"unpacking {archive.name}: {megabytes(read, known)}")
+        done = _done(files, number, min(1, read / size))
+        tell(done, len(files), f"unpacking {archive.name}: {megabytes(read, known)}")
 
     return count
+
+
+def _done(files: Sequence[Path], unpacked: int, part: float) -> float:
+    """Files done when all are fetched, so many of them unpacked, and a part of the next."""
+    return FETCHING * len(files) + (1 - FETCHING) * (unpacked + part)
 
 
 def _silent(done: float, total: float, note: str) -> None:

@@ -13,8 +13,9 @@ _listener: ContextVar[Progress | None] = ContextVar("listener", default=None)
 def listening(progress: Progress) -> Iterator[None]:
     """While the block runs, `progress` is told what is unpacked on the way to a dataset.
 
-    It is called with the bytes of archives that were read, all that there are (None while archives that lie
-    in others are read), and words: first with 0 bytes, what is unpacked and where to, then after every piece.
+    It is called with the bytes of archives that were read, all that there are (None once more was read, for
+    archives in archives are not counted), and words: first with 0 bytes, what is unpacked and where to, then
+    after every piece.
 
     >>> with listening(print):
     ...     tell(0, 100, "photos.zip into /tmp/photos")

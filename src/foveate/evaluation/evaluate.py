@@ -133,6 +133,16 @@ def read_per_image(
         return tuple(file["stems"].tolist()), file["confusions"], file.get("errors")
 
 
+def seen_in_training(run: str | Path, data: str | Path, split: str = "test") -> tuple[int, int]:
+    """How many images of what `evaluate` scores of other data are called as images that a run was trained or
+    its best epoch chosen with, and how many there are.
+    """
+    trained = tuple(load_model(run).notes.get("classes", ()))
+    stems = [entry.stem for entry in data_of(Path(run), data, None, trained).dataset.index(split)]
+    splits = Run(run).splits
+    return len(set(stems) & {*splits["train"], *splits["val"]}), len(stems)
+
+
 def data_of(
     run: Path, data: str | Path | None, size: tuple[int, int] | None, trained: tuple[str, ...]
 ) -> DataModule:

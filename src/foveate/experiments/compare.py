@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from foveate.data.files import unfinished
+from foveate.data.files import held, unfinished
 from foveate.errors import UserError
 from foveate.experiments.conclude import conclude
 from foveate.experiments.plan import Plan, make_plan
@@ -57,7 +57,8 @@ def compare(
     same spec, `out` and flags, where it is at hand.
 
     Raises `UserError` before anything is trained or written for whatever is wrong in the spec, for an `out`
-    that cannot be written or that holds a comparison with another spec; `Interrupted` on Ctrl-C.
+    that cannot be written, that holds a comparison with another spec or that another process is at work in;
+    `Interrupted` on Ctrl-C.
     """
     out, tell = Path(out), progress or (lambda event: None)
     plan = plan or make_plan(spec, out, trainer_flags)
@@ -65,8 +66,8 @@ def compare(
         return done
     if not (out / "comparison.yaml").is_file():
         claim(out, resume=False)
-    _save_spec(plan, out)
-    with _resumable(out):
+    with held(out), _resumable(out):
+        _save_spec(plan, out)
         _train(plan, out, tell)
         runs = len(plan.runs)
         made = command or f"compare(ComparisonSpec.load({str(out / 'comparison.yaml')!r}), {str(out)!r})"

@@ -21,14 +21,15 @@ from foveate.attention.maps import (
 
 @dataclass(frozen=True)
 class Look:
-    """Weights from 0 (smallest) to 255 (largest), what they are, whether they lie in the image, and how many
-    of its rows and columns they cover from the top left (None: all).
+    """Weights from 0 (smallest) to 255 (largest), what they are, whether they lie in the image, how many of
+    its rows and columns they cover from the top left (None: all), and whose they are.
     """
 
     weights: UInt8[np.ndarray, "rows columns"]
     words: str
     spatial: bool
     reach: tuple[int, int] | None = None
+    label: str = ""
 
 
 def look(maps: Mapping[str, tuple[AttentionMap, ...]]) -> Look | None:
@@ -56,13 +57,15 @@ def look(maps: Mapping[str, tuple[AttentionMap, ...]]) -> Look | None:
             label, last = chosen[-1]
             seen = draw(last)
             rest = f"; of {label}, the last of {len(chosen)} such maps" if len(chosen) > 1 else ""
-            return replace(seen, words=seen.words + rest)
+            return replace(seen, words=seen.words + rest, label=label)
     return None
 
 
 def _pairwise(found: PairwiseMap) -> Look:
     weights = found.values[0].float().mean((0, 1)).reshape(found.grid)
-    return Look(_scaled(weights), f"where {len(found.queries)} spread-out positions look, mean", True)
+    return Look(
+        _scaled(weights), f"where {len(found.queries)} positions spread over the image look, on average", True
+    )
 
 
 def _spatial(found: SpatialMap) -> Look:
@@ -84,7 +87,10 @@ def _memory(found: MemoryMap) -> Look:
 def _across_levels(found: AcrossLevelsMap) -> Look:
     weights = found.values[0].float().mean((0, 1)).reshape(found.feature_grid)
     count, side = len(found.queries), found.patch_size * found.cell
-    words = f"what {count} spread-out patches have in common with each of the level, mean, {_range(weights)}"
+    words = (
+        f"what each patch of the level has in common with {count} patches spread over the image, on average, "
+        f"{_range(weights)}; dark where no whole patch fits"
+    )
     return Look(_scaled(weights), words, True, (weights.shape[0] * side, weights.shape[1] * side))
 
 

@@ -14,8 +14,9 @@ from foveate.evaluation.scores import counts
 from foveate.experiments.gallery import Exhibit, Panel
 from foveate.experiments.look import Look, look
 from foveate.experiments.plan import Plan
-from foveate.inspection.record import record
-from foveate.models.attach import attached
+from foveate.inspection.record import mechanisms, record
+from foveate.inspection.subjects import gate_said
+from foveate.models.attach import attached, gate_of
 from foveate.models.checkpoints import load_model
 from foveate.models.host import Host
 from foveate.models.views import with_views
@@ -89,7 +90,9 @@ def _panel(model: Host, arm: str, image: np.ndarray, score: float) -> Panel:
     about = {}
     if seen:
         weights = _over(seen, image.shape[:2], model.multiple) if seen.spatial else seen.weights
-        about = {"attention": weights, "attends": seen.words, "spatial": seen.spatial}
+        gate = gate_of(model, mechanisms(model)[seen.label])
+        words = seen.words if gate is None else f"{seen.words}; {gate_said(gate)}"
+        about = {"attention": weights, "attends": words, "spatial": seen.spatial}
     if p.ndim == 1:
         label = int(p.argmax())
         return Panel(arm, float(p[label]), label=label, **about)

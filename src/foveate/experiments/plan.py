@@ -23,6 +23,9 @@ from foveate.training.environment import device_kind, lightning_precision
 from foveate.training.optimization import create_optimizer, parameter_groups
 from foveate.training.run_directory import Run
 
+HOPELESS = 0.5
+"""From a detectable difference of this on, the user is told that hardly any can be shown."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -70,12 +73,16 @@ class Estimate:
         >>> Estimate(5400, 9, 0, 20, 60, "14 images fit in memory", 0.043).describe().splitlines()[0]
         '9 runs of 20 epochs: about 1 h 30 min; 14 images fit in memory.'
         """
-        left = f"{self.runs - self.runs_done} of {self.runs}" if self.runs_done else f"{self.runs}"
+        left = f"{self.runs - self.runs_done} left of " if self.runs_done else ""
+        many = f"With {self.test_images} test images and as much spread as small runs usually have,"
+        hopeful = (
+            f"{many} differences of about {100 * self.detectable:.1f} points or more will probably be shown."
+            if self.detectable < HOPELESS
+            else f"{many} hardly any difference can be shown: it takes more test images, or more seeds."
+        )
         return (
-            f"{left} runs of {self.epochs} epoch{'s' * (self.epochs > 1)}: "
-            f"about {_about(self.seconds)}; {self.memory}.\n"
-            f"With {self.test_images} test images and as much spread as small runs usually have, differences"
-            f" of about {100 * self.detectable:.1f} points or more will probably be shown."
+            f"{left}{self.runs} runs of {self.epochs} epoch{'s' * (self.epochs > 1)}: "
+            f"about {_about(self.seconds)}; {self.memory}.\n{hopeful}"
         )
 
 

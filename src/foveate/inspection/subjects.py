@@ -85,11 +85,7 @@ class Sight:
     @property
     def title(self) -> str:
         """The label, and the gate where there is one."""
-        if self.gate is None:
-            return self.label
-        if abs(self.gate) < CLOSED:
-            return f"{self.label}, gate {self.gate:.2g} (nearly closed)"
-        return f"{self.label}, gate {self.gate:.2f}"
+        return self.label if self.gate is None else f"{self.label}, {gate_said(self.gate)}"
 
     @property
     def looks(self) -> Float[ndarray, "pixels h w"]:
@@ -182,3 +178,12 @@ def shrunk(pixels: Num[ndarray, "h w *c"], smooth: bool = True) -> Num[ndarray, 
     how = Image.Resampling.LANCZOS if smooth else Image.Resampling.NEAREST
     size = max(1, round(width * factor)), max(1, round(height * factor))
     return np.asarray(Image.fromarray(pixels).resize(size, how))
+
+
+def gate_said(gate: float) -> str:
+    """A residual gate's value, and whether it lets its attention through.
+
+    >>> gate_said(0.312), gate_said(-0.00432)
+    ('gate 0.31', 'gate -0.0043 (nearly closed)')
+    """
+    return f"gate {gate:.2g} (nearly closed)" if abs(gate) < CLOSED else f"gate {gate:.2f}"

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from foveate.data.dataset import SPLITS
+from foveate.data.files import held
 from foveate.data.intact import check_intact
 from foveate.data.module import DataModule
 from foveate.errors import UserError
@@ -74,21 +76,24 @@ def fit(
     except BaseException:
         release(made)
         raise
-    if rank_zero_only.rank == 0:
-        run.write_splits(data.dataset.split_table())
-        run.write_environment(describe_environment(device, precision))
-        run.write_spec(spec)
-    average = WeightAverage(task.model, spec.training.ema) if spec.training.ema else None
-    recorder = Recorder(run, task.model, spec.training, task.score_name, average)
-    watchers = [EpochSeed(spec.seed), FiniteLoss(run), *([average] if average else []), *callbacks]
-    if progress:
-        watchers.append(Progress(progress, task.score_name))
-    with quiet_lightning():
-        trainer = Trainer(**_trainer_arguments(spec.training, run, precision, [*watchers, recorder], flags))
-        _train(trainer, task, data, run)
-    if trainer.is_global_zero:
-        run.write_result(recorder.result)
-    return recorder.result
+    with held(run.folder) if rank_zero_only.rank == 0 else nullcontext():
+        if rank_zero_only.rank == 0:
+            run.write_splits(data.dataset.split_table())
+            run.write_environment(describe_environment(device, precision))
+            run.write_spec(spec)
+        average = WeightAverage(task.model, spec.training.ema) if spec.training.ema else None
+        recorder = Recorder(run, task.model, spec.training, task.score_name, average)
+        watchers = [EpochSeed(spec.seed), FiniteLoss(run), *([average] if average else []), *callbacks]
+        if progress:
+            watchers.append(Progress(progress, task.score_name))
+        with quiet_lightning():
+            trainer = Trainer(
+                **_trainer_arguments(spec.training, run, precision, [*watchers, recorder], flags)
+            )
+            _train(trainer, task, data, run)
+        if trainer.is_global_zero:
+            run.write_result(recorder.result)
+        return recorder.result
 
 
 def _decode(data: DataModule) -> None:
