@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -202,6 +204,15 @@ def test_class_folders_are_split_class_by_class(make):
     assert image.shape == (8, 8, 3)
     assert label == 0
     assert class_frequencies(dataset).tolist() == pytest.approx([1 / 3, 2 / 3])
+
+
+def test_a_folder_of_datasets_is_none(make, tmp_path_factory):
+    root, pairs = tmp_path_factory.mktemp("all"), make.pairs()
+    for name in ("roads", "vessels"):
+        shutil.copytree(pairs, root / name)
+    words = rf"{root}: holds several datasets \(roads, vessels\); give one of them, as in {root}/roads"
+    with pytest.raises(DataError, match=words):
+        open_dataset(root)
 
 
 def test_class_folders_with_train_and_test(make):

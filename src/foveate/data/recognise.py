@@ -8,6 +8,9 @@ from foveate.data.errors import DataError
 from foveate.data.layout import Layout, LayoutReader, layout_readers
 from foveate.data.packed import Unpacked, archives_in, megabytes, unpacked
 
+LOOKED_AT = 20
+"""So many of the folders in a folder are looked into for datasets of their own."""
+
 _DEEPEST = 5
 
 
@@ -56,8 +59,20 @@ def _match(root: Path) -> tuple[LayoutReader, Path] | None:
     for layout in layout_readers():
         for folder in folders:
             if layout.recognise(folder):
+                if layout.name == "class_folders":
+                    _refuse_several(folder)
                 return layout, folder
     return None
+
+
+def _refuse_several(root: Path) -> None:
+    """A folder of datasets with masks looks like one of class folders."""
+    inner = [path for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    masked = [layout for layout in layout_readers() if layout.name in ("paired", "camvid")]
+    several = [path for path in inner[:LOOKED_AT] if any(layout.recognise(path) for layout in masked)]
+    if len(several) > 1:
+        names = ", ".join(path.name for path in several)
+        raise DataError(f"{root}: holds several datasets ({names}); give one of them, as in {several[0]}")
 
 
 def _nested(root: Path) -> list[Path]:
