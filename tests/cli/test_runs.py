@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from foveate.cli.main import main
+from foveate.data.files import held
 
 SMALL = ["--size", "32x48", "--batch", "4", "--options", "{decoder_channels: [16, 16, 8, 8, 8]}"]
 FIT = ["fit", "synthetic:8:32x48", *SMALL, "--epochs", "1", "--precision", "32", "--arm", "se@decoder"]
@@ -72,6 +73,13 @@ def test_fit_says_what_it_read_and_where_the_run_is_and_resumes(run, capsys):
     assert "fit in memory" in said
     assert "mIoU" in said
     assert said.splitlines()[-1] == str(run)
+
+
+def test_fit_leaves_a_folder_alone_where_another_process_is_at_work(tmp_path, capsys):
+    with held(tmp_path):
+        assert main([*FIT, "--out", str(tmp_path), "--resume"]) == 2
+    assert f"{tmp_path}: another foveate process is at work there" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_fit_does_not_write_over_a_run(run, capsys):
@@ -216,6 +224,8 @@ def test_a_fault_in_the_data_names_the_doctor(tmp_path, capsys):
             Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "data" / folder / f"{name}.png")
     assert main(["fit", str(tmp_path / "data"), "--out", str(tmp_path / "run")]) == 2
     assert f". `foveate doctor {tmp_path / 'data'}` lists all such faults" in capsys.readouterr().err
+    assert main(["fit", str(tmp_path / "data"), "--out", str(tmp_path / "data" / "masks")]) == 2
+    assert "foveate doctor" not in capsys.readouterr().err, "the data is not at fault"
 
 
 def test_evaluate_takes_other_data(run, capsys):

@@ -210,7 +210,7 @@ def test_a_folder_of_datasets_is_none(make, tmp_path_factory):
     root, pairs = tmp_path_factory.mktemp("all"), make.pairs()
     for name in ("roads", "vessels"):
         shutil.copytree(pairs, root / name)
-    words = rf"{root}: holds several datasets \(roads, vessels\); give one of them, as in {root}/roads"
+    words = rf"{root}: holds several datasets \(roads, vessels\); give one of them, such as roads"
     with pytest.raises(DataError, match=words):
         open_dataset(root)
 

@@ -151,8 +151,8 @@ class LevelBands(torch.autograd.Function):
 
 
 def _called(logits: Float[Tensor, "b classes h w"]) -> Int[Tensor, "b h w"]:
-    """The class of each pixel, in few bytes: every band's are kept. The first of equal ones, as argmax, which
-    takes several times as long; none where a logit is not a number.
+    """The class of each pixel, in few bytes: every band's are kept. The first of equal ones, as argmax; none
+    where a logit is not a number.
     """
     classes = logits.shape[1]
     ranks = torch.arange(classes, 0, -1, dtype=torch.int16, device=logits.device)

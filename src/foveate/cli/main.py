@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(words)
     except UserError as error:
-        return _fail(f"{error}{_examined(words, str(error))}", 2)
+        return _fail(f"{error}{_examined(words, error)}", 2)
     except KeyboardInterrupt as stop:
         return _fail(str(stop) or "nothing that was finished is lost", 130, "stopped")
     except BrokenPipeError:
@@ -122,10 +122,13 @@ def find_command(words: Sequence[str]) -> tuple[Callable[..., int | None], str, 
     return getattr(module, name if name != "list" else "list_"), program, rest
 
 
-def _examined(words: Sequence[str], message: str) -> str:
+def _examined(words: Sequence[str], error: UserError) -> str:
     """Where a file of the data is at fault in training, who finds all that are."""
+    from foveate.data.errors import DataError
+
     data = words[1] if len(words) > 1 and words[0] in ("fit", "compare") else ""
-    names_one = os.path.isdir(data) and f"{data.rstrip('/')}/" in message
+    of_data = isinstance(error, DataError) and os.path.isdir(data)
+    names_one = of_data and f"{data.rstrip('/')}/" in str(error)
     return f". `foveate doctor {data}` lists all such faults" if names_one else ""
 
 

@@ -72,7 +72,9 @@ def _refuse_several(root: Path) -> None:
     several = [path for path in inner[:LOOKED_AT] if any(layout.recognise(path) for layout in masked)]
     if len(several) > 1:
         names = ", ".join(path.name for path in several)
-        raise DataError(f"{root}: holds several datasets ({names}); give one of them, as in {several[0]}")
+        raise DataError(
+            f"{root}: holds several datasets ({names}); give one of them, such as {several[0].name}"
+        )
 
 
 def _nested(root: Path) -> list[Path]:

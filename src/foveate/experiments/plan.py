@@ -72,6 +72,8 @@ class Estimate:
 
         >>> Estimate(5400, 9, 0, 20, 60, "14 images fit in memory", 0.043).describe().splitlines()[0]
         '9 runs of 20 epochs: about 1 h 30 min; 14 images fit in memory.'
+        >>> "hardly any difference can be shown" in Estimate(60, 9, 4, 2, 2, "all", 1.8).describe()
+        True
         """
         left = f"{self.runs - self.runs_done} left of " if self.runs_done else ""
         many = f"With {self.test_images} test images and as much spread as small runs usually have,"

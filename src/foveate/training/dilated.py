@@ -2,7 +2,7 @@
 
 PyTorch 2.15 leaves them to oneDNN, whose gradient of the weights is wrong, with values of up to 1e35 or a
 crash, where images lie channels last, the step is 1, and the channels of a group are no multiple of 16:
-depthwise ones in DeepLabV3+ and dilated MobileNets, and all of MSSA's. In float32 they are right, and faster.
+depthwise ones in DeepLabV3+ and dilated MobileNets, and all of MSSA's. In float32 they are right.
 This can go when `tests/training/test_dilated.py` passes without it.
 """
 
