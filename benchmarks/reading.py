@@ -1,8 +1,9 @@
 """What reading and augmenting costs over decoding: python benchmarks/reading.py [DATA] [--out reading.json]
 
 Pairs at 360x480, one at a time, on one thread: decoded by Pillow alone; read as foveate reads (checked, class
-ids); read and augmented as for training, batches included; and read with torchvision v2 used plainly, with
-the same changes. In each round all four pass over all pairs, in an order drawn anew, so that what else the
+ids); read and augmented as for training, batches included; augmented from memory, where foveate keeps what
+fits (`memory_gb`, 4 by default) from the first epoch on; and read with torchvision v2 used plainly, with the
+same changes. In each round all five pass over all pairs, in an order drawn anew, so that what else the
 machine does falls on all alike. A ratio is the median over rounds of a contender's time by that of decoding
 in the same round. Reach: 1.2 times decoding. Then epochs from disk, to see whether memory grows. DATA is a
 folder of images with masks; without one, street scenes with a camera's noise are written as PNG and as JPEG.
@@ -28,7 +29,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from foveate.data.dataset import Dataset, Entry
-from foveate.data.frames import Disk, Frames
+from foveate.data.frames import Disk, Frames, Memory
 from foveate.data.masks import IGNORE
 from foveate.data.open import open_dataset
 from foveate.data.synthetic import draw_scene
@@ -56,7 +57,8 @@ def write_scenes(root: Path, suffix: str, count: int) -> Path:
 
 def contenders(dataset: Dataset, entries: tuple[Entry, ...]) -> dict[str, Callable[[int], object]]:
     """What is done with the entry of a number."""
-    frames = Frames(Disk(dataset, entries, SIZE), Augmentation(SIZE))
+    disk = Disk(dataset, entries, SIZE)
+    from_disk, from_memory = (Frames(source, Augmentation(SIZE)) for source in (disk, Memory.load(disk)))
     plain = v2.Compose(
         [
             v2.ScaleJitter(SIZE, (0.75, 1.5), antialias=True),
@@ -78,7 +80,8 @@ def contenders(dataset: Dataset, entries: tuple[Entry, ...]) -> dict[str, Callab
     return {
         "decoding alone": decode,
         "foveate, read": lambda number: dataset.read(entries[number]),
-        "foveate, read and augmented": lambda number: frames[(0, number)],
+        "foveate, read and augmented": lambda number: from_disk[(0, number)],
+        "foveate, augmented from memory": lambda number: from_memory[(0, number)],
         "torchvision v2, the same": torchvision_v2,
     }
 

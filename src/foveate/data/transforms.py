@@ -188,15 +188,15 @@ def change_color(
     >>> change_color(torch.full((3, 1, 1), 51, dtype=torch.uint8), 2.0, 1.0, 1.0).flatten()
     tensor([0.4000, 0.4000, 0.4000])
     """
-    image = image.contiguous()  # sums over interleaved channels take twice as long
     pixels = image.to(torch.float32) if out is None else out.copy_(image)
     if (brightness, contrast, saturation) == (1, 1, 1):
         return pixels.div_(255)
     red, green, blue = _LUMA
-    rows = image.sum(dim=2, dtype=torch.int32)  # at once in int64, twice as long
-    totals = rows.sum(dim=1, dtype=torch.int64).tolist()
-    mean = sum(weight * total for weight, total in zip(_LUMA, totals, strict=True)) / image[0].numel()
+    columns = pixels.sum(dim=1).to(torch.float64)  # exact, too: whole numbers below 2^24
+    totals = columns.sum(dim=1).tolist()
+    mean = sum(weight * total for weight, total in zip(_LUMA, totals, strict=True)) / pixels[0].numel()
     gain = brightness * contrast
-    grey = (pixels[0] * red).add_(pixels[1], alpha=green).add_(pixels[2], alpha=blue)
-    grey.mul_((1 - saturation) * gain / 255).add_((1 - contrast) * brightness * mean / 255)
+    share = (1 - saturation) * gain / 255
+    grey = torch.mul(pixels[0], red * share).add_(pixels[1], alpha=green * share)
+    grey.add_(pixels[2], alpha=blue * share).add_((1 - contrast) * brightness * mean / 255)
     return torch.add(grey, pixels, alpha=saturation * gain / 255, out=pixels).clamp_(0, 1)
