@@ -57,6 +57,7 @@ def test_rare_classes_are_weighed(tmp_path):
     found = advised(tmp_path)
     assert (found.size, found.batch) == ((96, 128), 2)
     assert found.flags == "--size 96x128 --batch 2 --loss dice_ce --class-weights inverse_sqrt"
+    assert found.why[0].endswith("2 make 3 steps of an epoch of 6 training images")
     assert found.why[1].startswith("'class 2' has 0.03% of the pixels")
     assert found.score == "mIoU, and the IoU of each class"
     assert "most objects are below 32 x 32 pixels at this size" in found.why[2]

@@ -19,13 +19,13 @@ def doctor(
     fix: str | None = None,
     limit: int | None = None,
 ) -> int:
-    """Look at every image and mask of a folder; say what is wrong with them and how to train on them.
+    """Look at every image and mask of a dataset; say what is wrong with them and how to train on them.
 
     Works on folders that training refuses, too, and never changes them. The exit code is 0 where there is
     nothing to mend (notes may remain), 1 where there is, and 2 where there is nothing to look at.
 
     Args:
-        data: a folder of images with masks or of class folders.
+        data: a folder of images with masks or of class folders, an address of shards, or hf:NAME.
         out: also write the page with pictures to this file, as HTML.
         json: also write everything with the names of all files to this file, as JSON.
         fix: a new folder that takes a copy of the data in which is mended what needs no decision.

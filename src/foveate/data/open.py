@@ -72,15 +72,25 @@ def read_layout(source: str | Path, classes: Sequence[str] | None = None) -> tup
 
     Raises `DataError` as `open_dataset` does.
     """
+    if is_path(source):
+        root = Path(source).expanduser()
+        name, layout = _recognise(root, classes)
+        return name, root, layout
     if synthetic.is_synthetic(source):
         return "synthetic", None, synthetic.read(str(source), classes)
     if str(source).startswith(PREFIX):
         return "huggingface", None, read_huggingface(str(source), classes)
-    if "://" in str(source):
-        return "shards", None, read_shards(str(source), classes)
-    root = Path(source).expanduser()
-    name, layout = _recognise(root, classes)
-    return name, root, layout
+    return "shards", None, read_shards(str(source), classes)
+
+
+def is_path(source: str | Path) -> bool:
+    """Whether a source is a folder or a file, rather than an address, a name on the hub or drawn scenes.
+
+    >>> is_path("photos"), is_path("synthetic:8"), is_path("s3://bucket/shards")
+    (True, False, False)
+    """
+    said = str(source)
+    return not (synthetic.is_synthetic(source) or said.startswith(PREFIX) or "://" in said)
 
 
 def dataset_names() -> tuple[str, ...]:

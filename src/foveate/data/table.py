@@ -2,14 +2,13 @@
 
 import csv
 import difflib
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from foveate.data.errors import DataError
 
 _LONGEST = 10_000
-_OTHERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_OTHERS = {";": "semicolons", "\t": "tabs", "|": "bars", ":": "colons", " ": "spaces"}
 
 Row = tuple[int, dict[str, str]]
 
@@ -21,7 +20,8 @@ def first_line(path: Path) -> tuple[str, ...]:
             line = file.readline(_LONGEST)
     except UnicodeDecodeError:
         return ()
-    return tuple(cell.strip().strip('"').lower() for cell in re.split(r"[,;\t|]", line))
+    separator = next((sign for sign in (",", *_OTHERS) if sign in line.strip()), ",")
+    return tuple(cell.strip().strip('"').lower() for cell in line.split(separator))
 
 
 def read_table(path: Path) -> tuple[tuple[str, ...], list[Row]]:

@@ -1,5 +1,6 @@
 """How to train on a dataset here: a size and a batch that fit the machine, the loss, the score to look at."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,6 +66,8 @@ def advise(survey: Survey, facts: Facts) -> Advice | None:
     needed = (fixed + batch * each) / 1e9
     said = f"a step of {batch} takes about {needed:.1f} GB of the {free / 1e9:.0f} GB that are free"
     memory = f"{said}; up to {largest} images a step would stay below {SHARE:.0%} of them"
+    train = len(dataset.index("train"))
+    memory += f"; {batch} make {math.ceil(train / batch)} steps of an epoch of {train} training images"
     loss, weights, reason = _loss(dataset.task, facts.classes)
     score, judged = _score(dataset.task, facts, size)
     why = (memory if largest else f"{said}: too little memory even for one image", reason, judged)

@@ -88,7 +88,7 @@ def check_copy(survey: Survey, out: Path) -> None:
         raise DataError(
             "--fix copies the whole dataset, and --limit looks at a part of it; leave one of them out"
         )
-    if survey.folder.read is not None:
+    if not survey.folder.mendable:
         raise DataError(
             f"--fix mends folders of images and masks, and {root} is read as {survey.folder.layout}; mend "
             "its files as the findings say"

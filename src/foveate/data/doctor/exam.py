@@ -74,7 +74,7 @@ class Exam:
 def examine(
     part: str, entry: Entry, read: Read | None = None, masks: bool = True, colored: bool = False
 ) -> Exam:
-    """Decode an entry's files, or let the layout's own reader do it, and measure.
+    """Decode an entry's files, or let `read`, the layout's own reader, do it, and measure.
 
     masks: whether there are masks to look at. colored: whether these are known to be in colour. What cannot
     be decoded is told in the exam, not raised.
@@ -104,10 +104,15 @@ def grey(pixels: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "side side"]:
 
 
 def _look_at_image(path: Path) -> tuple[UInt8[np.ndarray, "h w 3"], ImageFacts]:
-    with open_image(path) as file:
-        mode, kind, turned = file.mode, file.format or "?", orientation(file)
+    header = _header(path)
     pixels = read_image(path)
-    return pixels, _facts(pixels, mode, kind, turned)
+    return pixels, _facts(pixels, *header)
+
+
+def _header(path: Path) -> tuple[str, str, int]:
+    """Mode, format and EXIF orientation."""
+    with open_image(path) as file:
+        return file.mode, file.format or "?", orientation(file)
 
 
 def _facts(pixels: UInt8[np.ndarray, "h w 3"], mode: str, kind: str, turned: int) -> ImageFacts:
@@ -171,9 +176,11 @@ def _ramps(stored: np.ndarray) -> float:
 def _read_by_layout(part: str, entry: Entry, read: Read) -> Exam:
     try:
         pixels, target = read(entry)
+        own = entry.image is not None and entry.part is None
+        header = _header(entry.image) if own else ("RGB", "", 1)
     except DataError as error:
         return Exam(part, entry, image_trouble=str(error))
-    image = _facts(pixels, "RGB", "", 1)
+    image = _facts(pixels, *header)
     if isinstance(target, int):
         return Exam(part, entry, image)
     ranks, mask = _measure(target, "L", "", False)

@@ -66,7 +66,7 @@ def as_dataset(survey: Survey) -> Dataset | None:
     folder = survey.folder
     broken = {exam.entry.stem for exam in survey.exams if exam.image is None}
     parts = {
-        part: tuple(entry for entry in entries if entry.stem not in broken and entry.image is not None)
+        part: tuple(entry for entry in entries if entry.stem not in broken)
         for part, entries in folder.parts.items()
     }
     if not survey.classes:
@@ -83,13 +83,13 @@ def as_dataset(survey: Survey) -> Dataset | None:
         palette(len(survey.classes)),
         splits,
         folder.root,
-        _unread,
+        folder.read or _read_nothing,
         notes=(note,),
     )
 
 
-def _unread(entry):
-    raise NotImplementedError("the doctor's dataset is for sizes and counts")
+def _read_nothing(entry):
+    raise NotImplementedError("files of plain images have their sizes in their headers")
 
 
 def _parts(survey: Survey) -> str:

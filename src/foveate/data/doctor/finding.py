@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -85,8 +85,10 @@ def checks() -> dict[str, Check]:
 
 
 def judge(survey: "Survey") -> tuple[Finding, ...]:
-    """The findings of all checks, the severest first."""
+    """The findings of all checks, the severest first; none has a mend where `--fix` cannot copy the data."""
     found = [finding for function in checks().values() for finding in function(survey)]
+    if not survey.folder.mendable:
+        found = [replace(finding, mend=None) for finding in found]
     return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 

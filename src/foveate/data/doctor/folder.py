@@ -7,7 +7,8 @@ from pathlib import Path
 from foveate.data.archives import is_archive
 from foveate.data.dataset import SPLITS, Color, Entry, Read, Task
 from foveate.data.errors import DataError
-from foveate.data.layout import LayoutReader, layout_readers
+from foveate.data.layout import Layout, LayoutReader, layout_readers
+from foveate.data.open import is_path, read_layout
 from foveate.data.pairing import (
     IMAGE_FOLDERS,
     MASK_FOLDERS,
@@ -18,10 +19,14 @@ from foveate.data.pairing import (
     split_folders,
 )
 from foveate.data.readers.coloured import read_class_dict
+from foveate.data.readers.csv_table import entries_of, read_rows
 from foveate.data.recognise import recognise
 
 PLAIN = ("coloured", "camvid", "paired")
 """Layouts of images beside masks, where a pair can be looked at whatever is wrong with the others."""
+
+MENDABLE = (*PLAIN, "class_folders")
+"""Layouts whose files can be changed and left out without a list that would have to follow."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +36,9 @@ class Folder:
     layout: the name of the layout, and its summary: why it was taken for that. parts: images by split, or
     under "all". lonely: files without their other half, with what they are ("image" or "mask"). clashes:
     files that are passed over since another means the same, with the sentence that says so. colors: those of
-    class_dict.csv, if it is there. read: how entries that are not plain files are decoded. classes: names,
-    where the layout knows them. refused: what the layout's reader said, where it would not go on.
+    class_dict.csv, if it is there. read: how entries are decoded whose masks are not to be taken as they are
+    stored. masks: whether there are masks to look at. classes: names, where the layout knows them. refused:
+    what the layout's reader said, where it would not go on.
     """
 
     root: Path
@@ -44,24 +50,43 @@ class Folder:
     clashes: tuple[tuple[Path, str], ...] = ()
     colors: tuple[tuple[str, Color], ...] = ()
     read: Read | None = None
+    masks: bool = True
     classes: tuple[str, ...] = ()
-    refused: str = ""
+    refused: tuple[str, ...] = ()
+
+    @property
+    def mendable(self) -> bool:
+        """Whether `--fix` can copy it."""
+        return self.layout in MENDABLE
 
     @property
     def entries(self) -> list[tuple[str, Entry]]:
         """Every image with the part it is in."""
         return [(part, entry) for part, entries in self.parts.items() for entry in entries]
 
+    def image(self, entry: Entry) -> Path:
+        """The file of an image; where it is one of many in a file, or in none of its own, its stem."""
+        return self.root / entry.stem if entry.image is None or entry.part is not None else entry.image
+
+    def mask(self, entry: Entry) -> Path:
+        """The file of a mask, or a stem, as with images."""
+        return self.root / entry.stem if entry.mask is None or entry.part is not None else entry.mask
+
     def name(self, path: Path) -> str:
         """A file as it is called inside the folder."""
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
 
 
-def look_into(root: Path) -> Folder:
-    """Find the images of a folder (or of an archive, or of those in it) and what belongs to them.
+def look_into(source: str | Path) -> Folder:
+    """Find the images of a folder (or of an archive, or of those in it) and what belongs to them; or those of
+    whatever else `open_dataset` reads.
 
     Raises `DataError` only where there is nothing to look at: no such folder, or none of the known layouts.
     """
+    if not is_path(source):
+        name, _, layout = read_layout(source)
+        return _as_read(Path(source), name, f"read from {source}", layout)
+    root = Path(source).expanduser()
     if not root.is_dir() and not is_archive(root):
         raise DataError(f"{root}: there is no such folder; give the folder of your images")
     found = recognise(root)
@@ -73,7 +98,7 @@ def look_into(root: Path) -> Folder:
         return _class_folders(root, layout)
     if layout.name in PLAIN:
         return _pairs(root, layout)
-    return _other(root, layout)
+    return _table(root, layout) if layout.name == "csv" else _other(root, layout)
 
 
 def _pairs(root: Path, layout: LayoutReader) -> Folder:
@@ -107,20 +132,20 @@ def _pairs(root: Path, layout: LayoutReader) -> Folder:
     )
 
 
-def _class_dict(root: Path) -> tuple[tuple[tuple[str, Color], ...], str]:
+def _class_dict(root: Path) -> tuple[tuple[tuple[str, Color], ...], tuple[str, ...]]:
     path = root / "class_dict.csv"
     try:
-        return (tuple(read_class_dict(path)) if path.is_file() else ()), ""
+        return (tuple(read_class_dict(path)) if path.is_file() else ()), ()
     except DataError as error:
-        return (), str(error)
+        return (), (str(error),)
 
 
 def _class_folders(root: Path, layout: LayoutReader) -> Folder:
-    refused = ""
+    refused = ()
     try:
         layout.read(root, None)
     except DataError as error:
-        refused = str(error)
+        refused = (str(error),)
     tops = {split: folder for split in SPLITS if (folder := find_folder(root, [split])) and _inside(folder)}
     folders = [(part, folder) for part, top in (tops or {"all": root}).items() for folder in _inside(top)]
     classes = sorted({folder.name for _, folder in folders})
@@ -131,7 +156,14 @@ def _class_folders(root: Path, layout: LayoutReader) -> Folder:
             for path in list_images(folder)
         )
     return Folder(
-        root, layout.name, layout.summary, "classification", parts, classes=tuple(classes), refused=refused
+        root,
+        layout.name,
+        layout.summary,
+        "classification",
+        parts,
+        masks=False,
+        classes=tuple(classes),
+        refused=refused,
     )
 
 
@@ -139,13 +171,36 @@ def _inside(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
+def _table(root: Path, layout: LayoutReader) -> Folder:
+    """What a table puts together, each row by itself."""
+    try:
+        table = read_rows(root)
+    except DataError as error:
+        return replace(_pairs(root, layout), refused=(str(error),))
+    parts, faults = entries_of(root, table)
+    return Folder(
+        root,
+        layout.name,
+        layout.summary,
+        "segmentation" if table.masked else "classification",
+        {part: tuple(entries) for part, entries in parts.items()},
+        masks=table.masked,
+        classes=table.classes,
+        refused=tuple(map(str, faults)),
+    )
+
+
 def _other(root: Path, layout: LayoutReader) -> Folder:
-    """A layout of its own: what its reader finds; where that refuses, folders of images and masks."""
+    """A layout of its own: what its reader finds. Where that refuses, folders of images and masks, without a
+    look at masks that only a published dataset's reader understands.
+    """
     try:
         found = layout.read(root, None)
     except DataError as error:
-        return replace(_pairs(root, layout), refused=str(error))
+        return replace(_pairs(root, layout), refused=(str(error),), masks=layout.info is None)
+    return _as_read(root, layout.name, layout.summary, found)
+
+
+def _as_read(root: Path, name: str, summary: str, found: Layout) -> Folder:
     parts = {part: tuple(entries) for part, entries in found.parts.items()}
-    return Folder(
-        root, layout.name, layout.summary, found.task, parts, read=found.reader, classes=found.classes
-    )
+    return Folder(root, name, summary, found.task, parts, read=found.reader, classes=found.classes)

@@ -17,9 +17,9 @@ Advance = Callable[[int, int], None]
 
 
 def visit(
-    root: str | Path, limit: int | None = None, advance: Advance | None = None, workers: int | None = None
+    source: str | Path, limit: int | None = None, advance: Advance | None = None, workers: int | None = None
 ) -> Survey:
-    """Examine the images of a folder, or of `limit` of them, evenly spread.
+    """Examine the images of a dataset, or `limit` of them, evenly spread.
 
     advance(done, total) is called after every image. workers: threads; all cores if not given. Memory holds
     about 5 kB an image and the few that are being decoded, however many there are. Raises `DataError` where
@@ -27,11 +27,10 @@ def visit(
     """
     if limit is not None and limit < 1:
         raise DataError(f"limit {limit} leaves nothing to look at; give 1 or more")
-    folder = look_into(Path(root).expanduser())
+    folder = look_into(source)
     entries = spread(folder.entries, limit)
-    masks = folder.task == "segmentation"
     exams = []
-    for exam in _parallel(partial(_examine, folder=folder, masks=masks), entries, workers):
+    for exam in _parallel(partial(_examine, folder=folder), entries, workers):
         exams.append(exam)
         if advance is not None:
             advance(len(exams), len(entries))
@@ -49,8 +48,8 @@ def spread(entries: list[tuple[str, Entry]], limit: int | None) -> list[tuple[st
     return [entries[number * len(entries) // limit] for number in range(limit)]
 
 
-def _examine(named: tuple[str, Entry], folder: Folder, masks: bool) -> Exam:
-    return examine(*named, read=folder.read, masks=masks, colored=bool(folder.colors))
+def _examine(named: tuple[str, Entry], folder: Folder) -> Exam:
+    return examine(*named, read=folder.read, masks=folder.masks, colored=bool(folder.colors))
 
 
 def _parallel(function: Callable, items: Iterable, workers: int | None) -> Iterator:

@@ -5,7 +5,7 @@ Paths are relative to the folder or to its images/ and masks/; an image may be n
 Beside folders of pairs, a table is read if it names masks: these are not put together by name then.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,13 +25,25 @@ GROUP = ("group", "patient", "patient_id", "subject")
 
 
 @dataclass(frozen=True)
-class _Row:
+class Row:
+    """One image as a table has it; where: the file and the line."""
+
     where: str
     part: str
     image: str
     mask: str | None
     label: str | None
     group: str | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of all tables. masked: they name masks; else classes, and ids: the class of each label."""
+
+    rows: tuple[Row, ...]
+    masked: bool
+    classes: tuple[str, ...]
+    ids: Mapping[str, int]
 
 
 @reader("csv", 28, "a CSV with the columns image and mask, or image and label (and perhaps split and group)")
@@ -44,41 +56,75 @@ class CsvTable:
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
-        tables = _tables(root)
-        if len(tables) > 1 and not {path.stem.lower() for path in tables} <= set(SPLITS):
-            names = ", ".join(path.name for path in tables)
-            raise DataError(
-                f"{root}: holds several tables ({names}); keep one, or name them after the splits"
-            )
-        rows = [row for path in tables for row in _rows(path)]
-        masked = rows[0].mask is not None
-        if other := next((row for row in rows if (row.mask is not None) != masked), None):
-            raise DataError(
-                f"{other.where}: has a {'label' if masked else 'mask'}, and {rows[0].where} a "
-                f"{'mask' if masked else 'label'}; give all tables the same columns"
-            )
-        names, ids = (
-            ((), {}) if masked else label_ids([(row.where, row.label or "") for row in rows], classes)
-        )
-        parts: dict[str, list[Entry]] = {}
-        seen: dict[str, tuple[str, str]] = {}
-        for row in rows:
-            image = _find(root, IMAGE_FOLDERS, row.image, "image", row.where)
-            mask = _find(root, MASK_FOLDERS, row.mask, "mask", row.where) if row.mask is not None else None
-            named = Path(row.image)
-            stem = (named.with_suffix("") if image.name == named.name else named).as_posix()
-            name, where = seen.setdefault(stem, (row.image, row.where))
-            if where != row.where:
-                said = f"'{row.image}'" if name == row.image else f"'{row.image}', as '{name}',"
-                raise DataError(
-                    f"{row.where}: the image {said} stands in {where} already; keep one row an image, and "
-                    "give images names that differ in more than their endings"
-                )
-            entry = Entry(stem, image, mask, ids.get(row.label or ""), group=row.group or None)
-            parts.setdefault(row.part, []).append(entry)
-        if masked:
+        table = read_rows(root, classes)
+        parts, faults = entries_of(root, table)
+        if faults:
+            raise faults[0]
+        if table.masked:
             return read_indexed(parts, classes)
-        return Layout("classification", names, parts, read_labelled)
+        return Layout("classification", table.classes, parts, read_labelled)
+
+
+def read_rows(root: Path, classes: Sequence[str] | None = None) -> Table:
+    """What the tables of a folder say. `DataError` where they contradict themselves or one another."""
+    tables = _tables(root)
+    if len(tables) > 1 and not {path.stem.lower() for path in tables} <= set(SPLITS):
+        names = ", ".join(path.name for path in tables)
+        raise DataError(f"{root}: holds several tables ({names}); keep one, or name them after the splits")
+    rows = [row for path in tables for row in _rows(path)]
+    masked = rows[0].mask is not None
+    if other := next((row for row in rows if (row.mask is not None) != masked), None):
+        raise DataError(
+            f"{other.where}: has a {'label' if masked else 'mask'}, and {rows[0].where} a "
+            f"{'mask' if masked else 'label'}; give all tables the same columns"
+        )
+    labels = [] if masked else [(row.where, row.label or "") for row in rows]
+    return Table(tuple(rows), masked, *(label_ids(labels, classes) if labels else ((), {})))
+
+
+def entries_of(root: Path, table: Table) -> tuple[dict[str, list[Entry]], list[DataError]]:
+    """Entries by their split, and what is wrong with the rows that give none."""
+    parts: dict[str, list[Entry]] = {}
+    faults = []
+    seen: dict[str, tuple[str, str]] = {}
+    for row in table.rows:
+        try:
+            entry = _entry(root, row, table.ids)
+            _check_once(seen, entry.stem, row)
+        except DataError as error:
+            faults.append(error)
+        else:
+            parts.setdefault(row.part, []).append(entry)
+    return parts, faults
+
+
+def unread_tables(root: Path) -> str:
+    """What to say of tables that lie in a folder and name no images; empty where there are none."""
+    names = [path.name for path in sorted(root.glob("*.csv"))]
+    if not names:
+        return ""
+    return (
+        f" (or, if {' or '.join(names[:3])} says what the images show, name its columns, in the first line, "
+        "image and label)"
+    )
+
+
+def _entry(root: Path, row: Row, ids: Mapping[str, int]) -> Entry:
+    image = _find(root, IMAGE_FOLDERS, row.image, "image", row.where)
+    mask = _find(root, MASK_FOLDERS, row.mask, "mask", row.where) if row.mask is not None else None
+    named = Path(row.image)
+    stem = (named.with_suffix("") if image.name == named.name else named).as_posix()
+    return Entry(stem, image, mask, ids.get(row.label or ""), group=row.group or None)
+
+
+def _check_once(seen: dict[str, tuple[str, str]], stem: str, row: Row) -> None:
+    name, where = seen.setdefault(stem, (row.image, row.where))
+    if where != row.where:
+        said = f"'{row.image}'" if name == row.image else f"'{row.image}', as '{name}',"
+        raise DataError(
+            f"{row.where}: the image {said} stands in {where} already; keep one row an image, and give "
+            "images names that differ in more than their endings"
+        )
 
 
 def _tables(root: Path, masked: bool = False) -> list[Path]:
@@ -96,7 +142,7 @@ def _names_images(columns: tuple[str, ...], targets: Sequence[str]) -> bool:
     return bool(column(columns, IMAGE) and column(columns, targets))
 
 
-def _rows(path: Path) -> list[_Row]:
+def _rows(path: Path) -> list[Row]:
     columns, lines = read_table(path)
     if not lines:
         raise DataError(f"{path}: names no image; add one row an image")
@@ -113,7 +159,7 @@ def _rows(path: Path) -> list[_Row]:
         if split and part not in SPLITS:
             raise DataError(f"{where}: the split '{cells[split]}' is none of {', '.join(SPLITS)}")
         rows.append(
-            _Row(
+            Row(
                 where,
                 part,
                 cells[image],

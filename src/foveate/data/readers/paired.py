@@ -20,6 +20,7 @@ from foveate.data.pairing import (
     read_indexed,
     split_folders,
 )
+from foveate.data.readers.csv_table import unread_tables
 
 
 @reader(
@@ -41,7 +42,7 @@ class Paired:
             there, lacks = (images, "masks") if images else (masks, "images")
             raise DataError(
                 f"{root}: has {there.name}/ ({len(list_images(there))} files) but no {lacks}/; put the "
-                f"{lacks} there, with the same names"
+                f"{lacks} there, with the same names{unread_tables(root) if images else ''}"
             )
         else:
             parts = pair_splits(root)

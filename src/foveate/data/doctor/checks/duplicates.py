@@ -99,7 +99,5 @@ def _trained_last(a: Exam, b: Exam) -> tuple[Exam, Exam]:
 
 
 def _cases(survey: Survey, pairs: list[tuple[Exam, Exam]]) -> tuple[Case, ...]:
-    def path(exam: Exam):
-        return exam.entry.image or survey.folder.root / exam.entry.stem
-
-    return tuple(Case(path(later), f"as {survey.folder.name(path(first))}") for first, later in pairs)
+    image, name = survey.folder.image, survey.folder.name
+    return tuple(Case(image(later.entry), f"as {name(image(first.entry))}") for first, later in pairs)

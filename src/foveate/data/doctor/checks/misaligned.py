@@ -30,9 +30,7 @@ def shifted(survey: Survey) -> Iterator[Finding]:
             "warning",
             "shifted",
             f"{counted(len(found), 'mask')} seem{'s' * (len(found) == 1)} displaced",
-            tuple(
-                Case(exam.entry.mask or survey.folder.root / exam.entry.stem, _move(exam)) for exam in found
-            ),
+            tuple(Case(survey.folder.mask(exam.entry), _move(exam)) for exam in found),
             "Their outlines lie beside the edges of the images, and on them when moved as told.",
             "Look at some; where it is so, cropping or resizing was not done alike to image and mask.",
         )
@@ -44,7 +42,8 @@ def swapped(survey: Survey) -> Iterator[Finding]:
     exams = doubtful(survey.exams)
     if not exams:
         return
-    maps = [edge_maps(exam.entry, survey.folder.read) for exam in exams]
+    folder = survey.folder
+    maps = [edge_maps(exam.entry, folder.read) for exam in exams]
     images = np.stack([image for image, _ in maps])
     masks = np.stack([mask for _, mask in maps])
     own = np.array([exam.agreement.own for exam in exams])
@@ -60,7 +59,7 @@ def swapped(survey: Survey) -> Iterator[Finding]:
             "swapped",
             f"{counted(len(pairs), 'image')} whose mask seems to be that of another",
             tuple(
-                Case(_image(survey, exams[a]), f"fits {survey.folder.name(_mask(survey, exams[b]))}")
+                Case(folder.image(exams[a].entry), f"fits {folder.name(folder.mask(exams[b].entry))}")
                 for a, b in pairs
             ),
             "The edges of the image disagree with its own mask and agree with another one.",
@@ -74,7 +73,7 @@ def swapped(survey: Survey) -> Iterator[Finding]:
                 "warning",
                 "swapped",
                 f"{counted(len(fitting), 'mask')} seem{'s' * (len(fitting) == 1)} {said}",
-                tuple(Case(_mask(survey, exams[index])) for index in fitting),
+                tuple(Case(folder.mask(exams[index].entry)) for index in fitting),
                 "The outlines agree with the edges of the image when the mask is turned so.",
                 "Look at them; an image that was mirrored or turned without its mask does this.",
             )
@@ -112,11 +111,3 @@ def _move(exam: Exam) -> str:
         if step
     ]
     return f"fits better about {' and '.join(moves)}"
-
-
-def _image(survey: Survey, exam: Exam):
-    return exam.entry.image or survey.folder.root / exam.entry.stem
-
-
-def _mask(survey: Survey, exam: Exam):
-    return exam.entry.mask or survey.folder.root / exam.entry.stem

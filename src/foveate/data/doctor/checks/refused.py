@@ -13,7 +13,7 @@ def refused(survey: Survey) -> Iterator[Finding]:
             "error",
             "refused",
             f"The folder cannot be read as {survey.folder.layout}",
-            (Case(survey.folder.root, survey.folder.refused),),
+            tuple(Case(survey.folder.root, said) for said in survey.folder.refused),
             "Training would stop with this message.",
             "Do what the message says, then ask again.",
         )

@@ -37,7 +37,7 @@ def uniform(survey: Survey) -> Iterator[Finding]:
             "note" if many else "warning",
             "uniform",
             f"{counted(len(exams), 'mask')} {'is' if len(exams) == 1 else 'are'} {title}",
-            tuple(Case(exam.entry.mask or survey.folder.root / exam.entry.stem) for exam in exams),
+            tuple(Case(survey.folder.mask(exam.entry)) for exam in exams),
             why,
             "Look at the images; draw what is missing, or leave it where it is right.",
         )
@@ -52,7 +52,7 @@ def blank(survey: Survey) -> Iterator[Finding]:
             "warning",
             "blank",
             f"{counted(len(exams), 'image')} {'shows' if len(exams) == 1 else 'show'} nothing",
-            tuple(Case(exam.entry.image or survey.folder.root / exam.entry.stem) for exam in exams),
+            tuple(Case(survey.folder.image(exam.entry)) for exam in exams),
             "They are of one colour from edge to edge: an exposure or an export that failed.",
             "Remove them with their masks.",
         )
