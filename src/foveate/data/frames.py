@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float32, Int64, UInt8
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
 from foveate.data.dataset import Dataset, Entry
+from foveate.data.resizing import resize_image, resize_mask
 from foveate.data.transforms import Augmentation, Draws
 
 Target = UInt8[np.ndarray, "h w"] | int
@@ -24,13 +24,13 @@ def read_resized(
     dataset: Dataset, entry: Entry, size: tuple[int, int]
 ) -> tuple[UInt8[np.ndarray, "h w 3"], Target]:
     """Decode one entry and bring it to `size`: the image smoothed, the mask by nearest pixel."""
-    image, target = dataset.read(entry)
+    read, target = dataset.read(entry)
+    image = read.copy()  # Pillow's arrays are read-only, and PyTorch warns of sharing such.
     if image.shape[:2] != tuple(size):
-        width_height = size[::-1]
-        image = np.asarray(Image.fromarray(image).resize(width_height, Image.Resampling.BILINEAR))
-        if not isinstance(target, int):
-            target = np.asarray(Image.fromarray(target).resize(width_height, Image.Resampling.NEAREST))
-    return image, target
+        image = resize_image(torch.from_numpy(image).movedim(-1, 0), size).movedim(0, -1).numpy()
+    if isinstance(target, int):
+        return image, target
+    return image, resize_mask(torch.from_numpy(target.copy()), size).numpy()
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,7 @@ class Disk:
     size: tuple[int, int]
 
     def __getitem__(self, index: int) -> tuple[UInt8[np.ndarray, "h w 3"], Target]:
-        image, target = read_resized(self.dataset, self.entries[index], self.size)
-        # Pillow's arrays are read-only, and PyTorch warns of sharing such.
-        return image.copy(), target if isinstance(target, int) else target.copy()
+        return read_resized(self.dataset, self.entries[index], self.size)
 
 
 @dataclass(frozen=True)

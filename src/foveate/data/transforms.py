@@ -8,11 +8,10 @@ import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
 from torchvision import tv_tensors
-from torchvision.transforms.v2 import InterpolationMode
-from torchvision.transforms.v2 import functional as F
 
 from foveate.data.errors import DataError
 from foveate.data.masks import IGNORE
+from foveate.data.resizing import resize_image, resize_mask
 from foveate.data.warp import Box, Warp
 
 PAD = (124, 116, 104)
@@ -134,7 +133,7 @@ class Augmentation:
         """The window at `size`: what it shows of the image, resized, in its place on a plain ground."""
         axes = zip(window[:2], window[2:], part.shape[-2:], self.size, strict=True)
         (rows, out_rows), (columns, out_columns) = (_shown(*axis) for axis in axes)
-        resize, fill = (_nearest, [IGNORE]) if isinstance(part, tv_tensors.Mask) else (_smooth, PAD)
+        resize, fill = (resize_mask, [IGNORE]) if isinstance(part, tv_tensors.Mask) else (resize_image, PAD)
         found = resize(part[..., rows, columns], (_length(out_rows), _length(out_columns)))
         if found.shape[-2:] != self.size:
             ground = part.new_tensor(fill).view(-1, 1, 1).expand(*part.shape[:-2] or (1,), *self.size).clone()
@@ -152,24 +151,6 @@ def _shown(start: int, length: int, whole: int, out: int) -> tuple[slice, slice]
 
 def _length(span: slice) -> int:
     return span.stop - span.start
-
-
-def _smooth(image: UInt8[Tensor, "3 h w"], size: tuple[int, int]) -> UInt8[Tensor, "3 out_h out_w"]:
-    if image.shape[-2:] == size:
-        return image
-    # Channels last: as files are decoded, and twice as fast.
-    packed = image[None].contiguous(memory_format=torch.channels_last)
-    return F.resize(packed, list(size), interpolation=InterpolationMode.BILINEAR, antialias=True)[0]
-
-
-def _nearest(mask: UInt8[Tensor, "h w"], size: tuple[int, int]) -> UInt8[Tensor, "out_h out_w"]:
-    """By pixel centres, as the image. torchvision's resize always takes NEAREST for a Mask, half a pixel off
-    the image, and NEAREST_EXACT of a plain tensor takes twice as long.
-    """
-    rows, columns = (
-        (2 * np.arange(out) + 1) * side // (2 * out) for side, out in zip(mask.shape, size, strict=True)
-    )
-    return torch.from_numpy(mask.numpy().take(rows, axis=0).take(columns, axis=1))
 
 
 def change_color(

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from foveate.data.images import read_image
 from foveate.data.palette import palette
+from foveate.data.resizing import resize_image
 from foveate.errors import UserError
 from foveate.models.checkpoints import load_model
 from foveate.models.host import Host
@@ -90,11 +91,10 @@ class Predictor:
 
     def prepared(self, pixels: UInt8[ndarray, "h w 3"]) -> Float[Tensor, "1 c rows columns"]:
         """What `model` gets for an image: RGB in [0, 1] at the run's size, on the predictor's device."""
-        if self.size is not None and pixels.shape[:2] != self.size:
-            resized = Image.fromarray(pixels).resize(self.size[::-1], Image.Resampling.BILINEAR)
-            pixels = np.asarray(resized)
-        image = torch.from_numpy(np.array(pixels)).to(self.device)
-        return image.movedim(-1, 0)[None].contiguous().float() / 255
+        image = torch.from_numpy(np.array(pixels)).movedim(-1, 0)
+        if self.size is not None:
+            image = resize_image(image, self.size)
+        return image[None].to(self.device).contiguous().float() / 255
 
     def _labelled(self, p: Float[ndarray, "c"]) -> Prediction:
         best = int(p.argmax())

@@ -1,0 +1,37 @@
+"""Images and masks in another size: the one way in which all of training, scoring and prediction resizes."""
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import functional as F
+
+
+def resize_image(image: UInt8[Tensor, "3 h w"], size: tuple[int, int]) -> UInt8[Tensor, "3 out_h out_w"]:
+    """Bilinear, smoothed where it shrinks; within one grey level of Pillow, in a tenth of its time.
+
+    >>> resize_image(torch.full((3, 8, 8), 7, dtype=torch.uint8), (2, 4)).unique()
+    tensor([7], dtype=torch.uint8)
+    """
+    if image.shape[-2:] == size:
+        return image
+    # Channels last: as files are decoded, and twice as fast.
+    packed = image[None].contiguous(memory_format=torch.channels_last)
+    return F.resize(packed, list(size), interpolation=InterpolationMode.BILINEAR, antialias=True)[0]
+
+
+def resize_mask(mask: UInt8[Tensor, "h w"], size: tuple[int, int]) -> UInt8[Tensor, "out_h out_w"]:
+    """By pixel centres, as the image. torchvision's resize always takes NEAREST for a Mask, half a pixel off
+    the image, and NEAREST_EXACT of a plain tensor takes twice as long.
+
+    >>> resize_mask(torch.tensor([[1, 2, 3, 4]], dtype=torch.uint8), (2, 2))
+    tensor([[2, 4],
+            [2, 4]], dtype=torch.uint8)
+    """
+    if mask.shape == size:
+        return mask
+    rows, columns = (
+        (2 * np.arange(out) + 1) * side // (2 * out) for side, out in zip(mask.shape, size, strict=True)
+    )
+    return torch.from_numpy(mask.numpy().take(rows, axis=0).take(columns, axis=1))
