@@ -1,6 +1,7 @@
 # Two commands do everything, set-up included, on a machine with git, make and Python 3.11 to 3.13:
 #   make demo    the main job on synthetic data; prints the path of the report
 #   make test    the tests
+# `make install` is the set-up alone.
 # `make check` is what CI runs.
 
 VENV := .venv
@@ -12,7 +13,9 @@ DEMO := runs/demo
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DELETE_ON_ERROR:
-.PHONY: demo test check format docs clean
+.PHONY: install demo test check format docs clean
+
+install: $(VENV)/.ready-base
 
 demo: $(VENV)/.ready-base
 	$(BIN)/foveate compare synthetic --arms none "cbam@decoder" "smooth@encoder5" \

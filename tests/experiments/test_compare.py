@@ -53,6 +53,9 @@ def test_runs_go_seed_by_seed_with_the_host_first(continued):
     ]
     stages = list(dict.fromkeys(event.stage for event in continued.events))
     assert stages == ["train", "score", "cost", "gallery"]
+    scored = [(event.run, event.runs) for event in continued.events if event.stage == "score"]
+    assert scored == [(number, 6) for number in range(1, 7)]
+    assert [(e.run, e.runs) for e in continued.events if e.stage == "cost"] == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_every_run_is_a_run_directory_of_the_same_spec_but_for_arm_and_seed(continued):

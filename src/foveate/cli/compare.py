@@ -94,13 +94,16 @@ def _run(plan: "Plan", folder: Path) -> "Comparison":
     from foveate.experiments.compare import compare as run
     from foveate.training.run import Interrupted
 
-    stages = {"score": "scoring", "cost": "measuring costs", "gallery": "choosing images for the report"}
+    stages = {
+        "score": "{} of {} runs scored",
+        "cost": "{} of {} arms measured",
+        "gallery": "choosing images for the report",
+    }
     with progress("Comparing", even=False) as advance:
 
         def tell(event: "ComparisonEvent") -> None:
             if (now := event.training) is None:
-                stage = stages.get(event.stage, event.stage)
-                advance(1, 1, f"{stage}, {event.run} done")
+                advance(event.run, event.runs, stages[event.stage].format(event.run, event.runs))
                 return
             which = f"{event.arm}, seed {event.seed}, epoch {now.epoch}/{now.epochs}"
             note = f"run {event.run} of {event.runs}: {which}"

@@ -22,8 +22,8 @@ class ComparisonEvent:
     """Where a comparison stands.
 
     stage: "train", then "score", "cost" and "gallery". run: the one under way, counted from 1, of `runs`;
-    arm and seed are its own. training: where that run stands, None outside of training. seconds_left: of
-    training all remaining runs, None when unknown.
+    arm and seed are its own. In the later stages: how much is done, of how much. training: where that run
+    stands, None outside of training. seconds_left: of training all remaining runs, None when unknown.
     """
 
     stage: str
@@ -69,9 +69,8 @@ def compare(
     with held(out), _resumable(out):
         _save_spec(plan, out)
         _train(plan, out, tell)
-        runs = len(plan.runs)
         made = command or f"compare(ComparisonSpec.load({str(out / 'comparison.yaml')!r}), {str(out)!r})"
-        return conclude(plan, out, made, lambda stage, done: tell(ComparisonEvent(stage, done, runs)))
+        return conclude(plan, out, made, lambda *stage: tell(ComparisonEvent(*stage)))
 
 
 def finished(plan: Plan, out: Path) -> Comparison | None:

@@ -1,5 +1,6 @@
 """From trained runs to findings: scores on the test images, costs, verdicts, curves, and pictures."""
 
+import itertools
 import math
 import time
 from collections.abc import Callable
@@ -25,11 +26,11 @@ ByRun = dict[str, dict[int, np.ndarray]]
 """One array of the test images by arm and seed."""
 
 
-def conclude(plan: Plan, out: Path, command: str, tell: Callable[[str, int], None]) -> Comparison:
+def conclude(plan: Plan, out: Path, command: str, tell: Callable[[str, int, int], None]) -> Comparison:
     """Score every run, measure every arm, compare, and write what the report is drawn from.
 
-    `tell(stage, done)` is called with the stage "score", "cost" or "gallery" and how many of its items are
-    done.
+    `tell(stage, done, total)` is called with the stage "score", "cost" or "gallery" and how many of its items
+    are done.
     """
     confusions: ByRun = {}
     errors: ByRun = {}
@@ -39,9 +40,9 @@ def conclude(plan: Plan, out: Path, command: str, tell: Callable[[str, int], Non
         _, confusions.setdefault(arm.arm, {})[seed], of_images = read_per_image(folder)
         if of_images is not None:
             errors.setdefault(arm.arm, {})[seed] = of_images
-        tell("score", done)
+        tell("score", done, len(plan.runs))
     comparison = _comparison(plan, out, command, _find(plan, out, confusions, errors, tell))
-    tell("gallery", 0)
+    tell("gallery", 0, 1)
     save_gallery(out, pick_exhibits(plan, out, confusions))
     comparison.save(out)
     return comparison
@@ -55,13 +56,18 @@ def _score(folder: Path) -> None:
 
 
 def _find(
-    plan: Plan, out: Path, confusions: ByRun, errors: ByRun, tell: Callable[[str, int], None]
+    plan: Plan, out: Path, confusions: ByRun, errors: ByRun, tell: Callable[[str, int, int], None]
 ) -> Findings:
     first = plan.spec.first_seed
     models = {arm.arm: with_views(load_model(plan.folder(out, arm, first))) for arm in plan.arms}
-    done = iter(range(1, len(models) + 1))
+    measured_arms = itertools.count(1)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    measured = costs(models, plan.data.size, device=device, progress=lambda arm: tell("cost", next(done)))
+    measured = costs(
+        models,
+        plan.data.size,
+        device=device,
+        progress=lambda arm: tell("cost", next(measured_arms), len(models)),
+    )
     placebos = {arm: placebo.arm for placebo in plan.arms for arm in placebo.beside}
     return find(
         confusions, plan.data.classes, plan.data.task, placebos=placebos, costs=measured, errors=errors

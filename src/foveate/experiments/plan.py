@@ -135,23 +135,23 @@ def estimate(plan: Plan, out: Path | None = None, steps: int = 3) -> Estimate:
     """Time a few real training steps of every arm and say how long all runs will take.
 
     `out` is the comparison's directory: runs that are complete there are not counted. Every crop of a
-    crop_schedule is timed and counts for its share of the epochs; a validation counts as a third of the
-    training steps that as many images would take. Nothing is written.
+    crop_schedule is timed and counts for its share of the epochs; validations and the scores at the end count
+    as a third of the training steps that as many images would take. Nothing is written.
     """
     spec, data = plan.spec, plan.data
-    train, val = len(data.dataset.index("train")), len(data.dataset.index("val"))
-    validations = math.ceil(val / data.batch) / spec.training.validate_every
-    per_epoch = math.ceil(train / data.batch) + validations / 3
+    train, val, test = (math.ceil(len(data.dataset.index(s)) / data.batch) for s in ("train", "val", "test"))
+    epochs = spec.training.epochs
+    per_run = epochs * train + (epochs / spec.training.validate_every * val + test) / 3
     seconds, done = 0.0, 0
     for arm in plan.arms:
         complete = [out is not None and Run(plan.folder(out, arm, s)).is_complete for s in spec.seed_numbers]
         done += sum(complete)
         if not all(complete):
             step = _step_seconds(plan, arm, steps)
-            seconds += step * per_epoch * spec.training.epochs * complete.count(False)
+            seconds += step * per_run * complete.count(False)
     images = len(data.dataset.index("test"))
     detectable = detectable_difference(spec.seeds, images, arms=len(plan.arms) - 1)
-    return Estimate(seconds, len(plan.runs), done, spec.training.epochs, images, data.plan, detectable)
+    return Estimate(seconds, len(plan.runs), done, epochs, images, data.plan, detectable)
 
 
 def _step_seconds(plan: Plan, arm: PlannedArm, steps: int) -> float:
