@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from foveate.evaluation.cost import Cost
 from foveate.experiments.result import Comparison, Contender
 
 SCORE_NAMES = {"miou": "mean IoU", "iou": "IoU"}
@@ -161,9 +162,25 @@ def verdict(comparison: Comparison, arm: Contender) -> list[str]:
     }
     cost = (
         f"Costs {added(found.cost.parameters, host.cost.parameters)} parameters"
-        f" and {ratio(found.cost.latency_ms, host.cost.latency_ms)} the host's latency."
+        f" and {latency(found.cost, host.cost)}."
     )
     return [said[found.verdict], *_placebo(comparison, arm), cost]
+
+
+def latency(cost: Cost, host: Cost) -> str:
+    """An arm's latency beside its host's; the middle halves of their timings tell whether they differ.
+
+    >>> from dataclasses import replace
+    >>> host = Cost(1, 1, latency_ms=8.0, latency_low_ms=7.0, latency_high_ms=9.0, memory_bytes=1)
+    >>> latency(replace(host, latency_ms=12.0, latency_low_ms=11.0, latency_high_ms=13.0), host)
+    "×1.50 the host's latency"
+    >>> latency(replace(host, latency_ms=7.5, latency_high_ms=8.0), host)
+    "no latency that repeated timings could tell from the host's (×0.94)"
+    """
+    times = ratio(cost.latency_ms, host.latency_ms)
+    if cost.latency_low_ms > host.latency_high_ms or cost.latency_high_ms < host.latency_low_ms:
+        return f"{times} the host's latency"
+    return f"no latency that repeated timings could tell from the host's ({times})"
 
 
 def _placebo(comparison: Comparison, arm: Contender) -> list[str]:
