@@ -7,8 +7,11 @@ from PIL import Image
 
 from foveate.data.doctor.copying import copy_mended
 from foveate.data.doctor.facts import gather
+from foveate.data.doctor.finding import judge
 from foveate.data.doctor.visit import visit
 from foveate.data.errors import DataError
+
+from ..readers.imitations import kvasir_seg
 
 
 @pytest.fixture
@@ -89,9 +92,30 @@ def test_a_table_of_labels(plant):
     assert [known.name for known in gather(visit(plant.root)).classes] == ["ant", "bee"]
 
 
-def test_no_copy_of_what_is_no_folder_of_pairs(table):
-    image = table.root / "photos/03.png"
-    image.write_bytes(image.read_bytes()[:200])
-    assert table.finding().mend is None
-    with pytest.raises(DataError, match="is read as csv; mend its files as the findings say"):
-        copy_mended(visit(table.root), (), table.root.parent / "mended")
+def test_a_copy_of_a_table_has_rows_for_what_is_in_it(table, tmp_path):
+    broken = table.root / "photos/03.png"
+    broken.write_bytes(broken.read_bytes()[:200])
+    (table.root / "photos/05.png").unlink()
+    table.save("truths/07.jpg", table.mask(7), quality=60)
+    (table.root / "truths/07.png").unlink()
+    rows = (table.root / "data.csv").read_text().replace("truths/07.png", "truths/07.jpg")
+    (table.root / "data.csv").write_text(rows)
+    survey = visit(table.root)
+    findings = judge(survey)
+    assert {finding.check for finding in findings} == {"refused", "unreadable", "jpeg"}
+    done = copy_mended(survey, findings, tmp_path / "mended")
+    assert (done.untouched, done.mended, done.left_out, done.remaining) == (9, 1, 1, ())
+    mended = visit(tmp_path / "mended")
+    stems = [exam.entry.stem for exam in mended.exams]
+    assert stems == [f"photos/{number:02d}" for number in range(12) if number not in (3, 5)]
+    assert judge(mended) == ()
+
+
+def test_no_copy_of_what_is_no_folder_of_pairs(plant, tmp_path):
+    kvasir_seg(plant.root)
+    path = sorted(plant.root.rglob("images/*.jpg"))[0]
+    path.write_bytes(path.read_bytes()[:200])
+    (finding,) = plant.findings()
+    assert (finding.check, finding.mend) == ("unreadable", None)
+    with pytest.raises(DataError, match="is read as kvasir_seg; mend its files as the findings say"):
+        copy_mended(visit(plant.root), (), tmp_path / "mended")

@@ -17,6 +17,7 @@ from foveate.data.doctor.survey import Survey
 from foveate.data.errors import DataError
 from foveate.data.files import write_whole
 from foveate.data.images import read_image
+from foveate.data.readers.csv_table import refitted
 
 _UPRIGHT = {
     5: lambda stored: stored.T,
@@ -71,6 +72,9 @@ def copy_mended(
         _copy(path, root, out)
         if advance is not None:
             advance(number, total)
+    for table in survey.folder.tables:
+        with write_whole(out / table.relative_to(root), "w") as file:
+            file.write(refitted(table, out))
     for finding in findings:
         for name, text in (finding.mend.files if finding.mend else {}).items():
             with write_whole(out / name, "w") as file:

@@ -19,14 +19,14 @@ from foveate.data.pairing import (
     split_folders,
 )
 from foveate.data.readers.coloured import read_class_dict
-from foveate.data.readers.csv_table import entries_of, read_rows
+from foveate.data.readers.csv_table import entries_of, read_rows, tables_in
 from foveate.data.recognise import recognise
 
 PLAIN = ("coloured", "camvid", "paired")
 """Layouts of images beside masks, where a pair can be looked at whatever is wrong with the others."""
 
 MENDABLE = (*PLAIN, "class_folders")
-"""Layouts whose files can be changed and left out without a list that would have to follow."""
+"""Layouts whose files can be changed and left out without a list that has to follow."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class Folder:
     files that are passed over since another means the same, with the sentence that says so. colors: those of
     class_dict.csv, if it is there. read: how entries are decoded whose masks are not to be taken as they are
     stored. masks: whether there are masks to look at. classes: names, where the layout knows them. refused:
-    what the layout's reader said, where it would not go on.
+    what the layout's reader said, where it would not go on. tables: those that say what belongs together, and
+    that can be read.
     """
 
     root: Path
@@ -53,11 +54,12 @@ class Folder:
     masks: bool = True
     classes: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    tables: tuple[Path, ...] = ()
 
     @property
     def mendable(self) -> bool:
         """Whether `--fix` can copy it."""
-        return self.layout in MENDABLE
+        return self.layout in MENDABLE or bool(self.tables)
 
     @property
     def entries(self) -> list[tuple[str, Entry]]:
@@ -187,6 +189,7 @@ def _table(root: Path, layout: LayoutReader) -> Folder:
         masks=table.masked,
         classes=table.classes,
         refused=tuple(map(str, faults)),
+        tables=tuple(tables_in(root)),
     )
 
 

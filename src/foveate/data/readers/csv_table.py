@@ -5,6 +5,8 @@ Paths are relative to the folder or to its images/ and masks/; an image may be n
 Beside folders of pairs, a table is read if it names masks: these are not put together by name then.
 """
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +54,7 @@ class CsvTable:
     def recognise(root: Path) -> bool:
         pairs = bool(find_folder(root, IMAGE_FOLDERS) and find_folder(root, MASK_FOLDERS))
         images = any(path.is_dir() or is_image_file(path) for path in root.iterdir())
-        return images and bool(_tables(root, masked=pairs or bool(split_folders(root))))
+        return images and bool(tables_in(root, masked=pairs or bool(split_folders(root))))
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
@@ -67,7 +69,7 @@ class CsvTable:
 
 def read_rows(root: Path, classes: Sequence[str] | None = None) -> Table:
     """What the tables of a folder say. `DataError` where they contradict themselves or one another."""
-    tables = _tables(root)
+    tables = tables_in(root)
     if len(tables) > 1 and not {path.stem.lower() for path in tables} <= set(SPLITS):
         names = ", ".join(path.name for path in tables)
         raise DataError(f"{root}: holds several tables ({names}); keep one, or name them after the splits")
@@ -96,6 +98,28 @@ def entries_of(root: Path, table: Table) -> tuple[dict[str, list[Entry]], list[D
         else:
             parts.setdefault(row.part, []).append(entry)
     return parts, faults
+
+
+def refitted(path: Path, root: Path) -> str:
+    """The text of a table for a copy of its folder: images and masks that became PNG are renamed, and rows
+    whose files are not there, or that name an image once more, left out.
+    """
+    columns, lines = read_table(path)
+    image, mask = column(columns, IMAGE), column(columns, MASK)
+    rows: dict[str, dict[str, str]] = {}
+    for _, cells in lines:
+        try:
+            cells[image] = _renamed(root, IMAGE_FOLDERS, cells[image])
+            if mask:
+                cells[mask] = _renamed(root, MASK_FOLDERS, cells[mask])
+        except DataError:
+            continue
+        rows.setdefault(cells[image], cells)
+    text = io.StringIO()
+    table = csv.DictWriter(text, columns, lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows.values())
+    return text.getvalue()
 
 
 def unread_tables(root: Path) -> str:
@@ -127,7 +151,7 @@ def _check_once(seen: dict[str, tuple[str, str]], stem: str, row: Row) -> None:
         )
 
 
-def _tables(root: Path, masked: bool = False) -> list[Path]:
+def tables_in(root: Path, masked: bool = False) -> list[Path]:
     """The tables whose header names images, whatever it is separated by; hidden files are passed over.
     masked: only those that name masks too, as one does that groups the pairs of images/ and masks/.
     """
@@ -169,6 +193,15 @@ def _rows(path: Path) -> list[Row]:
             )
         )
     return rows
+
+
+def _renamed(root: Path, folders: Sequence[str], name: str) -> str:
+    try:
+        _find(root, folders, name, "file", "")
+    except DataError:
+        name = Path(name).with_suffix(".png").as_posix() if name else name
+        _find(root, folders, name, "file", "")
+    return name
 
 
 def _find(root: Path, folders: Sequence[str], name: str, what: str, where: str) -> Path:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from foveate.data.doctor.finding import Case, Finding, check
+from foveate.data.doctor.finding import Case, Finding, Mend, check
 from foveate.data.doctor.survey import Survey
 
 
@@ -16,4 +16,5 @@ def refused(survey: Survey) -> Iterator[Finding]:
             tuple(Case(survey.folder.root, said) for said in survey.folder.refused),
             "Training would stop with this message.",
             "Do what the message says, then ask again.",
+            Mend("these rows are left out of the table") if survey.folder.tables else None,
         )
