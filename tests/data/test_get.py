@@ -1,9 +1,11 @@
 import hashlib
 import io
+import shutil
 import tarfile
 import zipfile
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -164,6 +166,24 @@ def test_an_archive_that_was_fetched_by_hand_will_do(publish, members, tmp_path,
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "camvid.zip").write_bytes(zipped(members))
     assert main(["data", "get", "camvid", "--out", str(tmp_path / "a")]) == 0
+
+
+@pytest.mark.parametrize("name", ["archive", "flood-semantic-segmentation-dataset"])
+def test_flood_from_kaggle_is_itself_whatever_its_zip_is_called(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("FOVEATE_CACHE", str(tmp_path / "cache"))
+    for split, count in (("train", 600), ("val", 63)):
+        for folder in ("images", "labels"):
+            (tmp_path / "Fd/dataset" / split / folder).mkdir(parents=True)
+            for number in range(count):
+                pixels = np.full((1, 1), number % 2, dtype=np.uint8)
+                Image.fromarray(pixels).save(tmp_path / f"Fd/dataset/{split}/{folder}/{number}.png")
+    shutil.make_archive(str(tmp_path / "Fz" / name), "zip", tmp_path / "Fd")
+    for folder in ("Fd", "Fz"):
+        assert main(["data", "get", "fssd", "--out", str(tmp_path / folder)]) == 0
+        assert "fssd, segmentation, 663 images" in capsys.readouterr().out
+    (tmp_path / "Fd" / "dataset" / "val" / "images" / "7.png").unlink()
+    with pytest.raises(DataError, match=r"does not look like fssd, .*; expected: .*val/images/ \(63 files\)"):
+        verify(dataset_info("fssd"), tmp_path / "Fd")
 
 
 def test_by_hand_the_steps_are_told_and_the_result_is_checked(publish, members, tmp_path, capsys):

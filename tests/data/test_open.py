@@ -210,9 +210,28 @@ def test_a_folder_of_datasets_is_none(make, tmp_path_factory):
     root, pairs = tmp_path_factory.mktemp("all"), make.pairs()
     for name in ("roads", "vessels"):
         shutil.copytree(pairs, root / name)
-    words = rf"{root}: holds several datasets \(roads, vessels\); give one of them, such as roads"
+    words = rf"{root}: holds several datasets: roads \(paired\), vessels \(paired\); give one alone, such as"
     with pytest.raises(DataError, match=words):
         open_dataset(root)
+    (root / "plans").mkdir()
+    shutil.move(root / "vessels", root / "plans" / "vessels")
+    with pytest.raises(DataError, match=r"datasets: plans/vessels \(paired\), roads \(paired\); give"):
+        open_dataset(root)
+    shutil.rmtree(root / "plans" / "vessels")
+    with pytest.raises(DataError, match=r"holds a dataset beside other folders: roads \(paired\); give"):
+        open_dataset(root)
+
+
+def test_classes_whose_images_lie_deeper(make):
+    make.class_folders(**{"cat/images": 8, "dog/images": 8, "emu/a": 8, "emu/b": 8})
+    dataset = open_dataset(make.root)
+    assert (dataset.name, dataset.classes) == ("class_folders", ("cat", "dog", "emu"))
+
+
+def test_words_beside_the_only_folder_are_passed_over(make):
+    make.class_folders(**{"animals/cat": 8, "animals/dog": 8})
+    (make.root / "README.md").write_text("words")
+    assert open_dataset(make.root).classes == ("cat", "dog")
 
 
 def test_class_folders_with_train_and_test(make):

@@ -9,7 +9,7 @@ import pytest
 from foveate.data.errors import DataError
 from foveate.data.open import open_dataset
 from foveate.data.packed import cache_folder, unpacked
-from foveate.data.unpacking import listening
+from foveate.data.waiting import listening
 
 
 @pytest.fixture
@@ -22,10 +22,11 @@ def photos(make, tmp_path_factory, monkeypatch):
 
 
 def opened(root) -> tuple[list, str]:
-    """What was told while a dataset was opened, and how it describes itself."""
+    """What was told of unpacking while a dataset was opened, and how it describes itself."""
     told = []
     with listening(lambda *words: told.append(words)):
-        return told, open_dataset(root).describe()
+        said = open_dataset(root).describe()
+    return [words for words in told if words[2].startswith("Unpacking")], said
 
 
 def test_it_is_told_what_is_unpacked_how_large_and_where_to_once(photos, monkeypatch):
@@ -33,8 +34,8 @@ def test_it_is_told_what_is_unpacked_how_large_and_where_to_once(photos, monkeyp
     folder = unpacked(photos).folder
     size = sum(path.stat().st_size for path in folder.rglob("*.png"))
     packed = (photos / "all.zip").stat().st_size
-    assert told[0] == (0, packed, f"all.zip (0 MB, 0 MB unpacked) into {folder}, once")
-    assert told[-1] == (packed, packed, "all.zip: 0 of 0 MB")
+    assert told[0] == (0, packed, f"Unpacking all.zip (0 MB, 0 MB unpacked) into {folder}, once")
+    assert told[-1] == (packed, packed, "Unpacking all.zip: 0 of 0 MB")
     assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
     assert "Read from all.zip, kept unpacked (0 MB)." in said
     assert json.loads(Path(f"{folder}.json").read_text()) == {"source": str(photos), "bytes": size}

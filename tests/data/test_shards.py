@@ -191,6 +191,7 @@ seen = []
 for epoch in range(2):
     loader.sampler.set_epoch(epoch)
     seen.append([stem for batch in loader for stem in batch["stem"]])
+seen.append([stem for batch in module.val_dataloader() for stem in batch["stem"]])
 with open(f"{out}.{rank}", "w") as file:
     json.dump(seen, file)
 """
@@ -212,8 +213,10 @@ def test_two_processes_see_every_sample_once_in_the_order_of_one(make, tmp_path_
 
     (alone,) = stream(world=1, workers=0)
     first, second = stream(world=2, workers=2)
-    train = open_dataset(out / "shards").split_table()["train"]
-    assert len(train) % 2 == 0
+    table = open_dataset(out / "shards").split_table()
+    train = table["train"]
+    assert (len(train) % 2, len(table["val"]) % 2) == (0, 1)
+    assert first[2] == second[2] == alone[2] == table["val"], "each process scores every image once"
     for epoch in range(2):
         together = [stem for pair in zip(first[epoch], second[epoch], strict=True) for stem in pair]
         assert sorted(together) == sorted(train), "every sample once"

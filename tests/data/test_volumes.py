@@ -8,7 +8,7 @@ import pytest
 from nibabel.orientations import axcodes2ornt, ornt_transform
 
 from foveate.data.errors import DataError
-from foveate.data.volumes import read_slice, slice_count
+from foveate.data.volumes import read_grid, read_slice
 
 UNITS = np.random.default_rng(0).integers(-1000, 1000, (4, 3, 2)).astype(np.int16)
 DIRECTIONS = [
@@ -29,11 +29,19 @@ def store(path, towards="RAS", values=UNITS):
 def test_slices_show_the_right_at_the_left_and_the_front_on_top(tmp_path):
     for towards in DIRECTIONS:
         path = store(tmp_path / f"{towards}.nii", towards)
-        assert slice_count(path) == 2
+        assert read_grid(path).slices == 2
         for index in range(2):
             canonical = nibabel.as_closest_canonical(nibabel.load(path)).get_fdata()[:, :, index]
             assert np.array_equal(read_slice(path, index), canonical[::-1, ::-1].T), towards
             assert np.array_equal(read_slice(path, index), UNITS[::-1, ::-1, index].T), towards
+
+
+def test_a_mask_is_turned_as_its_volume_whatever_its_own_header_says(tmp_path):
+    for towards in DIRECTIONS:
+        volume, mask = store(tmp_path / f"{towards}.nii", towards), tmp_path / "mask.nii"
+        nibabel.Nifti1Image(np.asarray(nibabel.load(volume).dataobj), np.eye(4)).to_filename(mask)
+        for index in range(2):
+            assert np.array_equal(read_slice(mask, index, volume), read_slice(volume, index)), towards
 
 
 def test_compressed_volumes_read_the_same(tmp_path):
@@ -60,7 +68,7 @@ def test_volumes_that_are_truncated(tmp_path, name):
         read_slice(path, 7)
     path.write_bytes(content[:100])
     with pytest.raises(DataError, match=rf"{name}: the volume is damaged or truncated"):
-        slice_count(path)
+        read_grid(path)
 
 
 @pytest.mark.parametrize(("byte", "value"), [(71, 99), (110, 66)])
@@ -70,12 +78,12 @@ def test_headers_that_make_no_sense(tmp_path, byte, value):
     content[byte] = value  # of the kind of the values; of the place where they begin
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"a\.nii: the volume is damaged or truncated \(.*\); copy it again"):
-        slice_count(path)
+        read_grid(path)
 
 
 def test_volumes_that_are_none(tmp_path):
     with pytest.raises(DataError, match=r"b\.nii: there is no such volume"):
-        slice_count(tmp_path / "b.nii")
+        read_grid(tmp_path / "b.nii")
     nibabel.Nifti1Image(np.zeros((2, 2, 2, 3), np.int16), np.eye(4)).to_filename(tmp_path / "c.nii")
     with pytest.raises(DataError, match=r"c\.nii: has 4 dimensions, not three; export one volume a file"):
-        slice_count(tmp_path / "c.nii")
+        read_grid(tmp_path / "c.nii")

@@ -57,7 +57,7 @@ def info(name: str) -> None:
         "images": known.images or "see the home page",
         "splits": splits or "none of its own; foveate cuts 70/15/15",
         "size": _size(known.bytes) if known.bytes else "see the home page",
-        "licence": known.licence or "see the home page",
+        "licence": known.licence,
         "citation": known.citation,
         "home page": known.home,
         "layout": known.layout,

@@ -101,9 +101,9 @@ def _run(argv: list[str]) -> int:
             print(f"usage: {program} COMMAND ...\n\n{COMMANDS[name]}\n\n{_table(program, commands)}")
             return 0
     from foveate.cli.parser import call
-    from foveate.cli.unpacking import unpacking_told
+    from foveate.cli.waiting import waits_told
 
-    with unpacking_told():
+    with waits_told():
         return call(*find_command(argv)) or 0
 
 

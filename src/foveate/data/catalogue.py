@@ -36,7 +36,8 @@ class DatasetInfo:
     """The facts of one dataset. What is not known for certain is None or empty: see its home page.
 
     name: as in `foveate data info NAME`. classes, colors: in the order of their ids; empty where the files
-    name them. layout: the folders and files that its reader expects. splits: images of each official split.
+    name them. layout: the folders and files that its reader expects. licence: the terms that its authors
+    state, or that they state none. splits: images of each official split.
     images, bytes: all of it, as downloaded. downloads: files to fetch directly. steps: what to do by hand,
     where terms ask for an account or there is no stable address.
 
@@ -51,10 +52,10 @@ class DatasetInfo:
     home: str
     citation: str
     layout: str
+    licence: str
     classes: tuple[str, ...] = ()
     colors: tuple[Color, ...] = ()
     splits: Mapping[str, int] = field(default_factory=dict)
-    licence: str | None = None
     images: int | None = None
     bytes: int | None = None
     downloads: tuple[Download, ...] = ()

@@ -5,7 +5,7 @@ regions, in which objects were not told apart, are ignored; what nothing covers 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,50 +50,61 @@ class Annotations:
 
 def read_annotations(path: Path) -> Annotations:
     """Read and check a JSON file; `DataError` names the line, or the image or annotation that is wrong."""
-    content = _load(path)
-    try:
-        return _checked(path, content)
-    except DataError:
-        raise
-    except (TypeError, ValueError, AttributeError, KeyError) as error:
-        what = f"{type(error).__name__}: {error}"
-        raise DataError(
-            f"{path}: holds a value of another kind than COCO annotations do ({what}); export it again"
-        ) from None
-
-
-def _checked(path: Path, content: dict[str, Any]) -> Annotations:
-    with_names = {category["id"]: str(category["name"]) for category in content["categories"]}
+    content, where = _load(path), str(path)
+    names: dict[int, str] = {}
     images: dict[int, tuple[str, int, int]] = {}
-    for image in content["images"]:
-        if image["id"] in images:
-            raise DataError(f"{path}: two images have the id {image['id']}; give each its own")
-        images[image["id"]] = (str(image["file_name"]), int(image["height"]), int(image["width"]))
     shapes: dict[int, list[Shape]] = {}
     shapeless = 0
-    for annotation in content["annotations"]:
-        where = f"{path}: annotation {annotation.get('id')}"
-        if annotation.get("image_id") not in images:
-            raise DataError(f"{where} is of image {annotation.get('image_id')}, which the file does not list")
-        if annotation.get("category_id") not in with_names:
-            raise DataError(
-                f"{where} is of category {annotation.get('category_id')}, which the file does not name"
-            )
-        _, height, width = images[annotation["image_id"]]
-        outline = _outline(annotation.get("segmentation"), height, width, where)
-        if outline is None:
-            shapeless += 1
-            continue
-        shape = Shape(
-            annotation.get("id", 0),
-            with_names[annotation["category_id"]],
-            outline,
-            float(annotation.get("area") or 0),
-            bool(annotation.get("iscrowd", 0)),
-        )
-        shapes.setdefault(annotation["image_id"], []).append(shape)
-    ordered = tuple(dict.fromkeys(with_names[number] for number in sorted(with_names)))
+    try:
+        for where, row in _rows(path, content["categories"], "category"):
+            _require_new(row["id"], names, where)
+            names[row["id"]] = str(row["name"])
+        ordered = tuple(dict.fromkeys(names[number] for number in sorted(names)))
+        for where, row in _rows(path, content["images"], "image"):
+            _require_new(row["id"], images, where)
+            images[row["id"]] = (str(row["file_name"]), int(row["height"]), int(row["width"]))
+        for where, row in _rows(path, content["annotations"], "annotation"):
+            if shape := _shape(row, names, images, where):
+                shapes.setdefault(row["image_id"], []).append(shape)
+            else:
+                shapeless += 1
+    except DataError:
+        raise
+    except KeyError as error:
+        raise DataError(f"{where} has no {error}, as COCO has; export it as COCO JSON") from None
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise DataError(
+            f"{where} holds a value of another kind than COCO does ({what}); export it again"
+        ) from None
     return Annotations(path, ordered, images, {key: tuple(each) for key, each in shapes.items()}, shapeless)
+
+
+def _rows(path: Path, rows: Sequence[dict[str, Any]], what: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each row of a list, and how an error is to call it: by its id, or else by its place."""
+    for place, row in enumerate(rows, 1):
+        name = f"{what} {row['id']}" if "id" in row else f"{what} number {place} of its list, without an id,"
+        yield f"{path}: {name}", row
+
+
+def _require_new(number: int, known: Mapping[int, Any], where: str) -> None:
+    if number in known:
+        raise DataError(f"{where} is not the first of this id; give each its own")
+
+
+def _shape(
+    row: Mapping[str, Any], names: Mapping[int, str], images: Mapping[int, tuple[str, int, int]], where: str
+) -> Shape | None:
+    if row.get("image_id") not in images:
+        raise DataError(f"{where} is of image {row.get('image_id')}, which the file does not list")
+    if row.get("category_id") not in names:
+        raise DataError(f"{where} is of category {row.get('category_id')}, which the file does not name")
+    _, height, width = images[row["image_id"]]
+    outline = _outline(row.get("segmentation"), height, width, where)
+    if outline is None:
+        return None
+    area, crowd = float(row.get("area") or 0), bool(row.get("iscrowd", 0))
+    return Shape(row.get("id", 0), names[row["category_id"]], outline, area, crowd)
 
 
 def draw(shapes: Sequence[Shape], size: tuple[int, int], ids: Mapping[str, int]) -> UInt8[np.ndarray, "h w"]:
@@ -127,28 +138,28 @@ class ReadCoco:
             )
         return image, draw(self.shapes.get(entry.stem, ()), size, self.ids)
 
+    def classes_of(self, entry: Entry) -> set[int]:
+        """The class ids that are outlined in an entry's image, and the background's."""
+        names = {shape.name for shape in self.shapes.get(entry.stem, ()) if not shape.crowd}
+        return {self.ids[name] for name in (BACKGROUND, *names) if name in self.ids}
+
 
 def _load(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text("utf-8-sig"))
     except json.JSONDecodeError as error:
         raise DataError(
-            f"{path}:{error.lineno}: the JSON is damaged or truncated ({error.msg}); export it again"
+            f"{path}:{error.lineno}: the JSON is damaged or truncated ({error.msg}, column {error.colno}); "
+            "export it again"
         ) from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is no text ({error.reason}); export the annotations as JSON") from None
-    needed = {
-        "images": ("id", "file_name", "height", "width"),
-        "annotations": (),
-        "categories": ("id", "name"),
-    }
-    for part, keys in needed.items():
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: is no JSON that can be read ({error}); export it as COCO JSON") from None
+    for part in ("images", "annotations", "categories"):
         rows = content.get(part) if isinstance(content, dict) else None
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise DataError(f"{path}: has no list '{part}', as COCO annotations do; export it as COCO JSON")
-        lacking = next((key for row in rows for key in keys if key not in row), None)
-        if lacking:
-            raise DataError(f"{path}: one of its {part} has no '{lacking}'; export it as COCO JSON")
     return content
 
 

@@ -1,11 +1,11 @@
 """A dataset as foveate sees it: named entries in three splits, and how to read one."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64, Int64, UInt8
@@ -33,6 +33,13 @@ class Entry:
     label: int | None = None
     part: int | None = None
     group: str | None = None
+
+
+@runtime_checkable
+class KnowsClasses(Protocol):
+    """A reader that says from annotations which class ids an entry shows, without reading its image."""
+
+    def classes_of(self, entry: Entry) -> Collection[int]: ...
 
 
 @dataclass(frozen=True)
@@ -116,10 +123,9 @@ def check(dataset: Dataset) -> Dataset:
 
     Masks that were not counted when the dataset was opened are not read for it.
     """
-    if dataset.name == "synthetic" or (dataset.task == "segmentation" and not dataset.counts):
+    if (known := _known_in_train(dataset)) is None:
         return dataset
-    counts = class_counts(dataset).sum(0)
-    missing = [name for name, count in zip(dataset.classes, counts, strict=True) if count == 0]
+    missing = [name for number, name in enumerate(dataset.classes) if number not in known]
     if missing:
         what, it = ("class", "it") if len(missing) == 1 else ("classes", "them")
         raise DataError(
@@ -129,3 +135,12 @@ def check(dataset: Dataset) -> Dataset:
             f"{it}), add training images that show {it}, or choose another --split-seed"
         )
     return dataset
+
+
+def _known_in_train(dataset: Dataset) -> set[int] | None:
+    """The classes that train shows; None where masks would have to be read for it."""
+    if isinstance(dataset.reader, KnowsClasses):
+        return {number for entry in dataset.index("train") for number in dataset.reader.classes_of(entry)}
+    if dataset.name == "synthetic" or (dataset.task == "segmentation" and not dataset.counts):
+        return None
+    return set(class_counts(dataset).sum(0).nonzero()[0].tolist())

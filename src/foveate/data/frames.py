@@ -15,6 +15,7 @@ from torch.utils.data import Dataset as TorchDataset
 from foveate.data.dataset import Dataset, Entry
 from foveate.data.resizing import resize_image, resize_mask
 from foveate.data.transforms import Augmentation, Draws
+from foveate.data.waiting import told
 
 Target = UInt8[np.ndarray, "h w"] | int
 Batch = dict[str, Any]
@@ -67,7 +68,7 @@ class Memory:
             images[index], targets[index] = disk[index]
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for _ in pool.map(fill, range(count)):
+            for _ in told(pool.map(fill, range(count)), count, "Reading images into memory"):
                 pass
         return cls(disk.entries, images, targets)
 

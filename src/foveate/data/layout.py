@@ -1,16 +1,22 @@
-"""The registry of dataset layouts, and what a reader of one hands over."""
+"""The registry of dataset layouts, what a reader of one hands over, and where in a folder its parts lie."""
 
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int64
 
+from foveate.data.archives import is_archive
 from foveate.data.catalogue import DatasetInfo
 from foveate.data.dataset import Color, Entry, Read, Task
+from foveate.data.images import is_image_file
+
+LOOKED_AT = 20
+"""So many of the folders in a folder are looked into for datasets, or for parts of one."""
 
 
 @dataclass(frozen=True)
@@ -72,3 +78,51 @@ def layout_readers() -> tuple[LayoutReader, ...]:
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
     return tuple(sorted(_READERS.values(), key=lambda layout: layout.order))
+
+
+def folders_in(root: Path) -> list[Path]:
+    """The folders in a folder, sorted, without hidden ones and those that macOS leaves in archives."""
+    return sorted(path for path in root.iterdir() if _seen(path) and path.is_dir())
+
+
+def nested(root: Path) -> list[Path]:
+    """The folder and those inside it, as long as each holds one folder and no images; the innermost first."""
+    folders = [root]
+    while True:
+        told = (path for path in folders[-1].iterdir() if _seen(path) and _counts(path))
+        inner = list(islice(told, 2))
+        if len(inner) != 1 or not inner[0].is_dir():
+            return folders[::-1]
+        folders.append(inner[0])
+
+
+def pieces(root: Path) -> list[Path]:
+    """The folders of `root`, each followed by those `nested` in it: where a dataset lies whose archives were
+    unpacked into a folder each. Of more folders than such datasets have, nothing but themselves.
+    """
+    folders = folders_in(root)
+    if len(folders) > LOOKED_AT:
+        return folders
+    return [path for folder in folders for path in reversed(nested(folder))]
+
+
+def piece(root: Path, name: str) -> Path:
+    """The innermost folder of this name among the `pieces` of `root`; first of all in that of the name.
+
+    >>> import tempfile
+    >>> root = Path(tempfile.mkdtemp())
+    >>> (root / "images_zip" / "images").mkdir(parents=True)
+    >>> piece(root, "images").relative_to(root).as_posix(), piece(root, "masks").is_dir()
+    ('images_zip/images', False)
+    """
+    named = [path for path in pieces(root) if path.name == name]
+    own = [path for path in named if path.is_relative_to(root / name)]
+    return (own or named or [root / name])[-1]
+
+
+def _seen(path: Path) -> bool:
+    return not path.name.startswith((".", "__MACOSX"))
+
+
+def _counts(path: Path) -> bool:
+    return path.is_dir() or is_image_file(path) or is_archive(path)

@@ -11,6 +11,7 @@ from foveate.data.layout import Layout, layout_readers
 from foveate.data.palette import palette
 from foveate.data.readers.huggingface import PREFIX, read_huggingface
 from foveate.data.readers.shards import read_shards
+from foveate.data.readers.webdataset import is_pattern, read_webdataset
 from foveate.data.recognise import recognise
 from foveate.data.splits import SHARES, arrange, keep_whole, restore
 
@@ -27,7 +28,8 @@ def open_dataset(
     """Recognise a dataset and split it into train, val and test.
 
     source: a folder in one of the layouts of `dataset_names()`, packed in archives or not, the address of
-    shards (such as s3://bucket/shards), "hf:NAME" for a dataset of the Hugging Face hub, or "synthetic",
+    shards (such as s3://bucket/shards; those that others packed by their names, as in
+    s3://bucket/train-{000..003}.tar), "hf:NAME" for a dataset of the Hugging Face hub, or "synthetic",
     "synthetic:COUNT" or "synthetic:COUNT:HxW" (COUNT training images of that size). classes: names in the
     order of the mask values (or, where the data names its classes, those to keep). Where the folder gives no
     split: `shares`, in percent for train, val and test, by stem and from `split_seed` (of two shares the
@@ -80,6 +82,8 @@ def read_layout(source: str | Path, classes: Sequence[str] | None = None) -> tup
         return "synthetic", None, synthetic.read(str(source), classes)
     if str(source).startswith(PREFIX):
         return "huggingface", None, read_huggingface(str(source), classes)
+    if is_pattern(source):
+        return "webdataset", None, read_webdataset(str(source), classes)
     return "shards", None, read_shards(str(source), classes)
 
 
@@ -90,7 +94,8 @@ def is_path(source: str | Path) -> bool:
     (True, False, False)
     """
     said = str(source)
-    return not (synthetic.is_synthetic(source) or said.startswith(PREFIX) or "://" in said)
+    drawn = synthetic.is_synthetic(source)
+    return not (drawn or said.startswith(PREFIX) or "://" in said or is_pattern(said))
 
 
 def dataset_names() -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from foveate.data.archives import ENDINGS, LIMIT, is_archive, unpack, unpacked_s
 from foveate.data.errors import DataError
 from foveate.data.files import write_whole
 from foveate.data.readers.shards import INDEX
-from foveate.data.unpacking import tell
+from foveate.data.waiting import tell
+from foveate.data.webdataset import is_shard
 
 DEEPEST = 4
 """How many archives may lie in one another."""
@@ -39,7 +40,7 @@ def archives_in(source: Path) -> tuple[Path, ...]:
     if (source / INDEX).is_file():
         return ()
     files = [source] if source.is_file() else sorted(source.iterdir())
-    return tuple(filter(is_archive, files))
+    return tuple(path for path in files if is_archive(path) and not is_shard(path))
 
 
 def unpacked(source: Path) -> Unpacked:
@@ -109,7 +110,7 @@ def _beside(
     name = bare_name(archive.name)
     draft = folder / f".{name}.unpacked"
     written = unpack(archive, draft, limit_bytes, progress)
-    inside = sorted(path for path in draft.rglob("*") if is_archive(path))
+    inside = sorted(path for path in draft.rglob("*") if is_archive(path) and not is_shard(path))
     for inner in (path for path in inside if not (path.parent / INDEX).is_file()):  # shards stay as they are
         if depth == DEEPEST:
             raise DataError(
@@ -149,18 +150,15 @@ def _fill(draft: Path, source: Path, archives: tuple[Path, ...], folder: Path) -
     unpacks_to = None if None in sizes else sum(sizes)
     total = sum(archive.stat().st_size for archive in archives)
     names = ", ".join(archive.name for archive in archives)
-    tell(
-        0,
-        total,
-        f"{names} ({megabytes(total)}{_said(unpacks_to)}) into {folder}, once{_stale(source, folder)}",
-    )
+    size = f"{megabytes(total)}{_said(unpacks_to)}"
+    tell(0, total, f"Unpacking {names} ({size}) into {folder}, once{_stale(source, folder)}")
     written = read = 0
 
     def count(more: int) -> None:
         nonlocal read
         read += more
         known = total if read <= total else None  # archives in archives were not counted
-        tell(read, known, f"{names}: {megabytes(read, known)}")
+        tell(read, known, f"Unpacking {names}: {megabytes(read, known)}")
 
     for archive in archives:
         written += unpack_beside(archive, draft, count)

@@ -15,6 +15,7 @@ from foveate.data.errors import DataError
 from foveate.data.images import SUFFIXES, image_files, read_image, read_raw, read_size
 from foveate.data.layout import Layout
 from foveate.data.masks import IGNORE, MaskCodec, check_binary, choose_codec, read_mask
+from foveate.data.waiting import told
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "img")
 MASK_FOLDERS = ("masks", "mask", "labels", "label", "annotations")
@@ -104,6 +105,11 @@ def split_folders(root: Path) -> dict[str, tuple[Path | None, Path | None]]:
     return found if any(masks for _, masks in found.values()) else {}
 
 
+def has_masks(root: Path) -> bool:
+    """Whether a folder has one of masks, for all of its images or for a split of them."""
+    return bool(find_folder(root, MASK_FOLDERS) or split_folders(root))
+
+
 def pair_splits(root: Path) -> dict[str, tuple[Entry, ...]]:
     """Entries of each of the `split_folders`; `DataError` where images or masks of a split are missing."""
     folders = split_folders(root)
@@ -134,7 +140,8 @@ def survey(entries: Sequence[Entry], codec: MaskCodec | None = None) -> Int64[np
     Raises the `DataError` of the first mask that cannot be read, or that differs in size from its image.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return np.stack(list(pool.map(partial(_survey_one, codec=codec), entries)))
+        rows = pool.map(partial(_survey_one, codec=codec), entries)
+        return np.stack(list(told(rows, len(entries), "Reading masks")))
 
 
 def read_indexed(

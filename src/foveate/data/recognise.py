@@ -1,17 +1,17 @@
-"""Which layout a folder has: in itself, in the only folder inside it, or in the archives that it holds."""
+"""Which layout a folder has: in itself, in the only dataset inside it, or in the archives that it holds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from foveate.data.errors import DataError
-from foveate.data.layout import Layout, LayoutReader, layout_readers
+from foveate.data.images import SUFFIXES, is_image_file
+from foveate.data.layout import LOOKED_AT, Layout, LayoutReader, folders_in, layout_readers, nested
 from foveate.data.packed import Unpacked, archives_in, megabytes, unpacked
+from foveate.data.pairing import has_masks
 
-LOOKED_AT = 20
-"""So many of the folders in a folder are looked into for datasets of their own."""
-
-_DEEPEST = 5
+_CLASSES = "class_folders"
+"""The layout that any folder of folders with images has; all others say more."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Recognised:
     unpacked: Unpacked | None
 
     def read(self, classes: Sequence[str] | None) -> Layout:
-        """What the layout holds; says where it came from, and which archives were not looked into."""
+        """What the layout holds; says where it came from, and what was not looked into."""
         names = ", ".join(path.name for path in self.archives[:6]) + ", ..." * (len(self.archives) > 6)
         try:
             layout = self.layout.read(self.folder, classes)
@@ -34,19 +34,25 @@ class Recognised:
                 raise
             how = f"unpacked from {names}" if self.unpacked else f"still packed beside it: {names}"
             raise DataError(f"{error} ({how})") from None
-        if not self.archives:
-            return layout
-        note = f"not looked into, being packed: {names}"
+        notes = [*layout.notes]
+        root = self.unpacked.folder if self.unpacked else self.source
+        if self.folder != root and self.folder not in nested(root):
+            notes.append(f"found in {self.folder.relative_to(root)}/; the folders beside it are not read")
         if self.unpacked:
-            note = f"read from {names}, kept unpacked ({megabytes(self.unpacked.bytes)})"
-        return replace(layout, notes=(*layout.notes, note))
+            notes.append(f"read from {names}, kept unpacked ({megabytes(self.unpacked.bytes)})")
+        elif self.archives:
+            notes.append(f"not looked into, being packed: {names}")
+        return replace(layout, notes=tuple(notes))
 
 
 def recognise(source: Path) -> Recognised | None:
-    """The first layout that a folder or an archive has; folders are looked at before the archives in them."""
+    """The first layout that a folder or an archive has; folders are looked at before the archives in them.
+
+    Raises `DataError` for a folder of several datasets.
+    """
     archives = archives_in(source)
-    found = None if source.is_file() else _match(source)
-    if found and found[0].name == "shards":  # its tars are what it reads
+    found = _shard(source) if source.is_file() else _match(source)
+    if found and found[0].name in ("shards", "webdataset"):  # its tars are what it reads
         archives = ()
     kept = unpacked(source) if found is None and archives else None
     if kept:
@@ -54,35 +60,45 @@ def recognise(source: Path) -> Recognised | None:
     return found and Recognised(source, *found, archives, kept)
 
 
+def _shard(source: Path) -> tuple[LayoutReader, Path] | None:
+    """The layout of a tar that is read as it is."""
+    readers = (layout for layout in layout_readers() if layout.name == "webdataset")
+    return next(((layout, source) for layout in readers if layout.recognise(source)), None)
+
+
 def _match(root: Path) -> tuple[LayoutReader, Path] | None:
-    folders = _nested(root)
-    for layout in layout_readers():
-        for folder in folders:
-            if layout.recognise(folder):
-                if layout.name == "class_folders":
-                    _refuse_several(folder)
-                return layout, folder
-    return None
+    """The layout of a folder, or of the only published dataset among the folders in it."""
+    folders = nested(root)
+    layout, folder = _first(folders) or (None, folders[0])
+    inside = _inside(folder)
+    if layout and layout.name != _CLASSES:
+        inside = [(other, path) for other, path in inside if layout.info and other.info]
+        if {other.name for other, _ in inside} <= {layout.name}:  # parts of it look like the whole
+            return layout, folder
+    elif not inside:
+        return layout and (layout, folder)
+    elif len(inside) == 1 and inside[0][0].info:
+        return inside[0]
+    names = ", ".join(f"{path.relative_to(folder)} ({other.name})" for other, path in inside)
+    what = "several datasets" if len(inside) > 1 else "a dataset beside other folders"
+    raise DataError(f"{folder}: holds {what}: {names}; give one alone, such as {inside[0][1]}")
 
 
-def _refuse_several(root: Path) -> None:
-    """A folder of datasets with masks looks like one of class folders."""
-    inner = [path for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")]
-    masked = [layout for layout in layout_readers() if layout.name in ("paired", "camvid")]
-    several = [path for path in inner[:LOOKED_AT] if any(layout.recognise(path) for layout in masked)]
-    if len(several) > 1:
-        names = ", ".join(path.name for path in several)
-        raise DataError(
-            f"{root}: holds several datasets ({names}); give one of them, such as {several[0].name}"
-        )
+def _first(folders: Sequence[Path], *, but: str = "") -> tuple[LayoutReader, Path] | None:
+    """The first layout that one of the folders has."""
+    layouts = (layout for layout in layout_readers() if layout.name != but)
+    return next(((layout, path) for layout in layouts for path in folders if layout.recognise(path)), None)
 
 
-def _nested(root: Path) -> list[Path]:
-    """The folder and those inside it, as long as each holds nothing but the next; the innermost first."""
-    folders = [root]
-    while len(folders) < _DEEPEST:
-        inner = [path for path in folders[-1].iterdir() if not path.name.startswith((".", "__MACOSX"))]
-        if len(inner) != 1 or not inner[0].is_dir():
-            break
-        folders.append(inner[0])
-    return folders[::-1]
+def _inside(root: Path, depth: int = 2) -> list[tuple[LayoutReader, Path]]:
+    """The datasets among the first folders in a folder, and among those in folders without images."""
+    found = []
+    for folder in folders_in(root)[:LOOKED_AT]:
+        if all(path.suffix.lower() in SUFFIXES for path in folder.iterdir()):
+            continue  # a class, which may be large
+        match = _first(nested(folder), but=_CLASSES)
+        if match and (match[0].name != "paired" or has_masks(match[1])):  # images/ alone may be a class's own
+            found.append(match)
+        elif depth > 1 and not any(map(is_image_file, folder.iterdir())):
+            found += _inside(folder, depth - 1)
+    return found

@@ -11,13 +11,17 @@ class EpochSampler(Sampler[tuple[int, int]]):
     """Yields (epoch, index) in an order that depends on (seed, epoch) alone.
 
     The epoch travels with the index, so that workers which outlive an epoch draw the right augmentation. With
-    several processes each takes every `world`-th index; the order is filled up from its start until all have
-    equally many.
+    several processes each takes every `world`-th index. Processes that train together must take equally many
+    steps, so the order is filled up from its start until all have equally many: of 7 images two processes see
+    8, the epoch's first one twice. Images that are scored do not come from here: each process sees every one
+    of them, once.
 
     >>> sampler = EpochSampler(4, seed=0)
     >>> sampler.set_epoch(2)
     >>> sorted(sampler)
     [(2, 0), (2, 1), (2, 2), (2, 3)]
+    >>> [len(EpochSampler(7, seed=0, rank=rank, world=2)) for rank in (0, 1)]
+    [4, 4]
     """
 
     def __init__(self, length: int, seed: int, rank: int | None = None, world: int | None = None) -> None:

@@ -7,6 +7,7 @@ import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -21,22 +22,42 @@ from foveate.data.extras import require
 _CACHED = threading.Lock()
 
 
-def slice_count(path: Path) -> int:
-    """Number of axial slices, from the header alone."""
+Axes = tuple[tuple[int, bool], tuple[int, bool], tuple[int, bool]]
+"""For right, front and up: the stored axis that runs along it, and whether it runs the other way."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How a volume is stored, from its header alone. shape: voxels along each stored axis."""
+
+    shape: tuple[int, int, int]
+    axes: Axes
+
+    @property
+    def slices(self) -> int:
+        """Number of axial slices."""
+        return self.shape[self.axes[2][0]]
+
+
+def read_grid(path: Path) -> Grid:
+    """The grid of a volume; `DataError` for one that is damaged or not three-dimensional."""
     with _told(path):
         image = _open(path)
-        return image.shape[_axes(image)[2][0]]
+        return Grid(image.shape, _axes(image))
 
 
-def read_slice(path: Path, index: int) -> Shaped[np.ndarray, "h w"]:
+def read_slice(path: Path, index: int, turned_as: Path | None = None) -> Shaped[np.ndarray, "h w"]:
     """One axial slice in the volume's own values, counted from the feet up.
 
-    Of an uncompressed volume only this slice is read. A compressed one is unpacked as a whole; the last two
-    are kept. Raises `DataError` for a volume that is damaged, truncated or not three-dimensional.
+    turned_as: the volume whose header says what is right, front and up, for a mask that was drawn on its
+    voxels (None: the volume's own). Of an uncompressed volume only this slice is read. A compressed one is
+    unpacked as a whole; the last two are kept. Raises `DataError` for a volume that is damaged, truncated or
+    not three-dimensional.
     """
+    axes = read_grid(turned_as).axes if turned_as else None
     with _told(path):
         image = _open(path)
-        (x, x_flipped), (y, y_flipped), (z, z_flipped) = _axes(image)
+        (x, x_flipped), (y, y_flipped), (z, z_flipped) = axes or _axes(image)
         cut: list[Any] = [slice(None)] * 3
         cut[z] = image.shape[z] - 1 - index if z_flipped else index
         if path.suffix == ".gz":
@@ -60,8 +81,7 @@ def _open(path: Path) -> Any:
     return image
 
 
-def _axes(image: Any) -> tuple[tuple[int, bool], ...]:
-    """For right, front and up: the stored axis that runs along it, and whether it runs the other way."""
+def _axes(image: Any) -> Axes:
     towards = _nibabel().io_orientation(image.affine)
     found = {int(world): (stored, bool(sign < 0)) for stored, (world, sign) in enumerate(towards)}
     return found[0], found[1], found[2]

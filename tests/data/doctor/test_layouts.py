@@ -1,5 +1,6 @@
 """Layouts with a reader of their own: it decodes, and what it refuses is told."""
 
+import json
 import shutil
 
 import pytest
@@ -119,3 +120,11 @@ def test_no_copy_of_what_is_no_folder_of_pairs(plant, tmp_path):
     assert (finding.check, finding.mend) == ("unreadable", None)
     with pytest.raises(DataError, match="is read as kvasir_seg; mend its files as the findings say"):
         copy_mended(visit(plant.root), (), tmp_path / "mended")
+
+
+def test_annotations_that_outline_nothing_are_not_taken_for_missing_masks(plant):
+    plant.save("images/0.png", plant.draw(0)[0])
+    empty = {"images": [{"id": 1, "file_name": "0.png", "height": 72, "width": 96}], "annotations": []}
+    (plant.root / "_annotations.coco.json").write_text(json.dumps(empty | {"categories": []}))
+    finding = plant.finding()
+    assert (finding.check, "no object is outlined" in finding.cases[0].said) == ("refused", True)

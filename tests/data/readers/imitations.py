@@ -110,8 +110,8 @@ def fssd(root: Path) -> Truth:
     for split, count in (("train", 8), ("val", 3)):
         for number in range(count):
             ids = blocks(number, 2)
-            out.image(f"fssd/{split}/images/{number}.png")
-            out.image(f"fssd/{split}/labels/{number}.png", ids)
+            out.image(f"dataset/{split}/images/{number}.png")
+            out.image(f"dataset/{split}/labels/{number}.png", ids)
             out.knows(split, f"{split}/{number}", ids)
     return out.truth
 
@@ -180,6 +180,10 @@ def cityscapes_colored(root: Path) -> Truth:
     return _cityscapes(root, "color")
 
 
+LITS = "media/nas/01_Datasets/CT/LITS"
+"""Where the zips of both batches have them."""
+
+
 def lits(root: Path, towards: str = "LPS", ending: str = ".nii") -> Truth:
     """Volumes whose axes run `towards` the given directions, as scanners write them."""
     import nibabel
@@ -187,13 +191,13 @@ def lits(root: Path, towards: str = "LPS", ending: str = ".nii") -> Truth:
 
     out = Folder(root)
     turn = ornt_transform(axcodes2ornt("RAS"), axcodes2ornt(towards))
-    for number in range(5):
+    for number in range(5):  # two in the first batch, three in the second
         random = np.random.default_rng(number)
         units = random.integers(-1000, 1000, (6, 5, 4)).astype(np.int16)
         classes = random.integers(0, 3, units.shape).astype(np.uint8)
         for kind, values in (("volume", units), ("segmentation", classes)):
             image = nibabel.Nifti1Image(values, np.diag([0.7, 0.7, 2.5, 1])).as_reoriented(turn)
-            path = root / "Training Batch 1" / f"{kind}-{number}{ending}"
+            path = root / LITS / f"Training Batch {1 + (number > 1)}" / f"{kind}-{number}{ending}"
             path.parent.mkdir(parents=True, exist_ok=True)
             image.to_filename(path)
         for part in range(4):

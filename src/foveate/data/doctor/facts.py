@@ -54,7 +54,7 @@ def gather(survey: Survey) -> Facts:
             ("Masks", _tally(f"{mask.mode} {mask.format}".strip() for mask in masks)),
             ("Stored as", _tally(kind(mask) for mask in masks) if folder.read is None else "class ids"),
         ]
-        if survey.codec is not None:
+        if survey.codec is not None and folder.read is None:
             rows.append(("Understood", survey.codec.reading))
         rows.append(("Objects in an image", _objects(survey)))
     size = tuple(int(side) for side in np.median([i.size for i in images], axis=0)) if images else None

@@ -14,6 +14,7 @@ from foveate.data.pairing import (
     MASK_FOLDERS,
     by_split,
     find_folder,
+    has_masks,
     list_images,
     match,
     split_folders,
@@ -200,7 +201,9 @@ def _other(root: Path, layout: LayoutReader) -> Folder:
     try:
         found = layout.read(root, None)
     except DataError as error:
-        return replace(_pairs(root, layout), refused=(str(error),), masks=layout.info is None)
+        pairs = _pairs(root, layout)
+        parts, lonely = (pairs.parts, pairs.lonely) if has_masks(root) else ({}, ())
+        return replace(pairs, parts=parts, lonely=lonely, refused=(str(error),), masks=layout.info is None)
     return _as_read(root, layout.name, layout.summary, found)
 
 

@@ -55,7 +55,7 @@ INFO = DatasetInfo(
     colors=tuple(zip(*(map(int, _COLORS.split()[channel::3]) for channel in range(3)), strict=True)),
     splits={"train": 20_210, "val": 2000},
     images=22_210,
-    licence="BSD 3-clause; the images for non-commercial research and education",
+    licence="annotations: BSD 3-clause; images: non-commercial research and education",
     home="http://sceneparsing.csail.mit.edu/",
     citation="Zhou, Zhao, Puig, Fidler, Barriuso, Torralba, Scene Parsing through ADE20K Dataset, CVPR 2017",
     layout=LAYOUT,

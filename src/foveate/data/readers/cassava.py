@@ -30,6 +30,7 @@ INFO = DatasetInfo(
     home="https://www.kaggle.com/competitions/cassava-leaf-disease-classification",
     citation="Mwebaze, Mostipak, Joyce, Elliott, Dane, Cassava Leaf Disease Classification, Kaggle 2020",
     layout=LAYOUT,
+    licence="the rules of its Kaggle competition",
     steps=(
         "log in to Kaggle, join https://www.kaggle.com/competitions/cassava-leaf-disease-classification and "
         "download the data",

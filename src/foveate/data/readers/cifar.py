@@ -52,6 +52,7 @@ def _info(classes: Sequence[str], layout: str, size: int, md5: str) -> DatasetIn
         home=f"{_SITE}/cifar.html",
         citation="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
         layout=layout,
+        licence="none stated; its authors ask that the report be cited",
         downloads=(Download(f"{_SITE}/cifar-{count}-python.tar.gz", f"md5:{md5}", size),),
     )
 

@@ -12,7 +12,7 @@ from foveate.data.codecs import table_codec
 from foveate.data.coded import coded_layout
 from foveate.data.dataset import Color, Entry
 from foveate.data.errors import DataError
-from foveate.data.layout import Layout, reader
+from foveate.data.layout import Layout, piece, reader
 
 LAYOUT = "leftImg8bit/<split>/<city>/*_leftImg8bit.png and gtFine/<split>/<city>/*_gtFine_labelIds.png"
 
@@ -70,18 +70,17 @@ INFO = DatasetInfo(
 class Cityscapes:
     @staticmethod
     def recognise(root: Path) -> bool:
-        return (root / "leftImg8bit").is_dir()
+        return _folders(root)[0].is_dir()
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
-        if not (root / "gtFine").is_dir():
+        images, masks = _folders(root)
+        if not masks.is_dir():
             raise DataError(f"{root}: has leftImg8bit/ but no gtFine/; unpack gtFine_trainvaltest.zip there")
-        ending = next(
-            (end for end in ("labelIds", "color") if any((root / "gtFine").glob(f"*/*/*_{end}.png"))), None
-        )
+        ending = next((end for end in ("labelIds", "color") if any(masks.glob(f"*/*/*_{end}.png"))), None)
         if ending is None:
-            raise DataError(f"{root / 'gtFine'}: holds no masks named <city>_<frame>_gtFine_labelIds.png")
-        parts = {part: _entries(root, part, ending) for part in ("train", "val")}
+            raise DataError(f"{masks}: holds no masks named <city>_<frame>_gtFine_labelIds.png")
+        parts = {part: _entries(images / part, masks / part, ending) for part in ("train", "val")}
         names = list(CLASSES)
         if ending == "labelIds":
             values = dict.fromkeys(range(_LABELS)) | {label: name for name, (label, _) in CLASSES.items()}
@@ -89,19 +88,24 @@ class Cityscapes:
         else:
             values = dict.fromkeys(_NOT_SCORED) | {color: name for name, (_, color) in CLASSES.items()}
         reading = f"the 19 training classes from {ending}; all other labels are ignored"
-        left_out = (root / "leftImg8bit" / "test").is_dir()
+        left_out = (images / "test").is_dir()
         notes = ["the masks of the test images are not public; they are left out"] * left_out
         return coded_layout(parts, table_codec(names, values, classes, reading), INFO, *notes)
 
 
-def _entries(root: Path, part: str, ending: str) -> list[Entry]:
+def _folders(root: Path) -> tuple[Path, Path]:
+    return piece(root, "leftImg8bit"), piece(root, "gtFine")
+
+
+def _entries(images: Path, masks: Path, ending: str) -> list[Entry]:
+    """The entries of one split from its folders of cities."""
     entries = []
-    for image in sorted((root / "leftImg8bit" / part).glob("*/*_leftImg8bit.png")):
+    for image in sorted(images.glob("*/*_leftImg8bit.png")):
         stem = f"{image.parent.name}/{image.stem.removesuffix('_leftImg8bit')}"
-        mask = root / "gtFine" / part / f"{stem}_gtFine_{ending}.png"
+        mask = masks / f"{stem}_gtFine_{ending}.png"
         if not mask.is_file():
             raise DataError(
                 f"{image}: its mask {mask} is not there; unpack gtFine_trainvaltest.zip again, whole"
             )
-        entries.append(Entry(f"{part}/{stem}", image, mask))
+        entries.append(Entry(f"{images.name}/{stem}", image, mask))
     return entries

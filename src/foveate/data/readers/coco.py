@@ -1,12 +1,13 @@
 """COCO JSON: `annotations/instances_<split>.json` and `<split>/`, or `_annotations.coco.json` among images.
 
-Categories become classes behind background, in the order of their ids; those without any shape are left out.
+Categories become classes behind background, in the order of their ids; those of which no object is outlined
+are left out, unless they are asked for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from foveate.data.coco import BACKGROUND, Annotations, ReadCoco, read_annotations
+from foveate.data.coco import BACKGROUND, Annotations, ReadCoco, Shape, read_annotations
 from foveate.data.codecs import kept_names
 from foveate.data.dataset import Entry
 from foveate.data.errors import DataError
@@ -31,18 +32,20 @@ class Coco:
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
         files = {part: read_annotations(path) for part, path in _files(root).items()}
-        drawn = {shape.name for file in files.values() for each in file.shapes.values() for shape in each}
         named = dict.fromkeys(name for file in files.values() for name in file.categories)
-        names = (BACKGROUND, *(name for name in named if name in drawn and name != BACKGROUND))
-        kept = kept_names(names, classes)
+        drawn = {shape.name for shape in _shapes(files.values()) if not shape.crowd} - {BACKGROUND}
+        wanted = [name for name in named if name != BACKGROUND and (classes or name in drawn)]
+        kept = kept_names((BACKGROUND, *wanted), classes)
         check_names(kept)
         parts = {part: _entries(root, part, file) for part, file in files.items()}
+        if not drawn and not classes:
+            raise DataError(_nothing(tuple(files.values())))
         shapes, sizes = {}, {}
         for part, file in files.items():
             for entry, (key, (_, height, width)) in zip(parts[part], file.images.items(), strict=True):
                 shapes[entry.stem], sizes[entry.stem] = file.shapes.get(key, ()), (height, width)
         ids = {name: number for number, name in enumerate(kept)}
-        notes = _notes(tuple(files.values()), [name for name in named if name not in names])
+        notes = _notes(tuple(files.values()), [name for name in named if name not in {BACKGROUND, *drawn}])
         return Layout("segmentation", kept, parts, ReadCoco(shapes, sizes, ids), notes=notes)
 
 
@@ -82,9 +85,27 @@ def _entries(root: Path, part: str, file: Annotations) -> tuple[Entry, ...]:
     return tuple(entries.values())
 
 
+def _shapes(files: Iterable[Annotations]) -> Iterator[Shape]:
+    return (shape for file in files for each in file.shapes.values() for shape in each)
+
+
+def _outside(files: Sequence[Annotations]) -> tuple[int, int]:
+    """How many annotations are crowds, and how many have no outline."""
+    return sum(shape.crowd for shape in _shapes(files)), sum(file.shapeless for file in files)
+
+
+def _nothing(files: Sequence[Annotations]) -> str:
+    crowds, shapeless = _outside(files)
+    names, images = ", ".join(str(file.path) for file in files), sum(len(file.images) for file in files)
+    return (
+        f"{names}: no object is outlined in the {images} images ({crowds} annotations are crowds, "
+        f"{shapeless} have no polygons or run lengths), so there is nothing to learn; outline objects, or "
+        "export the annotations with their segmentation"
+    )
+
+
 def _notes(files: Sequence[Annotations], unused: Sequence[str]) -> tuple[str, ...]:
-    shapes = [shape for file in files for each in file.shapes.values() for shape in each]
-    crowds, shapeless = sum(shape.crowd for shape in shapes), sum(file.shapeless for file in files)
+    crowds, shapeless = _outside(files)
     empty = sum(key not in file.shapes for file in files for key in file.images)
     notes = ["objects are drawn as COCO outlines them, the smaller on top where they overlap"]
     notes += [f"{crowds} crowd regions are ignored"] * bool(crowds)

@@ -12,7 +12,7 @@ from foveate.data.codecs import binary_codec
 from foveate.data.coded import coded_layout, labelled_layout, listed, read_list
 from foveate.data.dataset import Entry
 from foveate.data.errors import DataError
-from foveate.data.layout import Layout, reader
+from foveate.data.layout import Layout, piece, reader
 from foveate.data.pairing import pair
 
 NAMES = ("background", "bird")
@@ -57,7 +57,7 @@ class Cub:
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
         base = _base(root)
-        folders = (root / "segmentations", base / "segmentations")
+        folders = (piece(root, "segmentations"), base / "segmentations")
         masks = next((folder for folder in folders if folder.is_dir()), None)
         if masks is None:
             names = [words[-1] for _, words in read_list(base / "classes.txt")]
@@ -70,7 +70,7 @@ class Cub:
 
 
 def _base(root: Path) -> Path:
-    inner = root / "CUB_200_2011"
+    inner = piece(root, "CUB_200_2011")
     return inner if inner.is_dir() else root
 
 

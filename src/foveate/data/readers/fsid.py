@@ -20,6 +20,7 @@ INFO = DatasetInfo(
     home="https://www.kaggle.com/datasets/diversisai/fire-segmentation-image-dataset",
     citation="DiversisAI, Fire segmentation image dataset, Kaggle",
     layout=LAYOUT,
+    licence="as its Kaggle page states",
     steps=(
         "log in to Kaggle and download "
         "https://www.kaggle.com/datasets/diversisai/fire-segmentation-image-dataset",

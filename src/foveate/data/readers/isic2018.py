@@ -7,7 +7,7 @@ from foveate.data.catalogue import DatasetInfo, Download
 from foveate.data.codecs import binary_codec
 from foveate.data.coded import coded_layout
 from foveate.data.errors import DataError
-from foveate.data.layout import Layout, reader
+from foveate.data.layout import Layout, piece, reader
 from foveate.data.pairing import pair
 
 NAMES = ("skin", "lesion")
@@ -26,6 +26,7 @@ INFO = DatasetInfo(
     citation="Codella et al., Skin Lesion Analysis Toward Melanoma Detection 2018, arXiv 1902.03368; "
     "Tschandl, Rosendahl, Kittler, The HAM10000 dataset, Scientific Data 2018",
     layout=LAYOUT,
+    licence="CC BY-NC 4.0",
     downloads=tuple(
         Download(f"{_ADDRESS}/ISIC2018_{task}_{split}_{what}.zip")
         for split in _SPLITS.values()
@@ -54,4 +55,5 @@ class Isic2018:
 
 
 def _folders(root: Path, split: str) -> tuple[Path, Path]:
-    return root / f"ISIC2018_Task1-2_{split}_Input", root / f"ISIC2018_Task1_{split}_GroundTruth"
+    images, masks = f"ISIC2018_Task1-2_{split}_Input", f"ISIC2018_Task1_{split}_GroundTruth"
+    return piece(root, images), piece(root, masks)

@@ -23,6 +23,7 @@ INFO = DatasetInfo(
     citation="Ulucan, Karakaya, Turkan, A large-scale dataset for fish segmentation and classification, ASYU "
     "2020",
     layout=LAYOUT,
+    licence="as its Kaggle page states",
     steps=(
         "log in to Kaggle and download https://www.kaggle.com/datasets/crowww/a-large-scale-fish-dataset",
         "give the folder with the zip, or the unpacked Fish_Dataset",

@@ -24,6 +24,7 @@ INFO = DatasetInfo(
     citation="Liu, Yao, Lu, Xia, Wang, Liu, RoadNet: Learning to Comprehensively Analyze Road Networks in "
     "Complex Urban Scenes from High-Resolution Remotely Sensed Images, IEEE TGRS 2018",
     layout=LAYOUT,
+    licence="none stated; the aerial images are from Google Earth",
     steps=(
         "follow the download link on https://github.com/yhlleo/RoadNet",
         "give the folder with the zip, or the unpacked Ottawa-Dataset",

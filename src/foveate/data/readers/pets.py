@@ -7,7 +7,7 @@ from foveate.data.catalogue import DatasetInfo, Download
 from foveate.data.codecs import table_codec
 from foveate.data.coded import coded_layout, listed, read_list
 from foveate.data.dataset import Entry
-from foveate.data.layout import Layout, reader
+from foveate.data.layout import Layout, piece, reader
 
 NAMES = ("background", "pet")
 LAYOUT = "images/*.jpg and annotations/ with trimaps/*.png, trainval.txt, test.txt (or images.tar.gz ...)"
@@ -37,18 +37,18 @@ INFO = DatasetInfo(
 class Pets:
     @staticmethod
     def recognise(root: Path) -> bool:
-        return (root / "annotations" / "trimaps").is_dir()
+        return (piece(root, "annotations") / "trimaps").is_dir()
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
-        parts = {}
+        images, annotations, parts = piece(root, "images"), piece(root, "annotations"), {}
         for part, name in _PARTS.items():
-            path = root / "annotations" / name
+            path = annotations / name
             parts[part] = []
             for line, (stem, *_) in read_list(path):
                 where = f"{path}:{line}"
-                image = listed(root / "images", f"{stem}.jpg", where)
-                mask = listed(root / "annotations" / "trimaps", f"{stem}.png", where)
+                image = listed(images, f"{stem}.jpg", where)
+                mask = listed(annotations / "trimaps", f"{stem}.png", where)
                 parts[part].append(Entry(stem, image, mask))
         reading = "trimaps: 1 is the pet, 2 the background, 3 (the border) is ignored"
         codec = table_codec(NAMES, {1: "pet", 2: "background", 3: None}, classes, reading)

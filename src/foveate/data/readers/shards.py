@@ -25,6 +25,9 @@ from foveate.data.masks import IGNORE, MaskCodec
 INDEX = "shards.json"
 FORMAT = "foveate shards 1"
 
+_APART = 1 << 16
+"""Bytes between an image and its mask that are not worth a request of their own."""
+
 
 @dataclass(frozen=True)
 class Packed(Entry):
@@ -75,15 +78,22 @@ def read_shards(address: str, classes: Sequence[str] | None = None) -> Layout:
 def read_packed(
     entry: Packed, codec: MaskCodec | None
 ) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"] | int]:
-    """Image, and class ids (with a codec) or label, of one entry, in a single request."""
-    first = entry.image_span[0]
-    image_end, (mask_start, end) = entry.image_span[1], entry.mask_span or entry.image_span
-    content = read_bytes(entry.shard, (first, end))
+    """Image, and class ids (with a codec) or label, of one entry, in a single request if they are neighbours.
+
+    Raises `DataError` for what cannot be decoded, and for a mask of another size than its image.
+    """
     where = f"{entry.shard}:{entry.stem}"
-    image = read_image(where, content[: image_end - first])
+    content, *mask = _contents(entry.shard, [entry.image_span, *([entry.mask_span] if codec else [])])
+    image = read_image(where, content)
     if codec is None:
         return image, entry.label
-    return image, codec.decode(read_raw(where, content=content[mask_start - first :]), where)
+    ids = codec.decode(read_raw(where, content=mask[0]), where)
+    if ids.shape != image.shape[:2]:
+        raise DataError(
+            f"{where}: the mask is {ids.shape[0]} x {ids.shape[1]} pixels (height x width) and its image "
+            f"{image.shape[0]} x {image.shape[1]}; export the mask at the image's size"
+        )
+    return image, ids
 
 
 def identity(classes: Sequence[str]) -> MaskCodec:
@@ -94,6 +104,14 @@ def identity(classes: Sequence[str]) -> MaskCodec:
     """
     ids = ((number, number) for number in range(len(classes)))
     return MaskCodec(tuple(classes), (*ids, (IGNORE, IGNORE)), "masks hold class ids")
+
+
+def _contents(shard: str, spans: Sequence[Span]) -> list[bytes]:
+    first, end = min(start for start, _ in spans), max(end for _, end in spans)
+    if end - first > sum(end - start for start, end in spans) + _APART:
+        return [read_bytes(shard, span) for span in spans]
+    content = read_bytes(shard, (first, end))
+    return [content[start - first : end - first] for start, end in spans]
 
 
 def _layout(index: dict[str, Any], root: str) -> Layout:

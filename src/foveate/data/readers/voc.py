@@ -39,7 +39,7 @@ INFO = DatasetInfo(
     splits={"train": 1464, "val": 1449},
     images=2913,
     bytes=1_999_639_040,
-    licence="the photographs: Flickr's terms of use",
+    licence="none of its own; the photographs: Flickr's terms of use",
     home="http://host.robots.ox.ac.uk/pascal/VOC/voc2012/",
     citation="Everingham, Van Gool, Williams, Winn, Zisserman, The Pascal Visual Object Classes (VOC) "
     "Challenge, IJCV 2010",

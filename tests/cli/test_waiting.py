@@ -1,23 +1,26 @@
 import zipfile
 
-from foveate.cli import unpacking as module
+from foveate.cli import waiting as module
 from foveate.cli.main import main
-from foveate.cli.unpacking import unpacking_told
-from foveate.data.unpacking import tell
+from foveate.cli.waiting import waits_told
+from foveate.data.waiting import tell, told
 
 
 def test_lines_come_at_the_beginning_and_now_and_then(capsys, monkeypatch):
     clock = iter(range(0, 1000, 15))
     monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
-    with unpacking_told():
-        tell(0, 40_000_000, "a.zip into b")
+    with waits_told():
+        tell(0, 40_000_000, "Unpacking a.zip into b")
         for done in range(10, 50, 10):
-            tell(done * 10**6, 40_000_000, f"a.zip: {done} of 40 MB")
+            tell(done * 10**6, 40_000_000, f"Unpacking a.zip: {done} of 40 MB")
+        assert list(told(range(4), 4, "Reading masks")) == [0, 1, 2, 3]
+        assert list(told(range(2), 2, "Reading every image once")) == [0, 1]
     tell(0, None, "said to nobody")
     assert capsys.readouterr().err.splitlines() == [
         "Unpacking a.zip into b",
-        "Unpacking a.zip: 20 of 40 MB",
-        "Unpacking a.zip: 40 of 40 MB",
+        "Unpacking a.zip: 20 of 40 MB, 30 s left",
+        "Unpacking a.zip: 40 of 40 MB, 0 s left",
+        "Reading masks: 3 of 4, 10 s left",
     ]
 
 

@@ -1,0 +1,149 @@
+"""WebDataset shards, whoever packed them: a folder of tars, or an address with braces.
+
+Their headers are walked when they are opened, and labels and masks are read then; images are ranges of bytes,
+read in any order, as those of the shards that foveate packs.
+"""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from os.path import commonprefix
+from pathlib import Path
+
+import numpy as np
+
+from foveate.data.archives import is_archive
+from foveate.data.braces import expand
+from foveate.data.errors import DataError
+from foveate.data.layout import Layout, reader
+from foveate.data.masks import check_binary, choose_codec
+from foveate.data.readers.shards import read_packed
+from foveate.data.table import label_ids
+from foveate.data.waiting import told
+from foveate.data.webdataset import Sample, index_shard, is_shard
+
+_PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+
+
+@reader(
+    "webdataset", 35, "WebDataset's *.tar: KEY.jpg with KEY.cls (or .json), or with KEY.mask.png (or .seg)"
+)
+class WebDataset:
+    @staticmethod
+    def recognise(root: Path) -> bool:
+        return any(map(is_shard, _tars(root)))
+
+    @staticmethod
+    def read(root: Path, classes: Sequence[str] | None) -> Layout:
+        tars = _tars(root)
+        for path in tars:
+            if path.suffix.lower() != ".tar" and is_shard(path):
+                raise DataError(
+                    f"{path}: is compressed, and images are read from anywhere in a shard; decompress it, as "
+                    "with gunzip"
+                )
+        folder = root if root.is_dir() else root.parent
+        plain = [path for path in tars if path.suffix.lower() == ".tar"]
+        shards = {path.relative_to(folder).with_suffix("").as_posix(): str(path) for path in plain}
+        return _read(shards, classes or _names(folder / "classes.txt"))
+
+
+def is_pattern(source: str | Path) -> bool:
+    """Whether a source names tars: one by its address, or several by braces.
+
+    >>> [is_pattern(name) for name in ("s3://bucket/a.tar", "a-{0..3}.tar", "a.tar", "s3://bucket/a")]
+    [True, True, False, False]
+    """
+    return str(source).endswith(".tar") and ("://" in str(source) or "{" in str(source))
+
+
+def read_webdataset(pattern: str, classes: Sequence[str] | None = None) -> Layout:
+    """Layout of the tars that a pattern names, as in s3://bucket/train-{000..003}.tar.
+
+    What lies elsewhere is read through once for it. Raises `DataError` for a tar that is damaged, a member
+    that is there twice or too large, an image without its label or mask, and those that mean nothing.
+    """
+    addresses = expand(pattern)
+    folder = commonprefix(addresses).rpartition("/")[0]  # noqa: RUF071 -- addresses are no paths
+    shards = {address.removeprefix(folder).strip("/").removesuffix(".tar"): address for address in addresses}
+    return _read(shards, classes)
+
+
+def _tars(root: Path) -> list[Path]:
+    """The tar itself; or those in a folder and in its folders of splits."""
+    folders = [root, *(root / part for part in _PARTS)]
+    found = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]
+    return [path for path in found or [root] if is_archive(path) and path.suffix.lower() != ".zip"]
+
+
+def _names(path: Path) -> tuple[str, ...] | None:
+    if not path.is_file():
+        return None
+    try:
+        lines = [line.strip() for line in path.read_text("utf-8-sig").splitlines()]
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is no text ({error.reason}); write one class a line, in UTF-8") from None
+    names = tuple(filter(None, lines))
+    if not names or len(set(names)) < len(names):
+        raise DataError(f"{path}: names a class twice, or none; write one class a line, in the order of ids")
+    return names
+
+
+def _read(shards: Mapping[str, str], classes: Sequence[str] | None) -> Layout:
+    """shards: addresses, by the names that tell their samples apart."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        indexing = pool.map(index_shard, shards.values(), shards)
+        indexed = dict(zip(shards, told(indexing, len(shards), "Reading shards"), strict=True))
+    parts: dict[str, list[Sample]] = {}
+    for name, samples in indexed.items():
+        parts.setdefault(_part(name), []).extend(samples)
+    if "all" in parts and len(parts) > 1:
+        where = next(shards[name] for name in shards if _part(name) == "all")
+        others = ", ".join(part for part in parts if part != "all")
+        raise DataError(
+            f"{where}: its name says none of train, val and test, and others say {others}; rename it, or "
+            "move it elsewhere"
+        )
+    masked = any(sample.stored is not None for samples in parts.values() for sample in samples)
+    return _masked(parts, classes) if masked else _labelled(parts, classes)
+
+
+def _part(name: str) -> str:
+    """The split that a shard's name says, if it says one.
+
+    >>> _part("imagenet-validation-000"), _part("train/000"), _part("shard-000")
+    ('val', 'train', 'all')
+    """
+    words = re.split(r"[^a-z]+", name.lower())
+    return next((_PARTS[word] for word in words if word in _PARTS), "all")
+
+
+def _labelled(parts: Mapping[str, Sequence[Sample]], classes: Sequence[str] | None) -> Layout:
+    labels = [(sample.where, sample.label) for samples in parts.values() for sample in samples]
+    names, ids = label_ids(labels, classes)
+    entries = {
+        part: tuple(replace(sample.entry, label=ids[sample.label]) for sample in samples)
+        for part, samples in parts.items()
+    }
+    return Layout("classification", names, entries, partial(read_packed, codec=None))
+
+
+def _masked(parts: Mapping[str, Sequence[Sample]], classes: Sequence[str] | None) -> Layout:
+    samples = [sample for each in parts.values() for sample in each]
+    if lonely := next((sample for sample in samples if sample.stored is None), None):
+        raise DataError(f"{lonely.where}: is a label, and other images have masks; add this image's mask")
+    stored, where = np.stack([sample.stored for sample in samples]), [sample.where for sample in samples]
+    holders = {int(value): where[stored[:, value].argmax()] for value in stored.any(axis=0).nonzero()[0]}
+    check_binary(stored, where, classes)
+    codec = choose_codec(holders, classes)
+    return Layout(
+        "segmentation",
+        codec.classes,
+        {part: tuple(sample.entry for sample in each) for part, each in parts.items()},
+        partial(read_packed, codec=codec),
+        counts={sample.entry.stem: codec.count(row) for sample, row in zip(samples, stored, strict=True)},
+        notes=(codec.reading,),
+    )
