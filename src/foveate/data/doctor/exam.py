@@ -25,8 +25,9 @@ OCTAVES = 32
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """size: height and width, upright. orientation: the EXIF tag, 1 for upright. digest: of the pixels.
-    contrast: standard deviation of the grey values, 0 to 127.
+    """size: height and width, upright. mode, format: empty where an image has no file of its own.
+    orientation: the EXIF tag, 1 for upright. digest: of the pixels. contrast: standard deviation of the grey
+    values, 0 to 127.
     """
 
     size: tuple[int, int]
@@ -177,13 +178,13 @@ def _read_by_layout(part: str, entry: Entry, read: Read) -> Exam:
     try:
         pixels, target = read(entry)
         own = entry.image is not None and entry.part is None
-        header = _header(entry.image) if own else ("RGB", "", 1)
+        header = _header(entry.image) if own else ("", "", 1)
     except DataError as error:
         return Exam(part, entry, image_trouble=str(error))
     image = _facts(pixels, *header)
     if isinstance(target, int):
         return Exam(part, entry, image)
-    ranks, mask = _measure(target, "L", "", False)
+    ranks, mask = _measure(target, "", "", False)
     agreement = agree(edges(grey(pixels)), outlines(ranks))
     return Exam(part, entry, image, mask, agreement=agreement)
 

@@ -45,17 +45,18 @@ def gather(survey: Survey) -> Facts:
     if len(survey.exams) < survey.total:
         rows.append(("Looked at", f"{len(survey.exams):,} of {survey.total:,}, evenly spread"))
     if images:
+        rows.append(("Size", _sizes([image.size for image in images])))
+    if forms := [f"{image.mode} {image.format}" for image in images if image.format]:
+        rows.append(("Mode", _tally(forms)))
+    if masks and folder.read is None:
         rows += [
-            ("Size", _sizes([image.size for image in images])),
-            ("Mode", _tally(f"{image.mode} {image.format}".strip() for image in images)),
+            ("Masks", _tally(f"{mask.mode} {mask.format}" for mask in masks)),
+            ("Stored as", _tally(kind(mask) for mask in masks)),
         ]
+    understood = (survey.codec.reading,) if survey.codec and folder.read is None else folder.notes
+    if understood:
+        rows.append(("Understood", "; ".join(understood)))
     if masks:
-        rows += [
-            ("Masks", _tally(f"{mask.mode} {mask.format}".strip() for mask in masks)),
-            ("Stored as", _tally(kind(mask) for mask in masks) if folder.read is None else "class ids"),
-        ]
-        if survey.codec is not None and folder.read is None:
-            rows.append(("Understood", survey.codec.reading))
         rows.append(("Objects in an image", _objects(survey)))
     size = tuple(int(side) for side in np.median([i.size for i in images], axis=0)) if images else None
     return Facts(tuple(rows), _classes(survey), size)

@@ -39,8 +39,8 @@ class Folder:
     files that are passed over since another means the same, with the sentence that says so. colors: those of
     class_dict.csv, if it is there. read: how entries are decoded whose masks are not to be taken as they are
     stored. masks: whether there are masks to look at. classes: names, where the layout knows them. refused:
-    what the layout's reader said, where it would not go on. tables: those that say what belongs together, and
-    that can be read.
+    what the layout's reader said, where it would not go on; notes: how it understood the rest. tables: those
+    that say what belongs together, and that can be read.
     """
 
     root: Path
@@ -55,6 +55,7 @@ class Folder:
     masks: bool = True
     classes: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     tables: tuple[Path, ...] = ()
 
     @property
@@ -209,4 +210,13 @@ def _other(root: Path, layout: LayoutReader) -> Folder:
 
 def _as_read(root: Path, name: str, summary: str, found: Layout) -> Folder:
     parts = {part: tuple(entries) for part, entries in found.parts.items()}
-    return Folder(root, name, summary, found.task, parts, read=found.reader, classes=found.classes)
+    return Folder(
+        root,
+        name,
+        summary,
+        found.task,
+        parts,
+        read=found.reader,
+        classes=found.classes,
+        notes=found.notes,
+    )
