@@ -258,6 +258,18 @@ def test_broken_image_of_any_split_is_told_before_training(photos, small_spec, t
     assert not (tmp_path / "run").exists()
 
 
+def test_images_decoded_for_one_run_serve_another_with_its_own_order(photos, small_spec, tmp_path):
+    spec = replace(small_spec(), data=replace(photos, workers=0), seed=1)
+    fit(spec, tmp_path / "alone")
+    data = DataModule(photos, seed=0)
+    data.decode()
+    for path in (tmp_path / "data" / "images").iterdir():
+        path.write_bytes(b"")
+    fit(spec, tmp_path / "shared", data=data)
+    weights = [(tmp_path / run / "best.safetensors").read_bytes() for run in ("alone", "shared")]
+    assert weights[0] == weights[1]
+
+
 def test_what_a_kill_left_half_written_goes_when_the_run_goes_on(small_spec, tmp_path):
     folder = tmp_path / "a"
     folder.mkdir()

@@ -8,9 +8,10 @@ import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
-from foveate.data.dataset import Dataset
+from foveate.data.dataset import SPLITS, Dataset
 from foveate.data.errors import DataError
 from foveate.data.frames import Batch, Disk, Frames, Memory
+from foveate.data.intact import check_intact
 from foveate.data.open import open_dataset
 from foveate.data.sampler import EpochSampler
 from foveate.data.sizes import check_views, choose_batch, choose_size
@@ -97,6 +98,21 @@ class DataModule(LightningDataModule):
             self._size = tuple(spec.size) if spec.size else choose_size(dataset)
             self._check()
             self._dataset = dataset
+
+    def reseeded(self, seed: int) -> "DataModule":
+        """The same data in another order, otherwise augmented; what is decoded is there for both."""
+        self.setup()
+        other = DataModule(self.spec, seed, self.epochs, self.recorded_splits, self.to_score)
+        other._dataset, other._size, other._memory = self._dataset, self._size, self._memory
+        return other
+
+    def decode(self) -> None:
+        """Read every image of every split once, into memory where they fit; `DataError` for a broken one."""
+        if not self.in_memory:
+            check_intact(self.dataset)
+            return
+        for split in SPLITS:
+            self._frames(split)
 
     @property
     def dataset(self) -> Dataset:

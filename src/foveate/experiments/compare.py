@@ -99,7 +99,6 @@ def _save_spec(plan: Plan, out: Path) -> None:
 
 
 def _train(plan: Plan, out: Path, tell: Tell) -> None:
-    splits = plan.data.dataset.split_table()
     clock = Clock(plan, out)
     for number, (arm, seed) in enumerate(plan.runs, start=1):
         folder = plan.folder(out, arm, seed)
@@ -116,7 +115,7 @@ def _train(plan: Plan, out: Path, tell: Tell) -> None:
             resume=True,
             trainer_flags=plan.trainer_flags,
             progress=watch,
-            splits=splits,
+            data=plan.data,
         )
         clock.finished(arm.arm, seed, result.seconds)
         # A complete run has nothing to resume, and these are nine tenths of what a comparison keeps on disk.

@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 
-from foveate.data.intact import check_intact
 from foveate.data.module import DataModule
 from foveate.errors import UserError
 from foveate.evaluation.statistics import detectable_difference
@@ -112,7 +111,7 @@ def make_plan(
         return build_task(spec.run(arm, spec.first_seed), data).model
 
     arms = plan_arms(spec.arms, spec.placebo, build)
-    check_intact(data.dataset)
+    data.decode()
     return Plan(spec, data, arms, flags)
 
 

@@ -11,9 +11,7 @@ from lightning import Callback, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from foveate.data.dataset import SPLITS
 from foveate.data.files import held
-from foveate.data.intact import check_intact
 from foveate.data.module import DataModule
 from foveate.errors import UserError
 from foveate.training.averaging import WeightAverage
@@ -41,6 +39,7 @@ def fit(
     trainer_flags: Mapping[str, Any] | None = None,
     progress: Callable[[ProgressEvent], None] | None = None,
     splits: Mapping[str, Sequence[str]] | None = None,
+    data: DataModule | None = None,
 ) -> RunResult:
     """Train as `spec` says and leave a run directory at `out`; see `Run` for what is in it.
 
@@ -49,7 +48,8 @@ def fit(
     for bit, those of an undisturbed run. callbacks: further Lightning callbacks. trainer_flags: further
     arguments of Lightning's Trainer, such as accelerator, devices and strategy. progress: called after
     every step and every validation. splits: a recorded `Dataset.split_table()` to begin with; a run that
-    goes on keeps its own.
+    goes on keeps its own. data: what `spec.data` names, opened before with these splits; what it has decoded
+    is not decoded again.
 
     All that is drawn comes from `spec.seed`: the host's weights (before anything is attached, so that all
     arms begin with the same), the order of the images, their augmentation, and dropout. bf16 and 32 bits
@@ -68,11 +68,13 @@ def fit(
         if run.is_complete:
             return run.result
     try:
-        data = DataModule(spec.data, spec.seed, epochs=spec.training.epochs, splits=splits)
-        data.setup()
+        if data is None:
+            data = DataModule(spec.data, spec.seed, epochs=spec.training.epochs, splits=splits)
+        data = data.reseeded(spec.seed)
         spec = replace(spec, data=replace(spec.data, size=data.size, batch=data.batch))
         task = build_task(spec, data)
-        _decode(data)
+        if data.in_memory or rank_zero_only.rank == 0:
+            data.decode()
     except BaseException:
         release(made)
         raise
@@ -94,15 +96,6 @@ def fit(
         if trainer.is_global_zero:
             run.write_result(recorder.result)
         return recorder.result
-
-
-def _decode(data: DataModule) -> None:
-    """Every image of every split once, into memory where they fit: a broken one is told before training."""
-    if data.in_memory:
-        for split in SPLITS:
-            data.eval_dataloader(split)
-    elif rank_zero_only.rank == 0:
-        check_intact(data.dataset)
 
 
 def _trainer_arguments(
