@@ -8,6 +8,7 @@ from foveate.cli.flags import DataFlags, DeviceFlags, ModelFlags, TrainingFlags
 from foveate.cli.host import check_host
 
 if TYPE_CHECKING:
+    from foveate.data.module import DataModule
     from foveate.training.run_directory import RunResult
     from foveate.training.spec import RunSpec
 
@@ -56,7 +57,8 @@ def fit(
     spec = RunSpec(module.spec, model.spec(arm, usual), training.spec(epochs), seed)
     if first:
         print(f"{module.dataset.describe()}\n{module.plan}", flush=True)
-    result = _train(spec, out, resume, devices)
+    opened = None if resume else module  # a run that goes on has splits of its own
+    result = _train(spec, out, resume, devices, opened)
     if first:
         _report(result)
 
@@ -73,7 +75,9 @@ def _check(model: ModelFlags, training: TrainingFlags, arm: str, epochs: int, ou
     check_host(model, arm, HOSTS)
 
 
-def _train(spec: "RunSpec", out: str, resume: bool, devices: DeviceFlags) -> "RunResult":
+def _train(
+    spec: "RunSpec", out: str, resume: bool, devices: DeviceFlags, data: "DataModule | None"
+) -> "RunResult":
     from foveate.cli.progress import progress
     from foveate.training.callbacks import ProgressEvent
     from foveate.training.run import Interrupted
@@ -88,7 +92,7 @@ def _train(spec: "RunSpec", out: str, resume: bool, devices: DeviceFlags) -> "Ru
             )
 
         try:
-            return train(spec, out, resume, trainer_flags=devices.trainer(), progress=tell)
+            return train(spec, out, resume, trainer_flags=devices.trainer(), progress=tell, data=data)
         except Interrupted as stop:
             raise KeyboardInterrupt(f"{stop} (the same command with --resume)") from stop
 
