@@ -231,6 +231,10 @@ def test_packing_them_anew_keeps_images_and_masks(make, tmp_path_factory):
     for stem, (image, mask) in everything(open_dataset(make.root)).items():
         assert np.array_equal(again[stem][0], image)
         assert np.array_equal(again[stem][1], mask)
+    with tarfile.open(next(out.glob("*.tar"))) as shard:
+        kept = {name: shard.extractfile(name).read() for name in shard.getnames() if name.endswith(".jpg")}
+    photos = {name: content for name, content in masked(make) if name.endswith(".jpg")}
+    assert sorted(kept.values()) == sorted(photos.values())
 
 
 def change(files, name, content=None, also=()):

@@ -20,14 +20,15 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from foveate.data.addresses import create, require_empty
+from foveate.data.addresses import create, read_bytes, require_empty
 from foveate.data.dataset import Entry
 from foveate.data.errors import DataError
 from foveate.data.layout import Layout
 from foveate.data.open import read_layout
-from foveate.data.readers.shards import FORMAT, INDEX
+from foveate.data.readers.shards import FORMAT, INDEX, Packed
 
-_VERBATIM = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png"}
+_VERBATIM = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png"}
+_SUFFIXES = (".jpg", ".jpeg", ".png")
 _AT_ONCE = 64
 _HEADER = 512
 
@@ -114,7 +115,7 @@ def _encoded(layout: Layout, entries: Sequence[Entry]) -> Iterator[tuple[Row, Fi
 
 def _encode(entry: Entry, layout: Layout) -> tuple[Row, Files]:
     image, target = layout.reader(entry)
-    ending, content = _image_file(entry.image, image)
+    ending, content = _image_file(_stored(entry), image)
     row = {"stem": entry.stem} | ({"group": entry.group} if entry.group is not None else {})
     if layout.task == "classification":
         return row | {"label": target}, {ending: content, "cls": str(target).encode()}
@@ -122,13 +123,20 @@ def _encode(entry: Entry, layout: Layout) -> tuple[Row, Files]:
     return row | counts, {ending: content, "mask.png": _png(target)}
 
 
-def _image_file(path: Path | None, image: UInt8[np.ndarray, "h w 3"]) -> tuple[str, bytes]:
-    """Ending and bytes of a file in which a plain decoder sees this image: its own if that is one."""
-    if path is not None and path.suffix.lower() in _VERBATIM:
-        content = path.read_bytes()
-        with Image.open(io.BytesIO(content)) as file:
-            if np.array_equal(np.asarray(file.convert("RGB")), image):
-                return _VERBATIM[path.suffix.lower()], content
+def _stored(entry: Entry) -> bytes | None:
+    """The bytes of an image that is a file of its own, here or in a shard."""
+    if isinstance(entry, Packed):
+        return read_bytes(entry.shard, entry.image_span)
+    own = entry.image is not None and entry.image.suffix.lower() in _SUFFIXES
+    return entry.image.read_bytes() if own else None
+
+
+def _image_file(stored: bytes | None, image: UInt8[np.ndarray, "h w 3"]) -> tuple[str, bytes]:
+    """Ending and bytes of a file in which a plain decoder sees this image: what is stored if that is one."""
+    if stored is not None:
+        with Image.open(io.BytesIO(stored)) as file:
+            if file.format in _VERBATIM and np.array_equal(np.asarray(file.convert("RGB")), image):
+                return _VERBATIM[file.format], stored
     return "png", _png(image)
 
 
