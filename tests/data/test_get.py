@@ -181,6 +181,10 @@ def test_flood_from_kaggle_is_itself_whatever_its_zip_is_called(name, tmp_path, 
     for folder in ("Fd", "Fz"):
         assert main(["data", "get", "fssd", "--out", str(tmp_path / folder)]) == 0
         assert "fssd, segmentation, 663 images" in capsys.readouterr().out
+    labels = tmp_path / "Fd" / "dataset" / "val" / "labels"
+    Image.fromarray(np.full((1, 1), 7, dtype=np.uint8)).save(labels / "0.png")  # another's, of more classes
+    with pytest.raises(DataError, match="does not look like fssd"):
+        verify(dataset_info("fssd"), tmp_path / "Fd")
     (tmp_path / "Fd" / "dataset" / "val" / "images" / "7.png").unlink()
     with pytest.raises(DataError, match=r"does not look like fssd, .*; expected: .*val/images/ \(63 files\)"):
         verify(dataset_info("fssd"), tmp_path / "Fd")

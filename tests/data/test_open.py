@@ -1,4 +1,6 @@
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from PIL import Image
 from foveate.data.dataset import SPLITS, class_frequencies
 from foveate.data.errors import DataError
 from foveate.data.open import dataset_names, dataset_summaries, open_dataset
+from foveate.data.recognise import recognise
 from foveate.errors import UserError
 
 
@@ -228,10 +231,44 @@ def test_classes_whose_images_lie_deeper(make):
     assert (dataset.name, dataset.classes) == ("class_folders", ("cat", "dog", "emu"))
 
 
-def test_words_beside_the_only_folder_are_passed_over(make):
-    make.class_folders(**{"animals/cat": 8, "animals/dog": 8})
+def test_images_are_called_by_the_folder_of_their_split_also_beside_words(make):
+    make.class_folders(**{"train/cat": 20, "train/dog": 20})
     (make.root / "README.md").write_text("words")
-    assert open_dataset(make.root).classes == ("cat", "dog")
+    assert {entry.stem.partition("/")[0] for entry in open_dataset(make.root).index("test")} == {"train"}
+
+
+def test_a_table_goes_before_the_folder_beside_it(make):
+    make.class_folders(**{"photos/cat": 8, "photos/dog": 8})
+    rows = [f"photos/{name}/{number:03d}.png,{name}" for name in ("cat", "dog") for number in range(8)]
+    (make.root / "all.csv").write_text("\n".join(["image,label", *rows]))
+    (make.root / "photos" / "exif.csv").write_text("file,label\ncat/000.png,x\n")
+    dataset = open_dataset(make.root)
+    assert (dataset.name, dataset.classes) == ("csv", ("cat", "dog"))
+
+
+@pytest.mark.parametrize("name", ["cat/meta.csv", "cat/_annotations.coco.json", "samples/masks/0.png"])
+def test_what_lies_among_classes_does_not_make_several_datasets_of_them(make, name):
+    make.class_folders(**{"train/cat": 20, "train/dog": 20, "val/cat": 5, "val/dog": 5})
+    if name.startswith("samples"):
+        make.pairs(f"{make.root}/samples/images", f"{make.root}/samples/masks")
+    else:
+        (make.root / "train" / name).write_text("image,label\n000.png,x\n")
+    dataset = open_dataset(make.root)
+    assert (dataset.name, dataset.classes) == ("class_folders", ("cat", "dog"))
+
+
+def test_a_folder_that_may_not_be_looked_into_is_passed_over(make, monkeypatch):
+    make.class_folders(cat=8, dog=8)
+    (make.root / "lost+found").mkdir()
+    scan = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "lost+found":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert recognise(make.root).layout.name == "class_folders"
 
 
 def test_class_folders_with_train_and_test(make):

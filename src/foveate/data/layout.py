@@ -1,8 +1,10 @@
 """The registry of dataset layouts, what a reader of one hands over, and where in a folder its parts lie."""
 
 import importlib
+import os
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -10,13 +12,15 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
-from foveate.data.archives import is_archive
 from foveate.data.catalogue import DatasetInfo
 from foveate.data.dataset import Color, Entry, Read, Task
-from foveate.data.images import is_image_file
+from foveate.data.images import SUFFIXES
 
 LOOKED_AT = 20
 """So many of the folders in a folder are looked into for datasets, or for parts of one."""
+
+_FIRST = 1000
+"""So many of a folder's files tell what it holds; there may be a million."""
 
 
 @dataclass(frozen=True)
@@ -81,33 +85,35 @@ def layout_readers() -> tuple[LayoutReader, ...]:
 
 
 def folders_in(root: Path) -> list[Path]:
-    """The folders in a folder, sorted, without hidden ones and those that macOS leaves in archives."""
-    return sorted(path for path in root.iterdir() if _seen(path) and path.is_dir())
+    """The folders in a folder, sorted, without hidden ones and those that macOS leaves in archives; none in
+    a folder that may not be looked into.
+    """
+    return sorted(Path(entry.path) for entry in _listed(root) if entry.is_dir())
 
 
 def nested(root: Path) -> list[Path]:
-    """The folder and those inside it, as long as each holds one folder and no images; the innermost first."""
+    """The folder and those inside it, as long as each holds nothing but the next; the innermost first."""
     folders = [root]
-    while True:
-        told = (path for path in folders[-1].iterdir() if _seen(path) and _counts(path))
-        inner = list(islice(told, 2))
-        if len(inner) != 1 or not inner[0].is_dir():
-            return folders[::-1]
-        folders.append(inner[0])
+    while (inner := list(islice(_listed(folders[-1]), 2))) and len(inner) == 1 and inner[0].is_dir():
+        folders.append(Path(inner[0].path))
+    return folders[::-1]
+
+
+def holds_images(folder: Path) -> bool:
+    """Whether there is an image among the first files of a folder."""
+    return any(Path(entry.name).suffix.lower() in SUFFIXES for entry in islice(_listed(folder), _FIRST))
 
 
 def pieces(root: Path) -> list[Path]:
-    """The folders of `root`, each followed by those `nested` in it: where a dataset lies whose archives were
-    unpacked into a folder each. Of more folders than such datasets have, nothing but themselves.
+    """The folders in `root`, each followed by those that it leads to past words and licences: where a dataset
+    lies whose archives were unpacked into a folder each. Of more folders than such datasets have, none.
     """
     folders = folders_in(root)
-    if len(folders) > LOOKED_AT:
-        return folders
-    return [path for folder in folders for path in reversed(nested(folder))]
+    return [path for folder in folders for path in _led_to(folder)] if len(folders) <= LOOKED_AT else []
 
 
 def piece(root: Path, name: str) -> Path:
-    """The innermost folder of this name among the `pieces` of `root`; first of all in that of the name.
+    """The innermost folder of this name that `root / name` leads to, or else one of the `pieces` of `root`.
 
     >>> import tempfile
     >>> root = Path(tempfile.mkdtemp())
@@ -115,14 +121,24 @@ def piece(root: Path, name: str) -> Path:
     >>> piece(root, "images").relative_to(root).as_posix(), piece(root, "masks").is_dir()
     ('images_zip/images', False)
     """
-    named = [path for path in pieces(root) if path.name == name]
-    own = [path for path in named if path.is_relative_to(root / name)]
-    return (own or named or [root / name])[-1]
+    own = root / name
+    among = _led_to(own) if own.is_dir() else pieces(root)
+    return next((path for path in reversed(among) if path.name == name), own)
 
 
-def _seen(path: Path) -> bool:
-    return not path.name.startswith((".", "__MACOSX"))
+def _led_to(folder: Path) -> list[Path]:
+    """The folder and those inside it, as long as each holds one folder and no images; the outermost first."""
+    folders = [folder]
+    while not holds_images(folders[-1]):
+        first = islice(_listed(folders[-1]), _FIRST)
+        inner = list(islice((Path(entry.path) for entry in first if entry.is_dir()), 2))
+        if len(inner) != 1:
+            break
+        folders += inner
+    return folders
 
 
-def _counts(path: Path) -> bool:
-    return path.is_dir() or is_image_file(path) or is_archive(path)
+def _listed(folder: Path) -> Iterator[os.DirEntry]:
+    """What lies in a folder, without what is hidden; nothing where it may not be looked into."""
+    with suppress(PermissionError), os.scandir(folder) as entries:
+        yield from (entry for entry in entries if not entry.name.startswith((".", "__MACOSX")))

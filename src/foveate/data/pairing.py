@@ -13,7 +13,7 @@ from jaxtyping import Int64, UInt8
 from foveate.data.dataset import SPLITS, Color, Entry
 from foveate.data.errors import DataError
 from foveate.data.images import SUFFIXES, image_files, read_image, read_raw, read_size
-from foveate.data.layout import Layout
+from foveate.data.layout import Layout, folders_in, holds_images
 from foveate.data.masks import IGNORE, MaskCodec, check_binary, choose_codec, read_mask
 from foveate.data.waiting import told
 
@@ -25,7 +25,7 @@ _ENDINGS = ("_mask", "_label", "_labels", "_gt", "_l", "_segmentation")
 
 def find_folder(root: Path, names: Iterable[str]) -> Path | None:
     """The subfolder of `root` with one of these names, in any case; the first that is there wins."""
-    folders = {path.name.lower(): path for path in sorted(root.iterdir()) if path.is_dir()}
+    folders = {path.name.lower(): path for path in folders_in(root)}
     return next((folders[name] for name in names if name in folders), None)
 
 
@@ -106,8 +106,9 @@ def split_folders(root: Path) -> dict[str, tuple[Path | None, Path | None]]:
 
 
 def has_masks(root: Path) -> bool:
-    """Whether a folder has one of masks, for all of its images or for a split of them."""
-    return bool(find_folder(root, MASK_FOLDERS) or split_folders(root))
+    """Whether a folder has one with files of masks, for all of its images or for a split of them."""
+    folders = [find_folder(root, MASK_FOLDERS), *(masks for _, masks in split_folders(root).values())]
+    return any(holds_images(folder) for folder in folders if folder)
 
 
 def pair_splits(root: Path) -> dict[str, tuple[Entry, ...]]:

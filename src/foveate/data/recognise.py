@@ -1,12 +1,19 @@
 """Which layout a folder has: in itself, in the only dataset inside it, or in the archives that it holds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from foveate.data.errors import DataError
-from foveate.data.images import SUFFIXES, is_image_file
-from foveate.data.layout import LOOKED_AT, Layout, LayoutReader, folders_in, layout_readers, nested
+from foveate.data.layout import (
+    LOOKED_AT,
+    Layout,
+    LayoutReader,
+    folders_in,
+    holds_images,
+    layout_readers,
+    nested,
+)
 from foveate.data.packed import Unpacked, archives_in, megabytes, unpacked
 from foveate.data.pairing import has_masks
 
@@ -67,38 +74,52 @@ def _shard(source: Path) -> tuple[LayoutReader, Path] | None:
 
 
 def _match(root: Path) -> tuple[LayoutReader, Path] | None:
-    """The layout of a folder, or of the only published dataset among the folders in it."""
+    """The layout of a folder; or of the only published dataset in it, if no classes lie beside that."""
     folders = nested(root)
-    layout, folder = _first(folders) or (None, folders[0])
+    found = _first(layout_readers(), folders)
+    if found and not found[0].info and found[0].name != _CLASSES:
+        return found
+    folder = found[1] if found else folders[0]
     inside = _inside(folder)
-    if layout and layout.name != _CLASSES:
-        inside = [(other, path) for other, path in inside if layout.info and other.info]
-        if {other.name for other, _ in inside} <= {layout.name}:  # parts of it look like the whole
-            return layout, folder
-    elif not inside:
-        return layout and (layout, folder)
+    if found and found[0].info:
+        inside = [(layout, path) for layout, path in inside if layout.info]
+        if {layout.name for layout, _ in inside} <= {found[0].name}:  # parts of it look like the whole
+            return found
+    elif not inside or (len(inside) == 1 and _classes_beside(folder, inside[0][1])):
+        return found
     elif len(inside) == 1 and inside[0][0].info:
         return inside[0]
-    names = ", ".join(f"{path.relative_to(folder)} ({other.name})" for other, path in inside)
+    names = ", ".join(f"{path.relative_to(folder)} ({layout.name})" for layout, path in inside)
     what = "several datasets" if len(inside) > 1 else "a dataset beside other folders"
     raise DataError(f"{folder}: holds {what}: {names}; give one alone, such as {inside[0][1]}")
 
 
-def _first(folders: Sequence[Path], *, but: str = "") -> tuple[LayoutReader, Path] | None:
+def _first(readers: Iterable[LayoutReader], folders: Sequence[Path]) -> tuple[LayoutReader, Path] | None:
     """The first layout that one of the folders has."""
-    layouts = (layout for layout in layout_readers() if layout.name != but)
-    return next(((layout, path) for layout in layouts for path in folders if layout.recognise(path)), None)
+    return next(((layout, path) for layout in readers for path in folders if layout.recognise(path)), None)
 
 
-def _inside(root: Path, depth: int = 2) -> list[tuple[LayoutReader, Path]]:
-    """The datasets among the first folders in a folder, and among those in folders without images."""
+def _inside(root: Path) -> list[tuple[LayoutReader, Path]]:
+    """The datasets that are published or have masks, among the first folders in a folder and in those."""
     found = []
     for folder in folders_in(root)[:LOOKED_AT]:
-        if all(path.suffix.lower() in SUFFIXES for path in folder.iterdir()):
-            continue  # a class, which may be large
-        match = _first(nested(folder), but=_CLASSES)
-        if match and (match[0].name != "paired" or has_masks(match[1])):  # images/ alone may be a class's own
+        if match := _dataset(folder):
             found.append(match)
-        elif depth > 1 and not any(map(is_image_file, folder.iterdir())):
-            found += _inside(folder, depth - 1)
+        else:
+            found += filter(None, map(_dataset, folders_in(folder)[:LOOKED_AT]))
     return found
+
+
+def _dataset(folder: Path) -> tuple[LayoutReader, Path] | None:
+    if holds_images(folder):
+        return None  # a class, which may be large
+    layouts = (layout for layout in layout_readers() if layout.name != _CLASSES)
+    found = _first(layouts, nested(folder))
+    return found if found and (found[0].info or has_masks(found[1])) else None
+
+
+def _classes_beside(root: Path, dataset: Path) -> bool:
+    """Whether two folders or more, other than that of the dataset, hold images or folders of images."""
+    others = [folder for folder in folders_in(root)[:LOOKED_AT] if not dataset.is_relative_to(folder)]
+    filled = (any(map(holds_images, [folder, *folders_in(folder)[:LOOKED_AT]])) for folder in others)
+    return sum(filled) >= 2

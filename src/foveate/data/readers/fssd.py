@@ -1,17 +1,20 @@
 """Flood Semantic Segmentation Dataset: `{train,val}/images/*.png` with `{train,val}/labels/*.png`.
 
-Many datasets have these folders; this one is known by the number of images in each, or by the name that its
-folder or archive has, and reads as any pairs of images and masks otherwise.
+Many datasets have these folders; this one is known by the name that its folder or archive has, or by the
+number of images in each and masks in two shades. Otherwise they read as any pairs of images and masks.
 """
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from foveate.data.catalogue import DatasetInfo
 from foveate.data.codecs import binary_codec
 from foveate.data.coded import coded_layout
-from foveate.data.images import image_files
+from foveate.data.errors import DataError
+from foveate.data.images import image_files, read_raw
 from foveate.data.layout import Layout, reader
 from foveate.data.pairing import pair_splits
 
@@ -20,6 +23,7 @@ COUNTS = {"train": 600, "val": 63}
 LAYOUT = "dataset/ with train/images/ (600 files), train/labels/, val/images/ (63 files) and val/labels/"
 
 _OWN = "dataset"
+_LOOKED_AT = 10
 _NAME = re.compile(r"(fssd|flood[-_ ]semantic[-_ ]segmentation[-_ ]dataset)(-[0-9a-f]{16})?", re.IGNORECASE)
 """What the folder is called; its unpacked archive has a digest behind that."""
 
@@ -49,13 +53,21 @@ class Flood:
         if not all((root / part / "labels").is_dir() for part in COUNTS):
             return False
         folder = root.absolute().parent if root.name == _OWN else root.absolute()
-        counted = all(_count(root / part / "images") == count for part, count in COUNTS.items())
-        return counted or _NAME.fullmatch(folder.name) is not None
+        return _NAME.fullmatch(folder.name) is not None or _looks_like_it(root)
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
         return coded_layout(pair_splits(root), binary_codec(NAMES, classes, threshold=1), INFO)
 
 
-def _count(folder: Path) -> int:
-    return len(image_files(folder.iterdir())) if folder.is_dir() else 0
+def _looks_like_it(root: Path) -> bool:
+    """Whether there are as many images, and the first masks are in no more than two shades."""
+    for part, count in COUNTS.items():
+        images = root / part / "images"
+        if not images.is_dir() or len(image_files(images.iterdir())) != count:
+            return False
+    first = image_files((root / "val" / "labels").iterdir())[:_LOOKED_AT]
+    try:
+        return len({value for path in first for value in np.unique(read_raw(path)).tolist()}) <= 2
+    except DataError:
+        return False

@@ -14,11 +14,11 @@ from foveate.data.pairing import (
     MASK_FOLDERS,
     by_split,
     find_folder,
-    has_masks,
     list_images,
     pair,
     pair_splits,
     read_indexed,
+    split_folders,
 )
 from foveate.data.readers.csv_table import unread_tables
 
@@ -29,7 +29,9 @@ from foveate.data.readers.csv_table import unread_tables
 class Paired:
     @staticmethod
     def recognise(root: Path) -> bool:
-        return has_masks(root) or find_folder(root, IMAGE_FOLDERS) is not None
+        return bool(
+            find_folder(root, IMAGE_FOLDERS) or find_folder(root, MASK_FOLDERS) or split_folders(root)
+        )
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
