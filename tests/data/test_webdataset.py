@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+import tracemalloc
 
 import fsspec
 import numpy as np
@@ -344,6 +345,26 @@ def test_a_shard_that_is_damaged_among_others(make, damage, words):
 def test_shards_that_are_compressed(make):
     tar(make.root / "a.tar.gz", labelled(make), mode="w:gz")
     with pytest.raises(DataError, match=r"a\.tar\.gz: is compressed, and images are .*; decompress it"):
+        open_dataset(make.root)
+
+
+def test_archives_that_unpack_to_much_are_not_unpacked_to_see_what_they_are(make):
+    make.pairs()
+    header = tarfile.TarInfo("0.jpg")
+    header.pax_headers = {"comment": "x" * 200_000_000}
+    tar(make.root / "backup.tar.gz", [(header, b"")], mode="w:gz")
+    tracemalloc.start()
+    try:
+        assert open_dataset(make.root).name == "paired"
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_names_that_say_two_splits(make):
+    for name in ("my-test-train-0", "my-test-val-0"):
+        tar(make.root / f"{name}.tar", labelled(make))
+    with pytest.raises(DataError, match=r"my-test-train-0\.tar: its name says test and train; rename it"):
         open_dataset(make.root)
 
 

@@ -5,11 +5,16 @@ the integer "label" of `KEY.json`; its mask `KEY.mask.png`, `KEY.seg.png`, `KEY.
 JPEG or WebP. Masks go before labels.
 """
 
+import bz2
+import gzip
+import io
 import json
+import lzma
+import tarfile
+import zlib
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +37,12 @@ LARGEST = 6 * MAX_PIXELS
 LONGEST = 1 << 20
 """Bytes that a label may have."""
 
-_LOOKED_AT = 100
+Known = str | Int64[np.ndarray, "256"]
+"""What was read of a label or a mask: its text, or its pixels per stored value."""
+
+_PEEK = 1 << 21
+_OPENERS = {".gz": gzip.open, ".tgz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+_DAMAGE = (OSError, EOFError, ValueError, tarfile.TarError, zlib.error, lzma.LZMAError)
 
 
 @dataclass(frozen=True)
@@ -52,16 +62,23 @@ def is_shard(path: Path) -> bool:
     if not is_archive(path) or path.suffix.lower() == ".zip":
         return False
     endings: dict[str, set[str]] = {}
-    with suppress(DataError):
-        for member in islice(members(str(path), "r:*"), _LOOKED_AT):
-            key, ending = _split(member.name)
+    with suppress(*_DAMAGE), tarfile.open(fileobj=_beginning(path), mode="r:") as tar:
+        while info := tar.next():
+            key, ending = _split(info.name)
             there = endings.setdefault(key, set())
-            if ending != "json" or (member.size <= LONGEST and _json_label(member.read())):
+            file = tar.extractfile(info) if info.isreg() else None
+            if file and (ending != "json" or _json_label(file.read())):
                 there.add(ending)
             image, *target = _roles(there)
             if image and any(target):
                 return True
     return False
+
+
+def _beginning(path: Path) -> io.BytesIO:
+    """The first bytes of a tar; there may be anything in an archive, and it may be huge."""
+    with _OPENERS.get(path.suffix.lower(), open)(path, "rb") as file:
+        return io.BytesIO(file.read(_PEEK))
 
 
 def index_shard(address: str, name: str) -> list[Sample]:
@@ -71,7 +88,7 @@ def index_shard(address: str, name: str) -> list[Sample]:
     too large, and for an image without its label or mask, or the reverse.
     """
     found: dict[str, dict[str, Member]] = {}
-    contents: dict[str, bytes] = {}
+    known: dict[str, Known] = {}
     for member in members(address):
         key, ending = _split(member.name)
         if ending not in LABELS + MASKS and ending.rpartition(".")[2] not in IMAGES:
@@ -81,10 +98,13 @@ def index_shard(address: str, name: str) -> list[Sample]:
             raise DataError(f"{member.where}: is there twice; keep one file of a name in a shard")
         member.require(LONGEST if ending in LABELS else LARGEST)
         there[ending] = member
-        if ending in _roles(there)[1:]:  # an image is left where it is
-            contents[member.where] = member.read()
+        _, mask, label = _roles(there)  # an image is left where it is
+        if ending == mask:
+            known[member.where] = _count(member.where, member.read())
+        elif ending == label:
+            known[member.where] = _text(member, member.read())
     samples = [
-        _sample(Packed(f"{name}/{key}", shard=address), there, contents)
+        _sample(Packed(f"{name}/{key}", shard=address), there, known)
         for key, there in found.items()
         if set(there) != {"json"}  # which says something of the shard, not of an image
     ]
@@ -115,7 +135,7 @@ def _roles(endings: Collection[str]) -> tuple[str, str, str]:
     return image, mask, next((ending for ending in LABELS if ending in endings), "")
 
 
-def _sample(entry: Packed, there: Mapping[str, Member], contents: Mapping[str, bytes]) -> Sample:
+def _sample(entry: Packed, there: Mapping[str, Member], known: Mapping[str, Known]) -> Sample:
     image, mask, label = _roles(there)
     if not image:
         first = next(iter(there.values())).where
@@ -126,16 +146,19 @@ def _sample(entry: Packed, there: Mapping[str, Member], contents: Mapping[str, b
     entry = replace(entry, image_span=there[image].span)
     if mask:
         span, where = there[mask].span, there[mask].where
-        content = contents.get(where) or read_bytes(entry.shard, span)
-        stored = np.bincount(read_raw(where, content=content).ravel(), minlength=256)
+        stored = known[where] if where in known else _count(where, read_bytes(entry.shard, span))
         return Sample(replace(entry, mask_span=span), where, stored=stored)
-    text = _text(there[label], contents[there[label].where]) if label else ""
+    text = known[there[label].where] if label else ""
     if not text:
         raise DataError(
             f"{there[image].where}: the image has no label ({', '.join(LABELS)}) and no mask "
             f"({', '.join(MASKS)}) of its name; add one, or remove the image"
         )
     return Sample(entry, there[label].where, text)
+
+
+def _count(where: str, content: bytes) -> Int64[np.ndarray, "256"]:
+    return np.bincount(read_raw(where, content=content).ravel(), minlength=256)
 
 
 def _text(member: Member, content: bytes) -> str:

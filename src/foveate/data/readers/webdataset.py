@@ -112,13 +112,15 @@ def _read(shards: Mapping[str, str], classes: Sequence[str] | None) -> Layout:
 
 
 def _part(name: str) -> str:
-    """The split that a shard's name says, if it says one.
+    """The split that a shard's name says, if it says one; `DataError` where it says two.
 
     >>> _part("imagenet-validation-000"), _part("train/000"), _part("shard-000")
     ('val', 'train', 'all')
     """
-    words = re.split(r"[^a-z]+", name.lower())
-    return next((_PARTS[word] for word in words if word in _PARTS), "all")
+    said = {_PARTS[word] for word in re.split(r"[^a-z]+", name.lower()) if word in _PARTS}
+    if len(said) > 1:
+        raise DataError(f"{name}.tar: its name says {' and '.join(sorted(said))}; rename it after one split")
+    return next(iter(said), "all")
 
 
 def _labelled(parts: Mapping[str, Sequence[Sample]], classes: Sequence[str] | None) -> Layout:
