@@ -112,6 +112,34 @@ def test_a_copy_of_a_table_has_rows_for_what_is_in_it(table, tmp_path):
     assert judge(mended) == ()
 
 
+def test_rows_that_only_a_person_can_mend_stay_in_the_copy(table, tmp_path):
+    path = table.root / "data.csv"
+    lines = path.read_text().splitlines()
+    again, other = "photos/02.png,truths/02.png", "photos/03.png,truths/04.png"
+    path.write_text("\n".join([*lines, again, other]) + "\n")
+    finding = table.finding()
+    assert (finding.check, finding.mend, len(finding.cases)) == ("refused", None, 2)
+    done = copy_mended(visit(table.root), [finding], tmp_path / "copy")
+    assert done.remaining == (finding,)
+    assert (tmp_path / "copy" / "data.csv").read_text().splitlines() == [*lines, other]
+
+
+def test_a_table_whose_columns_have_other_names_is_named(plant):
+    plant.pairs(6, "images", "truths")
+    (plant.root / "list.csv").write_text("filename,annotation\n00.png,00.png\n")
+    finding = plant.finding()
+    assert finding.check == "unpaired"
+    assert "if list.csv says what belongs to the images, name its columns" in finding.remedy
+
+
+def test_how_columns_are_understood_is_told(table):
+    rows = (table.root / "data.csv").read_text().splitlines()
+    text = [f"{rows[0]},patient,age", *(f"{row},{number // 3},7" for number, row in enumerate(rows[1:]))]
+    (table.root / "data.csv").write_text("\n".join(text) + "\n")
+    words = "data.csv: columns image and mask; images of one patient stay together; not used: age"
+    assert words in dict(gather(visit(table.root)).rows)["Understood"]
+
+
 def test_no_copy_of_what_is_no_folder_of_pairs(plant, tmp_path):
     kvasir_seg(plant.root)
     path = sorted(plant.root.rglob("images/*.jpg"))[0]

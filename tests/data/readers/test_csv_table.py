@@ -100,7 +100,7 @@ def test_a_table_for_each_split(labelled, make):
         ("image\tlabel\n00.png\ta\n", r"labels\.csv:1: columns are separated by tabs"),
         ("image:label\n00.png:a\n", r"labels\.csv:1: columns are separated by colons"),
         ("image label\n00.png a\n", r"labels\.csv:1: columns are separated by spaces"),
-        ("photo,kind\n00.png,a\n", r"no masks/; .*, if labels\.csv says what the images show, name its col"),
+        ("photo,kind\n00.png,a\n", r"no masks/; .*; or, if labels\.csv says what belongs to the images, na"),
         ("image,label\n00.png\n", r"labels\.csv:2: has 1 cells and the header 2 \(image, label\)"),
         ("image,label\n00.png,\n", r"labels\.csv:2: the column label is empty; fill it, or remove the row"),
         ("image,label\n", r"labels\.csv: names no image; add one row an image"),

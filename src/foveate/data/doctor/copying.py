@@ -74,7 +74,7 @@ def copy_mended(
             advance(number, total)
     for table in survey.folder.tables:
         with write_whole(out / table.relative_to(root), "w") as file:
-            file.write(refitted(table, out))
+            file.write(refitted(table, out, survey.folder.surplus))
     for finding in findings:
         for name, text in (finding.mend.files if finding.mend else {}).items():
             with write_whole(out / name, "w") as file:

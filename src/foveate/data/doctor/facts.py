@@ -53,7 +53,8 @@ def gather(survey: Survey) -> Facts:
             ("Masks", _tally(f"{mask.mode} {mask.format}" for mask in masks)),
             ("Stored as", _tally(kind(mask) for mask in masks)),
         ]
-    understood = (survey.codec.reading,) if survey.codec and folder.read is None else folder.notes
+    reading = (survey.codec.reading,) if survey.codec and folder.read is None else ()
+    understood = (*folder.notes, *reading)
     if understood:
         rows.append(("Understood", "; ".join(understood)))
     if masks:

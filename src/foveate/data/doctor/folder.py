@@ -40,7 +40,8 @@ class Folder:
     class_dict.csv, if it is there. read: how entries are decoded whose masks are not to be taken as they are
     stored. masks: whether there are masks to look at. classes: names, where the layout knows them. refused:
     what the layout's reader said, where it would not go on; notes: how it understood the rest. tables: those
-    that say what belongs together, and that can be read.
+    that say what belongs together, and that can be read; surplus: rows of theirs ("file:line") that are
+    refused and that a copy can do without.
     """
 
     root: Path
@@ -57,6 +58,7 @@ class Folder:
     refused: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     tables: tuple[Path, ...] = ()
+    surplus: frozenset[str] = frozenset()
 
     @property
     def mendable(self) -> bool:
@@ -180,7 +182,7 @@ def _table(root: Path, layout: LayoutReader) -> Folder:
     try:
         table = read_rows(root)
     except DataError as error:
-        return replace(_pairs(root, layout), refused=(str(error),))
+        return _refused(root, layout, error)
     parts, faults = entries_of(root, table)
     return Folder(
         root,
@@ -190,22 +192,29 @@ def _table(root: Path, layout: LayoutReader) -> Folder:
         {part: tuple(entries) for part, entries in parts.items()},
         masks=table.masked,
         classes=table.classes,
-        refused=tuple(map(str, faults)),
+        refused=tuple(str(fault.error) for fault in faults),
+        notes=table.notes,
         tables=tuple(tables_in(root)),
+        surplus=frozenset(fault.where for fault in faults if fault.surplus),
     )
 
 
 def _other(root: Path, layout: LayoutReader) -> Folder:
-    """A layout of its own: what its reader finds. Where that refuses, folders of images and masks, without a
-    look at masks that only a published dataset's reader understands.
-    """
+    """A layout of its own: what its reader finds."""
     try:
         found = layout.read(root, None)
     except DataError as error:
-        pairs = _pairs(root, layout)
-        parts, lonely = (pairs.parts, pairs.lonely) if has_masks(root) else ({}, ())
-        return replace(pairs, parts=parts, lonely=lonely, refused=(str(error),), masks=layout.info is None)
+        return _refused(root, layout, error)
     return _as_read(root, layout.name, layout.summary, found)
+
+
+def _refused(root: Path, layout: LayoutReader, error: DataError) -> Folder:
+    """What a reader refuses: folders of images and masks, if there are such. No mask is looked at where only
+    a published dataset's reader understands them.
+    """
+    pairs = _pairs(root, layout)
+    parts, lonely = (pairs.parts, pairs.lonely) if has_masks(root) else ({}, ())
+    return replace(pairs, parts=parts, lonely=lonely, refused=(str(error),), masks=layout.info is None)
 
 
 def _as_read(root: Path, name: str, summary: str, found: Layout) -> Folder:

@@ -7,8 +7,8 @@ Beside folders of pairs, a table is read if it names masks: these are not put to
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from foveate.data.coded import read_labelled
@@ -40,12 +40,27 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of all tables. masked: they name masks; else classes, and ids: the class of each label."""
+    """The rows of all tables. masked: they name masks; else classes, and ids: the class of each label.
+    faults: of rows that cannot be read. notes: how the columns were understood.
+    """
 
     rows: tuple[Row, ...]
     masked: bool
     classes: tuple[str, ...]
     ids: Mapping[str, int]
+    faults: tuple["Fault", ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with the row at `where`. surplus: a copy of the data can do without it, for its files are
+    not there, or another row says the same.
+    """
+
+    where: str
+    error: DataError
+    surplus: bool = False
 
 
 @reader("csv", 28, "a CSV with the columns image and mask, or image and label (and perhaps split and group)")
@@ -61,19 +76,23 @@ class CsvTable:
         table = read_rows(root, classes)
         parts, faults = entries_of(root, table)
         if faults:
-            raise faults[0]
-        if table.masked:
-            return read_indexed(parts, classes)
-        return Layout("classification", table.classes, parts, read_labelled)
+            raise faults[0].error
+        if not table.masked:
+            return Layout("classification", table.classes, parts, read_labelled, notes=table.notes)
+        layout = read_indexed(parts, classes)
+        return replace(layout, notes=(*table.notes, *layout.notes))
 
 
 def read_rows(root: Path, classes: Sequence[str] | None = None) -> Table:
-    """What the tables of a folder say. `DataError` where they contradict themselves or one another."""
+    """What the tables of a folder say. `DataError` where they are no tables, or contradict one another."""
     tables = tables_in(root)
     if len(tables) > 1 and not {path.stem.lower() for path in tables} <= set(SPLITS):
         names = ", ".join(path.name for path in tables)
         raise DataError(f"{root}: holds several tables ({names}); keep one, or name them after the splits")
-    rows = [row for path in tables for row in _rows(path)]
+    read = [_rows(path) for path in tables]
+    rows, faults = ([item for part in parts for item in part] for parts in list(zip(*read, strict=True))[:2])
+    if not rows:
+        raise faults[0].error
     masked = rows[0].mask is not None
     if other := next((row for row in rows if (row.mask is not None) != masked), None):
         raise DataError(
@@ -81,55 +100,61 @@ def read_rows(root: Path, classes: Sequence[str] | None = None) -> Table:
             f"{'mask' if masked else 'label'}; give all tables the same columns"
         )
     labels = [] if masked else [(row.where, row.label or "") for row in rows]
-    return Table(tuple(rows), masked, *(label_ids(labels, classes) if labels else ((), {})))
+    known = label_ids(labels, classes) if labels else ((), {})
+    return Table(tuple(rows), masked, *known, tuple(faults), tuple(note for *_, note in read))
 
 
-def entries_of(root: Path, table: Table) -> tuple[dict[str, list[Entry]], list[DataError]]:
+def entries_of(root: Path, table: Table) -> tuple[dict[str, list[Entry]], list[Fault]]:
     """Entries by their split, and what is wrong with the rows that give none."""
     parts: dict[str, list[Entry]] = {}
-    faults = []
-    seen: dict[str, tuple[str, str]] = {}
+    faults = [*table.faults]
+    seen: dict[str, tuple[Row, Entry]] = {}
     for row in table.rows:
         try:
             entry = _entry(root, row, table.ids)
-            _check_once(seen, entry.stem, row)
         except DataError as error:
-            faults.append(error)
-        else:
+            outside = any(leads_out(name) for name in (row.image, row.mask) if name)
+            faults.append(Fault(row.where, error, surplus=not outside))
+            continue
+        first, known = seen.setdefault(entry.stem, (row, entry))
+        if first is row:
             parts.setdefault(row.part, []).append(entry)
+        else:
+            same = (first.part, known) == (row.part, entry)
+            faults.append(Fault(row.where, _repeated(first, row), surplus=same))
     return parts, faults
 
 
-def refitted(path: Path, root: Path) -> str:
-    """The text of a table for a copy of its folder: images and masks that became PNG are renamed, and rows
-    whose files are not there, or that name an image once more, left out.
+def refitted(path: Path, root: Path, without: Collection[str]) -> str:
+    """The text of a table for a copy of its folder: images and masks that became PNG are renamed; the rows at
+    `without`, and those whose files were not copied, are left out.
     """
     columns, lines = read_table(path)
     image, mask = column(columns, IMAGE), column(columns, MASK)
-    rows: dict[str, dict[str, str]] = {}
-    for _, cells in lines:
+    rows = []
+    for line, cells in lines:
         try:
             cells[image] = _renamed(root, IMAGE_FOLDERS, cells[image])
             if mask:
                 cells[mask] = _renamed(root, MASK_FOLDERS, cells[mask])
         except DataError:
             continue
-        rows.setdefault(cells[image], cells)
+        rows += [cells] * (f"{path}:{line}" not in without)
     text = io.StringIO()
     table = csv.DictWriter(text, columns, lineterminator="\n")
     table.writeheader()
-    table.writerows(rows.values())
+    table.writerows(rows)
     return text.getvalue()
 
 
 def unread_tables(root: Path) -> str:
-    """What to say of tables that lie in a folder and name no images; empty where there are none."""
-    names = [path.name for path in sorted(root.glob("*.csv"))]
+    """What to do about tables that lie in a folder and name no images; empty where there are none."""
+    names = [path.name for path in sorted(root.glob("*.csv")) if path.name != "class_dict.csv"]
     if not names:
         return ""
     return (
-        f" (or, if {' or '.join(names[:3])} says what the images show, name its columns, in the first line, "
-        "image and label)"
+        f"if {' or '.join(names[:3])} says what belongs to the images, name its columns, in the first line, "
+        "image and mask, or image and label"
     )
 
 
@@ -141,14 +166,12 @@ def _entry(root: Path, row: Row, ids: Mapping[str, int]) -> Entry:
     return Entry(stem, image, mask, ids.get(row.label or ""), group=row.group or None)
 
 
-def _check_once(seen: dict[str, tuple[str, str]], stem: str, row: Row) -> None:
-    name, where = seen.setdefault(stem, (row.image, row.where))
-    if where != row.where:
-        said = f"'{row.image}'" if name == row.image else f"'{row.image}', as '{name}',"
-        raise DataError(
-            f"{row.where}: the image {said} stands in {where} already; keep one row an image, and give "
-            "images names that differ in more than their endings"
-        )
+def _repeated(first: Row, row: Row) -> DataError:
+    said = f"'{row.image}'" if first.image == row.image else f"'{row.image}', as '{first.image}',"
+    return DataError(
+        f"{row.where}: the image {said} stands in {first.where} already; keep one row an image, and give "
+        "images names that differ in more than their endings"
+    )
 
 
 def tables_in(root: Path, masked: bool = False) -> list[Path]:
@@ -166,33 +189,43 @@ def _names_images(columns: tuple[str, ...], targets: Sequence[str]) -> bool:
     return bool(column(columns, IMAGE) and column(columns, targets))
 
 
-def _rows(path: Path) -> list[Row]:
+def _rows(path: Path) -> tuple[list[Row], list[Fault], str]:
+    """The rows of one table, what is wrong with others, and how its columns were understood."""
     columns, lines = read_table(path)
     if not lines:
         raise DataError(f"{path}: names no image; add one row an image")
     image, mask, label = column(columns, IMAGE), column(columns, MASK), column(columns, LABEL)
     group, split = column(columns, GROUP), column(columns, ["split"])
-    named = path.stem.lower() if path.stem.lower() in SPLITS else "all"
-    rows = []
+    target = mask or label
+    rows, faults = [], []
     for line, cells in lines:
         where = f"{path}:{line}"
-        for key in (image, mask or label):
-            if not cells[key]:
-                raise DataError(f"{where}: the column {key} is empty; fill it, or remove the row")
-        part = cells[split].lower() if split else named
-        if split and part not in SPLITS:
-            raise DataError(f"{where}: the split '{cells[split]}' is none of {', '.join(SPLITS)}")
-        rows.append(
-            Row(
-                where,
-                part,
-                cells[image],
-                mask and cells[mask],
-                label and cells[label],
-                group and cells[group],
-            )
-        )
-    return rows
+        part = cells[split].lower() if split else path.stem.lower()
+        empty = next((key for key in (image, target) if not cells[key]), None)
+        if empty:
+            said = f"{where}: the column {empty} is empty; fill it, or remove the row"
+            faults.append(Fault(where, DataError(said)))
+        elif split and part not in SPLITS:
+            said = f"{where}: the split '{cells[split]}' is none of {', '.join(SPLITS)}"
+            faults.append(Fault(where, DataError(said)))
+        else:
+            part = part if part in SPLITS else "all"
+            found = (mask and cells[mask], label and cells[label], group and cells[group])
+            rows.append(Row(where, part, cells[image], *found))
+    unused = [key for key in columns if key not in (image, target, group, split)]
+    return rows, faults, _understood(path, [image, target, split], group, unused)
+
+
+def _understood(path: Path, used: Sequence[str | None], group: str | None, unused: Sequence[str]) -> str:
+    """How the columns of a table were understood, in words for the user.
+
+    >>> _understood(Path("a.csv"), ["image", "mask", None], "patient", ["age"])
+    'a.csv: columns image and mask; images of one patient stay together; not used: age'
+    """
+    said = [f"columns {' and '.join(filter(None, used))}"]
+    said += [f"images of one {group} stay together"] if group else []
+    said += [f"not used: {', '.join(unused[:6])}{', ...' * (len(unused) > 6)}"] if unused else []
+    return f"{path.name}: {'; '.join(said)}"
 
 
 def _renamed(root: Path, folders: Sequence[str], name: str) -> str:

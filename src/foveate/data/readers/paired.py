@@ -40,9 +40,10 @@ class Paired:
             parts = by_split(pair(images, masks))
         elif images or masks:
             there, lacks = (images, "masks") if images else (masks, "images")
+            hint = unread_tables(root) if images else ""
             raise DataError(
                 f"{root}: has {there.name}/ ({len(list_images(there))} files) but no {lacks}/; put the "
-                f"{lacks} there, with the same names{unread_tables(root) if images else ''}"
+                f"{lacks} there, with the same names" + (f"; or, {hint}" if hint else "")
             )
         else:
             parts = pair_splits(root)

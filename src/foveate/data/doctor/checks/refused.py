@@ -8,13 +8,15 @@ from foveate.data.doctor.survey import Survey
 
 @check("refused", 5)
 def refused(survey: Survey) -> Iterator[Finding]:
-    if survey.folder.refused:
+    folder = survey.folder
+    if folder.refused:
+        surplus = len(folder.surplus) == len(folder.refused)
         yield Finding(
             "error",
             "refused",
-            f"The folder cannot be read as {survey.folder.layout}",
-            tuple(Case(survey.folder.root, said) for said in survey.folder.refused),
+            f"The folder cannot be read as {folder.layout}",
+            tuple(Case(folder.root, said) for said in folder.refused),
             "Training would stop with this message.",
             "Do what the message says, then ask again.",
-            Mend("these rows are left out of the table") if survey.folder.tables else None,
+            Mend("these rows are left out of the table") if surplus else None,
         )
