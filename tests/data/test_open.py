@@ -225,6 +225,13 @@ def test_a_folder_of_datasets_is_none(make, tmp_path_factory):
         open_dataset(root)
 
 
+def test_classes_with_splits_of_their_own_beside_others_are_several_datasets(make):
+    make.class_folders(**{"cars/train/red": 4, "cars/train/blue": 4, "cars/test/red": 4, "cars/test/blue": 4})
+    make.class_folders(**{"animals/cat": 4, "animals/dog": 4})
+    with pytest.raises(DataError, match=r"a dataset beside other folders: cars \(class_folders\); give one"):
+        open_dataset(make.root)
+
+
 def test_classes_whose_images_lie_deeper(make):
     make.class_folders(**{"cat/images": 8, "dog/images": 8, "emu/a": 8, "emu/b": 8})
     dataset = open_dataset(make.root)

@@ -105,6 +105,12 @@ def split_folders(root: Path) -> dict[str, tuple[Path | None, Path | None]]:
     return found if any(masks for _, masks in found.values()) else {}
 
 
+def split_roots(root: Path) -> list[tuple[str, Path]]:
+    """The folders of splits that hold folders themselves, as those of classes do, by their splits."""
+    found = ((split, find_folder(root, [split])) for split in SPLITS)
+    return [(split, folder) for split, folder in found if folder and folders_in(folder)]
+
+
 def has_masks(root: Path) -> bool:
     """Whether a folder has one with files of masks, for all of its images or for a split of them."""
     folders = [find_folder(root, MASK_FOLDERS), *(masks for _, masks in split_folders(root).values())]

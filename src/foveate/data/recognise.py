@@ -15,7 +15,7 @@ from foveate.data.layout import (
     nested,
 )
 from foveate.data.packed import Unpacked, archives_in, megabytes, unpacked
-from foveate.data.pairing import has_masks
+from foveate.data.pairing import has_masks, split_roots
 
 _CLASSES = "class_folders"
 """The layout that any folder of folders with images has; all others say more."""
@@ -100,7 +100,9 @@ def _first(readers: Iterable[LayoutReader], folders: Sequence[Path]) -> tuple[La
 
 
 def _inside(root: Path) -> list[tuple[LayoutReader, Path]]:
-    """The datasets that are published or have masks, among the first folders in a folder and in those."""
+    """The datasets that are published, or have masks or splits, among the first folders in a folder and in
+    those.
+    """
     found = []
     for folder in folders_in(root)[:LOOKED_AT]:
         if match := _dataset(folder):
@@ -113,9 +115,12 @@ def _inside(root: Path) -> list[tuple[LayoutReader, Path]]:
 def _dataset(folder: Path) -> tuple[LayoutReader, Path] | None:
     if holds_images(folder):
         return None  # a class, which may be large
-    layouts = (layout for layout in layout_readers() if layout.name != _CLASSES)
-    found = _first(layouts, nested(folder))
-    return found if found and (found[0].info or has_masks(found[1])) else None
+    *others, classes = layout_readers()
+    folders = nested(folder)
+    found = _first(others, folders)
+    if found and (found[0].info or has_masks(found[1])):
+        return found
+    return (classes, folders[0]) if split_roots(folders[0]) else None
 
 
 def _classes_beside(root: Path, dataset: Path) -> bool:

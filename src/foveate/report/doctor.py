@@ -1,6 +1,7 @@
 """The doctor's page: what a dataset is, what is wrong with it, how to train on it; as text, HTML and JSON."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,9 @@ LISTED = 200
 PICTURED = 4
 """Files of a finding that the page shows."""
 
+SAMPLES = 8
+"""Images of the dataset that the page shows, whatever was found."""
+
 _MARKS = {"error": "✗", "warning": "!", "note": "·"}
 _TONES = {"error": "hurts", "warning": "open", "note": "open"}
 _SEEN = frozenset(["uniform", "shifted", "swapped", "sizes", "rotation", "smoothed", "stray", "jpeg"])
@@ -45,6 +49,12 @@ class Diagnosis:
     def clean(self) -> bool:
         """Whether there is nothing but notes."""
         return all(finding.severity == "note" for finding in self.findings)
+
+    @property
+    def advised(self) -> str:
+        """What stands above the advice: training refuses data with errors."""
+        errors = any(finding.severity == "error" for finding in self.findings)
+        return "Advice, once the errors are mended" if errors else "Advice"
 
     @property
     def headline(self) -> str:
@@ -75,7 +85,7 @@ def as_text(diagnosis: Diagnosis, source: str) -> str:
         if finding.mend:
             lines.append(f"  With --fix: {finding.mend.words}.")
     if diagnosis.advice:
-        lines += ["", f"Advice: {_command(diagnosis.advice, source)}"]
+        lines += ["", f"{diagnosis.advised}: {_command(diagnosis.advice, source)}"]
         lines += [f"  {_sentence(reason)}" for reason in diagnosis.advice.why]
         lines.append(f"  Judge by {diagnosis.advice.score}.")
     return "\n".join(lines)
@@ -124,7 +134,9 @@ def as_html(diagnosis: Diagnosis, source: str) -> str:
         classes=diagnosis.facts.classes,
         masks=bool(diagnosis.survey.masked),
         findings=[_view(diagnosis, finding) for finding in diagnosis.findings],
+        samples=_drawn(diagnosis.survey, _spread(diagnosis.survey)),
         advice=diagnosis.advice,
+        advised=diagnosis.advised,
         command=_command(diagnosis.advice, source) if diagnosis.advice else "",
         reasons=[_sentence(reason) for reason in diagnosis.advice.why] if diagnosis.advice else [],
     )
@@ -149,14 +161,26 @@ def _view(diagnosis: Diagnosis, finding: Finding) -> dict[str, Any]:
 
 
 def _pictures(survey: Survey, finding: Finding) -> list[dict[str, str]]:
-    """The first pairs of a finding that can be drawn, each image with the outlines of its mask."""
+    """The first pairs of a finding."""
     owners: dict[Path, Exam] = {}
     for exam in survey.exams:
-        owners |= {path: exam for path in (exam.entry.image, exam.entry.mask) if path is not None}
+        owners |= dict.fromkeys((survey.folder.image(exam.entry), survey.folder.mask(exam.entry)), exam)
+    return _drawn(survey, [owners[case.file] for case in finding.cases if case.file in owners][:PICTURED])
+
+
+def _spread(survey: Survey) -> list[Exam]:
+    """Some of the exams in which nothing failed to be read, evenly spread."""
+    whole = [exam for exam in survey.exams if not exam.image_trouble and not exam.mask_trouble]
+    count = min(len(whole), SAMPLES)
+    return [whole[number * len(whole) // count] for number in range(count)]
+
+
+def _drawn(survey: Survey, exams: Sequence[Exam]) -> list[dict[str, str]]:
+    """Those that can be drawn, each image with the outlines of its mask."""
     drawn = []
-    for exam in [owners[case.file] for case in finding.cases if case.file in owners][:PICTURED]:
+    for exam in exams:
         try:
-            source = outlines.draw(exam.entry, bool(survey.folder.colors))
+            source = outlines.draw(exam.entry, bool(survey.folder.colors), survey.folder.read)
         except DataError:
             continue
         drawn.append({"source": source, "stem": exam.entry.stem})

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from foveate.data.dataset import Entry
+from foveate.data.dataset import Entry, Read
 from foveate.data.doctor.decoding import stored_mask
 from foveate.data.images import read_image
 from foveate.report import pictures
@@ -14,16 +14,22 @@ SIDE = 240
 _COLOR = (255, 140, 0)
 
 
-def draw(entry: Entry, colored: bool = False) -> str:
+def draw(entry: Entry, colored: bool = False, read: Read | None = None) -> str:
     """Image and outlines as the `data:` address of a PNG; a mask of another size is stretched over the image.
 
+    colored: whether masks are known to be in colour. read: decodes an entry whose files are no plain ones.
     Raises `DataError` where the image or the mask cannot be read.
     """
-    image = Image.fromarray(read_image(entry.image))
+    if read is not None:
+        pixels, mask = read(entry)
+    else:
+        pixels = read_image(entry.image)
+        mask = None if entry.mask is None else stored_mask(entry.mask, colored)[0]
+    image = Image.fromarray(pixels)
     image.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR)
     drawn = np.array(image)
-    if entry.mask is not None:
-        drawn[_edges(stored_mask(entry.mask, colored)[0], drawn.shape[:2])] = _COLOR
+    if isinstance(mask, np.ndarray):
+        drawn[_edges(mask, drawn.shape[:2])] = _COLOR
     return pictures.photo(drawn)
 
 

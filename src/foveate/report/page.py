@@ -66,7 +66,9 @@ def _context(comparison: Comparison, exhibits: tuple[Exhibit, ...]) -> dict[str,
 
 def _detectable(comparison: Comparison) -> str:
     smallest = words.detectable(comparison)
-    return "unknown" if smallest is None else f"{words.points(smallest).lstrip('+')} points"
+    if smallest is None or smallest >= 1:
+        return "unknown" if smallest is None else "none"
+    return f"{words.points(smallest).lstrip('+')} points"
 
 
 def _gallery_lead(comparison: Comparison) -> str:

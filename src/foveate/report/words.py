@@ -47,12 +47,13 @@ def points(value: float) -> str:
 
 
 def interval(low: float, high: float) -> str:
-    """The ends of a difference's interval, in points; nothing where there is none.
+    """The ends of a difference's interval, in points, no further than scores can differ; nothing where there
+    is none.
 
-    >>> interval(-0.002, 0.022)
-    '−0.20 to +2.20'
+    >>> interval(-0.002, 0.022), interval(-9.5, 9.5)
+    ('−0.20 to +2.20', '−100.00 to +100.00')
     """
-    return f"{points(low)} to {points(high)}" if math.isfinite(low + high) else ""
+    return f"{points(max(low, -1.0))} to {points(min(high, 1.0))}" if math.isfinite(low + high) else ""
 
 
 def p_value(p: float) -> str:
@@ -211,10 +212,9 @@ def notes(comparison: Comparison) -> list[str]:
     ]
     if (smallest := detectable(comparison)) is not None:
         said.append(
-            f"With these seeds and images, a true difference of about {points(smallest).lstrip('+')} points"
-            " would have been shown four times out of five. That goes by the spread seen here, what was said"
-            " before training by the spread that small runs usually have. Smaller effects take more seeds or"
-            " test images."
+            f"With these seeds and images, {smallest_words(smallest)} would have been shown four times out of"
+            " five. That goes by the spread seen here, what was said before training by the spread that small"
+            " runs usually have. Smaller effects take more seeds or test images."
         )
     if comparison.placebos:
         said.append(
@@ -228,6 +228,17 @@ def detectable(comparison: Comparison) -> float | None:
     """The difference that could have been shown, the largest over the arms; None where it is unknown."""
     known = [comparison.result(arm.arm).detectable for arm in comparison.arms]
     return max((value for value in known if math.isfinite(value)), default=None)
+
+
+def smallest_words(difference: float) -> str:
+    """The smallest difference that could have been shown.
+
+    >>> smallest_words(0.0213), smallest_words(1.04)
+    ('a true difference of about 2.13 points', 'not even the largest difference')
+    """
+    if difference >= 1:
+        return "not even the largest difference"
+    return f"a true difference of about {points(difference).lstrip('+')} points"
 
 
 def _list(names: Sequence[str]) -> str:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from foveate.data.coded import read_labelled
-from foveate.data.dataset import SPLITS, Entry
+from foveate.data.dataset import Entry
 from foveate.data.errors import DataError
 from foveate.data.layout import Layout, reader
-from foveate.data.pairing import find_folder, list_images
+from foveate.data.pairing import list_images, split_roots
 from foveate.errors import choose
 
 
@@ -15,11 +15,11 @@ from foveate.errors import choose
 class ClassFolders:
     @staticmethod
     def recognise(root: Path) -> bool:
-        return any(list_images(folder) for _, split in _split_roots(root) for folder in _folders(split))
+        return any(list_images(folder) for _, split in _parts(root) for folder in _folders(split))
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
-        splits = _split_roots(root)
+        splits = _parts(root)
         there = sorted({folder.name for _, split in splits for folder in _folders(split)})
         names = tuple(dict.fromkeys(choose(name, there, "class folder") for name in classes or there))
         if len(names) < 2:
@@ -31,15 +31,12 @@ class ClassFolders:
         return Layout("classification", names, parts, read_labelled)
 
 
+def _parts(root: Path) -> list[tuple[str, Path]]:
+    return split_roots(root) or [("all", root)]
+
+
 def _folders(root: Path) -> list[Path]:
     return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-
-
-def _split_roots(root: Path) -> list[tuple[str, Path]]:
-    found = [
-        (split, folder) for split in SPLITS if (folder := find_folder(root, [split])) and _folders(folder)
-    ]
-    return found or [("all", root)]
 
 
 def _entries(root: Path, split: Path, classes: Sequence[str]) -> tuple[Entry, ...]:
