@@ -23,7 +23,7 @@ def test_no_such_folder(tmp_path):
 
 def test_a_file_instead_of_a_folder(tmp_path):
     (tmp_path / "a.png").touch()
-    refuses(tmp_path / "a.png", r"a\.png: is a file; give the folder that holds")
+    refuses(tmp_path / "a.png", r"a\.png: is a file; give the folder of your im")
 
 
 def test_empty_folder(tmp_path):

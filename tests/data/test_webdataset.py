@@ -205,6 +205,13 @@ def test_an_address_of_a_web_server(make, server):
         open_dataset(server.url("a.tar"))
 
 
+def test_a_web_server_that_sends_whole_files_only(make, server):
+    tar(make.root / "a.tar", labelled(make))
+    server.files, server.ranges = {"a.tar": (make.root / "a.tar").read_bytes()}, False
+    with pytest.raises(DataError, match=r"a\.tar: its server sends whole files only, and images are read as"):
+        open_dataset(server.url("a.tar"))
+
+
 def test_one_tar_alone_and_shards_in_an_archive(make, tmp_path_factory, monkeypatch):
     monkeypatch.setenv("FOVEATE_CACHE", str(tmp_path_factory.mktemp("cache")))
     tar(make.root / "a.tar", labelled(make))

@@ -6,6 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
+from foveate.data.images import read_image
 from foveate.data.module import DataModule, DataSpec
 from foveate.errors import UserError
 from foveate.evaluation.errors import boundary_counts
@@ -174,6 +175,15 @@ def test_prediction_at_the_runs_size_is_what_was_scored(trained):
     assert np.array_equal(found.mask, expected)
     assert found.classes == module.classes
     assert found.colors == module.dataset.colors
+
+
+def test_an_image_of_another_size_is_prepared_as_for_scoring(trained, tmp_path):
+    write_pairs(tmp_path / "data", 3, (0, 1))
+    module = DataModule(DataSpec(str(tmp_path / "data"), size=(32, 64), batch=3, workers=0), to_score=True)
+    (batch,) = module.eval_dataloader("test")
+    paths = [entry.image for entry in module.dataset.index("test")]
+    prepared = torch.cat([load(trained, "cpu").prepared(read_image(path)) for path in paths])
+    assert torch.equal(prepared, batch["image"])
 
 
 def test_a_mask_has_the_images_own_size_and_probabilities_add_up(trained, tmp_path):

@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from foveate.experiments.result import Comparison
 
 
+_STAGES = {
+    "score": (1.0, 1.05, "{} of {} runs scored"),
+    "cost": (1.05, 1.07, "{} of {} arms measured"),
+    "gallery": (1.07, 1.08, "choosing images for the report"),
+}
+"""Where each stage behind the training begins and ends, in lengths of the training, and its words."""
+
+_WHOLE = 1.08
+
+
 def compare(
     data: str,
     model: ModelFlags,
@@ -44,7 +54,10 @@ def compare(
       foveate compare photos/ --arms none cbam@decoder "smooth@encoder5(threshold=0.4)" \\
         --placebo --seeds 3 --epochs 20 --out runs/photos
     """
-    from foveate.data.open import open_dataset
+    from foveate.cli.progress import progress
+    from foveate.data.open import open_dataset, require_source
+
+    require_source(data)
     from foveate.experiments.compare import finished
     from foveate.experiments.defaults import default_comparison
     from foveate.experiments.plan import estimate, make_plan, recorded_splits
@@ -57,7 +70,8 @@ def compare(
     if out:
         check_data(Path(out), data)
     how = (given.classes, given.split_seed, given.val_from_train)
-    dataset = open_dataset(data, *how, shares=given.split)
+    with progress("Opening the data"):
+        dataset = open_dataset(data, *how, shares=given.split)
     named = Path(data).resolve().name if Path(data).exists() else dataset.name
     folder = Path(out or Path("runs", named))
     check_data(folder, data)
@@ -75,7 +89,8 @@ def compare(
         seeds=seeds,
         first_seed=seed,
     )
-    plan = make_plan(spec, folder, devices.trainer())
+    with progress("Reading every image once"):
+        plan = make_plan(spec, folder, devices.trainer())
     if (done := finished(plan, folder)) is not None:
         print(f"All {len(plan.runs)} runs are done, since {done.finished}; add arms or seeds to go on.\n")
         _conclude(done, folder)
@@ -84,7 +99,9 @@ def compare(
     print(dataset.describe())
     print(f"\n{spec.model.host} at {height}x{width}, {seeds} seeds of each arm:")
     print("\n".join(f"  {arm.arm}" for arm in plan.arms), flush=True)
-    print(f"\n{estimate(plan, folder).describe()}\n", flush=True)
+    with progress("Timing a few steps of each arm"):
+        expected = estimate(plan, folder)
+    print(f"\n{expected.describe()}\n", flush=True)
     _conclude(_run(plan, folder), folder)
 
 
@@ -94,20 +111,17 @@ def _run(plan: "Plan", folder: Path) -> "Comparison":
     from foveate.experiments.compare import compare as run
     from foveate.training.run import Interrupted
 
-    stages = {
-        "score": "{} of {} runs scored",
-        "cost": "{} of {} arms measured",
-        "gallery": "choosing images for the report",
-    }
     with progress("Comparing", even=False) as advance:
 
         def tell(event: "ComparisonEvent") -> None:
             if (now := event.training) is None:
-                advance(event.run, event.runs, stages[event.stage].format(event.run, event.runs))
+                begin, end, words = _STAGES[event.stage]
+                done = begin + (end - begin) * event.run / event.runs
+                advance(done, _WHOLE, words.format(event.run, event.runs))
                 return
             which = f"{event.arm}, seed {event.seed}, epoch {now.epoch}/{now.epochs}"
             note = f"run {event.run} of {event.runs}: {which}"
-            advance(event.run - 1 + now.step / now.steps, event.runs, note, event.seconds_left)
+            advance((event.run - 1 + now.step / now.steps) / event.runs, _WHOLE, note, event.seconds_left)
 
         try:
             return run(plan.spec, folder, tell, command_line(), plan=plan)

@@ -43,11 +43,15 @@ def doctor(
 
     if fix:
         check_copy(survey, Path(fix))
-    findings, facts = judge(survey), gather(survey)
-    from foveate.experiments.advice import advise
-    from foveate.report.doctor import Diagnosis, as_plain, as_text, write_page
+    from foveate.cli.progress import progress
 
-    diagnosis = Diagnosis(survey, facts, findings, advise(survey, facts))
+    with progress("Judging"):
+        findings, facts = judge(survey), gather(survey)
+    with progress("Working out advice"):
+        from foveate.experiments.advice import advise
+        from foveate.report.doctor import Diagnosis, as_plain, as_text, write_page
+
+        diagnosis = Diagnosis(survey, facts, findings, advise(survey, facts))
     print(as_text(diagnosis, data))
     if out:
         write_page(diagnosis, data, Path(out))

@@ -1,6 +1,7 @@
 """`foveate fit`: one arm, one seed."""
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,10 @@ def fit(
       foveate fit photos/ --arch unet --encoder resnet18 --arm cbam@decoder \\
         --size 192x256 --epochs 20 --seed 0 --out runs/a
     """
+    from foveate.data.open import require_source
+
+    require_source(data)
+    from foveate.cli.progress import progress
     from foveate.data.module import DataModule
     from foveate.experiments.defaults import default_comparison
     from foveate.training.spec import RunSpec
@@ -50,7 +55,8 @@ def fit(
     if first:
         _check(model, training, arm, epochs, out, resume)
     module = DataModule(given, seed, epochs)
-    module.setup()
+    with progress("Opening the data") if first else nullcontext():
+        module.setup()
     usual = default_comparison(module.dataset).model
     if first and model.arch is None:
         check_host(model, arm, {module.task: usual})

@@ -41,7 +41,12 @@ def read_bytes(address: str, span: Span | None = None) -> bytes:
         if span is None:
             _in_time(files, lambda: files.info(path))
         content = files.cat_file(path, start=start, end=end)
-    if span and len(content) != span[1] - span[0]:
+    if span and len(content) > span[1] - span[0]:
+        raise DataError(
+            f"{address}: its server sends whole files only, and images are read as parts of files; use one "
+            "that answers range requests, or copy the data here"
+        )
+    if span and len(content) < span[1] - span[0]:
         raise DataError(f"{address}: ends before byte {end}; copy the file again")
     return content
 

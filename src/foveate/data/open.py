@@ -112,13 +112,20 @@ def dataset_summaries() -> dict[str, str]:
     return {"synthetic": synthetic.SUMMARY} | {layout.name: layout.summary for layout in layout_readers()}
 
 
+def require_source(source: str | Path) -> None:
+    """Raise the `DataError` of a folder that is not there, or of a file that is no archive, before anything
+    that takes time.
+    """
+    root = Path(source).expanduser()
+    if not is_path(source) or root.is_dir() or (root.is_file() and is_archive(root)):
+        return
+    if root.is_file():
+        raise DataError(f"{root}: is a file; give the folder of your images, such as the one it lies in")
+    raise DataError(f"{root}: there is no such folder; give the folder of your images, or the word synthetic")
+
+
 def _recognise(root: Path, classes: Sequence[str] | None) -> tuple[str, Layout]:
-    if not root.exists():
-        raise DataError(
-            f"{root}: there is no such folder; give the folder of your images, or the word synthetic"
-        )
-    if root.is_file() and not is_archive(root):
-        raise DataError(f"{root}: is a file; give the folder that holds images/ and masks/, or class folders")
+    require_source(root)
     if found := recognise(root):
         return found.layout.name, found.read(classes)
     if root.is_file():
