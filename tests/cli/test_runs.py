@@ -226,6 +226,11 @@ def test_a_fault_in_the_data_names_the_doctor(tmp_path, capsys):
     assert f". `foveate doctor {tmp_path / 'data'}` lists all such faults" in capsys.readouterr().err
     assert main(["fit", str(tmp_path / "data"), "--out", str(tmp_path / "data" / "masks")]) == 2
     assert "foveate doctor" not in capsys.readouterr().err, "the data is not at fault"
+    shutil.copytree(tmp_path / "data", tmp_path / "all" / "roads")
+    shutil.copytree(tmp_path / "data", tmp_path / "all" / "cells")
+    assert main(["fit", str(tmp_path / "all"), "--out", str(tmp_path / "run")]) == 2
+    assert "holds several datasets: cells (paired), roads (paired)" in (said := capsys.readouterr().err)
+    assert "foveate doctor" not in said, "which would say the same"
 
 
 def test_evaluate_takes_other_data(run, capsys):

@@ -133,6 +133,15 @@ def change(path, **values) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
+def test_a_packing_that_fails_leaves_no_folder(make, tmp_path_factory):
+    root, out = make.pairs(count=3), tmp_path_factory.mktemp("out") / "shards"
+    image = sorted((root / "images").iterdir())[0]
+    image.write_bytes(image.read_bytes()[:-200])
+    with pytest.raises(DataError, match="damaged or truncated"):
+        pack(root, out)
+    assert not out.exists()
+
+
 def test_shards_that_are_damaged_are_told(make, tmp_path_factory):
     out = tmp_path_factory.mktemp("out")
     pack(make.pairs(), out)

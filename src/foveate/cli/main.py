@@ -124,10 +124,11 @@ def find_command(words: Sequence[str]) -> tuple[Callable[..., int | None], str, 
 
 def _examined(words: Sequence[str], error: UserError) -> str:
     """Where a file of the data is at fault in training, who finds all that are."""
-    from foveate.data.errors import DataError
+    from foveate.data.errors import DataError, SeveralDatasets
 
     data = words[1] if len(words) > 1 and words[0] in ("fit", "compare") else ""
-    of_data = isinstance(error, DataError) and os.path.isdir(data)
+    of_files = isinstance(error, DataError) and not isinstance(error, SeveralDatasets)
+    of_data = of_files and os.path.isdir(data)
     names_one = of_data and f"{data.rstrip('/')}/" in str(error)
     return f". `foveate doctor {data}` lists all such faults" if names_one else ""
 

@@ -11,6 +11,7 @@ import os
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -73,13 +74,14 @@ def pack(
     total = sum(map(len, layout.parts.values()))
     parts: dict[str, list[Row]] = {}
     done: list[Row] = []
-    for part, entries in layout.parts.items():
-        before = len(done)
-        for row in _write(address, part, _encoded(layout, entries), shard_mb * 1e6):
-            done.append(row)
-            if progress:
-                progress(len(done), total)
-        parts[part] = done[before:]
+    with _nothing_left(Path(address)):
+        for part, entries in layout.parts.items():
+            before = len(done)
+            for row in _write(address, part, _encoded(layout, entries), shard_mb * 1e6):
+                done.append(row)
+                if progress:
+                    progress(len(done), total)
+            parts[part] = done[before:]
     index = {
         "format": FORMAT,
         "packed_from": name,
@@ -93,6 +95,19 @@ def pack(
         file.write(json.dumps(index, separators=(",", ":")).encode())
     spans = [row[what] for row in done for what in ("image", "mask") if what in row]
     return Packing(len(done), len({row["shard"] for row in done}), sum(end - start for start, end in spans))
+
+
+@contextmanager
+def _nothing_left(folder: Path) -> Iterator[None]:
+    """Where the block fails before a shard is whole, the folder that was made for it goes."""
+    there = folder.exists()
+    try:
+        yield
+    except BaseException:
+        if not there:
+            with suppress(OSError):  # it holds shards that are whole, or is no folder of this machine
+                folder.rmdir()
+        raise
 
 
 def key(stem: str) -> str:

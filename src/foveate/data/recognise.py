@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from foveate.data.errors import DataError
+from foveate.data.errors import DataError, SeveralDatasets
 from foveate.data.layout import (
     LOOKED_AT,
     Layout,
@@ -91,7 +91,7 @@ def _match(root: Path) -> tuple[LayoutReader, Path] | None:
         return inside[0]
     names = ", ".join(f"{path.relative_to(folder)} ({layout.name})" for layout, path in inside)
     what = "several datasets" if len(inside) > 1 else "a dataset beside other folders"
-    raise DataError(f"{folder}: holds {what}: {names}; give one alone, such as {inside[0][1]}")
+    raise SeveralDatasets(f"{folder}: holds {what}: {names}; give one alone, such as {inside[0][1]}")
 
 
 def _first(readers: Iterable[LayoutReader], folders: Sequence[Path]) -> tuple[LayoutReader, Path] | None:

@@ -34,6 +34,7 @@ def test_a_folder_in_a_folder_and_one_in_an_archive(plant, tmp_path, monkeypatch
         survey = visit(root)
         assert (survey.folder.layout, len(survey.exams)) == ("paired", 12)
         assert survey.folder.name(survey.exams[0].entry.mask) == "masks/00.png"
+    assert "found in inner/" in dict(gather(visit(tmp_path / "outer")).rows)["Understood"]
 
 
 def test_pairs_of_a_table(table):

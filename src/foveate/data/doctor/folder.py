@@ -99,12 +99,11 @@ def look_into(source: str | Path) -> Folder:
     if found is None:
         layouts = "; ".join(layout.summary for layout in layout_readers())
         raise DataError(f"{root}: no known layout, so there is nothing to look at. foveate reads: {layouts}")
-    root, layout = found.folder, found.layout
-    if layout.name == "class_folders":
-        return _class_folders(root, layout)
-    if layout.name in PLAIN:
-        return _pairs(root, layout)
-    return _table(root, layout) if layout.name == "csv" else _other(root, layout)
+    by_layout = {"class_folders": _class_folders, "csv": _table, **dict.fromkeys(PLAIN, _pairs)}
+    folder = by_layout.get(found.layout.name, _other)(found.folder, found.layout)
+    inner = found.folder != root and found.folder.is_relative_to(root)
+    where = (f"found in {found.folder.relative_to(root)}/",) if inner else ()
+    return replace(folder, notes=(*where, *folder.notes))
 
 
 def _pairs(root: Path, layout: LayoutReader) -> Folder:
