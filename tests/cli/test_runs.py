@@ -2,7 +2,10 @@
 
 import csv
 import json
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -130,11 +133,20 @@ def test_a_wrong_value_is_told_before_anything_is_written(flags, words, tmp_path
     ],
 )
 def test_what_is_wrong_beside_the_data_is_told_before_the_data_is_read(flags, words, tmp_path, capsys):
-    (tmp_path / "note.txt").write_text("mine")
-    argv = ["fit", "nowhere", "--out", str(tmp_path / "run"), *(flag.format(tmp=tmp_path) for flag in flags)]
-    assert main(argv) == 2
+    (tmp_path / "images").mkdir()  # without masks, which reading it would tell
+    given = [flag.format(tmp=tmp_path) for flag in flags]
+    assert main(["fit", str(tmp_path), "--out", str(tmp_path / "run"), *given]) == 2
     assert words in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]
+
+
+@pytest.mark.parametrize("command", ["fit", "compare"])
+def test_a_folder_that_is_not_there_is_told_before_anything_is_loaded(command, tmp_path):
+    argv = [sys.executable, "-X", "importtime", "-m", "foveate", command, str(tmp_path / "nowhere")]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "nowhere: there is no such folder" in done.stderr
+    assert not re.search(r"\| +torch$", done.stderr, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
