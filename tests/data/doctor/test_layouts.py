@@ -117,12 +117,12 @@ def test_rows_that_only_a_person_can_mend_stay_in_the_copy(table, tmp_path):
     path = table.root / "data.csv"
     lines = path.read_text().splitlines()
     again, other = "photos/02.png,truths/02.png", "photos/03.png,truths/04.png"
-    path.write_text("\n".join([*lines, again, other]) + "\n")
+    path.write_text("\n".join([*lines, again, other, "photos/05.png,"]) + "\n")
     finding = table.finding()
-    assert (finding.check, finding.mend, len(finding.cases)) == ("refused", None, 2)
+    assert (finding.check, finding.mend, len(finding.cases)) == ("refused", None, 3)
     done = copy_mended(visit(table.root), [finding], tmp_path / "copy")
     assert done.remaining == (finding,)
-    assert (tmp_path / "copy" / "data.csv").read_text().splitlines() == [*lines, other]
+    assert (tmp_path / "copy" / "data.csv").read_text().splitlines() == [*lines, other, "photos/05.png,"]
 
 
 def test_a_table_whose_columns_have_other_names_is_named(plant):

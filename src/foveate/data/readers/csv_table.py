@@ -5,9 +5,7 @@ Paths are relative to the folder or to its images/ and masks/; an image may be n
 Beside folders of pairs, a table is read if it names masks: these are not put together by name then.
 """
 
-import csv
-import io
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -125,28 +123,6 @@ def entries_of(root: Path, table: Table) -> tuple[dict[str, list[Entry]], list[F
     return parts, faults
 
 
-def refitted(path: Path, root: Path, without: Collection[str]) -> str:
-    """The text of a table for a copy of its folder: images and masks that became PNG are renamed; the rows at
-    `without`, and those whose files were not copied, are left out.
-    """
-    columns, lines = read_table(path)
-    image, mask = column(columns, IMAGE), column(columns, MASK)
-    rows = []
-    for line, cells in lines:
-        try:
-            cells[image] = _renamed(root, IMAGE_FOLDERS, cells[image])
-            if mask:
-                cells[mask] = _renamed(root, MASK_FOLDERS, cells[mask])
-        except DataError:
-            continue
-        rows += [cells] * (f"{path}:{line}" not in without)
-    text = io.StringIO()
-    table = csv.DictWriter(text, columns, lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    return text.getvalue()
-
-
 def unread_tables(root: Path) -> str:
     """What to do about tables that lie in a folder and name no images; empty where there are none."""
     names = [path.name for path in sorted(root.glob("*.csv")) if path.name != "class_dict.csv"]
@@ -159,8 +135,8 @@ def unread_tables(root: Path) -> str:
 
 
 def _entry(root: Path, row: Row, ids: Mapping[str, int]) -> Entry:
-    image = _find(root, IMAGE_FOLDERS, row.image, "image", row.where)
-    mask = _find(root, MASK_FOLDERS, row.mask, "mask", row.where) if row.mask is not None else None
+    image = find_file(root, IMAGE_FOLDERS, row.image, "image", row.where)
+    mask = find_file(root, MASK_FOLDERS, row.mask, "mask", row.where) if row.mask is not None else None
     named = Path(row.image)
     stem = (named.with_suffix("") if image.name == named.name else named).as_posix()
     return Entry(stem, image, mask, ids.get(row.label or ""), group=row.group or None)
@@ -228,16 +204,10 @@ def _understood(path: Path, used: Sequence[str | None], group: str | None, unuse
     return f"{path.name}: {'; '.join(said)}"
 
 
-def _renamed(root: Path, folders: Sequence[str], name: str) -> str:
-    try:
-        _find(root, folders, name, "file", "")
-    except DataError:
-        name = Path(name).with_suffix(".png").as_posix() if name else name
-        _find(root, folders, name, "file", "")
-    return name
-
-
-def _find(root: Path, folders: Sequence[str], name: str, what: str, where: str) -> Path:
+def find_file(root: Path, folders: Sequence[str], name: str, what: str, where: str) -> Path:
+    """The file that a cell names, relative to `root` or to the first of `folders` in it, with or without its
+    ending. `DataError` for one that is not there, with the `what` and `where` of the row.
+    """
     if leads_out(name):
         raise DataError(f"{where}: the {what} '{name}' leads out of {root}; name it relative to that folder")
     roots = [folder for folder in (root, find_folder(root, folders)) if folder]
