@@ -232,6 +232,39 @@ def test_classes_with_splits_of_their_own_beside_others_are_several_datasets(mak
         open_dataset(make.root)
 
 
+@pytest.mark.parametrize("masks", ["masks/a", "masks/train"])
+def test_datasets_whose_masks_lie_deeper_are_no_classes(make, masks):
+    for site in ("one", "two"):
+        make.pairs(f"{make.root}/{site}/{masks.replace('masks', 'images')}", f"{make.root}/{site}/{masks}")
+    with pytest.raises(DataError, match=r"several datasets: one \(paired\), two \(paired\)"):
+        open_dataset(make.root)
+
+
+def test_datasets_that_tables_describe_are_no_classes(make):
+    for site in ("one", "two"):
+        make.class_folders(**{f"{site}/images": 4})
+        rows = [f"images/{number:03d}.png,{'ab'[number % 2]}" for number in range(4)]
+        (make.root / site / "labels.csv").write_text("\n".join(["image,label", *rows]))
+    with pytest.raises(DataError, match=r"several datasets: one \(csv\), two \(csv\)"):
+        open_dataset(make.root)
+
+
+def test_a_dataset_alone_beside_words(make):
+    make.pairs(f"{make.root}/photos/images", f"{make.root}/photos/masks", count=20)
+    (make.root / "README.md").write_text("words")
+    dataset = open_dataset(make.root)
+    assert (dataset.name, len(dataset)) == ("paired", 20)
+    assert "Found in photos/" in dataset.describe()
+
+
+def test_a_link_that_leads_back(make):
+    make.class_folders(cat=8, dog=8)
+    (make.root / "cat" / "again").mkdir()
+    (make.root / "cat" / "again" / "self").symlink_to(".")
+    (make.root / "again").symlink_to(make.root / "cat" / "again")
+    assert recognise(make.root).layout.name == "class_folders"
+
+
 def test_classes_whose_images_lie_deeper(make):
     make.class_folders(**{"cat/images": 8, "dog/images": 8, "emu/a": 8, "emu/b": 8})
     dataset = open_dataset(make.root)

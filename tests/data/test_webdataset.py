@@ -368,6 +368,14 @@ def test_archives_that_unpack_to_much_are_not_unpacked_to_see_what_they_are(make
         tracemalloc.stop()
 
 
+def test_images_of_many_megabytes(make):
+    noise = np.random.default_rng(0).integers(0, 256, (1200, 1000, 3), dtype=np.uint8)
+    image = encoded(noise, "PNG")
+    assert len(image) > 3_000_000
+    tar(make.root / "a.tar", [("0.png", image), ("0.cls", b"1"), ("1.png", image), ("1.cls", b"0")])
+    assert open_dataset(make.root, ["a", "b"], to_score=True).name == "webdataset"
+
+
 def test_names_that_say_two_splits(make):
     for name in ("my-test-train-0", "my-test-val-0"):
         tar(make.root / f"{name}.tar", labelled(make))

@@ -261,13 +261,26 @@ def test_broken_image_of_any_split_is_told_before_training(photos, small_spec, t
 def test_images_decoded_for_one_run_serve_another_with_its_own_order(photos, small_spec, tmp_path):
     spec = replace(small_spec(), data=replace(photos, workers=0), seed=1)
     fit(spec, tmp_path / "alone")
-    data = DataModule(photos, seed=0)
+    data = DataModule(spec.data, seed=0)
     data.decode()
     for path in (tmp_path / "data" / "images").iterdir():
         path.write_bytes(b"")
     fit(spec, tmp_path / "shared", data=data)
     weights = [(tmp_path / run / "best.safetensors").read_bytes() for run in ("alone", "shared")]
     assert weights[0] == weights[1]
+
+
+def test_a_run_that_goes_on_keeps_its_splits_whatever_data_is_given(photos, small_spec, tmp_path):
+    spec = replace(small_spec(), data=replace(photos, workers=0))
+    with pytest.raises(Interrupted):
+        fit(spec, tmp_path / "run", progress=lambda event: press(event, 3))
+    begun = Run(tmp_path / "run").splits
+    for folder, name in (("images", "0.jpg"), ("masks", "0.png")):
+        path = tmp_path / "data" / folder / name
+        for number in range(20, 30):
+            path.with_stem(str(number)).write_bytes(path.read_bytes())
+    fit(spec, tmp_path / "run", resume=True, data=DataModule(spec.data))
+    assert Run(tmp_path / "run").splits == begun
 
 
 def test_what_a_kill_left_half_written_goes_when_the_run_goes_on(small_spec, tmp_path):

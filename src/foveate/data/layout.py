@@ -19,6 +19,9 @@ from foveate.data.images import SUFFIXES
 LOOKED_AT = 20
 """So many of the folders in a folder are looked into for datasets, or for parts of one."""
 
+_DEEPEST = 16
+"""So many folders in one another are followed; a link may lead back."""
+
 _FIRST = 1000
 """So many of a folder's files tell what it holds; there may be a million."""
 
@@ -94,7 +97,10 @@ def folders_in(root: Path) -> list[Path]:
 def nested(root: Path) -> list[Path]:
     """The folder and those inside it, as long as each holds nothing but the next; the innermost first."""
     folders = [root]
-    while (inner := list(islice(_listed(folders[-1]), 2))) and len(inner) == 1 and inner[0].is_dir():
+    while len(folders) < _DEEPEST:
+        inner = list(islice(_listed(folders[-1]), 2))
+        if len(inner) != 1 or not inner[0].is_dir():
+            break
         folders.append(Path(inner[0].path))
     return folders[::-1]
 
@@ -129,7 +135,7 @@ def piece(root: Path, name: str) -> Path:
 def _led_to(folder: Path) -> list[Path]:
     """The folder and those inside it, as long as each holds one folder and no images; the outermost first."""
     folders = [folder]
-    while not holds_images(folders[-1]):
+    while len(folders) < _DEEPEST and not holds_images(folders[-1]):
         first = islice(_listed(folders[-1]), _FIRST)
         inner = list(islice((Path(entry.path) for entry in first if entry.is_dir()), 2))
         if len(inner) != 1:

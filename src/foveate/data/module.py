@@ -1,8 +1,8 @@
 """From a dataset to batches: decoded once and kept in memory where that fits, else read by workers."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from lightning import LightningDataModule
@@ -105,6 +105,12 @@ class DataModule(LightningDataModule):
         other = DataModule(self.spec, seed, self.epochs, self.recorded_splits, self.to_score)
         other._dataset, other._size, other._memory = self._dataset, self._size, self._memory
         return other
+
+    def serves(self, spec: DataSpec, splits: Mapping[str, Sequence[str]] | None) -> bool:
+        """Whether this is the data of another spec, in these splits where any are given."""
+        own = replace(self.spec, size=self.size, batch=self.batch)
+        asked = replace(spec, size=spec.size or self.size, batch=spec.batch or self.batch)
+        return own == asked and splits in (None, self.dataset.split_table())
 
     def decode(self) -> None:
         """Read every image of every split once, into memory where they fit; `DataError` for a broken one."""

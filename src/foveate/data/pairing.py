@@ -112,9 +112,11 @@ def split_roots(root: Path) -> list[tuple[str, Path]]:
 
 
 def has_masks(root: Path) -> bool:
-    """Whether a folder has one with files of masks, for all of its images or for a split of them."""
+    """Whether a folder has one with files of masks, or with folders of them, for all of its images or for a
+    split of them.
+    """
     folders = [find_folder(root, MASK_FOLDERS), *(masks for _, masks in split_folders(root).values())]
-    return any(holds_images(folder) for folder in folders if folder)
+    return any(any(map(holds_images, [folder, *folders_in(folder)])) for folder in folders if folder)
 
 
 def pair_splits(root: Path) -> dict[str, tuple[Entry, ...]]:

@@ -74,7 +74,7 @@ def _shard(source: Path) -> tuple[LayoutReader, Path] | None:
 
 
 def _match(root: Path) -> tuple[LayoutReader, Path] | None:
-    """The layout of a folder; or of the only published dataset in it, if no classes lie beside that."""
+    """The layout of a folder; or of the dataset that is alone in it, or published and beside no classes."""
     folders = nested(root)
     found = _first(layout_readers(), folders)
     if found and not found[0].info and found[0].name != _CLASSES:
@@ -87,7 +87,7 @@ def _match(root: Path) -> tuple[LayoutReader, Path] | None:
             return found
     elif not inside or (len(inside) == 1 and _classes_beside(folder, inside[0][1])):
         return found
-    elif len(inside) == 1 and inside[0][0].info:
+    elif len(inside) == 1 and (inside[0][0].info or len(folders_in(folder)) == 1):
         return inside[0]
     names = ", ".join(f"{path.relative_to(folder)} ({layout.name})" for layout, path in inside)
     what = "several datasets" if len(inside) > 1 else "a dataset beside other folders"
@@ -96,7 +96,14 @@ def _match(root: Path) -> tuple[LayoutReader, Path] | None:
 
 def _first(readers: Iterable[LayoutReader], folders: Sequence[Path]) -> tuple[LayoutReader, Path] | None:
     """The first layout that one of the folders has."""
-    return next(((layout, path) for layout in readers for path in folders if layout.recognise(path)), None)
+    return next(((layout, path) for layout in readers for path in folders if _has(layout, path)), None)
+
+
+def _has(layout: LayoutReader, folder: Path) -> bool:
+    try:
+        return layout.recognise(folder)
+    except PermissionError:  # of a folder in it, as lost+found
+        return False
 
 
 def _inside(root: Path) -> list[tuple[LayoutReader, Path]]:
@@ -118,9 +125,10 @@ def _dataset(folder: Path) -> tuple[LayoutReader, Path] | None:
     *others, classes = layout_readers()
     folders = nested(folder)
     found = _first(others, folders)
-    if found and (found[0].info or has_masks(found[1])):
+    if found and (found[0].name != "paired" or has_masks(found[1])):  # images/ alone may be of one class
         return found
-    return (classes, folders[0]) if split_roots(folders[0]) else None
+    several = any(len(folders_in(split)) > 1 for _, split in split_roots(folders[0]))
+    return (classes, folders[0]) if several else None
 
 
 def _classes_beside(root: Path, dataset: Path) -> bool:

@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,7 @@ LONGEST = 1 << 20
 Known = str | Int64[np.ndarray, "256"]
 """What was read of a label or a mask: its text, or its pixels per stored value."""
 
+_LOOKED_AT = 100
 _PEEK = 1 << 21
 _OPENERS = {".gz": gzip.open, ".tgz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _DAMAGE = (OSError, EOFError, ValueError, tarfile.TarError, zlib.error, lzma.LZMAError)
@@ -62,12 +64,12 @@ def is_shard(path: Path) -> bool:
     if not is_archive(path) or path.suffix.lower() == ".zip":
         return False
     endings: dict[str, set[str]] = {}
-    with suppress(*_DAMAGE), tarfile.open(fileobj=_beginning(path), mode="r:") as tar:
-        while info := tar.next():
+    with suppress(*_DAMAGE), _opened(path) as content, tarfile.open(fileobj=content, mode="r:") as tar:
+        for info in islice(iter(tar.next, None), _LOOKED_AT):
             key, ending = _split(info.name)
             there = endings.setdefault(key, set())
             file = tar.extractfile(info) if info.isreg() else None
-            if file and (ending != "json" or _json_label(file.read())):
+            if file and (ending != "json" or _json_label(file.read(LONGEST))):
                 there.add(ending)
             image, *target = _roles(there)
             if image and any(target):
@@ -75,10 +77,12 @@ def is_shard(path: Path) -> bool:
     return False
 
 
-def _beginning(path: Path) -> io.BytesIO:
-    """The first bytes of a tar; there may be anything in an archive, and it may be huge."""
-    with _OPENERS.get(path.suffix.lower(), open)(path, "rb") as file:
-        return io.BytesIO(file.read(_PEEK))
+def _opened(path: Path) -> io.BufferedIOBase:
+    """A tar to walk; of one that is compressed, its first bytes: it may unpack to anything."""
+    if opener := _OPENERS.get(path.suffix.lower()):
+        with opener(path, "rb") as file:
+            return io.BytesIO(file.read(_PEEK))
+    return path.open("rb")
 
 
 def index_shard(address: str, name: str) -> list[Sample]:

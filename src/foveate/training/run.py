@@ -48,8 +48,8 @@ def fit(
     for bit, those of an undisturbed run. callbacks: further Lightning callbacks. trainer_flags: further
     arguments of Lightning's Trainer, such as accelerator, devices and strategy. progress: called after
     every step and every validation. splits: a recorded `Dataset.split_table()` to begin with; a run that
-    goes on keeps its own. data: what `spec.data` names, opened before with these splits; what it has decoded
-    is not decoded again.
+    goes on keeps its own. data: the data opened before; if it is what `spec.data` names, in these splits,
+    nothing of it is decoded again.
 
     All that is drawn comes from `spec.seed`: the host's weights (before anything is attached, so that all
     arms begin with the same), the order of the images, their augmentation, and dropout. bf16 and 32 bits
@@ -68,7 +68,7 @@ def fit(
         if run.is_complete:
             return run.result
     try:
-        if data is None:
+        if data is None or not data.serves(spec.data, splits):
             data = DataModule(spec.data, spec.seed, epochs=spec.training.epochs, splits=splits)
         data = data.reseeded(spec.seed)
         spec = replace(spec, data=replace(spec.data, size=data.size, batch=data.batch))
