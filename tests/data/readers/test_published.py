@@ -93,7 +93,9 @@ def test_a_published_dataset_is_read_from_its_archives(tmp_path, name, cache):
     assert list((cache / "unpacked").iterdir()) == unpacked
 
 
-@pytest.mark.parametrize("name", ["camvid_original", "cityscapes", "cub", "isic2018", "pets"])
+@pytest.mark.parametrize(
+    "name", ["camvid_original", "cityscapes", "cub", "isic2018", "kvasir_instrument", "pets"]
+)
 def test_archives_that_were_unpacked_into_a_folder_each_are_read_as_one(tmp_path, name):
     truth = IMITATIONS[name](tmp_path)
     for folder in [path for path in tmp_path.iterdir() if path.is_dir()]:

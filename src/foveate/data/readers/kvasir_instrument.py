@@ -8,7 +8,7 @@ from foveate.data.codecs import binary_codec
 from foveate.data.coded import coded_layout, read_list
 from foveate.data.errors import DataError
 from foveate.data.images import SUFFIXES
-from foveate.data.layout import Layout, reader
+from foveate.data.layout import Layout, piece, reader
 from foveate.data.pairing import pair
 
 NAMES = ("background", "instrument")
@@ -37,11 +37,11 @@ class KvasirInstrument:
     def recognise(root: Path) -> bool:
         named = "instrument" in root.name.lower() or any(root.glob("bbox*.json"))
         lists = (root / "train.txt").is_file() and (root / "test.txt").is_file()
-        return named and lists and (root / "images").is_dir()
+        return named and lists and piece(root, "images").is_dir()
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
-        entries = {entry.stem: entry for entry in pair(root / "images", root / "masks")}
+        entries = {entry.stem: entry for entry in pair(piece(root, "images"), piece(root, "masks"))}
         parts = {}
         for part in ("train", "test"):
             path = root / f"{part}.txt"
