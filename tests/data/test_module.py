@@ -180,3 +180,13 @@ def test_chosen_sizes_are_multiples_of_32_no_longer_than_asked(make):
 def test_chosen_batches_leave_several_steps_an_epoch():
     assert [choose_batch("segmentation", train) for train in (3, 14, 64, 5000)] == [2, 2, 8, 8]
     assert [choose_batch("classification", train) for train in (20, 5000)] == [2, 64]
+
+
+def test_data_that_is_opened_once_serves_runs_of_other_lengths():
+    spec = DataSpec("synthetic:4", size=(32, 64), crop_schedule=((0.5, (16, 32)),))
+    module = DataModule(spec, epochs=2)
+    module.setup()
+    longer = module.reseeded(1, epochs=8)
+    assert [longer.crop_at(epoch) for epoch in (3, 4)] == [(32, 64), (16, 32)]
+    assert longer.dataset is module.dataset
+    assert not DataModule(spec, epochs=2, to_score=True).serves(spec, None)

@@ -99,18 +99,20 @@ class DataModule(LightningDataModule):
             self._check()
             self._dataset = dataset
 
-    def reseeded(self, seed: int) -> "DataModule":
-        """The same data in another order, otherwise augmented; what is decoded is there for both."""
+    def reseeded(self, seed: int, epochs: int | None) -> "DataModule":
+        """The same data in another order, otherwise augmented, for a run of as many epochs; what is decoded
+        is there for both.
+        """
         self.setup()
-        other = DataModule(self.spec, seed, self.epochs, self.recorded_splits, self.to_score)
+        other = DataModule(self.spec, seed, epochs, self.recorded_splits, self.to_score)
         other._dataset, other._size, other._memory = self._dataset, self._size, self._memory
         return other
 
     def serves(self, spec: DataSpec, splits: Mapping[str, Sequence[str]] | None) -> bool:
-        """Whether this is the data of another spec, in these splits where any are given."""
+        """Whether this is the data to train on of another spec, in these splits where any are given."""
         own = replace(self.spec, size=self.size, batch=self.batch)
         asked = replace(spec, size=spec.size or self.size, batch=spec.batch or self.batch)
-        return own == asked and splits in (None, self.dataset.split_table())
+        return own == asked and not self.to_score and splits in (None, self.dataset.split_table())
 
     def decode(self) -> None:
         """Read every image of every split once, into memory where they fit; `DataError` for a broken one."""

@@ -12,8 +12,9 @@ from jaxtyping import Int64, UInt8
 
 from foveate.data.dataset import SPLITS, Color, Entry
 from foveate.data.errors import DataError
+from foveate.data.folders import folders_in, holds_images
 from foveate.data.images import SUFFIXES, image_files, read_image, read_raw, read_size
-from foveate.data.layout import Layout, folders_in, holds_images
+from foveate.data.layout import Layout
 from foveate.data.masks import IGNORE, MaskCodec, check_binary, choose_codec, read_mask
 from foveate.data.waiting import told
 

@@ -5,15 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from foveate.data.errors import DataError, SeveralDatasets
-from foveate.data.layout import (
-    LOOKED_AT,
-    Layout,
-    LayoutReader,
-    folders_in,
-    holds_images,
-    layout_readers,
-    nested,
-)
+from foveate.data.folders import LOOKED_AT, folders_in, holds_images, nested
+from foveate.data.layout import Layout, LayoutReader, layout_readers
 from foveate.data.packed import Unpacked, archives_in, megabytes, unpacked
 from foveate.data.pairing import has_masks, split_roots
 
@@ -59,7 +52,7 @@ def recognise(source: Path) -> Recognised | None:
     """
     archives = archives_in(source)
     found = _shard(source) if source.is_file() else _match(source)
-    if found and found[0].name in ("shards", "webdataset"):  # its tars are what it reads
+    if found and found[0].tars:
         archives = ()
     kept = unpacked(source) if found is None and archives else None
     if kept:
@@ -69,7 +62,7 @@ def recognise(source: Path) -> Recognised | None:
 
 def _shard(source: Path) -> tuple[LayoutReader, Path] | None:
     """The layout of a tar that is read as it is."""
-    readers = (layout for layout in layout_readers() if layout.name == "webdataset")
+    readers = (layout for layout in layout_readers() if layout.tars)
     return next(((layout, source) for layout in readers if layout.recognise(source)), None)
 
 

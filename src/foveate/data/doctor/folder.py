@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from foveate.data.archives import is_archive
-from foveate.data.dataset import SPLITS, Color, Entry, Read, Task
+from foveate.data.dataset import Color, Entry, Read, Task
 from foveate.data.errors import DataError
+from foveate.data.folders import folders_in
 from foveate.data.layout import Layout, LayoutReader, layout_readers
 from foveate.data.open import is_path, read_layout
 from foveate.data.pairing import (
@@ -18,6 +19,7 @@ from foveate.data.pairing import (
     list_images,
     match,
     split_folders,
+    split_roots,
 )
 from foveate.data.readers.coloured import read_class_dict
 from foveate.data.readers.csv_table import entries_of, read_rows, tables_in
@@ -151,8 +153,8 @@ def _class_folders(root: Path, layout: LayoutReader) -> Folder:
         layout.read(root, None)
     except DataError as error:
         refused = (str(error),)
-    tops = {split: folder for split in SPLITS if (folder := find_folder(root, [split])) and _inside(folder)}
-    folders = [(part, folder) for part, top in (tops or {"all": root}).items() for folder in _inside(top)]
+    tops = split_roots(root) or [("all", root)]
+    folders = [(part, folder) for part, top in tops for folder in folders_in(top)]
     classes = sorted({folder.name for _, folder in folders})
     parts: dict[str, tuple[Entry, ...]] = dict.fromkeys((part for part, _ in folders), ())
     for part, folder in folders:
@@ -170,10 +172,6 @@ def _class_folders(root: Path, layout: LayoutReader) -> Folder:
         classes=tuple(classes),
         refused=refused,
     )
-
-
-def _inside(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
 def _table(root: Path, layout: LayoutReader) -> Folder:

@@ -12,7 +12,8 @@ from foveate.data.catalogue import DatasetInfo, Download
 from foveate.data.codecs import table_codec
 from foveate.data.coded import coded_layout
 from foveate.data.dataset import Color, Entry
-from foveate.data.layout import Layout, piece, reader
+from foveate.data.folders import piece
+from foveate.data.layout import Layout, reader
 from foveate.data.pairing import pair
 from foveate.data.readers.camvid import CAMVID
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from foveate.data.coded import read_labelled
 from foveate.data.dataset import Entry
 from foveate.data.errors import DataError
+from foveate.data.folders import folders_in
 from foveate.data.layout import Layout, reader
 from foveate.data.pairing import list_images, split_roots
 from foveate.errors import choose
@@ -15,12 +16,12 @@ from foveate.errors import choose
 class ClassFolders:
     @staticmethod
     def recognise(root: Path) -> bool:
-        return any(list_images(folder) for _, split in _parts(root) for folder in _folders(split))
+        return any(list_images(folder) for _, split in _parts(root) for folder in folders_in(split))
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
         splits = _parts(root)
-        there = sorted({folder.name for _, split in splits for folder in _folders(split)})
+        there = sorted({folder.name for _, split in splits for folder in folders_in(split)})
         names = tuple(dict.fromkeys(choose(name, there, "class folder") for name in classes or there))
         if len(names) < 2:
             raise DataError(
@@ -33,10 +34,6 @@ class ClassFolders:
 
 def _parts(root: Path) -> list[tuple[str, Path]]:
     return split_roots(root) or [("all", root)]
-
-
-def _folders(root: Path) -> list[Path]:
-    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
 def _entries(root: Path, split: Path, classes: Sequence[str]) -> tuple[Entry, ...]:

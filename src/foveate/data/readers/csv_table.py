@@ -210,14 +210,16 @@ def find_file(root: Path, folders: Sequence[str], name: str, what: str, where: s
     """
     if leads_out(name):
         raise DataError(f"{where}: the {what} '{name}' leads out of {root}; name it relative to that folder")
-    roots = [folder for folder in (root, find_folder(root, folders)) if folder]
-    for folder in roots:
-        if (folder / name).is_file():
-            return folder / name
-    for folder in roots:
-        for suffix in sorted(SUFFIXES):
-            if (folder / f"{name}{suffix}").is_file():
-                return folder / f"{name}{suffix}"
+    names = [name, *(f"{name}{suffix}" for suffix in sorted(SUFFIXES))]
+    if found := _first_file(root, names):
+        return found
+    inner = find_folder(root, folders)  # only now: it lists the whole folder, which may hold all images
+    if inner and (found := _first_file(inner, names)):
+        return found
     raise DataError(
-        f"{where}: the {what} '{name}' is not there (looked in {roots[-1]}); add it, or remove the row"
+        f"{where}: the {what} '{name}' is not there (looked in {inner or root}); add it, or remove the row"
     )
+
+
+def _first_file(folder: Path, names: Sequence[str]) -> Path | None:
+    return next((folder / name for name in names if (folder / name).is_file()), None)

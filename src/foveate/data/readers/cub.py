@@ -12,7 +12,8 @@ from foveate.data.codecs import binary_codec
 from foveate.data.coded import coded_layout, labelled_layout, listed, read_list
 from foveate.data.dataset import Entry
 from foveate.data.errors import DataError
-from foveate.data.layout import Layout, piece, reader
+from foveate.data.folders import piece
+from foveate.data.layout import Layout, reader
 from foveate.data.pairing import pair
 
 NAMES = ("background", "bird")

@@ -7,7 +7,8 @@ from foveate.data.catalogue import DatasetInfo, Download
 from foveate.data.codecs import binary_codec
 from foveate.data.coded import coded_layout
 from foveate.data.errors import DataError
-from foveate.data.layout import Layout, piece, reader
+from foveate.data.folders import piece
+from foveate.data.layout import Layout, reader
 from foveate.data.pairing import pair
 
 NAMES = ("skin", "lesion")

@@ -7,8 +7,9 @@ from foveate.data.catalogue import DatasetInfo, Download
 from foveate.data.codecs import binary_codec
 from foveate.data.coded import coded_layout, read_list
 from foveate.data.errors import DataError
+from foveate.data.folders import piece
 from foveate.data.images import SUFFIXES
-from foveate.data.layout import Layout, piece, reader
+from foveate.data.layout import Layout, reader
 from foveate.data.pairing import pair
 
 NAMES = ("background", "instrument")

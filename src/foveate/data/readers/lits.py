@@ -18,7 +18,8 @@ from foveate.data.codecs import table_codec
 from foveate.data.coded import coded_layout
 from foveate.data.dataset import Entry
 from foveate.data.errors import DataError
-from foveate.data.layout import Layout, pieces, reader
+from foveate.data.folders import pieces
+from foveate.data.layout import Layout, reader
 from foveate.data.masks import MaskCodec
 from foveate.data.volumes import read_grid, read_slice
 

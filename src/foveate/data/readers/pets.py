@@ -7,7 +7,8 @@ from foveate.data.catalogue import DatasetInfo, Download
 from foveate.data.codecs import table_codec
 from foveate.data.coded import coded_layout, listed, read_list
 from foveate.data.dataset import Entry
-from foveate.data.layout import Layout, piece, reader
+from foveate.data.folders import piece
+from foveate.data.layout import Layout, reader
 
 NAMES = ("background", "pet")
 LAYOUT = "images/*.jpg and annotations/ with trimaps/*.png, trainval.txt, test.txt (or images.tar.gz ...)"

@@ -38,7 +38,7 @@ class Packed(Entry):
     mask_span: Span | None = None
 
 
-@reader("shards", 5, "*.tar with shards.json, as `foveate data pack` writes them")
+@reader("shards", 5, "*.tar with shards.json, as `foveate data pack` writes them", tars=True)
 class Shards:
     @staticmethod
     def recognise(root: Path) -> bool:

@@ -29,7 +29,10 @@ _PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "
 
 
 @reader(
-    "webdataset", 35, "WebDataset's *.tar: KEY.jpg with KEY.cls (or .json), or with KEY.mask.png (or .seg)"
+    "webdataset",
+    35,
+    "WebDataset's *.tar: KEY.jpg with KEY.cls (or .json), or with KEY.mask.png (or .seg)",
+    tars=True,
 )
 class WebDataset:
     @staticmethod
