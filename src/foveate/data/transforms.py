@@ -1,13 +1,13 @@
 """Training augmentation whose every draw depends on (seed, epoch, index) and on nothing else."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
-from torchvision import tv_tensors
 
 from foveate.data.errors import DataError
 from foveate.data.masks import IGNORE
@@ -104,8 +104,8 @@ class Augmentation:
             warp = Warp(window, self.size, self.rotation * draws.rotation, self.shear * draws.shear)
             pair = [warp.image(image, PAD)] + ([] if mask is None else [warp.mask(mask, IGNORE)])
         else:
-            pair = [tv_tensors.Image(image)] + ([] if mask is None else [tv_tensors.Mask(mask)])
-            pair = [self._cut(part, window).as_subclass(Tensor) for part in pair]
+            pair = [self._cut(image, window, resize_image, PAD)]
+            pair += [] if mask is None else [self._cut(mask, window, resize_mask, (IGNORE,))]
         if draws.flip < self.flip:
             pair = [part.flip(-1) for part in pair]
         if draws.flip_vertical < self.flip_vertical:
@@ -128,18 +128,21 @@ class Augmentation:
         return round(draws.top * (whole[0] - height)), round(draws.left * (whole[1] - width)), height, width
 
     def _cut(
-        self, part: tv_tensors.Image | tv_tensors.Mask, window: Box
-    ) -> tv_tensors.Image | tv_tensors.Mask:
-        """The window at `size`: what it shows of the image, resized, in its place on a plain ground."""
+        self,
+        part: UInt8[Tensor, "*c h w"],
+        window: Box,
+        resize: Callable[[Tensor, tuple[int, int]], Tensor],
+        fill: tuple[int, ...],
+    ) -> UInt8[Tensor, "*c out_h out_w"]:
+        """The window at `size`: what it shows of the image, resized, in its place on a ground of `fill`."""
         axes = zip(window[:2], window[2:], part.shape[-2:], self.size, strict=True)
         (rows, out_rows), (columns, out_columns) = (_shown(*axis) for axis in axes)
-        resize, fill = (resize_mask, [IGNORE]) if isinstance(part, tv_tensors.Mask) else (resize_image, PAD)
         found = resize(part[..., rows, columns], (_length(out_rows), _length(out_columns)))
-        if found.shape[-2:] != self.size:
-            ground = part.new_tensor(fill).view(-1, 1, 1).expand(*part.shape[:-2] or (1,), *self.size).clone()
-            ground[..., out_rows, out_columns] = found
-            found = ground.view(*part.shape[:-2], *self.size)
-        return tv_tensors.wrap(found, like=part)
+        if found.shape[-2:] == self.size:
+            return found
+        ground = part.new_tensor(fill).view(-1, 1, 1).repeat(1, *self.size).view(*part.shape[:-2], *self.size)
+        ground[..., out_rows, out_columns] = found
+        return ground
 
 
 def _shown(start: int, length: int, whole: int, out: int) -> tuple[slice, slice]:
