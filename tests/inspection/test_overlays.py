@@ -3,11 +3,10 @@ import pytest
 import torch
 
 from foveate.attention.maps import ChannelMap, MaskMap, MemoryMap, PairwiseMap, SpatialMap
+from foveate.data.palette import IGNORED, RIGHT, WRONG
 from foveate.errors import UserError
 from foveate.inspection.overlays import (
-    IGNORED,
-    RIGHT,
-    WRONG,
+    BAR,
     attention_overlay,
     channel_bars,
     colorize,
@@ -72,7 +71,7 @@ def test_attention_overlay_marks_the_query():
 
 def test_channel_bars_by_hand():
     found = channel_bars(ChannelMap(torch.tensor([[0.0, 0.5], [1.0, 0.0]])), index=0, size=(4, 6))
-    filled = (found == RIGHT).all(-1)
+    filled = (found == BAR).all(-1)
     assert filled.sum(0).tolist() == [0, 0, 0, 2, 2, 2]
     assert filled[2:, 3:].all()
 

@@ -13,7 +13,7 @@ def decode(address):
 
 def test_classes_wear_their_colours_and_ignored_pixels_are_grey():
     drawn = decode(pictures.classes(np.array([[0, 1, 255]], np.uint8), [(1, 2, 3), (40, 50, 60)]))
-    assert drawn.tolist() == [[[1, 2, 3], [40, 50, 60], [128, 128, 128]]]
+    assert drawn.tolist() == [[[1, 2, 3], [40, 50, 60], [150, 150, 150]]]
 
 
 def test_errors_tell_right_wrong_mended_and_not_counted():

@@ -6,6 +6,20 @@ import pytest
 from foveate.report.view import arm_views, forest
 
 
+def test_intervals_are_drawn_no_further_than_scores_can_differ(comparison):
+    arm = comparison.arms[0].arm
+    wide = replace(comparison.result(arm).difference, mean=0.1, low=-4.0, high=4.2)
+    arms = [
+        replace(found, difference=wide) if found.arm == arm else found for found in comparison.findings.arms
+    ]
+    told = replace(comparison, findings=replace(comparison.findings, arms=tuple(arms)))
+    drawn = forest(told, arm_views(told))
+    first, *_, last = (tick["at"] for tick in drawn["ticks"])
+    (mark,) = drawn["rows"][0]["marks"]
+    assert drawn["ticks"][0]["label"] == "−100" and drawn["ticks"][-1]["label"] == "+100"
+    assert (mark.low, mark.high) == (first, last)
+
+
 def test_the_dots_of_the_seeds_average_to_the_tested_difference(comparison):
     """Also where another score of the same name counts classes that the test images lack."""
     other = tuple(

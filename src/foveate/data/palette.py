@@ -1,6 +1,12 @@
-"""Colours to show classes in."""
+"""Colours to show classes in, and what became of their pixels."""
 
 import colorsys
+
+IGNORED = (150, 150, 150)
+RIGHT = (222, 226, 230)
+WRONG = (213, 94, 0)
+MENDED = (0, 114, 178)
+"""Wrong for the host, right with attention."""
 
 _OKABE_ITO = (
     (0, 0, 0),

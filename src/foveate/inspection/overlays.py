@@ -1,7 +1,8 @@
 """Pictures of masks, errors and attention: uint8 RGB arrays at the image's size.
 
-Errors are shown in blue (right), vermilion (wrong) and grey (ignored), which readers of every colour vision
-tell apart (Okabe and Ito 2008); attention in matplotlib's viridis, dark for little and bright for much.
+Errors are shown in vermilion (wrong) among pale pixels (right) and grey ones (ignored), which readers of every
+colour vision tell apart (Okabe and Ito 2008), as in the report; attention in matplotlib's viridis, dark for
+little and bright for much.
 """
 
 from collections.abc import Sequence
@@ -13,12 +14,11 @@ from numpy import ndarray
 from PIL import Image, ImageDraw
 
 from foveate.attention.maps import AttentionMap, ChannelMap, MaskMap, MemoryMap, PairwiseMap, SpatialMap
+from foveate.data.palette import IGNORED, RIGHT, WRONG
 from foveate.errors import UserError
 from foveate.evaluation.confusion import IGNORE
 
-IGNORED = (150, 150, 150)
-RIGHT = (0, 114, 178)
-WRONG = (213, 94, 0)
+BAR = (0, 114, 178)
 
 Color = tuple[int, int, int]
 Rgb = UInt8[ndarray, "h w 3"]
@@ -46,10 +46,10 @@ def overlay(image: Rgb, colored: Rgb, alpha: float = 0.5) -> Rgb:
 
 
 def error_map(prediction: Integer[ndarray, "h w"], truth: Integer[ndarray, "h w"]) -> Rgb:
-    """Show right pixels in blue, wrong ones in vermilion, those that the truth ignores in grey.
+    """Show wrong pixels in vermilion, right ones pale, those that the truth ignores in grey.
 
     >>> error_map(np.array([[1, 1, 1]]), np.array([[1, 0, 255]])).tolist()
-    [[[0, 114, 178], [213, 94, 0], [150, 150, 150]]]
+    [[[222, 226, 230], [213, 94, 0], [150, 150, 150]]]
     """
     state = np.where(truth == IGNORE, 2, (prediction != truth).astype(np.int64))
     return np.array([RIGHT, WRONG, IGNORED], dtype=np.uint8)[state]
@@ -118,7 +118,7 @@ def channel_bars(found: ChannelMap, index: int = 0, size: tuple[int, int] = (120
     of_column = np.arange(width) * len(values) // width
     tops = values[of_column] / max(1.0, float(values.max()))
     filled = np.arange(height)[::-1, None] < np.round(tops * height)[None]
-    return np.where(filled[..., None], np.uint8(RIGHT), np.uint8(255))
+    return np.where(filled[..., None], np.uint8(BAR), np.uint8(255))
 
 
 def picture(found: AttentionMap, image: Rgb, index: int = 0, query: int = 0) -> Rgb:

@@ -7,17 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+from foveate.data.palette import IGNORED, MENDED, RIGHT, WRONG
 from foveate.data.sample import IGNORE
 
-ERROR_COLORS = {
-    "right": (222, 226, 230),
-    "wrong": (213, 94, 0),
-    "mended": (0, 114, 178),
-    "void": (255, 255, 255),
-}
+ERROR_COLORS = {"right": RIGHT, "wrong": WRONG, "mended": MENDED, "void": IGNORED}
 """How an error map is drawn: right, wrong, wrong for the host but right here, and not counted."""
-
-_VOID = (128, 128, 128)
 
 
 def photo(image: np.ndarray) -> str:
@@ -31,7 +25,7 @@ def photo(image: np.ndarray) -> str:
 
 def classes(mask: np.ndarray, colors: Sequence[tuple[int, int, int]]) -> str:
     """Class ids, uint8 `h w`, in the colours of the classes; ignored pixels are grey."""
-    return _indexed(mask, {**dict(enumerate(colors)), IGNORE: _VOID})
+    return _indexed(mask, {**dict(enumerate(colors)), IGNORE: IGNORED})
 
 
 def errors(prediction: np.ndarray, truth: np.ndarray, host: np.ndarray | None = None) -> str:

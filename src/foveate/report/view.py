@@ -194,7 +194,16 @@ def _plot(comparison: Comparison, views: dict[str, View], quantity: str, title: 
 
 
 def _ends(estimates: Any) -> list[float]:
-    return [100 * end for estimate in estimates for end in (estimate.low, estimate.mean, estimate.high)]
+    return [end for estimate in estimates for end in _points(estimate)]
+
+
+def _points(change: Estimate) -> tuple[float, float, float]:
+    """In points: the mean, and the ends of its interval, no further than scores can differ; where it has no
+    interval, the mean again.
+    """
+    ends = (change.low, change.high)
+    low, high = (min(max(end, -1.0), 1.0) if math.isfinite(end) else change.mean for end in ends)
+    return 100 * change.mean, 100 * low, 100 * high
 
 
 def _cell(change: Estimate | None) -> View:
@@ -208,8 +217,7 @@ def _strip(scale: Scale, said: str) -> View:
 
 
 def _mark(scale: Scale, change: Estimate, view: View, y: float, radius: float) -> Mark:
-    ends = [end if math.isfinite(end) else change.mean for end in (change.low, change.high)]
-    at, low, high = (scale(100 * value) for value in (change.mean, *ends))
+    at, low, high = map(scale, _points(change))
     return Mark(view["color"], view["role"] == "placebo", at, low, high, y, radius)
 
 

@@ -72,7 +72,7 @@ def test_panels_show_image_truth_prediction_errors_and_confidence():
     assert np.array_equal(image, IMAGE)
     assert truth[0, 0].tolist() == [150, 150, 150]
     assert prediction[0, 59].tolist() == [230, 159, 0]
-    assert (errors[25, 59].tolist(), errors[35, 59].tolist()) == ([213, 94, 0], [0, 114, 178])
+    assert (errors[25, 59].tolist(), errors[35, 59].tolist()) == ([213, 94, 0], [222, 226, 230])
     assert np.array_equal(confidence, CONFIDENCE)
     assert page.axes[0].get_xlim() == (0, 60)
 

@@ -23,7 +23,8 @@ from foveate.inspection.figures.style import (
     plain,
     sheet,
 )
-from foveate.inspection.overlays import IGNORED, RIGHT, WRONG, Color, colorize, error_map
+from foveate.data.palette import IGNORED, RIGHT, WRONG
+from foveate.inspection.overlays import Color, colorize, error_map
 from foveate.inspection.subjects import View, shrunk
 
 CLASSES = 12

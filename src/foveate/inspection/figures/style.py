@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy import ndarray
 
-from foveate.inspection.overlays import RIGHT, WRONG
+from foveate.data.palette import WRONG
+from foveate.inspection.overlays import BAR
 from foveate.inspection.subjects import Size, shrunk
 
-BLUE, VERMILION = ("#{:02x}{:02x}{:02x}".format(*color) for color in (RIGHT, WRONG))
+BLUE, VERMILION = ("#{:02x}{:02x}{:02x}".format(*color) for color in (BAR, WRONG))
 INK, SOFT = "#1b1e23", "#5c6470"
 COLORS = "viridis"
 DPI = 140
