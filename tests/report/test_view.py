@@ -16,7 +16,7 @@ def test_intervals_are_drawn_no_further_than_scores_can_differ(comparison):
     drawn = forest(told, arm_views(told))
     first, *_, last = (tick["at"] for tick in drawn["ticks"])
     (mark,) = drawn["rows"][0]["marks"]
-    assert drawn["ticks"][0]["label"] == "−100" and drawn["ticks"][-1]["label"] == "+100"
+    assert [drawn["ticks"][place]["label"] for place in (0, -1)] == ["−100", "+100"]
     assert (mark.low, mark.high) == (first, last)
 
 

@@ -1,8 +1,8 @@
 """Pictures of masks, errors and attention: uint8 RGB arrays at the image's size.
 
-Errors are shown in vermilion (wrong) among pale pixels (right) and grey ones (ignored), which readers of every
-colour vision tell apart (Okabe and Ito 2008), as in the report; attention in matplotlib's viridis, dark for
-little and bright for much.
+Errors are shown in vermilion (wrong) among pale pixels (right) and grey ones (ignored), as in the report;
+readers of every colour vision tell these apart (Okabe and Ito 2008). Attention is in matplotlib's viridis,
+dark for little and bright for much.
 """
 
 from collections.abc import Sequence

@@ -8,6 +8,7 @@ import pytest
 from foveate.data.dataset import SPLITS
 from foveate.data.errors import DataError
 from foveate.data.open import open_dataset
+from foveate.data.waiting import listening
 
 
 @pytest.fixture
@@ -47,7 +48,10 @@ def test_labels_in_splits(rows, make, tmp_path):
 
 def test_masks_without_splits(rows, make, tmp_path):
     rows(8, "image", "annotation", "words").save_to_disk(tmp_path / "saved")
-    dataset = open_dataset(tmp_path / "saved", classes=["a", "void", "b"])
+    waits = []
+    with listening(lambda *words: waits.append(words)):
+        dataset = open_dataset(tmp_path / "saved", classes=["a", "void", "b"])
+    assert waits[-1] == (8, 8, "Reading masks: 8 of 8")
     assert (dataset.task, dataset.classes) == ("segmentation", ("a", "b"))
     assert [len(dataset.index(split)) for split in SPLITS] == [6, 1, 1]
     entry = dataset.index("val")[0]

@@ -3,6 +3,7 @@
 A column of images, and one of masks or of labels. Rows are read from their Arrow files when they are needed.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +20,7 @@ from foveate.data.extras import require
 from foveate.data.images import read_image, read_raw
 from foveate.data.layout import Layout, reader
 from foveate.data.masks import MaskCodec, choose_codec
+from foveate.data.waiting import told
 
 PREFIX = "hf:"
 IMAGE = ("image", "img", "picture", "photo", "pixel_values")
@@ -71,11 +73,12 @@ def read_huggingface(source: str, classes: Sequence[str] | None = None) -> Layou
     if mask is None:
         read = ReadRow(source, image)
         return labelled_layout(parts, features[label].names, classes, *notes, reader=read)
+    places = [(split, row) for split in known for row in range(len(splits[split]))]
+    found = told((np.unique(_raw(source, *place, mask)) for place in places), len(places), "Reading masks")
     holders = {
         int(value): f"{source} ({split}, row {row})"
-        for split in known
-        for row in range(len(splits[split]))
-        for value in np.unique(_raw(source, split, row, mask))
+        for (split, row), values in zip(places, found, strict=True)
+        for value in values
     }
     codec = choose_codec(holders, classes)
     read = ReadRow(source, image, mask, codec)
@@ -116,7 +119,8 @@ def _entries(rows: Any, split: str, label: str | None) -> tuple[Entry, ...]:
 def _load(source: str) -> Mapping[str, Any]:
     """By split, the rows, with the bytes of images rather than images; each process opens its own."""
     package = require("datasets", "hf", f"{source}: reading Hugging Face datasets")
-    package.disable_progress_bars()
+    if not sys.stderr.isatty():
+        package.disable_progress_bars()
     try:
         if source.startswith(PREFIX):
             name, _, config = source.removeprefix(PREFIX).partition(":")

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from foveate.data.palette import IGNORED, RIGHT, WRONG
 from foveate.evaluation.confusion import confusion_matrices
 from foveate.evaluation.scores import scores
 from foveate.inspection.figures.registry import figure
@@ -23,7 +24,6 @@ from foveate.inspection.figures.style import (
     plain,
     sheet,
 )
-from foveate.data.palette import IGNORED, RIGHT, WRONG
 from foveate.inspection.overlays import Color, colorize, error_map
 from foveate.inspection.subjects import View, shrunk
 
