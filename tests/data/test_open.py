@@ -257,6 +257,14 @@ def test_a_dataset_alone_beside_words(make):
     assert "Found in photos/" in dataset.describe()
 
 
+def test_classes_in_a_folder_that_is_alone_beside_words(make):
+    make.class_folders(**{"animals/cat": 8, "animals/dog": 8})
+    (make.root / "README.md").write_text("words")
+    dataset = open_dataset(make.root)
+    assert (dataset.name, dataset.classes) == ("class_folders", ("cat", "dog"))
+    assert "Found in animals/" in dataset.describe()
+
+
 def test_a_link_that_leads_back(make):
     make.class_folders(cat=8, dog=8)
     (make.root / "cat" / "again").mkdir()

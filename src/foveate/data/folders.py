@@ -36,6 +36,18 @@ def nested(root: Path) -> list[Path]:
     return folders[::-1]
 
 
+def led_to(folder: Path) -> list[Path]:
+    """The folder and those inside it, as long as each holds one folder and no images; the outermost first."""
+    folders = [folder]
+    while len(folders) < _DEEPEST and not holds_images(folders[-1]):
+        first = islice(_listed(folders[-1]), _FIRST)
+        inner = list(islice((Path(entry.path) for entry in first if entry.is_dir()), 2))
+        if len(inner) != 1:
+            break
+        folders += inner
+    return folders
+
+
 def holds_images(folder: Path) -> bool:
     """Whether there is an image among the first files of a folder."""
     return any(Path(entry.name).suffix.lower() in SUFFIXES for entry in islice(_listed(folder), _FIRST))
@@ -46,7 +58,7 @@ def pieces(root: Path) -> list[Path]:
     lies whose archives were unpacked into a folder each. Of more folders than such datasets have, none.
     """
     folders = folders_in(root)
-    return [path for folder in folders for path in _led_to(folder)] if len(folders) <= LOOKED_AT else []
+    return [path for folder in folders for path in led_to(folder)] if len(folders) <= LOOKED_AT else []
 
 
 def piece(root: Path, name: str) -> Path:
@@ -59,20 +71,8 @@ def piece(root: Path, name: str) -> Path:
     ('images_zip/images', False)
     """
     own = root / name
-    among = _led_to(own) if own.is_dir() else pieces(root)
+    among = led_to(own) if own.is_dir() else pieces(root)
     return next((path for path in reversed(among) if path.name == name), own)
-
-
-def _led_to(folder: Path) -> list[Path]:
-    """The folder and those inside it, as long as each holds one folder and no images; the outermost first."""
-    folders = [folder]
-    while len(folders) < _DEEPEST and not holds_images(folders[-1]):
-        first = islice(_listed(folders[-1]), _FIRST)
-        inner = list(islice((Path(entry.path) for entry in first if entry.is_dir()), 2))
-        if len(inner) != 1:
-            break
-        folders += inner
-    return folders
 
 
 def _listed(folder: Path) -> Iterator[os.DirEntry]:

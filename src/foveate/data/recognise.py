@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from foveate.data.errors import DataError, SeveralDatasets
-from foveate.data.folders import LOOKED_AT, folders_in, holds_images, nested
+from foveate.data.folders import LOOKED_AT, folders_in, holds_images, led_to, nested
 from foveate.data.layout import Layout, LayoutReader, layout_readers
 from foveate.data.packed import Unpacked, archives_in, megabytes, unpacked
 from foveate.data.pairing import has_masks, split_roots
@@ -78,13 +78,22 @@ def _match(root: Path) -> tuple[LayoutReader, Path] | None:
         inside = [(layout, path) for layout, path in inside if layout.info]
         if {layout.name for layout, _ in inside} <= {found[0].name}:  # parts of it look like the whole
             return found
-    elif not inside or (len(inside) == 1 and _classes_beside(folder, inside[0][1])):
+    elif not inside:
+        return found and (found[0], _of_classes(folder))
+    elif len(inside) == 1 and _classes_beside(folder, inside[0][1]):
         return found
     elif len(inside) == 1 and (inside[0][0].info or len(folders_in(folder)) == 1):
         return inside[0]
     names = ", ".join(f"{path.relative_to(folder)} ({layout.name})" for layout, path in inside)
     what = "several datasets" if len(inside) > 1 else "a dataset beside other folders"
     raise SeveralDatasets(f"{folder}: holds {what}: {names}; give one alone, such as {inside[0][1]}")
+
+
+def _of_classes(root: Path) -> Path:
+    """Where the folders of the classes are: past a folder that is alone beside words, if it is no split."""
+    if split_roots(root):
+        return root
+    return next((folder for folder in led_to(root)[::-1] if len(folders_in(folder)) > 1), root)
 
 
 def _first(readers: Iterable[LayoutReader], folders: Sequence[Path]) -> tuple[LayoutReader, Path] | None:
