@@ -184,6 +184,8 @@ def test_coloured_mask_without_its_table(make):
     path = make.save("m.png", make.photo(0))
     with pytest.raises(DataError, match=r"m\.png: the mask is in colour; add a class_dict\.csv"):
         read_raw(path)
+    with pytest.raises(DataError, match=r"a\.tar/m\.png: the mask is in colour; save masks as 8-bit"):
+        read_raw("a.tar/m.png", content=path.read_bytes())
 
 
 def test_mask_values_beyond_8_bits(make):

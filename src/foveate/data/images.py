@@ -21,6 +21,9 @@ MAX_PIXELS = 89_478_485
 level).
 """
 
+_IDS = "save masks as 8-bit single-channel PNG with one value per class"
+_NAME_COLORS = f"add a class_dict.csv with the columns name,r,g,b to the dataset's folder, or {_IDS}"
+
 _ORIENTATION_TAG = 0x0112
 _BITS_TAG = 258
 _TURNS = {
@@ -108,10 +111,7 @@ def read_raw(
         if raw.ndim == 3:
             channels = raw[..., : 1 if upright.mode in ("LA", "PA") else 3]
             if (channels != channels[..., :1]).any():
-                raise DataError(
-                    f"{path}: the mask is in colour; add a class_dict.csv with the columns name,r,g,b to the "
-                    "dataset's folder, or save masks as 8-bit single-channel PNG with one value per class"
-                )
+                raise DataError(f"{path}: the mask is in colour; {_NAME_COLORS if content is None else _IDS}")
             raw = channels[..., 0]
         if raw.dtype == np.uint8:
             return raw.copy()
