@@ -8,7 +8,7 @@ import tifffile
 from PIL import Image
 
 from foveate.data.errors import DataError
-from foveate.data.images import read_image, read_raw, read_size
+from foveate.data.images import image_files, read_image, read_raw, read_size
 
 
 def test_rgb_png_comes_back_as_it_was_saved(make):
@@ -178,6 +178,24 @@ def test_mask_saved_as_jpeg(make):
     path = make.save("m.jpg", make.mask(0, [0, 255]))
     with pytest.raises(DataError, match=r"m\.jpg: the mask is a JPEG, .* export the masks again as PNG"):
         read_raw(path)
+
+
+def test_a_stack_of_images_is_refused_and_a_preview_beside_one_is_not(make):
+    pages = [Image.fromarray(make.photo(number)) for number in range(3)]
+    path = make.save("a.tif", make.photo(0), save_all=True, append_images=pages[1:])
+    for read in (read_image, read_raw, read_size):
+        with pytest.raises(DataError, match=r"a\.tif: holds several images of 12 x 16, a stack"):
+            read(path)
+    path = make.save("b.tif", make.photo(0), save_all=True, append_images=[pages[1].resize((4, 3))])
+    assert np.array_equal(read_image(path), make.photo(0))
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".JPE", ".avif", ".jp2", ".pbm"])
+def test_images_with_less_usual_endings_are_found(make, suffix):
+    black = np.zeros((12, 16), dtype=bool)
+    path = make.save(f"a{suffix}", black if suffix == ".pbm" else make.photo(0))
+    assert image_files([path]) == [path]
+    assert read_image(path).shape == (12, 16, 3)
 
 
 def test_coloured_mask_without_its_table(make):

@@ -14,6 +14,18 @@ from foveate.data.errors import DataError
 from foveate.data.images import read_size
 
 SPLITS = ("train", "val", "test")
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
+"""What folders, tables and shards call the three splits."""
+
 Task = Literal["segmentation", "classification"]
 Color = tuple[int, int, int]
 Read = Callable[["Entry"], tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"] | int]]

@@ -50,7 +50,13 @@ def led_to(folder: Path) -> list[Path]:
 
 def holds_images(folder: Path) -> bool:
     """Whether there is an image among the first files of a folder."""
-    return any(Path(entry.name).suffix.lower() in SUFFIXES for entry in islice(_listed(folder), _FIRST))
+    return bool(first_images(folder))
+
+
+def first_images(folder: Path) -> list[str]:
+    """The names of the images among the first files of a folder, in no order."""
+    names = (entry.name for entry in islice(_listed(folder), _FIRST))
+    return [name for name in names if Path(name).suffix.lower() in SUFFIXES]
 
 
 def pieces(root: Path) -> list[Path]:

@@ -15,7 +15,10 @@ from PIL import Image
 
 from foveate.data.errors import DataError
 
-SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".gif"])
+_JPEG = (".jpg", ".jpeg", ".jpe", ".jfif", ".jp2")
+SUFFIXES = frozenset(
+    [".png", *_JPEG, ".webp", ".avif", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm"]
+)
 MAX_PIXELS = 89_478_485
 """Images with more pixels are refused from their header, before anything is decoded (Pillow's own warning
 level).
@@ -130,6 +133,8 @@ def open_image(path: str | Path, content: bytes | None = None) -> Iterator[Image
         with _open_header(path if content is None else io.BytesIO(content)) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise DataError(_too_large(path, f"{image.width} x {image.height}"))
+            if image.format == "TIFF":
+                _one_page(image, path)
             image.info.pop(
                 "transparency", None
             )  # dropped, and Pillow warns of that when it converts palettes
@@ -152,6 +157,22 @@ def open_image(path: str | Path, content: bytes | None = None) -> Iterator[Image
         raise DataError(
             f"{path}: the image is damaged or truncated ({error}); copy it again or remove it"
         ) from None
+
+
+def _one_page(image: Image.Image, path: str | Path) -> None:
+    """Raise `DataError` for a stack of images; smaller pages, as a preview, are passed over."""
+    size = image.size
+    try:
+        image.seek(1)
+    except EOFError:
+        return
+    other = image.size
+    image.seek(0)
+    if other == size:
+        raise DataError(
+            f"{path}: holds several images of {size[1]} x {size[0]}, a stack of which one alone would be "
+            "read; save each as a file of its own, masks alike"
+        )
 
 
 def _open_header(file: str | Path | io.BytesIO) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Find images and masks in folders and put them together by stem."""
+"""Put images and masks together by stem, and read them."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,24 +10,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from foveate.data.dataset import SPLITS, Color, Entry
+from foveate.data.dataset import SPLIT_NAMES, Color, Entry
 from foveate.data.errors import DataError
-from foveate.data.folders import folders_in, holds_images
 from foveate.data.images import SUFFIXES, image_files, read_image, read_raw, read_size
 from foveate.data.layout import Layout
 from foveate.data.masks import IGNORE, MaskCodec, check_binary, choose_codec, read_mask
+from foveate.data.pair_folders import split_folders, unended
 from foveate.data.waiting import told
-
-IMAGE_FOLDERS = ("images", "image", "imgs", "img")
-MASK_FOLDERS = ("masks", "mask", "labels", "label", "annotations")
-_SPLIT_ENDINGS = ("annot", "_labels", "_masks", "_annot")
-_ENDINGS = ("_mask", "_label", "_labels", "_gt", "_l", "_segmentation")
-
-
-def find_folder(root: Path, names: Iterable[str]) -> Path | None:
-    """The subfolder of `root` with one of these names, in any case; the first that is there wins."""
-    folders = {path.name.lower(): path for path in folders_in(root)}
-    return next((folders[name] for name in names if name in folders), None)
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -54,10 +43,13 @@ class Matched:
 
 def match(images: Path, masks: Path, prefix: str = "") -> Matched:
     """Images and masks of two folders by stem, whatever is missing or ambiguous; of two that clash, the first
-    is kept. A mask may be called `stem_mask` and the like.
+    is kept. A mask may be called `stem_mask` and the like; in one folder with the images it has to be.
     """
     image_files, clashes = _by_stem(images, "image")
-    mask_stems, more = _by_stem(masks, "mask")
+    mask_stems, more = ({}, []) if masks == images else _by_stem(masks, "mask")
+    if masks == images:
+        mask_stems = {stem: path for stem, path in image_files.items() if unended(stem) != stem}
+        image_files = {stem: path for stem, path in image_files.items() if stem not in mask_stems}
     mask_files: dict[str, Path] = {}
     for stem, path in mask_stems.items():
         image = _match(stem, image_files)
@@ -92,34 +84,6 @@ def pair(images: Path, masks: Path, prefix: str = "") -> tuple[Entry, ...]:
     return matched.entries
 
 
-def split_folders(root: Path) -> dict[str, tuple[Path | None, Path | None]]:
-    """By split, its folders of images and masks: `train/` with `train_masks/`, `train_labels/` or
-    `trainannot/`, or `train/images/` with `train/masks/`. Empty unless some split has a folder of masks.
-    """
-    found = {}
-    for split in SPLITS:
-        images, masks = find_folder(root, [split]), find_folder(root, [split + end for end in _SPLIT_ENDINGS])
-        if images and not masks and (inner := find_folder(images, MASK_FOLDERS)):
-            images, masks = find_folder(images, IMAGE_FOLDERS), inner
-        if images or masks:
-            found[split] = (images, masks)
-    return found if any(masks for _, masks in found.values()) else {}
-
-
-def split_roots(root: Path) -> list[tuple[str, Path]]:
-    """The folders of splits that hold folders themselves, as those of classes do, by their splits."""
-    found = ((split, find_folder(root, [split])) for split in SPLITS)
-    return [(split, folder) for split, folder in found if folder and folders_in(folder)]
-
-
-def has_masks(root: Path) -> bool:
-    """Whether a folder has one with files of masks, or with folders of them, for all of its images or for a
-    split of them.
-    """
-    folders = [find_folder(root, MASK_FOLDERS), *(masks for _, masks in split_folders(root).values())]
-    return any(any(map(holds_images, [folder, *folders_in(folder)])) for folder in folders if folder)
-
-
 def pair_splits(root: Path) -> dict[str, tuple[Entry, ...]]:
     """Entries of each of the `split_folders`; `DataError` where images or masks of a split are missing."""
     folders = split_folders(root)
@@ -138,10 +102,11 @@ def by_split(entries: Sequence[Entry]) -> dict[str, tuple[Entry, ...]]:
     """Entries by their first folder where that is train, val or test for all of them; otherwise all under
     "all".
     """
-    tops = {entry.stem.partition("/")[0] for entry in entries if "/" in entry.stem}
-    if tops and tops <= set(SPLITS) and all("/" in entry.stem for entry in entries):
-        return {top: tuple(e for e in entries if e.stem.startswith(f"{top}/")) for top in sorted(tops)}
-    return {"all": tuple(entries)}
+    parts: dict[str, list[Entry]] = {}
+    for entry in entries:
+        top, inner, _ = entry.stem.partition("/")
+        parts.setdefault(SPLIT_NAMES.get(top.lower(), "all") if inner else "all", []).append(entry)
+    return {"all": tuple(entries)} if "all" in parts else {part: tuple(parts[part]) for part in sorted(parts)}
 
 
 def survey(entries: Sequence[Entry], codec: MaskCodec | None = None) -> Int64[np.ndarray, "entries 256"]:
@@ -219,8 +184,7 @@ def _by_stem(folder: Path, what: str) -> tuple[dict[str, Path], list[tuple[Path,
 
 def _match(mask_stem: str, images: Iterable[str]) -> str:
     """The image stem that a mask's stem means: itself, or itself without an ending such as _mask."""
-    shorter = (mask_stem[: -len(end)] for end in _ENDINGS if mask_stem.lower().endswith(end))
-    return next((stem for stem in (mask_stem, *shorter) if stem in images), mask_stem)
+    return next((stem for stem in (mask_stem, unended(mask_stem)) if stem in images), mask_stem)
 
 
 def _require(lonely: Mapping[str, Path], paired: int, what: str, missing: str, folder: Path) -> None:

@@ -8,7 +8,7 @@ from foveate.data.errors import DataError, SeveralDatasets
 from foveate.data.folders import LOOKED_AT, folders_in, holds_images, led_to, nested
 from foveate.data.layout import Layout, LayoutReader, layout_readers
 from foveate.data.packed import Unpacked, archives_in, megabytes, unpacked
-from foveate.data.pairing import has_masks, split_roots
+from foveate.data.pair_folders import has_masks, split_roots
 
 _CLASSES = "class_folders"
 """The layout that any folder of folders with images has; all others say more."""

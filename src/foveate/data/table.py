@@ -1,5 +1,6 @@
 """CSV tables, read with the line of every row, and with what is wrong said in a sentence."""
 
+import codecs
 import csv
 import difflib
 from collections.abc import Iterable, Sequence
@@ -14,12 +15,11 @@ Row = tuple[int, dict[str, str]]
 
 
 def first_line(path: Path) -> tuple[str, ...]:
-    """The column names of a table, whatever it is separated by; none where the file is no text."""
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            line = file.readline(_LONGEST)
-    except UnicodeDecodeError:
-        return ()
+    """The column names of a table, whatever it is separated by and however it is encoded."""
+    with path.open("rb") as file:
+        start = file.read(_LONGEST)
+    encoding = "utf-16" if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    line = next(iter(start.decode(encoding, errors="replace").splitlines()), "")
     separator = next((sign for sign in (",", *_OTHERS) if sign in line.strip()), ",")
     return tuple(cell.strip().strip('"').lower() for cell in line.split(separator))
 

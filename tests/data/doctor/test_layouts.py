@@ -131,6 +131,7 @@ def test_a_table_whose_columns_have_other_names_is_named(plant):
     finding = plant.finding()
     assert finding.check == "unpaired"
     assert "if list.csv says what belongs to the images, name its columns" in finding.remedy
+    assert "if truths/ holds the masks, call it masks/" in finding.remedy
 
 
 def test_how_columns_are_understood_is_told(table):
@@ -157,3 +158,19 @@ def test_annotations_that_outline_nothing_are_not_taken_for_missing_masks(plant)
     (plant.root / "_annotations.coco.json").write_text(json.dumps(empty | {"categories": []}))
     finding = plant.finding()
     assert (finding.check, "no object is outlined" in finding.cases[0].said) == ("refused", True)
+
+
+def test_folders_and_lists_that_nothing_reads(plant):
+    for split, first in (("train", 0), ("test", 12)):
+        plant.pairs(images=f"{split}/images", masks=f"{split}/mask", first=first)
+        plant.save(f"{split}/1st_manual/0.png", plant.mask(0))
+    finding = plant.finding()
+    assert (finding.severity, finding.check) == ("warning", "unread")
+    assert [case.file.name for case in finding.cases] == ["1st_manual", "1st_manual"]
+    assert finding.why.startswith("Masks are taken from test/mask/, train/mask/")
+
+
+def test_lists_of_splits(plant):
+    plant.pairs()
+    (plant.root / "val.txt").write_text("00\n")
+    assert plant.finding().title == "1 list of a split beside the images"

@@ -147,3 +147,43 @@ def test_an_image_that_shows_nothing(plant):
     plant.save("bee/03.png", np.full((40, 40, 3), 8, dtype=np.uint8))
     finding = plant.finding()
     assert (finding.check, finding.title) == ("blank", "1 image shows nothing")
+
+
+def test_palettes_that_contradict_one_another(plant):
+    plant.pairs()
+    for number in range(12):
+        inside = plant.mask(number) > 0
+        swapped = number in (3, 4)
+        mask = Image.fromarray((~inside if swapped else inside).astype(np.uint8))
+        mask.putpalette([255, 0, 0, 0, 0, 0] if swapped else [0, 0, 0, 255, 0, 0])
+        mask.save(plant.root / "masks" / f"{number:02d}.png")
+    finding = plant.finding()
+    assert (finding.severity, finding.check) == ("error", "palettes")
+    assert plant.names(finding) == ["masks/03.png", "masks/04.png"]
+
+
+def test_palettes_that_differ_in_colours_alone(plant):
+    plant.pairs()
+    for number in range(12):
+        mask = Image.fromarray((plant.mask(number) > 0).astype(np.uint8))
+        mask.putpalette([0, 0, 0, 255, 20 * number, 0])
+        mask.save(plant.root / "masks" / f"{number:02d}.png")
+    assert plant.findings() == ()
+
+
+def test_255_that_is_ignored_among_shades_of_grey(plant):
+    plant.ids(classes=3)
+    for number in range(12):
+        name = f"{number:02d}"
+        plant.save(f"masks/{name}.png", np.array([0, 128, 255], dtype=np.uint8)[stored(plant, name)])
+    finding = plant.finding()
+    assert (finding.severity, finding.check) == ("warning", "ignored")
+    assert finding.title.startswith("255 is ignored in 12 masks, ")
+
+
+def test_255_that_is_ignored_among_class_ids(plant):
+    plant.ids(classes=3)
+    for number in range(12):
+        mask = stored(plant, f"{number:02d}")
+        plant.save(f"masks/{number:02d}.png", np.where(mask == 2, 255, mask).astype(np.uint8))
+    assert plant.findings() == ()

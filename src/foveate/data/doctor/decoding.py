@@ -38,6 +38,13 @@ def stored_mask(path: Path, colored: bool = False) -> tuple[np.ndarray, str, str
     return pack(channels), mode, kind
 
 
+def palette(path: Path, values: Int64[np.ndarray, " values"]) -> dict[int, int]:
+    """By value, the colour that a palette file shows it in, packed."""
+    with open_image(path) as file:
+        colors = np.array(file.getpalette("RGB") or [], dtype=np.uint8).reshape(-1, 3)
+    return {value: int(pack(colors[value])) for value in values.tolist() if value < len(colors)}
+
+
 def is_colored(mode: str, stored: np.ndarray) -> bool:
     """Whether stored values are packed colours."""
     return stored.dtype == np.int64 and not mode.startswith(("I", "F"))

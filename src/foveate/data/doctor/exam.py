@@ -1,7 +1,8 @@
 """One image and its mask, decoded once, and everything that the checks want to know of them."""
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 
 from foveate.data.dataset import Entry, Read
 from foveate.data.doctor.agreement import SIDE, Agreement, agree, edges, outlines
-from foveate.data.doctor.decoding import is_colored, stored_mask
+from foveate.data.doctor.decoding import is_colored, palette, stored_mask
 from foveate.data.doctor.objects import objects
 from foveate.data.errors import DataError
 from foveate.data.images import open_image, orientation, read_image
@@ -45,7 +46,7 @@ class MaskFacts:
 
     digest: of all of it. ramps: share of the outline pixels that lie strictly between their neighbours'
     values, as smoothing leaves them. areas: by value, how many objects (8-connected) have an area of 2^k to
-    2^(k+1) pixels.
+    2^(k+1) pixels. palette: by value, the colour that the file shows it in, if it says one.
     """
 
     size: tuple[int, int]
@@ -57,6 +58,7 @@ class MaskFacts:
     digest: bytes
     ramps: float
     areas: dict[int, Int64[np.ndarray, "octaves"]] = field(repr=False)
+    palette: Mapping[int, int] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,8 @@ def _digest(values: np.ndarray) -> bytes:
 def _look_at_mask(path: Path, colored: bool = False) -> tuple[UInt8[np.ndarray, "h w"], MaskFacts]:
     """A mask's values by their rank (as many as fit), and its facts."""
     stored, mode, kind = stored_mask(path, colored)
-    return _measure(stored, mode, kind, is_colored(mode, stored))
+    ranks, facts = _measure(stored, mode, kind, is_colored(mode, stored))
+    return ranks, replace(facts, palette=palette(path, facts.values)) if mode == "P" else facts
 
 
 def _measure(

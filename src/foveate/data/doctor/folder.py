@@ -10,17 +10,8 @@ from foveate.data.errors import DataError
 from foveate.data.folders import folders_in
 from foveate.data.layout import Layout, LayoutReader, layout_readers
 from foveate.data.open import is_path, read_layout
-from foveate.data.pairing import (
-    IMAGE_FOLDERS,
-    MASK_FOLDERS,
-    by_split,
-    find_folder,
-    has_masks,
-    list_images,
-    match,
-    split_folders,
-    split_roots,
-)
+from foveate.data.pair_folders import has_masks, split_folders, split_roots, unread, whole_folders
+from foveate.data.pairing import by_split, list_images, match
 from foveate.data.readers.coloured import read_class_dict
 from foveate.data.readers.csv_table import entries_of, read_rows, tables_in
 from foveate.data.recognise import recognise
@@ -43,7 +34,7 @@ class Folder:
     stored. masks: whether there are masks to look at. classes: names, where the layout knows them. refused:
     what the layout's reader said, where it would not go on; notes: how it understood the rest. tables: those
     that say what belongs together, and that can be read; surplus: rows of theirs ("file:line") that are
-    refused and that a copy can do without.
+    refused and that a copy can do without. unread: what lies beside the pairs and is not looked at.
     """
 
     root: Path
@@ -61,6 +52,7 @@ class Folder:
     notes: tuple[str, ...] = ()
     tables: tuple[Path, ...] = ()
     surplus: frozenset[str] = frozenset()
+    unread: tuple[Path, ...] = ()
 
     @property
     def mendable(self) -> bool:
@@ -110,8 +102,8 @@ def look_into(source: str | Path) -> Folder:
 
 def _pairs(root: Path, layout: LayoutReader) -> Folder:
     folders = split_folders(root)
-    if not folders or find_folder(root, IMAGE_FOLDERS):
-        folders = {"all": (find_folder(root, IMAGE_FOLDERS), find_folder(root, MASK_FOLDERS))}
+    if not folders or whole_folders(root)[0]:
+        folders = {"all": whole_folders(root)}
     parts: dict[str, tuple[Entry, ...]] = {}
     lonely: list[tuple[Path, str]] = []
     clashes: list[tuple[Path, str]] = []
@@ -136,6 +128,7 @@ def _pairs(root: Path, layout: LayoutReader) -> Folder:
         tuple(clashes),
         colors,
         refused=refused,
+        unread=tuple(unread(root)),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from foveate.data.errors import DataError
-from foveate.data.pairing import IMAGE_FOLDERS, MASK_FOLDERS
+from foveate.data.pair_folders import IMAGE_FOLDERS, MASK_FOLDERS
 from foveate.data.readers.csv_table import IMAGE, MASK, find_file
 from foveate.data.table import column, read_table
 

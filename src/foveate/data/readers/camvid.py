@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from foveate.data.catalogue import DatasetInfo
-from foveate.data.dataset import SPLITS, Color
+from foveate.data.dataset import SPLIT_NAMES, Color
 from foveate.data.layout import Layout, reader
-from foveate.data.pairing import find_folder, pair_splits, read_indexed
+from foveate.data.pair_folders import find_folder
+from foveate.data.pairing import pair_splits, read_indexed
 
 CAMVID: dict[str, Color] = {
     "Sky": (128, 128, 128),
@@ -49,7 +50,7 @@ INFO = DatasetInfo(
 class CamVid:
     @staticmethod
     def recognise(root: Path) -> bool:
-        return any(find_folder(root, [f"{split}annot"]) for split in SPLITS)
+        return any(find_folder(root, [f"{name}annot"]) for name in SPLIT_NAMES)
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:

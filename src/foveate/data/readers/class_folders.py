@@ -3,13 +3,20 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from foveate.data.coded import read_labelled
-from foveate.data.dataset import Entry
+from foveate.data.dataset import SPLIT_NAMES, Entry
 from foveate.data.errors import DataError
 from foveate.data.folders import folders_in
+from foveate.data.images import read_image
 from foveate.data.layout import Layout, reader
-from foveate.data.pairing import list_images, split_roots
+from foveate.data.pair_folders import holds_both, split_roots
+from foveate.data.pairing import list_images
 from foveate.errors import choose
+
+_LOOKED_AT = 5
+_SHADES = 16
 
 
 @reader("class_folders", 40, "one folder of images per class, with or without train/ val/ test/ above")
@@ -28,6 +35,14 @@ class ClassFolders:
                 f"{root}: has one class folder only ('{''.join(names)}'); classification needs two or more. "
                 "For segmentation, put the masks into masks/ and the images into images/"
             )
+        if not split_roots(root) and len(there) == 2:
+            _require_classes(*(root / name for name in there))
+        if {name.lower().strip() for name in names} <= SPLIT_NAMES.keys():
+            raise DataError(
+                f"{root}: {', '.join(f'{name}/' for name in names)} are splits, and hold images alone; for "
+                "classes, put the images into one folder a class in each of them; for segmentation, images "
+                "into train/images/ and masks into train/masks/"
+            )
         parts = {part: _entries(root, split, names) for part, split in splits}
         return Layout("classification", names, parts, read_labelled)
 
@@ -36,11 +51,39 @@ def _parts(root: Path) -> list[tuple[str, Path]]:
     return split_roots(root) or [("all", root)]
 
 
+def _require_classes(one: Path, other: Path) -> None:
+    """Raise `DataError` for images and their masks, in folders that are not called so."""
+    folders = {folder: {path.stem: path for path in list_images(folder)} for folder in (one, other)}
+    if folders[one].keys() != folders[other].keys():
+        return
+    masks = [
+        folder for folder, files in folders.items() if all(map(_is_flat, [*files.values()][:_LOOKED_AT]))
+    ]
+    if len(masks) == 1:
+        raise DataError(
+            f"{one.parent}: {one.name}/ and {other.name}/ hold files of the same names, and those in "
+            f"{masks[0].name}/ look like masks; call the folders images/ and masks/, or, if they are "
+            "classes, rename the files of one"
+        )
+
+
+def _is_flat(path: Path) -> bool:
+    """Whether a picture is grey and of few shades, as a mask is and a photograph is not."""
+    pixels = read_image(path)
+    shades = np.bincount(pixels[..., 0].ravel(), minlength=256)
+    return bool((pixels == pixels[..., :1]).all() and (shades > 0).sum() <= _SHADES)
+
+
 def _entries(root: Path, split: Path, classes: Sequence[str]) -> tuple[Entry, ...]:
     entries: dict[str, Entry] = {}
     for label, name in enumerate(classes):
         if not (split / name).is_dir():
             continue
+        if holds_both(split / name):
+            raise DataError(
+                f"{split / name}: holds images and, beside them, masks that are called like them; for "
+                "segmentation, put all of them into one folder; for classification, move the masks elsewhere"
+            )
         files = list_images(split / name)
         if not files:
             raise DataError(

@@ -9,16 +9,15 @@ from pathlib import Path
 
 from foveate.data.coco import BACKGROUND, Annotations, ReadCoco, Shape, read_annotations
 from foveate.data.codecs import kept_names
-from foveate.data.dataset import Entry
+from foveate.data.dataset import SPLIT_NAMES, Entry
 from foveate.data.errors import DataError
 from foveate.data.files import leads_out
 from foveate.data.layout import Layout, reader
 from foveate.data.masks import check_names
-from foveate.data.pairing import find_folder
+from foveate.data.pair_folders import find_folder
 
 _AMONG_IMAGES = "_annotations.coco.json"
 _ALONE = ("annotations.json", "coco.json", "instances.json", _AMONG_IMAGES)
-_PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
 @reader(
@@ -54,8 +53,8 @@ def _files(root: Path) -> dict[str, Path]:
     found = {}
     for path in sorted((root / "annotations").glob("instances_*.json")):
         word = path.stem.removeprefix("instances_").rstrip("0123456789_-")
-        found.setdefault(_PARTS.get(word, "all"), path)
-    for folder, part in _PARTS.items():
+        found.setdefault(SPLIT_NAMES.get(word, "all"), path)
+    for folder, part in SPLIT_NAMES.items():
         if (path := root / folder / _AMONG_IMAGES).is_file():
             found.setdefault(part, path)
     if found or find_folder(root, ["masks", "mask", "labels", "label"]):

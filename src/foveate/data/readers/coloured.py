@@ -13,16 +13,8 @@ from foveate.data.dataset import Color
 from foveate.data.errors import DataError
 from foveate.data.layout import Layout, reader
 from foveate.data.masks import MaskCodec, is_void
-from foveate.data.pairing import (
-    IMAGE_FOLDERS,
-    MASK_FOLDERS,
-    by_split,
-    find_folder,
-    pair,
-    pair_splits,
-    read_pair,
-    survey,
-)
+from foveate.data.pair_folders import beside, whole_folders
+from foveate.data.pairing import by_split, pair, pair_splits, read_pair, survey
 from foveate.errors import choose
 
 
@@ -38,7 +30,7 @@ class Coloured:
         codec = color_codec(table, classes)
         parts = pair_splits(root)
         if not parts:
-            images, masks = find_folder(root, IMAGE_FOLDERS), find_folder(root, MASK_FOLDERS)
+            images, masks = whole_folders(root)
             if images is None or masks is None:
                 raise DataError(
                     f"{root}: has a class_dict.csv but neither train/ with train_labels/ nor images/ with "
@@ -54,7 +46,7 @@ class Coloured:
             parts=parts,
             reader=partial(read_pair, codec=codec),
             counts={entry.stem: row for entry, row in zip(entries, counts, strict=True)},
-            notes=(codec.reading,),
+            notes=(codec.reading, *beside(root)),
         )
 
 

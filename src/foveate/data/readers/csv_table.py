@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from foveate.data.coded import read_labelled
-from foveate.data.dataset import SPLITS, Entry
+from foveate.data.dataset import SPLIT_NAMES, SPLITS, Entry
 from foveate.data.errors import DataError
 from foveate.data.files import leads_out
 from foveate.data.images import SUFFIXES, is_image_file
 from foveate.data.layout import Layout, reader
-from foveate.data.pairing import IMAGE_FOLDERS, MASK_FOLDERS, find_folder, read_indexed, split_folders
+from foveate.data.pair_folders import IMAGE_FOLDERS, MASK_FOLDERS, find_folder, split_folders, whole_folders
+from foveate.data.pairing import read_indexed
 from foveate.data.table import column, first_line, label_ids, read_table
 
 IMAGE = ("image", "image_path", "image_id", "filename", "file", "path")
@@ -65,7 +66,7 @@ class Fault:
 class CsvTable:
     @staticmethod
     def recognise(root: Path) -> bool:
-        pairs = bool(find_folder(root, IMAGE_FOLDERS) and find_folder(root, MASK_FOLDERS))
+        pairs = all(whole_folders(root))
         images = any(path.is_dir() or is_image_file(path) for path in root.iterdir())
         return images and bool(tables_in(root, masked=pairs or bool(split_folders(root))))
 
@@ -84,7 +85,8 @@ class CsvTable:
 def read_rows(root: Path, classes: Sequence[str] | None = None) -> Table:
     """What the tables of a folder say. `DataError` where they are no tables, or contradict one another."""
     tables = tables_in(root)
-    if len(tables) > 1 and not {path.stem.lower() for path in tables} <= set(SPLITS):
+    said = [SPLIT_NAMES.get(path.stem.lower()) for path in tables]
+    if len(tables) > 1 and (None in said or len(set(said)) < len(said)):
         names = ", ".join(path.name for path in tables)
         raise DataError(f"{root}: holds several tables ({names}); keep one, or name them after the splits")
     read = [_rows(path) for path in tables]
@@ -176,18 +178,18 @@ def _rows(path: Path) -> tuple[list[Row], list[Fault], str]:
     rows, faults = [], []
     for line, cells in lines:
         where = f"{path}:{line}"
-        part = cells[split].lower() if split else path.stem.lower()
+        said = cells[split] if split else path.stem
+        part = SPLIT_NAMES.get(said.lower())
         empty = next((key for key in (image, target) if not cells[key]), None)
         if empty:
             said = f"{where}: the column {empty} is empty; fill it, or remove the row"
             faults.append(Fault(where, DataError(said)))
-        elif split and part not in SPLITS:
-            said = f"{where}: the split '{cells[split]}' is none of {', '.join(SPLITS)}"
+        elif split and part is None:
+            said = f"{where}: the split '{said}' is none of {', '.join(SPLITS)}"
             faults.append(Fault(where, DataError(said)))
         else:
-            part = part if part in SPLITS else "all"
             found = (mask and cells[mask], label and cells[label], group and cells[group])
-            rows.append(Row(where, part, cells[image], *found))
+            rows.append(Row(where, part or "all", cells[image], *found))
     unused = [key for key in columns if key not in (image, target, group, split)]
     return rows, faults, _understood(path, [image, target, split], group, unused)
 

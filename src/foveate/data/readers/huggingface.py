@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from foveate.data.coded import labelled_layout
-from foveate.data.dataset import Entry
+from foveate.data.dataset import SPLIT_NAMES, Entry
 from foveate.data.errors import DataError
 from foveate.data.extras import require
 from foveate.data.images import read_image, read_raw
@@ -26,7 +26,6 @@ PREFIX = "hf:"
 IMAGE = ("image", "img", "picture", "photo", "pixel_values")
 MASK = ("mask", "label", "labels", "annotation", "segmentation", "segmentation_mask", "semantic_mask", "gt")
 LABEL = ("label", "labels", "fine_label", "class", "target")
-_PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val", "test": "test"}
 
 
 @reader(
@@ -62,14 +61,14 @@ def read_huggingface(source: str, classes: Sequence[str] | None = None) -> Layou
             f"{source}: needs a column of images ({', '.join(IMAGE)}) and one of masks "
             f"({', '.join(MASK)}) or of class labels ({', '.join(LABEL)}); it has {shown}"
         )
-    known = {split: _PARTS[split] for split in splits if split in _PARTS}
+    known = {split: SPLIT_NAMES[split] for split in splits if split in SPLIT_NAMES}
     parts = {
         known[split] if len(known) > 1 else "all": _entries(splits[split], split, None if mask else label)
         for split in known
     }
     notes = [f"the split {split} is left out" for split in splits if split not in known]
     if not known:
-        raise DataError(f"{source}: has the splits {', '.join(splits)}, and none of {', '.join(_PARTS)}")
+        raise DataError(f"{source}: has the splits {', '.join(splits)}, and none of {', '.join(SPLIT_NAMES)}")
     if mask is None:
         read = ReadRow(source, image)
         return labelled_layout(parts, features[label].names, classes, *notes, reader=read)

@@ -1,41 +1,35 @@
 """Images and masks whose files share their stems: binary, indexed or palette masks.
 
 Folders: `images/ masks/`, or the folder's own splits as `train/images/ train/masks/` or `train/
-train_masks/`.
+train_masks/`. Masks may lie beside their images, called `a_mask.png` and the like where the image is `a.jpg`.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from foveate.data.errors import DataError
 from foveate.data.layout import Layout, reader
-from foveate.data.pairing import (
-    IMAGE_FOLDERS,
-    MASK_FOLDERS,
-    by_split,
-    find_folder,
-    list_images,
-    pair,
-    pair_splits,
-    read_indexed,
-    split_folders,
-)
+from foveate.data.pair_folders import MASKS_ALONE, beside, find_folder, split_folders, whole_folders
+from foveate.data.pairing import by_split, list_images, pair, pair_splits, read_indexed
 from foveate.data.readers.csv_table import unread_tables
 
 
 @reader(
-    "paired", 30, "images/ masks/ (or train/images/ train/masks/ ...), one mask per image with the same stem"
+    "paired",
+    30,
+    "images/ masks/ (or train/images/ train/masks/ ...; or a.jpg a_mask.png in one folder), one mask per "
+    "image with the same stem",
 )
 class Paired:
     @staticmethod
     def recognise(root: Path) -> bool:
-        return bool(
-            find_folder(root, IMAGE_FOLDERS) or find_folder(root, MASK_FOLDERS) or split_folders(root)
-        )
+        images, _ = whole_folders(root)
+        return bool(images or find_folder(root, MASKS_ALONE) or split_folders(root))
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
-        images, masks = find_folder(root, IMAGE_FOLDERS), find_folder(root, MASK_FOLDERS)
+        images, masks = whole_folders(root)
         if images and masks:
             parts = by_split(pair(images, masks))
         elif images or masks:
@@ -47,4 +41,5 @@ class Paired:
             )
         else:
             parts = pair_splits(root)
-        return read_indexed(parts, classes)
+        layout = read_indexed(parts, classes)
+        return replace(layout, notes=(*layout.notes, *beside(root)))

@@ -17,6 +17,7 @@ import numpy as np
 
 from foveate.data.archives import is_archive
 from foveate.data.braces import expand
+from foveate.data.dataset import SPLIT_NAMES
 from foveate.data.errors import DataError
 from foveate.data.layout import Layout, reader
 from foveate.data.masks import check_binary, choose_codec
@@ -24,8 +25,6 @@ from foveate.data.readers.shards import read_packed
 from foveate.data.table import label_ids
 from foveate.data.waiting import told
 from foveate.data.webdataset import Sample, index_shard, is_shard
-
-_PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
 @reader(
@@ -77,7 +76,7 @@ def read_webdataset(pattern: str, classes: Sequence[str] | None = None) -> Layou
 
 def _tars(root: Path) -> list[Path]:
     """The tar itself; or those in a folder and in its folders of splits."""
-    folders = [root, *(root / part for part in _PARTS)]
+    folders = [root, *(root / part for part in SPLIT_NAMES)]
     found = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]
     return [path for path in found or [root] if is_archive(path) and path.suffix.lower() != ".zip"]
 
@@ -120,7 +119,7 @@ def _part(name: str) -> str:
     >>> _part("imagenet-validation-000"), _part("train/000"), _part("shard-000")
     ('val', 'train', 'all')
     """
-    said = {_PARTS[word] for word in re.split(r"[^a-z]+", name.lower()) if word in _PARTS}
+    said = {SPLIT_NAMES[word] for word in re.split(r"[^a-z]+", name.lower()) if word in SPLIT_NAMES}
     if len(said) > 1:
         raise DataError(f"{name}.tar: its name says {' and '.join(sorted(said))}; rename it after one split")
     return next(iter(said), "all")

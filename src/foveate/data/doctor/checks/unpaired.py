@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from foveate.data.doctor.finding import Case, Finding, Mend, check, counted
 from foveate.data.doctor.survey import Survey
+from foveate.data.pair_folders import MASKS_ALONE
 from foveate.data.readers.csv_table import unread_tables
 
 _ONE = {"image": "an image", "mask": "a mask"}
@@ -12,7 +13,7 @@ _ONE = {"image": "an image", "mask": "a mask"}
 @check("unpaired", 20)
 def unpaired(survey: Survey) -> Iterator[Finding]:
     for what, other in (("image", "mask"), ("mask", "image")):
-        hint = unread_tables(survey.folder.root) if what == "image" else ""
+        hints = _hints(survey) if what == "image" else []
         cases = tuple(Case(path) for path, kind in survey.folder.lonely if kind == what)
         if cases:
             yield Finding(
@@ -22,7 +23,7 @@ def unpaired(survey: Survey) -> Iterator[Finding]:
                 cases,
                 f"An image and its mask are found by their names; {_ONE[what]} alone teaches nothing.",
                 f"Add the missing {other}s, mend the names, or remove these {what}s."
-                + (f" Or, {hint}." if hint else ""),
+                + "".join(f" Or, {hint}." for hint in hints),
                 Mend("left out", leave_out=True),
             )
     if survey.folder.clashes:
@@ -35,3 +36,14 @@ def unpaired(survey: Survey) -> Iterator[Finding]:
             "Keep one of the two.",
             Mend("left out; the first of the two is kept", leave_out=True),
         )
+
+
+def _hints(survey: Survey) -> list[str]:
+    """What else could say which masks the images have."""
+    folders = [f"{survey.folder.name(path)}/" for path in survey.folder.unread if path.is_dir()]
+    called = (
+        f"if {' or '.join(folders[:3])} holds the masks, call it masks/ (masks are looked for in folders "
+        f"called {', '.join(MASKS_ALONE)} and the like)"
+    )
+    table = unread_tables(survey.folder.root)
+    return [called] * bool(folders) + [table] * bool(table)

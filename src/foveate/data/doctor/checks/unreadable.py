@@ -18,6 +18,7 @@ def unreadable(survey: Survey) -> Iterator[Finding]:
                 cases.append(
                     Case(path or survey.folder.root / exam.entry.stem, said.partition(": ")[2] or said)
                 )
+    some = any(not exam.image_trouble and not exam.mask_trouble for exam in survey.exams)
     if cases:
         yield Finding(
             "error",
@@ -25,6 +26,7 @@ def unreadable(survey: Survey) -> Iterator[Finding]:
             f"{counted(len(cases), 'file')} cannot be read",
             tuple(cases),
             "Training stops before it starts: every file is decoded once first.",
-            "Copy the files again from where they came, or remove them with their other halves.",
-            Mend("left out, with their other halves", leave_out=True),
+            "Do what is said of each; or copy the files again from where they came, or remove them with "
+            "their other halves.",
+            Mend("left out, with their other halves", leave_out=True) if some else None,
         )

@@ -1,0 +1,34 @@
+"""Folders of images beside the pairs, and lists of splits, that nothing reads."""
+
+from collections.abc import Iterator
+
+from foveate.data.doctor.finding import Case, Finding, check, counted
+from foveate.data.doctor.survey import Survey
+
+
+@check("unread", 25)
+def unread(survey: Survey) -> Iterator[Finding]:
+    if not survey.masked or survey.folder.refused:
+        return
+    folders = [path for path in survey.folder.unread if path.is_dir()]
+    lists = [path for path in survey.folder.unread if not path.is_dir()]
+    if folders:
+        masks = sorted({survey.folder.name(exam.entry.mask.parent) for exam, _ in survey.masked})
+        yield Finding(
+            "warning",
+            "unread",
+            f"{counted(len(folders), 'folder')} of images beside those that are read",
+            tuple(Case(path) for path in folders),
+            f"Masks are taken from {', '.join(f'{name}/' for name in masks[:3])}; these are not used.",
+            "Where the masks meant are in one of these, name it masks/ and move the other one elsewhere.",
+        )
+    if lists:
+        yield Finding(
+            "warning",
+            "unread",
+            f"{counted(len(lists), 'list')} of a split beside the images",
+            tuple(Case(path) for path in lists),
+            "Lists are not read: images are split anew, at random.",
+            "For these splits, put the files into images/train/ and masks/train/, images/val/ and so on, or "
+            "write a CSV with the columns image, mask and split.",
+        )

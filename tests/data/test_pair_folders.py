@@ -1,0 +1,129 @@
+"""What folders of pairs and of splits may be called."""
+
+import numpy as np
+import pytest
+
+from foveate.data.dataset import SPLITS
+from foveate.data.errors import DataError
+from foveate.data.open import open_dataset
+
+WORDS = [("train", "valid", "test"), ("Training", "Validation", "Testing"), ("train", "dev", "test")]
+PLACES = [
+    ("{split}/images", "{split}/masks"),
+    ("images/{split}", "masks/{split}"),
+    ("{split}", "{split}annot"),
+    ("{split}", "{split}_masks"),
+    ("{split}_images", "{split}_masks"),
+]
+
+
+def counts(dataset):
+    return [len(dataset.index(split)) for split in SPLITS]
+
+
+@pytest.mark.parametrize("words", WORDS, ids="-".join)
+@pytest.mark.parametrize(("images", "masks"), PLACES, ids=["inner", "outer", "annot", "apart", "both"])
+def test_splits_of_pairs_by_any_of_their_names(make, images, masks, words):
+    for word, count in zip(words, (8, 4, 5), strict=True):
+        make.pairs(images.format(split=word), masks.format(split=word), count)
+    assert counts(open_dataset(make.root)) == [8, 4, 5]
+
+
+@pytest.mark.parametrize("words", WORDS, ids="-".join)
+def test_splits_of_classes_by_any_of_their_names(make, words):
+    for word, count in zip(words, (8, 4, 5), strict=True):
+        make.class_folders(**{f"{word}/cat": count, f"{word}/dog": count})
+    dataset = open_dataset(make.root)
+    assert (dataset.classes, counts(dataset)) == (("cat", "dog"), [16, 8, 10])
+
+
+@pytest.mark.parametrize("words", WORDS, ids="-".join)
+def test_splits_of_tables_by_any_of_their_names(make, words):
+    make.pairs("photos", "truth")
+    rows = [f"photos/{number:02d}.png,truth/{number:02d}.png" for number in range(8)]
+    for word, part in zip(words, (rows[:4], rows[4:6], rows[6:]), strict=True):
+        (make.root / f"{word}.csv").write_text("\n".join(["image,mask", *part]))
+    assert counts(open_dataset(make.root)) == [4, 2, 2]
+
+
+def test_two_folders_of_one_split(make):
+    for split in ("train", "val", "valid"):
+        make.pairs(f"{split}/images", f"{split}/masks")
+    with pytest.raises(DataError, match=r"val/ and valid/ both say val; put what they hold into one"):
+        open_dataset(make.root)
+
+
+@pytest.mark.parametrize("ending", ["_mask", "-label", "_GT", "_seg"])
+def test_masks_beside_their_images(make, ending):
+    for number in range(8):
+        make.save(f"{number:02d}.png", make.photo(number))
+        make.save(f"{number:02d}{ending}.png", make.mask(number, [0, 255]))
+    dataset = open_dataset(make.root)
+    assert (dataset.name, len(dataset)) == ("paired", 8)
+    entry = dataset.index("train")[0]
+    assert entry.mask == make.root / f"{entry.stem}{ending}.png"
+    assert np.array_equal(dataset.read(entry)[0], make.photo(int(entry.stem)))
+
+
+def test_masks_beside_their_images_in_each_split(make):
+    for split, count in (("train", 8), ("valid", 4), ("test", 5)):
+        for number in range(count):
+            make.save(f"{split}/{number:02d}.png", make.photo(number))
+            make.save(f"{split}/{number:02d}_mask.png", make.mask(number, [0, 255]))
+    dataset = open_dataset(make.root)
+    assert (dataset.name, counts(dataset)) == ("paired", [8, 4, 5])
+
+
+def test_an_image_whose_mask_is_missing_beside_it(make):
+    for number in range(8):
+        make.save(f"{number:02d}.png", make.photo(number))
+        make.save(f"{number:02d}_mask.png", make.mask(number, [0, 255]))
+    make.save("odd.png", make.photo(9))
+    with pytest.raises(DataError, match=r"1 of 9 images have no mask of the same name .*: odd\.png"):
+        open_dataset(make.root)
+
+
+def test_masks_among_the_images_of_classes(make):
+    for name in ("benign", "normal"):
+        for number in range(4):
+            make.save(f"{name}/{number}.png", make.photo(number))
+            make.save(f"{name}/{number}_mask.png", make.mask(number, [0, 255]))
+    with pytest.raises(DataError, match=r"benign: holds images and, beside them, masks that are called like"):
+        open_dataset(make.root)
+
+
+def test_splits_without_classes_are_no_classes(make):
+    make.class_folders(train=8, valid=4, test=4)
+    with pytest.raises(
+        DataError, match=r"test/, train/, valid/ are splits, and hold images alone; for classes"
+    ):
+        open_dataset(make.root)
+
+
+def test_images_and_masks_in_folders_that_are_not_called_so(make):
+    make.pairs("input", "output")
+    with pytest.raises(
+        DataError, match=r"input/ and output/ hold files of the same names, and those in output/"
+    ):
+        open_dataset(make.root)
+
+
+def test_classes_whose_files_are_called_alike(make):
+    make.class_folders(cat=8, dog=8)
+    assert open_dataset(make.root).classes == ("cat", "dog")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_a_table_in_another_encoding_is_named(make, encoding):
+    make.pairs("höhe", "truth")
+    rows = "".join(f"höhe/{number:02d}.png,truth/{number:02d}.png\n" for number in range(8))
+    (make.root / "data.csv").write_bytes(f"image,mask\n{rows}".encode(encoding))
+    with pytest.raises(DataError, match=r"data\.csv: is no CSV text .*; save it as CSV in UTF-8"):
+        open_dataset(make.root)
+
+
+def test_folders_and_lists_that_nothing_reads_are_named(make):
+    make.pairs()
+    make.pairs("overlays", "predictions")
+    (make.root / "train.txt").write_text("00\n01\n")
+    assert "Not read: overlays/, predictions/, train.txt." in open_dataset(make.root).describe()
