@@ -133,7 +133,10 @@ def test_mask_value_outside_the_classes(make):
 
 def test_smoothed_masks_without_class_names(make):
     make.pairs(values=tuple(range(0, 200, 2)))
-    refuses(make.root, r"the masks hold 100 different values, as masks do that were resized with smoothing")
+    refuses(
+        make.root,
+        r"the masks hold 100 different values, as masks do that number objects one by one, were resized",
+    )
 
 
 def test_class_that_never_occurs_in_train(make):

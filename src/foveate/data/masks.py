@@ -214,9 +214,9 @@ def check_binary(
 def _unnamed(found: set[int]) -> MaskCodec:
     if len(found) > MAX_UNNAMED:
         raise DataError(
-            f"the masks hold {len(found)} different values, as masks do that were resized with smoothing or "
-            "came through JPEG; export them again without smoothing as PNG, or name the classes with "
-            "--classes"
+            f"the masks hold {len(found)} different values, as masks do that number objects one by one, were "
+            "resized with smoothing or came through JPEG; save each class under one number, as PNG without "
+            "smoothing, or name the classes with --classes"
         )
     values = sorted(found)
     names = tuple(f"class {value}" for value in values)

@@ -9,7 +9,7 @@ from pathlib import Path
 from foveate.data.errors import DataError
 
 _LONGEST = 10_000
-_OTHERS = {";": "semicolons", "\t": "tabs", "|": "bars", ":": "colons", " ": "spaces"}
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", ":": "colons", " ": "spaces"}
 
 Row = tuple[int, dict[str, str]]
 
@@ -20,7 +20,7 @@ def first_line(path: Path) -> tuple[str, ...]:
         start = file.read(_LONGEST)
     encoding = "utf-16" if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     line = next(iter(start.decode(encoding, errors="replace").splitlines()), "")
-    separator = next((sign for sign in (",", *_OTHERS) if sign in line.strip()), ",")
+    separator = next((sign for sign in (",", *SEPARATORS) if sign in line.strip()), ",")
     return tuple(cell.strip().strip('"').lower() for cell in line.split(separator))
 
 
@@ -42,7 +42,7 @@ def read_table(path: Path) -> tuple[tuple[str, ...], list[Row]]:
     if not rows:
         raise DataError(f"{path}: the table is empty; its first line names the columns")
     columns = tuple(cell.lower() for cell in rows[0][1])
-    for separator, name in _OTHERS.items():
+    for separator, name in SEPARATORS.items():
         if len(columns) == 1 and separator in columns[0]:
             raise DataError(f"{path}:1: columns are separated by {name}; save the table with commas")
     if len(set(columns)) < len(columns):

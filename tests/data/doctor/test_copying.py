@@ -1,6 +1,7 @@
 """`--fix`: what it mends in its copy, what it leaves to people, and that it never touches the original."""
 
 import hashlib
+import shutil
 
 import numpy as np
 import pytest
@@ -106,6 +107,37 @@ def test_unknown_colours_become_the_nearest(plant):
     out, _, found = fixed(plant)
     assert found == ()
     assert (np.asarray(Image.open(out / "masks/02.png")) == was).all()
+
+
+def test_soft_edges_become_one_of_the_two_classes_beside_them(plant):
+    """Half way from one colour to the next may lie a third."""
+    plant.colored()
+    rows = ["name,r,g,b", "ground,128,128,128", "red,128,0,0", "blue,0,0,128", "rose,128,64,64"]
+    (plant.root / "class_dict.csv").write_text("\n".join(rows) + "\n")
+    mask = np.full((72, 96, 3), 128, dtype=np.uint8)
+    mask[:, 48:] = (128, 0, 0)
+    mask[10:30, 48] = (128, 60, 68)
+    plant.save("masks/02.png", mask)
+    out, _, _ = fixed(plant)
+    held = {tuple(color) for color in np.asarray(Image.open(out / "masks/02.png")).reshape(-1, 3).tolist()}
+    assert (128, 64, 64) in held
+    mask[10:30, 48] = (128, 90, 90)
+    plant.save("masks/02.png", mask)
+    shutil.rmtree(out)
+    out, _, _ = fixed(plant)
+    held = {tuple(color) for color in np.asarray(Image.open(out / "masks/02.png")).reshape(-1, 3).tolist()}
+    assert held == {(128, 128, 128), (128, 0, 0)}
+
+
+def test_a_colour_that_fills_areas_is_left_to_its_owner(plant):
+    plant.colored()
+    table = plant.root / "class_dict.csv"
+    table.write_text("".join(line for line in table.open() if not line.startswith("blue")))
+    _, done, found = fixed(plant)
+    assert done.mended == 0
+    (remaining,) = done.remaining
+    assert remaining.title == "8 masks in which a colour without a class fills areas"
+    assert [one.title for one in found] == [remaining.title]
 
 
 def test_a_table_of_colours_is_added(plant):

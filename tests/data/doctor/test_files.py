@@ -50,10 +50,11 @@ def test_two_files_of_one_name(plant):
 def test_what_the_layout_refuses(plant):
     plant.colored()
     (plant.root / "class_dict.csv").write_text("name,r,g\nground,1,2\n")
-    refused, colours = plant.findings()
+    refused = plant.finding()  # and no table is offered in place of that one
     assert (refused.check, refused.severity) == ("refused", "error")
     assert "the header must be name,r,g,b" in refused.cases[0].said
-    assert colours.check == "colours"
+    (plant.root / "class_dict.csv").write_text("name;r;g;b\nground;1;2;3\n")
+    assert "columns are separated by semicolons" in plant.finding().cases[0].said
 
 
 def test_an_empty_class_folder(plant):
@@ -101,6 +102,15 @@ def test_an_image_that_is_turned_upright(plant):
     turned(plant, 3, np.asarray(Image.open(plant.root / "images/03.png"))[::-1, ::-1])
     finding = plant.finding()
     assert (finding.severity, finding.title) == ("warning", "1 image that an EXIF tag turns or mirrors")
+    assert finding.mend is None  # its mask may lie as the file does
+
+
+def test_an_image_that_is_turned_by_a_quarter_beside_a_mask_that_is_upright(plant):
+    plant.pairs()
+    turned(plant, 6, np.rot90(np.asarray(Image.open(plant.root / "images/03.png"))))
+    finding = plant.finding()
+    assert finding.title == "1 image that an EXIF tag turns, with their masks upright"
+    assert finding.mend.upright
 
 
 @pytest.mark.parametrize("trouble", ["truncated", "no mask", "size", "clash"])

@@ -174,3 +174,13 @@ def test_lists_of_splits(plant):
     plant.pairs()
     (plant.root / "val.txt").write_text("00\n")
     assert plant.finding().title == "1 list of a split beside the images"
+
+
+def test_a_table_with_backslashes_keeps_its_rows(table):
+    text = (table.root / "data.csv").read_text()
+    (table.root / "data.csv").write_text(text.replace("/", "\\"))
+    out = table.root.parent / "copy"
+    survey = visit(table.root)
+    done = copy_mended(survey, judge(survey), out)
+    assert (done.left_out, done.remaining) == (0, ())
+    assert (out / "data.csv").read_text() == text

@@ -187,3 +187,43 @@ def test_255_that_is_ignored_among_class_ids(plant):
         mask = stored(plant, f"{number:02d}")
         plant.save(f"masks/{number:02d}.png", np.where(mask == 2, 255, mask).astype(np.uint8))
     assert plant.findings() == ()
+
+
+@pytest.mark.parametrize("deep", [False, True], ids=["8-bit", "16-bit"])
+def test_objects_that_are_numbered_one_by_one(plant, deep):
+    plant.pairs()
+    for number in range(12):
+        rows, columns = np.mgrid[:72, :96]
+        mask = 1 + rows // 6 * 16 + columns // 6
+        mask[number : number + 9] = 0
+        plant.save(f"masks/{number:02d}.png", mask.astype(np.uint16 if deep else np.uint8))
+    found = {finding.check: finding for finding in plant.findings()}
+    assert found["many"].severity == "error"
+    assert "too many for class ids" in found["many"].title
+
+
+def test_masks_of_fractions(plant):
+    plant.pairs()
+    for number in range(12):
+        (plant.root / "masks" / f"{number:02d}.png").unlink()
+        plant.save(f"masks/{number:02d}.tif", (plant.mask(number) / 255).astype(np.float32))
+    finding = plant.finding()
+    assert (finding.check, finding.mend) == ("unreadable", None)
+    assert "mask values run from 0.0 to 1.0 (float32); save masks as 8-bit PNG" in finding.cases[0].said
+
+
+def test_images_of_12_bits_in_16(plant):
+    plant.pairs()
+    for number in range(12):
+        image = plant.draw(number)[0].max(-1).astype(np.uint16)
+        plant.save(f"images/{number:02d}.png", image * np.uint16(16))
+    finding = plant.finding()
+    assert (finding.severity, finding.check) == ("warning", "dark")
+    assert finding.title == "12 16-bit images of which little of the range is used"
+
+
+def test_a_folder_without_an_image(plant):
+    (plant.root / "images").mkdir(parents=True)
+    (plant.root / "masks").mkdir()
+    finding = plant.finding()
+    assert (finding.severity, finding.check) == ("error", "empty")

@@ -101,4 +101,4 @@ def test_objects_are_those_of_one_value_at_a_time():
 
 
 def test_every_check_has_a_name_and_a_place():
-    assert list(checks())[:3] == ["refused", "unreadable", "unpaired"]
+    assert list(checks())[:4] == ["refused", "empty", "unreadable", "unpaired"]

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import sys
 from functools import partial
 
 import numpy as np
@@ -301,3 +302,13 @@ def test_a_file_that_begins_with_a_byte_order_mark(make):
     path = write(make, [annotation(0, 3, polygon(2, 3, 8, 9))]) / "annotations.json"
     path.write_text(path.read_text(), encoding="utf-8-sig")
     assert open_dataset(make.root).classes == ("background", "cat")
+
+
+def test_the_package_that_draws_shapes_is_asked_for_once(make, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pycocotools.mask", None)
+    make.save("0.png", make.photo(0))
+    (make.root / "_annotations.coco.json").write_text('{"images": [], "annotations": [], "categories": []}')
+    with pytest.raises(
+        DataError, match=r"drawing the shapes of COCO annotations needs the package pycocotools"
+    ):
+        open_dataset(make.root)

@@ -180,3 +180,13 @@ def test_a_table_of_masks_beside_pairs_groups_them(make):
     assert dataset.name == "csv"
     patients = [{entry.group for entry in dataset.index(split)} for split in SPLITS]
     assert sum(map(len, patients)) == len(set.union(*patients)) == 4
+
+
+def test_paths_as_windows_writes_them_and_absolute_ones_into_the_folder(make):
+    make.pairs("photos", "truth")
+    rows = [f"photos\\{number:02d}.png,{make.root / f'truth/{number:02d}.png'}" for number in range(8)]
+    (make.root / "data.csv").write_text("\n".join(["image,mask", *rows]))
+    dataset = open_dataset(make.root)
+    entry = dataset.index("train")[0]
+    assert entry.stem.startswith("photos/")
+    assert (entry.image.parent, entry.mask.parent) == (make.root / "photos", make.root / "truth")

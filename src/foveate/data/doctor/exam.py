@@ -14,7 +14,7 @@ from foveate.data.doctor.agreement import SIDE, Agreement, agree, edges, outline
 from foveate.data.doctor.decoding import is_colored, palette, stored_mask
 from foveate.data.doctor.objects import objects
 from foveate.data.errors import DataError
-from foveate.data.images import open_image, orientation, read_image
+from foveate.data.images import open_image, orientation, read_image, read_raw
 from foveate.data.masks import MAX_UNNAMED
 
 THUMB = (16, 17)
@@ -28,7 +28,7 @@ OCTAVES = 32
 class ImageFacts:
     """size: height and width, upright. mode, format: empty where an image has no file of its own.
     orientation: the EXIF tag, 1 for upright. digest: of the pixels. contrast: standard deviation of the grey
-    values, 0 to 127.
+    values, 0 to 127. brightest: the highest value as it is read, 0 to 255.
     """
 
     size: tuple[int, int]
@@ -37,6 +37,7 @@ class ImageFacts:
     orientation: int
     digest: bytes
     contrast: float
+    brightest: int
     thumb: UInt8[np.ndarray, "16 17"]
 
 
@@ -121,7 +122,8 @@ def _header(path: Path) -> tuple[str, str, int]:
 def _facts(pixels: UInt8[np.ndarray, "h w 3"], mode: str, kind: str, turned: int) -> ImageFacts:
     small = grey(pixels)
     thumb = np.asarray(Image.fromarray(small).resize(THUMB[::-1], Image.Resampling.BILINEAR))
-    return ImageFacts(pixels.shape[:2], mode, kind, turned, _digest(pixels), float(small.std()), thumb)
+    contrast, brightest = float(small.std()), int(pixels.max())
+    return ImageFacts(pixels.shape[:2], mode, kind, turned, _digest(pixels), contrast, brightest, thumb)
 
 
 def _digest(values: np.ndarray) -> bytes:
@@ -131,6 +133,8 @@ def _digest(values: np.ndarray) -> bytes:
 def _look_at_mask(path: Path, colored: bool = False) -> tuple[UInt8[np.ndarray, "h w"], MaskFacts]:
     """A mask's values by their rank (as many as fit), and its facts."""
     stored, mode, kind = stored_mask(path, colored)
+    if mode == "F":
+        read_raw(path)  # says what is wrong with numbers that are no whole ones
     ranks, facts = _measure(stored, mode, kind, is_colored(mode, stored))
     return ranks, replace(facts, palette=palette(path, facts.values)) if mode == "P" else facts
 

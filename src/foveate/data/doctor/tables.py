@@ -7,7 +7,7 @@ from pathlib import Path
 
 from foveate.data.errors import DataError
 from foveate.data.pair_folders import IMAGE_FOLDERS, MASK_FOLDERS
-from foveate.data.readers.csv_table import IMAGE, MASK, find_file
+from foveate.data.readers.csv_table import IMAGE, MASK, find_file, plain_name
 from foveate.data.table import column, read_table
 
 Find = Callable[[Path, Sequence[str], str], str]
@@ -24,9 +24,10 @@ def refitted(path: Path, root: Path, without: Collection[str]) -> str:
     for line, cells in lines:
         if f"{path}:{line}" in without:
             continue
-        found = _cells(cells, wanted, root, _renamed)
-        if found or not _cells(cells, wanted, path.parent, _named):
-            rows.append(cells | found)
+        named = cells | {key: plain_name(path.parent, cells[key]) for key in wanted}
+        found = _cells(named, wanted, root, _renamed)
+        if found or not _cells(named, wanted, path.parent, _named):
+            rows.append(named | found)
     text = io.StringIO()
     table = csv.DictWriter(text, columns, lineterminator="\n")
     table.writeheader()

@@ -11,6 +11,7 @@ from foveate.data.coco import BACKGROUND, Annotations, ReadCoco, Shape, read_ann
 from foveate.data.codecs import kept_names
 from foveate.data.dataset import SPLIT_NAMES, Entry
 from foveate.data.errors import DataError
+from foveate.data.extras import require
 from foveate.data.files import leads_out
 from foveate.data.layout import Layout, reader
 from foveate.data.masks import check_names
@@ -30,6 +31,7 @@ class Coco:
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
+        require("pycocotools.mask", "data", f"{root}: drawing the shapes of COCO annotations")
         files = {part: read_annotations(path) for part, path in _files(root).items()}
         named = dict.fromkeys(name for file in files.values() for name in file.categories)
         drawn = {shape.name for shape in _shapes(files.values()) if not shape.crowd} - {BACKGROUND}

@@ -15,6 +15,7 @@ from foveate.data.layout import Layout, reader
 from foveate.data.masks import MaskCodec, is_void
 from foveate.data.pair_folders import beside, whole_folders
 from foveate.data.pairing import by_split, pair, pair_splits, read_pair, survey
+from foveate.data.table import SEPARATORS
 from foveate.errors import choose
 
 
@@ -57,6 +58,8 @@ def read_class_dict(path: Path) -> list[tuple[str, Color]]:
             rows = [[cell.strip() for cell in row] for row in csv.reader(file)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: is no CSV text ({error}); save it as CSV in UTF-8") from None
+    if rows and len(rows[0]) == 1 and (separator := next((s for s in SEPARATORS if s in rows[0][0]), None)):
+        raise DataError(f"{path}:1: columns are separated by {SEPARATORS[separator]}; save it with commas")
     if not rows or [cell.lower() for cell in rows[0][:4]] != ["name", "r", "g", "b"]:
         raise DataError(
             f"{path}:1: the header must be name,r,g,b; found {','.join(rows[0]) if rows else 'nothing'}"

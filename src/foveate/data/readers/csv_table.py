@@ -188,8 +188,9 @@ def _rows(path: Path) -> tuple[list[Row], list[Fault], str]:
             said = f"{where}: the split '{said}' is none of {', '.join(SPLITS)}"
             faults.append(Fault(where, DataError(said)))
         else:
-            found = (mask and cells[mask], label and cells[label], group and cells[group])
-            rows.append(Row(where, part or "all", cells[image], *found))
+            files = (key and plain_name(path.parent, cells[key]) for key in (image, mask))
+            others = (key and cells[key] for key in (label, group))
+            rows.append(Row(where, part or "all", *files, *others))
     unused = [key for key in columns if key not in (image, target, group, split)]
     return rows, faults, _understood(path, [image, target, split], group, unused)
 
@@ -221,6 +222,20 @@ def find_file(root: Path, folders: Sequence[str], name: str, what: str, where: s
     raise DataError(
         f"{where}: the {what} '{name}' is not there (looked in {inner or root}); add it, or remove the row"
     )
+
+
+def plain_name(root: Path, name: str) -> str:
+    """A cell's file as it is called from the table's folder: with slashes for the backslashes of Windows, and
+    relative where it is an absolute path into that folder.
+
+    >>> plain_name(Path("/data"), "images\\\\a.png"), plain_name(Path("/data"), "/data/images/a.png")
+    ('images/a.png', 'images/a.png')
+    """
+    named = Path(name.replace("\\", "/"))
+    for folder in (root.absolute(), root.resolve()):
+        if named.is_relative_to(folder):
+            return named.relative_to(folder).as_posix()
+    return named.as_posix() if name else name
 
 
 def _first_file(folder: Path, names: Sequence[str]) -> Path | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from foveate.data.doctor.finding import Case, Finding, check, counted
-from foveate.data.doctor.mends import nearest_color, threshold
+from foveate.data.doctor.mends import neighbors_color, threshold
 from foveate.data.doctor.reading import kind
 from foveate.data.doctor.survey import Survey
 
@@ -27,5 +27,5 @@ def jpeg(survey: Survey) -> Iterator[Finding]:
         tuple(Case(exam.entry.mask, f"{len(mask.values)} different values") for exam, mask in found),
         "JPEG changes the values near every edge, so that there are classes which nobody drew.",
         "Export the masks again as PNG from the original annotations.",
-        nearest_color(survey.folder.colors) if survey.folder.colors else mend,
+        neighbors_color(survey.folder.colors) if survey.folder.colors else mend,
     )

@@ -10,7 +10,7 @@ from foveate.data.doctor.survey import Survey
 def refused(survey: Survey) -> Iterator[Finding]:
     folder = survey.folder
     if folder.refused:
-        surplus = len(folder.surplus) == len(folder.refused)
+        surplus = folder.entries and len(folder.surplus) == len(folder.refused)
         yield Finding(
             "error",
             "refused",

@@ -16,7 +16,8 @@ def rotation(survey: Survey) -> Iterator[Finding]:
         return
     turned = [exam for exam in survey.exams if exam.image is not None and exam.image.orientation != 1]
     lying = [exam for exam in turned if lies_as_stored(exam)]
-    rest = [exam for exam in turned if not lies_as_stored(exam)]
+    shown = [exam for exam in turned if _lies_upright(exam)]
+    rest = [exam for exam in turned if exam not in lying and exam not in shown]
     if lying:
         yield Finding(
             "error",
@@ -27,17 +28,38 @@ def rotation(survey: Survey) -> Iterator[Finding]:
             "Turn these masks, or write the images upright without the tag.",
             _UPRIGHT,
         )
+    if shown:
+        yield Finding(
+            "warning",
+            "rotation",
+            f"{counted(len(shown), 'image')} that an EXIF tag turns, with their masks upright",
+            _cases(shown),
+            "foveate turns them upright, as their masks are. Some other programs do not.",
+            "Write the images upright without the tag.",
+            _UPRIGHT,
+        )
     if rest:
         yield Finding(
             "warning",
             "rotation",
             f"{counted(len(rest), 'image')} that an EXIF tag turns or mirrors",
             _cases(rest),
-            "foveate turns them upright. Some labelling tools and programs do not: where the shape does "
-            "not tell, a mask may have been drawn on the image as it is stored.",
-            "Look at some of them with their masks; write the images upright without the tag.",
-            _UPRIGHT,
+            "foveate turns them upright. Some labelling tools do not, and here the shape does not tell: a "
+            "mask may have been drawn on the image as it is stored.",
+            "Look at them with their masks. Turn the masks that were drawn on the image as it is stored, and "
+            "write the images upright without the tag.",
         )
+
+
+def _lies_upright(exam: Exam) -> bool:
+    """Whether the shape of a mask says that it was drawn on the image as it is shown."""
+    height, width = exam.image.size
+    return (
+        height != width
+        and exam.image.orientation >= 5
+        and exam.mask is not None
+        and exam.mask.size == (height, width)
+    )
 
 
 def _cases(exams: list[Exam]) -> tuple[Case, ...]:

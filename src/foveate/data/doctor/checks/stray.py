@@ -8,10 +8,13 @@ import numpy as np
 from foveate.data.doctor.checks.jpeg import is_jpeg
 from foveate.data.doctor.exam import Exam, MaskFacts
 from foveate.data.doctor.finding import Case, Finding, Mend, check, counted
-from foveate.data.doctor.mends import nearest_color, threshold
+from foveate.data.doctor.mends import neighbors_color, threshold
 from foveate.data.doctor.reading import kind
 from foveate.data.doctor.survey import Survey
 from foveate.data.masks import IGNORE, MAX_UNNAMED
+
+FILLS = 0.005
+"""A colour with more than this share of a mask's pixels is meant: soft edges spread theirs over many."""
 
 
 @check("stray", 70)
@@ -31,7 +34,20 @@ def stray(survey: Survey) -> Iterator[Finding]:
     if black_white:
         mend = threshold()
     if colored:
-        mend = nearest_color(survey.folder.colors)
+        mend = neighbors_color(survey.folder.colors)
+        filled = [(exam, mask) for exam, mask in found if _fills(survey, mask)]
+        if filled:
+            yield Finding(
+                "error",
+                "stray",
+                f"{counted(len(filled), 'mask')} in which a colour without a class fills areas",
+                tuple(_case(survey, exam, mask) for exam, mask in filled),
+                "class_dict.csv does not name the colour, so training refuses the mask.",
+                "Add it to class_dict.csv with the name of its class, or with the name void to ignore it.",
+            )
+        found = [pair for pair in found if pair not in filled]
+    if not found:
+        return
     yield Finding(
         "error",
         "stray",
@@ -81,7 +97,7 @@ def colours(survey: Survey) -> Iterator[Finding]:
             "Export these masks as the others are.",
             Mend("left out, with their images", leave_out=True),
         )
-    if colored and not survey.folder.colors:
+    if colored and not survey.folder.colors and not survey.folder.refused:
         held = sorted({int(value) for _, mask in survey.masked if mask.colored for value in mask.values})
         blended = len(held) > MAX_UNNAMED
         yield Finding(
@@ -99,6 +115,12 @@ def colours(survey: Survey) -> Iterator[Finding]:
                 files={"class_dict.csv": _class_dict(held)},
             ),
         )
+
+
+def _fills(survey: Survey, mask: MaskFacts) -> bool:
+    """Whether one stray colour has a share of the mask that neither slips nor soft edges have."""
+    odd = np.isin(mask.values, list(survey.stray))
+    return bool(mask.counts[odd].max() > FILLS * mask.counts.sum())
 
 
 def _case(survey: Survey, exam: Exam, mask: MaskFacts) -> Case:
