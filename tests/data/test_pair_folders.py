@@ -100,6 +100,25 @@ def test_splits_without_classes_are_no_classes(make):
         open_dataset(make.root)
 
 
+def test_masks_that_a_labelling_tool_exported_as_voc(make):
+    """As CVAT does: the folders of Pascal VOC, colours and names of the user's own."""
+    colors = np.array([(0, 0, 0), (250, 50, 83)], dtype=np.uint8)
+    for number in range(8):
+        make.save(f"JPEGImages/{number}.jpg", make.photo(number))
+        make.save(f"SegmentationClass/{number}.png", colors[make.mask(number, [0, 1])])
+    lists = make.root / "ImageSets" / "Segmentation"
+    lists.mkdir(parents=True)
+    (lists / "train.txt").write_text("0\n")
+    table = make.root / "labelmap.txt"
+    table.write_text("# label:color_rgb:parts:actions\nbackground:0,0,0::\nroof:250,50,83::\n")
+    dataset = open_dataset(make.root)
+    assert (dataset.name, dataset.classes) == ("coloured", ("background", "roof"))
+    assert "Not read: ImageSets/Segmentation/train.txt." in dataset.describe()
+    table.write_text("background:0,0,0::\nroof:250,50::\n")
+    with pytest.raises(DataError, match=r"labelmap\.txt:2: 'roof,250,50' is not name:r,g,b:: with values"):
+        open_dataset(make.root)
+
+
 def test_images_and_masks_in_folders_that_are_not_called_so(make):
     make.pairs("input", "output")
     with pytest.raises(

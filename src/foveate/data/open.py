@@ -15,6 +15,12 @@ from foveate.data.readers.webdataset import is_pattern, read_webdataset
 from foveate.data.recognise import recognise
 from foveate.data.splits import SHARES, arrange, keep_whole, restore
 
+_LIKE = (
+    "For segmentation, put images into images/ and masks of the same names into masks/ (or beside the "
+    "images, as a_mask.png for a.jpg); for classification, images into one folder a class. 'foveate list "
+    "datasets' tells all layouts that are read"
+)
+
 
 def open_dataset(
     source: str | Path,
@@ -128,18 +134,17 @@ def _recognise(root: Path, classes: Sequence[str] | None) -> tuple[str, Layout]:
     require_source(root)
     if found := recognise(root):
         return found.layout.name, found.read(classes)
+    raise unknown(root)
+
+
+def unknown(root: Path) -> DataError:
+    """What to say of a folder or an archive in which no layout was recognised."""
     if root.is_file():
-        raise DataError(f"{root}: what the archive holds is in no known layout; {_known()}")
+        return DataError(f"{root}: what the archive holds is in no known layout. {_LIKE}")
     names = sorted(path.name + "/" * path.is_dir() for path in root.iterdir())
     if not names:
-        raise DataError(
+        return DataError(
             f"{root}: the folder is empty; put images/ and masks/ there, or one folder of images per class"
         )
-    shown = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
-    raise DataError(f"{root}: no known layout (found {shown}). {_known()}")
-
-
-def _known() -> str:
-    formats = "; ".join(layout.summary for layout in layout_readers() if not layout.info)
-    datasets = ", ".join(layout.name for layout in layout_readers() if layout.info)
-    return f"foveate reads: {formats}; and as they are published: {datasets}"
+    shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    return DataError(f"{root}: no known layout (found {shown}). {_LIKE}")

@@ -22,7 +22,7 @@ MASK_FOLDERS = (
         "targets",
         "target",
     ),
-    *("segmentationclass", "segmentationclasspng"),
+    *("segmentationclasspng", "segmentationclass"),
 )
 """Of these, `MASKS_ALONE` say masks where no images lie beside them, too; the others may be classes then."""
 
@@ -111,7 +111,8 @@ def unread(root: Path) -> list[Path]:
         for folder in folders_in(top)
         if not any(path == folder or folder in path.parents for path in used) and holds_images(folder)
     ]
-    lists = [path for path in sorted(root.glob("*.txt")) if path.stem.lower() in SPLIT_NAMES]
+    texts = [*sorted(root.glob("*.txt")), *sorted((root / "ImageSets" / "Segmentation").glob("*.txt"))]
+    lists = [path for path in texts if path.stem.lower() in SPLIT_NAMES]
     return folders + (lists if all(whole) else [])
 
 

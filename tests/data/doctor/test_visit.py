@@ -59,7 +59,7 @@ def test_ctrl_c_ends_the_threads(plant):
     ("make", "words"),
     [
         (lambda root: None, "there is no such folder; give the folder of your images"),
-        (lambda root: root.mkdir(), "no known layout, so there is nothing to look at"),
+        (lambda root: root.mkdir(), "the folder is empty; put images/ and masks/ there"),
     ],
 )
 def test_where_there_is_nothing_to_look_at(plant, make, words):

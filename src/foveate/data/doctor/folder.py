@@ -8,11 +8,11 @@ from foveate.data.archives import is_archive
 from foveate.data.dataset import Color, Entry, Read, Task
 from foveate.data.errors import DataError
 from foveate.data.folders import folders_in
-from foveate.data.layout import Layout, LayoutReader, layout_readers
-from foveate.data.open import is_path, read_layout
+from foveate.data.layout import Layout, LayoutReader
+from foveate.data.open import is_path, read_layout, unknown
 from foveate.data.pair_folders import has_masks, split_folders, split_roots, unread, whole_folders
 from foveate.data.pairing import by_split, list_images, match
-from foveate.data.readers.coloured import read_class_dict
+from foveate.data.readers.coloured import colors_file, read_colors
 from foveate.data.readers.csv_table import entries_of, read_rows, tables_in
 from foveate.data.recognise import recognise
 
@@ -30,11 +30,12 @@ class Folder:
     layout: the name of the layout, and its summary: why it was taken for that. parts: images by split, or
     under "all". lonely: files without their other half, with what they are ("image" or "mask"). clashes:
     files that are passed over since another means the same, with the sentence that says so. colors: those of
-    class_dict.csv, if it is there. read: how entries are decoded whose masks are not to be taken as they are
-    stored. masks: whether there are masks to look at. classes: names, where the layout knows them. refused:
-    what the layout's reader said, where it would not go on; notes: how it understood the rest. tables: those
-    that say what belongs together, and that can be read; surplus: rows of theirs ("file:line") that are
-    refused and that a copy can do without. unread: what lies beside the pairs and is not looked at.
+    class_dict.csv or labelmap.txt, if it is there. read: how entries are decoded whose masks are not to be
+    taken as they are stored. masks: whether there are masks to look at. classes: names, where the layout
+    knows them. refused: what the layout's reader said, where it would not go on; notes: how it understood the
+    rest. tables: those that say what belongs together, and that can be read; surplus: rows of theirs
+    ("file:line") that are refused and that a copy can do without. unread: what lies beside the pairs and is
+    not looked at.
     """
 
     root: Path
@@ -91,8 +92,7 @@ def look_into(source: str | Path) -> Folder:
         raise DataError(f"{root}: there is no such folder; give the folder of your images")
     found = recognise(root)
     if found is None:
-        layouts = "; ".join(layout.summary for layout in layout_readers())
-        raise DataError(f"{root}: no known layout, so there is nothing to look at. foveate reads: {layouts}")
+        raise unknown(root)
     by_layout = {"class_folders": _class_folders, "csv": _table, **dict.fromkeys(PLAIN, _pairs)}
     folder = by_layout.get(found.layout.name, _other)(found.folder, found.layout)
     inner = found.folder != root and found.folder.is_relative_to(root)
@@ -133,9 +133,9 @@ def _pairs(root: Path, layout: LayoutReader) -> Folder:
 
 
 def _class_dict(root: Path) -> tuple[tuple[tuple[str, Color], ...], tuple[str, ...]]:
-    path = root / "class_dict.csv"
+    path = colors_file(root)
     try:
-        return (tuple(read_class_dict(path)) if path.is_file() else ()), ()
+        return (tuple(read_colors(path)) if path else ()), ()
     except DataError as error:
         return (), (str(error),)
 

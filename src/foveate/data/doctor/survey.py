@@ -16,7 +16,7 @@ from foveate.data.doctor.twins import Twins, find_twins
 from foveate.data.errors import DataError
 from foveate.data.masks import IGNORE, MaskCodec, choose_codec
 from foveate.data.readers.camvid import CAMVID
-from foveate.data.readers.coloured import color_codec
+from foveate.data.readers.coloured import color_codec, colors_file
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Survey:
         }
         try:
             if self.folder.colors:
-                return color_codec(self.folder.colors, None)
+                return color_codec(self.folder.colors, None, colors_file(self.folder.root).name)
             if not holders or self.convention == "colours":
                 return None
             return choose_codec(holders, self.folder.classes or self._names(holders))

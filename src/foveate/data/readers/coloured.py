@@ -1,4 +1,4 @@
-"""Coloured masks whose class_dict.csv (name,r,g,b) says which colour is which class.
+"""Coloured masks with class_dict.csv (name,r,g,b) or labelmap.txt (name:r,g,b::), which say the classes.
 
 Folders: `train/ train_labels/ val/ val_labels/ test/ test_labels/`, or `images/ masks/`.
 """
@@ -18,23 +18,30 @@ from foveate.data.pairing import by_split, pair, pair_splits, read_pair, survey
 from foveate.data.table import SEPARATORS
 from foveate.errors import choose
 
+_LABELMAP = "labelmap.txt"
 
-@reader("coloured", 10, "train/ train_labels/ ... (or images/ masks/) with coloured masks and class_dict.csv")
+
+@reader(
+    "coloured",
+    10,
+    "train/ train_labels/ ... (or images/ masks/) with coloured masks and class_dict.csv or labelmap.txt",
+)
 class Coloured:
     @staticmethod
     def recognise(root: Path) -> bool:
-        return (root / "class_dict.csv").is_file()
+        return colors_file(root) is not None
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
-        table = read_class_dict(root / "class_dict.csv")
-        codec = color_codec(table, classes)
+        path = colors_file(root)
+        table = read_colors(path)
+        codec = color_codec(table, classes, path.name)
         parts = pair_splits(root)
         if not parts:
             images, masks = whole_folders(root)
             if images is None or masks is None:
                 raise DataError(
-                    f"{root}: has a class_dict.csv but neither train/ with train_labels/ nor images/ with "
+                    f"{root}: has a {path.name} but neither train/ with train_labels/ nor images/ with "
                     "masks/; add them"
                 )
             parts = by_split(pair(images, masks))
@@ -51,26 +58,23 @@ class Coloured:
         )
 
 
-def read_class_dict(path: Path) -> list[tuple[str, Color]]:
+def colors_file(root: Path) -> Path | None:
+    """The file in a folder that says which colour is which class, if there is one."""
+    return next((root / name for name in ("class_dict.csv", _LABELMAP) if (root / name).is_file()), None)
+
+
+def read_colors(path: Path) -> list[tuple[str, Color]]:
     """Names and colours in the file's order; `DataError` names the line that is wrong."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(file)]
+        rows = _labelmap(path) if path.name == _LABELMAP else _class_dict(path)
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: is no CSV text ({error}); save it as CSV in UTF-8") from None
-    if rows and len(rows[0]) == 1 and (separator := next((s for s in SEPARATORS if s in rows[0][0]), None)):
-        raise DataError(f"{path}:1: columns are separated by {SEPARATORS[separator]}; save it with commas")
-    if not rows or [cell.lower() for cell in rows[0][:4]] != ["name", "r", "g", "b"]:
-        raise DataError(
-            f"{path}:1: the header must be name,r,g,b; found {','.join(rows[0]) if rows else 'nothing'}"
-        )
+    form = "name:r,g,b::" if path.name == _LABELMAP else "name,r,g,b"
     table: list[tuple[str, Color]] = []
-    for line, row in enumerate(rows[1:], start=2):
-        if not any(row):
-            continue
+    for line, row in rows:
         if len(row) < 4 or not row[0] or not all(cell.isdecimal() and int(cell) <= 255 for cell in row[1:4]):
             raise DataError(
-                f"{path}:{line}: '{','.join(row)}' is not name,r,g,b with values 0 to 255; mend the line"
+                f"{path}:{line}: '{','.join(row)}' is not {form} with values 0 to 255; mend the line"
             )
         color = (int(row[1]), int(row[2]), int(row[3]))
         for name, other in table:
@@ -80,19 +84,45 @@ def read_class_dict(path: Path) -> list[tuple[str, Color]]:
                 )
         table.append((row[0], color))
     if not table:
-        raise DataError(f"{path}: names no class; add one line name,r,g,b per class")
+        raise DataError(f"{path}: names no class; add one line {form} per class")
     return table
 
 
-def color_codec(table: Sequence[tuple[str, Color]], classes: Sequence[str] | None) -> MaskCodec:
-    """Codec of a class_dict; `classes` keeps only these, and ignores the pixels of all others."""
+def _class_dict(path: Path) -> list[tuple[int, list[str]]]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = [[cell.strip() for cell in row] for row in csv.reader(file)]
+    if rows and len(rows[0]) == 1 and (separator := next((s for s in SEPARATORS if s in rows[0][0]), None)):
+        raise DataError(f"{path}:1: columns are separated by {SEPARATORS[separator]}; save it with commas")
+    if not rows or [cell.lower() for cell in rows[0][:4]] != ["name", "r", "g", "b"]:
+        raise DataError(
+            f"{path}:1: the header must be name,r,g,b; found {','.join(rows[0]) if rows else 'nothing'}"
+        )
+    return [(line, row) for line, row in enumerate(rows[1:], start=2) if any(row)]
+
+
+def _labelmap(path: Path) -> list[tuple[int, list[str]]]:
+    """Lines such as car:128,0,0::"""
+    lines = enumerate(path.read_text("utf-8-sig").splitlines(), start=1)
+    kept = ((line, text.split(":")) for line, text in lines if text.strip() and not text.startswith("#"))
+    return [
+        (line, [name.strip(), *(cell.strip() for cell in "".join(rest[:1]).split(","))])
+        for line, (name, *rest) in kept
+    ]
+
+
+def color_codec(
+    table: Sequence[tuple[str, Color]], classes: Sequence[str] | None, named: str = "class_dict.csv"
+) -> MaskCodec:
+    """Codec of the colours in the file `named`; `classes` keeps only these, and ignores the pixels of all
+    others.
+    """
     names = [name for name, _ in table]
-    kept = [choose(name, names, "class of class_dict.csv") for name in classes or names]
+    kept = [choose(name, names, f"class of {named}") for name in classes or names]
     void = [name for name in names if is_void(name)]
     return table_codec(
         [name for name in names if name not in void],
         {color: None if name in void else name for name, color in table},
         [name for name in kept if name not in void],
-        "masks are coloured as class_dict.csv says" + (f"; {', '.join(void)} ignored" if void else ""),
-        remedy="add it to class_dict.csv (named 'void' to ignore it) or mend the mask",
+        f"masks are coloured as {named} says" + (f"; {', '.join(void)} ignored" if void else ""),
+        remedy=f"add it to {named} (named 'void' to ignore it) or mend the mask",
     )

@@ -18,8 +18,7 @@ from foveate.data.readers.csv_table import unread_tables
 @reader(
     "paired",
     30,
-    "images/ masks/ (or train/images/ train/masks/ ...; or a.jpg a_mask.png in one folder), one mask per "
-    "image with the same stem",
+    "images/ masks/ (or train/images/ train/masks/ ...) with the same names; or a.jpg a_mask.png",
 )
 class Paired:
     @staticmethod

@@ -58,7 +58,8 @@ INFO = DatasetInfo(
 class Voc:
     @staticmethod
     def recognise(root: Path) -> bool:
-        return (root / "ImageSets" / "Segmentation").is_dir()
+        own = any((root / name).is_file() for name in ("labelmap.txt", "labels.txt"))
+        return (root / "ImageSets" / "Segmentation").is_dir() and not own  # else exported by a labelling tool
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
