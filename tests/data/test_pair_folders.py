@@ -119,8 +119,9 @@ def test_masks_that_a_labelling_tool_exported_as_voc(make):
         open_dataset(make.root)
 
 
-def test_images_and_masks_in_folders_that_are_not_called_so(make):
-    make.pairs("input", "output")
+@pytest.mark.parametrize("top", ["", "train/"])
+def test_images_and_masks_in_folders_that_are_not_called_so(make, top):
+    make.pairs(f"{top}input", f"{top}output")
     with pytest.raises(
         DataError, match=r"input/ and output/ hold files of the same names, and those in output/"
     ):

@@ -35,8 +35,8 @@ class ClassFolders:
                 f"{root}: has one class folder only ('{''.join(names)}'); classification needs two or more. "
                 "For segmentation, put the masks into masks/ and the images into images/"
             )
-        if not split_roots(root) and len(there) == 2:
-            _require_classes(*(root / name for name in there))
+        for _, split in splits:
+            _require_classes(folders_in(split))
         if {name.lower().strip() for name in names} <= SPLIT_NAMES.keys():
             raise DataError(
                 f"{root}: {', '.join(f'{name}/' for name in names)} are splits, and hold images alone; for "
@@ -51,9 +51,12 @@ def _parts(root: Path) -> list[tuple[str, Path]]:
     return split_roots(root) or [("all", root)]
 
 
-def _require_classes(one: Path, other: Path) -> None:
-    """Raise `DataError` for images and their masks, in folders that are not called so."""
-    folders = {folder: {path.stem: path for path in list_images(folder)} for folder in (one, other)}
+def _require_classes(classes: Sequence[Path]) -> None:
+    """Raise `DataError` for two folders that hold images and their masks, and are not called so."""
+    if len(classes) != 2:
+        return
+    one, other = classes
+    folders = {folder: {path.stem: path for path in list_images(folder)} for folder in classes}
     if folders[one].keys() != folders[other].keys():
         return
     masks = [

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from foveate.data.doctor.finding import Case, Finding, Mend, check, counted
 from foveate.data.doctor.survey import Survey
-from foveate.data.pair_folders import MASKS_ALONE
+from foveate.data.pair_folders import MASKS_ALONE, unended
 from foveate.data.readers.csv_table import unread_tables
 
 _ONE = {"image": "an image", "mask": "a mask"}
@@ -21,10 +21,10 @@ def unpaired(survey: Survey) -> Iterator[Finding]:
                 "unpaired",
                 f"{counted(len(cases), what)} without {_ONE[other] if len(cases) == 1 else other + 's'}",
                 cases,
-                f"An image and its mask are found by their names; {_ONE[what]} alone teaches nothing.",
+                f"An image and its mask have one name, letter by letter: to {_name(cases, what)}.",
                 f"Add the missing {other}s, mend the names, or remove these {what}s."
                 + "".join(f" Or, {hint}." for hint in hints),
-                Mend("left out", leave_out=True),
+                Mend("left out", leave_out=True) if survey.folder.entries else None,
             )
     if survey.folder.clashes:
         yield Finding(
@@ -36,6 +36,14 @@ def unpaired(survey: Survey) -> Iterator[Finding]:
             "Keep one of the two.",
             Mend("left out; the first of the two is kept", leave_out=True),
         )
+
+
+def _name(cases: tuple[Case, ...], what: str) -> str:
+    """How the other half of the first file would be called."""
+    file = cases[0].file
+    if what == "image":
+        return f"{file.name} belongs {file.stem}.png or {file.stem}_mask.png"
+    return f"the mask {file.name} belongs an image {unended(file.stem)} with any ending"
 
 
 def _hints(survey: Survey) -> list[str]:
