@@ -15,10 +15,13 @@ from PIL import Image
 
 from foveate.data.errors import DataError
 
-_JPEG = (".jpg", ".jpeg", ".jpe", ".jfif", ".jp2")
-SUFFIXES = frozenset(
-    [".png", *_JPEG, ".webp", ".avif", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm"]
-)
+RARE = frozenset([".jpe", ".jfif", ".jp2", ".avif", ".pbm"])
+SUFFIXES = RARE | {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".gif"}
+"""What names of images end with; of two that one name without its ending may mean, the `RARE` come last."""
+
+LOSSY = ("JPEG", "MPO", "JPEG2000", "AVIF")
+"""Formats that change values near every edge, so that no mask can be kept in them."""
+
 MAX_PIXELS = 89_478_485
 """Images with more pixels are refused from their header, before anything is decoded (Pillow's own warning
 level).
@@ -29,6 +32,8 @@ _NAME_COLORS = f"add a class_dict.csv with the columns name,r,g,b to the dataset
 
 _ORIENTATION_TAG = 0x0112
 _BITS_TAG = 258
+_SUBFILE_TAG = 254
+_NO_IMAGE = 1 | 4  # a smaller copy, or a mask of transparency
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -98,9 +103,10 @@ def read_raw(
     Raises `DataError` for a JPEG (its values are not what was saved) and for colours where ids were expected.
     """
     with open_image(path, content) as image:
-        if image.format in ("JPEG", "MPO") and not brightness:
+        if image.format in LOSSY and not brightness:
+            name = "JPEG" if image.format == "MPO" else image.format
             raise DataError(
-                f"{path}: the mask is a JPEG, and JPEG compression changes class values near every edge; "
+                f"{path}: the mask is a {name}, and {name} compression changes class values near every edge; "
                 "export the masks again as PNG from the original annotations"
             )
         turn = _TURNS.get(orientation(image))
@@ -160,15 +166,19 @@ def open_image(path: str | Path, content: bytes | None = None) -> Iterator[Image
 
 
 def _one_page(image: Image.Image, path: str | Path) -> None:
-    """Raise `DataError` for a stack of images; smaller pages, as a preview, are passed over."""
+    """Raise `DataError` for a stack of images; pages of another size, reduced or of transparency, and what
+    cannot be read behind the first, are passed over.
+    """
     size = image.size
     try:
         image.seek(1)
+        stack = image.size == size and not image.tag_v2.get(_SUBFILE_TAG, 0) & _NO_IMAGE
     except EOFError:
         return
-    other = image.size
+    except Exception:  # of many kinds, as the page may be anything
+        stack = False
     image.seek(0)
-    if other == size:
+    if stack:
         raise DataError(
             f"{path}: holds several images of {size[1]} x {size[0]}, a stack of which one alone would be "
             "read; save each as a file of its own, masks alike"

@@ -1,7 +1,7 @@
 """Put images and masks together by stem, and read them."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from foveate.data.dataset import SPLIT_NAMES, Color, Entry
+from foveate.data.dataset import SPLIT_NAMES, SPLITS, Color, Entry
 from foveate.data.errors import DataError
 from foveate.data.images import SUFFIXES, image_files, read_image, read_raw, read_size
 from foveate.data.layout import Layout
 from foveate.data.masks import IGNORE, MaskCodec, check_binary, choose_codec, read_mask
-from foveate.data.pair_folders import split_folders, unended
+from foveate.data.pair_folders import image_stem, pairs_of, split_folders, unended
 from foveate.data.waiting import told
 
 
@@ -46,13 +46,15 @@ def match(images: Path, masks: Path, prefix: str = "") -> Matched:
     is kept. A mask may be called `stem_mask` and the like; in one folder with the images it has to be.
     """
     image_files, clashes = _by_stem(images, "image")
-    mask_stems, more = ({}, []) if masks == images else _by_stem(masks, "mask")
     if masks == images:
+        more = []
         mask_stems = {stem: path for stem, path in image_files.items() if unended(stem) != stem}
         image_files = {stem: path for stem, path in image_files.items() if stem not in mask_stems}
+    else:
+        mask_stems, more = _by_stem(masks, "mask")
     mask_files: dict[str, Path] = {}
     for stem, path in mask_stems.items():
-        image = _match(stem, image_files)
+        image = image_stem(stem, image_files)
         kept = mask_files.setdefault(image, path)
         if kept != path:
             end = f"both fit the image '{image}', so which mask is meant is ambiguous; keep one of them"
@@ -84,6 +86,20 @@ def pair(images: Path, masks: Path, prefix: str = "") -> tuple[Entry, ...]:
     return matched.entries
 
 
+def pair_all(root: Path) -> dict[str, tuple[Entry, ...]]:
+    """Entries of a folder of pairs, by split or under "all"; `DataError` where some lack their halves."""
+    images, masks = pairs_of(root).get("all", (None, None))
+    if images and masks:
+        return by_split(pair(images, masks))
+    if images or masks:
+        there, lacks = (images, "masks") if images else (masks, "images")
+        raise DataError(
+            f"{root}: has {there.name}/ ({len(list_images(there))} files) but no {lacks}/; put the {lacks} "
+            "there, with the same names"
+        )
+    return pair_splits(root)
+
+
 def pair_splits(root: Path) -> dict[str, tuple[Entry, ...]]:
     """Entries of each of the `split_folders`; `DataError` where images or masks of a split are missing."""
     folders = split_folders(root)
@@ -99,14 +115,17 @@ def pair_splits(root: Path) -> dict[str, tuple[Entry, ...]]:
 
 
 def by_split(entries: Sequence[Entry]) -> dict[str, tuple[Entry, ...]]:
-    """Entries by their first folder where that is train, val or test for all of them; otherwise all under
-    "all".
+    """Entries by their first folder where that says a split for all of them, train among them; otherwise all
+    under "all".
     """
     parts: dict[str, list[Entry]] = {}
     for entry in entries:
         top, inner, _ = entry.stem.partition("/")
         parts.setdefault(SPLIT_NAMES.get(top.lower(), "all") if inner else "all", []).append(entry)
-    return {"all": tuple(entries)} if "all" in parts else {part: tuple(parts[part]) for part in sorted(parts)}
+    known = {entry.stem.partition("/")[0].lower() for entry in entries}
+    if "all" in parts or ("train" not in parts and not known <= set(SPLITS)):
+        return {"all": tuple(entries)}
+    return {part: tuple(parts[part]) for part in sorted(parts)}
 
 
 def survey(entries: Sequence[Entry], codec: MaskCodec | None = None) -> Int64[np.ndarray, "entries 256"]:
@@ -180,11 +199,6 @@ def _by_stem(folder: Path, what: str) -> tuple[dict[str, Path], list[tuple[Path,
             end = f"share a stem, so which {what} is meant is ambiguous; keep one of them"
             clashes.append((folder, kept, path, end))
     return files, clashes
-
-
-def _match(mask_stem: str, images: Iterable[str]) -> str:
-    """The image stem that a mask's stem means: itself, or itself without an ending such as _mask."""
-    return next((stem for stem in (mask_stem, unended(mask_stem)) if stem in images), mask_stem)
 
 
 def _require(lonely: Mapping[str, Path], paired: int, what: str, missing: str, folder: Path) -> None:

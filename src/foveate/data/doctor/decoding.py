@@ -1,12 +1,18 @@
 """Masks as they are stored, whatever is wrong with them."""
 
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int64, UInt8
 from PIL import ImageOps
 
+from foveate.data.dataset import Color
 from foveate.data.images import open_image
+
+SAME_COLOR = 24.0
+"""Distance in RGB up to which a colour is a named one that JPEG has changed a little."""
 
 
 def pack(colors: UInt8[np.ndarray, "*axes 3"]) -> Int64[np.ndarray, "*axes"]:
@@ -36,6 +42,33 @@ def stored_mask(path: Path, colored: bool = False) -> tuple[np.ndarray, str, str
     if not colored and (channels == channels[..., :1]).all():
         return channels[..., 0], mode, kind
     return pack(channels), mode, kind
+
+
+def nearest_named(
+    stored: Int64[np.ndarray, "h w"], table: Int64[np.ndarray, "classes 3"]
+) -> tuple[Int64[np.ndarray, "h w"], Int64[np.ndarray, "h w"]]:
+    """For each pixel of packed colours, the number of the class whose colour is nearest; and that number
+    again where it is nearly that colour, -1 elsewhere.
+    """
+    values, inverse = np.unique(stored, return_inverse=True)
+    colors = np.stack([values >> 16, values >> 8 & 255, values & 255], axis=-1)
+    far = ((colors[:, None] - table) ** 2).sum(-1)
+    nearest = far.argmin(1)
+    named = np.where(far.min(1) <= SAME_COLOR**2, nearest, -1)
+    return nearest[inverse].reshape(stored.shape), named[inverse].reshape(stored.shape)
+
+
+def unnamed_share(stored: Int64[np.ndarray, "h w"], colors: Sequence[Color]) -> float:
+    """Share of the pixels that are, as are all eight around them, far from every one of the colours."""
+    table = np.array(colors, dtype=np.int64)
+    if np.isin(np.unique(stored), pack(table.astype(np.uint8))).all():
+        return 0.0
+    far = np.pad(nearest_named(stored, table)[1] < 0, 1, mode="edge")
+    height, width = stored.shape
+    for down, right in product(range(3), range(3)):
+        inside = far[down : down + height, right : right + width]
+        shared = inside if (down, right) == (0, 0) else shared & inside
+    return float(shared.mean())
 
 
 def palette(path: Path, values: Int64[np.ndarray, " values"]) -> dict[int, int]:

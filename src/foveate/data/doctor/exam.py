@@ -1,7 +1,7 @@
 """One image and its mask, decoded once, and everything that the checks want to know of them."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 from PIL import Image
 
-from foveate.data.dataset import Entry, Read
+from foveate.data.dataset import Color, Entry, Read
 from foveate.data.doctor.agreement import SIDE, Agreement, agree, edges, outlines
-from foveate.data.doctor.decoding import is_colored, palette, stored_mask
+from foveate.data.doctor.decoding import is_colored, palette, stored_mask, unnamed_share
 from foveate.data.doctor.objects import objects
 from foveate.data.errors import DataError
 from foveate.data.images import open_image, orientation, read_image, read_raw
@@ -48,6 +48,7 @@ class MaskFacts:
     digest: of all of it. ramps: share of the outline pixels that lie strictly between their neighbours'
     values, as smoothing leaves them. areas: by value, how many objects (8-connected) have an area of 2^k to
     2^(k+1) pixels. palette: by value, the colour that the file shows it in, if it says one.
+    unnamed: share of the pixels inside areas of colours that are not named, edges and slips aside.
     """
 
     size: tuple[int, int]
@@ -60,6 +61,7 @@ class MaskFacts:
     ramps: float
     areas: dict[int, Int64[np.ndarray, "octaves"]] = field(repr=False)
     palette: Mapping[int, int] = field(default_factory=dict, repr=False)
+    unnamed: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,16 @@ class Exam:
 
 
 def examine(
-    part: str, entry: Entry, read: Read | None = None, masks: bool = True, colored: bool = False
+    part: str,
+    entry: Entry,
+    read: Read | None = None,
+    masks: bool = True,
+    colors: Sequence[tuple[str, Color]] = (),
 ) -> Exam:
     """Decode an entry's files, or let `read`, the layout's own reader, do it, and measure.
 
-    masks: whether there are masks to look at. colored: whether these are known to be in colour. What cannot
-    be decoded is told in the exam, not raised.
+    masks: whether there are masks to look at. colors: the names and colours of classes, where masks are known
+    to be in colour. What cannot be decoded is told in the exam, not raised.
     """
     if read is not None:
         return _read_by_layout(part, entry, read)
@@ -93,7 +99,7 @@ def examine(
         image_trouble = str(error)
     if masks:
         try:
-            stored, mask = _look_at_mask(entry.mask, colored)
+            stored, mask = _look_at_mask(entry.mask, colors)
         except DataError as error:
             mask_trouble = str(error)
     same = image is not None and mask is not None and image.size == mask.size
@@ -130,12 +136,16 @@ def _digest(values: np.ndarray) -> bytes:
     return hashlib.blake2b(np.ascontiguousarray(values), digest_size=16).digest()
 
 
-def _look_at_mask(path: Path, colored: bool = False) -> tuple[UInt8[np.ndarray, "h w"], MaskFacts]:
+def _look_at_mask(
+    path: Path, colors: Sequence[tuple[str, Color]] = ()
+) -> tuple[UInt8[np.ndarray, "h w"], MaskFacts]:
     """A mask's values by their rank (as many as fit), and its facts."""
-    stored, mode, kind = stored_mask(path, colored)
+    stored, mode, kind = stored_mask(path, bool(colors))
     if mode == "F":
         read_raw(path)  # says what is wrong with numbers that are no whole ones
     ranks, facts = _measure(stored, mode, kind, is_colored(mode, stored))
+    if colors:
+        return ranks, replace(facts, unnamed=unnamed_share(stored, [color for _, color in colors]))
     return ranks, replace(facts, palette=palette(path, facts.values)) if mode == "P" else facts
 
 

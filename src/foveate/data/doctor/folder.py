@@ -10,7 +10,7 @@ from foveate.data.errors import DataError
 from foveate.data.folders import folders_in
 from foveate.data.layout import Layout, LayoutReader
 from foveate.data.open import is_path, read_layout, unknown
-from foveate.data.pair_folders import has_masks, split_folders, split_roots, unread, whole_folders
+from foveate.data.pair_folders import has_masks, pairs_of, spare_folders, spare_lists, split_roots
 from foveate.data.pairing import by_split, list_images, match
 from foveate.data.readers.coloured import colors_file, read_colors
 from foveate.data.readers.csv_table import entries_of, read_rows, tables_in
@@ -34,8 +34,8 @@ class Folder:
     taken as they are stored. masks: whether there are masks to look at. classes: names, where the layout
     knows them. refused: what the layout's reader said, where it would not go on; notes: how it understood the
     rest. tables: those that say what belongs together, and that can be read; surplus: rows of theirs
-    ("file:line") that are refused and that a copy can do without. unread: what lies beside the pairs and is
-    not looked at.
+    ("file:line") that are refused and that a copy can do without. spare: folders and lists that lie
+    beside the pairs and are not looked at.
     """
 
     root: Path
@@ -53,7 +53,7 @@ class Folder:
     notes: tuple[str, ...] = ()
     tables: tuple[Path, ...] = ()
     surplus: frozenset[str] = frozenset()
-    unread: tuple[Path, ...] = ()
+    spare: tuple[tuple[Path, ...], tuple[Path, ...]] = ((), ())
 
     @property
     def mendable(self) -> bool:
@@ -101,9 +101,7 @@ def look_into(source: str | Path) -> Folder:
 
 
 def _pairs(root: Path, layout: LayoutReader) -> Folder:
-    folders = split_folders(root)
-    if not folders or whole_folders(root)[0]:
-        folders = {"all": whole_folders(root)}
+    folders = pairs_of(root)
     parts: dict[str, tuple[Entry, ...]] = {}
     lonely: list[tuple[Path, str]] = []
     clashes: list[tuple[Path, str]] = []
@@ -128,7 +126,7 @@ def _pairs(root: Path, layout: LayoutReader) -> Folder:
         tuple(clashes),
         colors,
         refused=refused,
-        unread=tuple(unread(root)),
+        spare=(tuple(spare_folders(root)), tuple(spare_lists(root))),
     )
 
 

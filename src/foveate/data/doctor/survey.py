@@ -11,10 +11,11 @@ from foveate.data.dataset import Color
 from foveate.data.doctor.decoding import pack
 from foveate.data.doctor.exam import OCTAVES, Exam, MaskFacts
 from foveate.data.doctor.folder import Folder
-from foveate.data.doctor.reading import Convention, convention, stray_ids
+from foveate.data.doctor.reading import RAMPS, Convention, convention, stray_ids
 from foveate.data.doctor.twins import Twins, find_twins
 from foveate.data.errors import DataError
-from foveate.data.masks import IGNORE, MaskCodec, choose_codec
+from foveate.data.images import LOSSY
+from foveate.data.masks import IGNORE, MAX_UNNAMED, MaskCodec, choose_codec
 from foveate.data.readers.camvid import CAMVID
 from foveate.data.readers.coloured import color_codec, colors_file
 
@@ -70,7 +71,17 @@ class Survey:
                 return None
             return choose_codec(holders, self.folder.classes or self._names(holders))
         except DataError:
-            return None  # `checks.many` says why
+            return None
+
+    @cached_property
+    def numbered(self) -> bool:
+        """Whether there are more values than class ids can be, in masks that were not smoothed: objects are
+        numbered one by one.
+        """
+        if self.folder.read is not None or self.convention != "ids" or self.folder.classes:
+            return False
+        plain = (mask for _, mask in self.masked if mask.format not in LOSSY and mask.ramps < RAMPS)
+        return len({value for mask in plain for value in mask.values.tolist()}) > MAX_UNNAMED
 
     def _names(self, holders: Mapping[int, object]) -> tuple[str, ...] | None:
         street = self.folder.layout == "camvid" and max(set(holders) - {IGNORE}, default=0)

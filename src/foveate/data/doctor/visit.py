@@ -49,7 +49,7 @@ def spread(entries: list[tuple[str, Entry]], limit: int | None) -> list[tuple[st
 
 
 def _examine(named: tuple[str, Entry], folder: Folder) -> Exam:
-    return examine(*named, read=folder.read, masks=folder.masks, colored=bool(folder.colors))
+    return examine(*named, read=folder.read, masks=folder.masks, colors=folder.colors)
 
 
 def _parallel(function: Callable, items: Iterable, workers: int | None) -> Iterator:

@@ -3,20 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from foveate.data.coded import read_labelled
 from foveate.data.dataset import SPLIT_NAMES, Entry
 from foveate.data.errors import DataError
 from foveate.data.folders import folders_in
-from foveate.data.images import read_image
 from foveate.data.layout import Layout, reader
-from foveate.data.pair_folders import holds_both, split_roots
+from foveate.data.pair_folders import holds_both, is_even, split_roots
 from foveate.data.pairing import list_images
 from foveate.errors import choose
 
 _LOOKED_AT = 5
-_SHADES = 16
 
 
 @reader("class_folders", 40, "one folder of images per class, with or without train/ val/ test/ above")
@@ -59,22 +55,13 @@ def _require_classes(classes: Sequence[Path]) -> None:
     folders = {folder: {path.stem: path for path in list_images(folder)} for folder in classes}
     if folders[one].keys() != folders[other].keys():
         return
-    masks = [
-        folder for folder, files in folders.items() if all(map(_is_flat, [*files.values()][:_LOOKED_AT]))
-    ]
+    masks = [folder for folder, files in folders.items() if all(map(is_even, [*files.values()][:_LOOKED_AT]))]
     if len(masks) == 1:
         raise DataError(
             f"{one.parent}: {one.name}/ and {other.name}/ hold files of the same names, and those in "
             f"{masks[0].name}/ look like masks; call the folders images/ and masks/, or, if they are "
             "classes, rename the files of one"
         )
-
-
-def _is_flat(path: Path) -> bool:
-    """Whether a picture is grey and of few shades, as a mask is and a photograph is not."""
-    pixels = read_image(path)
-    shades = np.bincount(pixels[..., 0].ravel(), minlength=256)
-    return bool((pixels == pixels[..., :1]).all() and (shades > 0).sum() <= _SHADES)
 
 
 def _entries(root: Path, split: Path, classes: Sequence[str]) -> tuple[Entry, ...]:

@@ -54,8 +54,10 @@ def _files(root: Path) -> dict[str, Path]:
     """By split (or "all"), the annotations there are."""
     found = {}
     for path in sorted((root / "annotations").glob("instances_*.json")):
-        word = path.stem.removeprefix("instances_").rstrip("0123456789_-")
-        found.setdefault(SPLIT_NAMES.get(word, "all"), path)
+        part = SPLIT_NAMES.get(path.stem.removeprefix("instances_").rstrip("0123456789_-"), "all")
+        if part != "all" and part in found:
+            raise DataError(f"{root}: {found[part].name} and {path.name} both say {part}; keep one of them")
+        found.setdefault(part, path)
     for folder, part in SPLIT_NAMES.items():
         if (path := root / folder / _AMONG_IMAGES).is_file():
             found.setdefault(part, path)

@@ -4,6 +4,7 @@ Folders: `train/ train_labels/ val/ val_labels/ test/ test_labels/`, or `images/
 """
 
 import csv
+import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -13,12 +14,14 @@ from foveate.data.dataset import Color
 from foveate.data.errors import DataError
 from foveate.data.layout import Layout, reader
 from foveate.data.masks import MaskCodec, is_void
-from foveate.data.pair_folders import beside, whole_folders
-from foveate.data.pairing import by_split, pair, pair_splits, read_pair, survey
+from foveate.data.pair_folders import beside, pairs_of
+from foveate.data.pairing import pair_all, read_pair, survey
 from foveate.data.table import SEPARATORS
 from foveate.errors import choose
 
 _LABELMAP = "labelmap.txt"
+_LINE = re.compile(r"^[^#:\n]+:\s*\d+\s*,\s*\d+\s*,\s*\d+", re.MULTILINE)
+"""A colour of CVAT's; other tools have a file of this name, too."""
 
 
 @reader(
@@ -36,15 +39,12 @@ class Coloured:
         path = colors_file(root)
         table = read_colors(path)
         codec = color_codec(table, classes, path.name)
-        parts = pair_splits(root)
-        if not parts:
-            images, masks = whole_folders(root)
-            if images is None or masks is None:
-                raise DataError(
-                    f"{root}: has a {path.name} but neither train/ with train_labels/ nor images/ with "
-                    "masks/; add them"
-                )
-            parts = by_split(pair(images, masks))
+        if not pairs_of(root):
+            raise DataError(
+                f"{root}: has a {path.name} but neither train/ with train_labels/ nor images/ with masks/; "
+                "add them"
+            )
+        parts = pair_all(root)
         entries = [entry for part in parts.values() for entry in part]
         counts = survey(entries, codec)[:, : len(codec.classes)]
         return Layout(
@@ -60,7 +60,10 @@ class Coloured:
 
 def colors_file(root: Path) -> Path | None:
     """The file in a folder that says which colour is which class, if there is one."""
-    return next((root / name for name in ("class_dict.csv", _LABELMAP) if (root / name).is_file()), None)
+    if (path := root / "class_dict.csv").is_file():
+        return path
+    path = root / _LABELMAP
+    return path if path.is_file() and _LINE.search(path.read_text("utf-8-sig", errors="replace")) else None
 
 
 def read_colors(path: Path) -> list[tuple[str, Color]]:

@@ -13,9 +13,9 @@ from foveate.data.coded import read_labelled
 from foveate.data.dataset import SPLIT_NAMES, SPLITS, Entry
 from foveate.data.errors import DataError
 from foveate.data.files import leads_out
-from foveate.data.images import SUFFIXES, is_image_file
+from foveate.data.images import RARE, SUFFIXES, is_image_file
 from foveate.data.layout import Layout, reader
-from foveate.data.pair_folders import IMAGE_FOLDERS, MASK_FOLDERS, find_folder, split_folders, whole_folders
+from foveate.data.pair_folders import IMAGE_FOLDERS, MASK_FOLDERS, MASKS_ALONE, find_folder, split_folders
 from foveate.data.pairing import read_indexed
 from foveate.data.table import column, first_line, label_ids, read_table
 
@@ -66,7 +66,7 @@ class Fault:
 class CsvTable:
     @staticmethod
     def recognise(root: Path) -> bool:
-        pairs = all(whole_folders(root))
+        pairs = bool(find_folder(root, IMAGE_FOLDERS) and find_folder(root, MASKS_ALONE))
         images = any(path.is_dir() or is_image_file(path) for path in root.iterdir())
         return images and bool(tables_in(root, masked=pairs or bool(split_folders(root))))
 
@@ -213,7 +213,7 @@ def find_file(root: Path, folders: Sequence[str], name: str, what: str, where: s
     """
     if leads_out(name):
         raise DataError(f"{where}: the {what} '{name}' leads out of {root}; name it relative to that folder")
-    names = [name, *(f"{name}{suffix}" for suffix in sorted(SUFFIXES))]
+    names = [name, *(f"{name}{suffix}" for suffix in [*sorted(SUFFIXES - RARE), *sorted(RARE)])]
     if found := _first_file(root, names):
         return found
     inner = find_folder(root, folders)  # only now: it lists the whole folder, which may hold all images
@@ -231,11 +231,13 @@ def plain_name(root: Path, name: str) -> str:
     >>> plain_name(Path("/data"), "images\\\\a.png"), plain_name(Path("/data"), "/data/images/a.png")
     ('images/a.png', 'images/a.png')
     """
-    named = Path(name.replace("\\", "/"))
-    for folder in (root.absolute(), root.resolve()):
-        if named.is_relative_to(folder):
-            return named.relative_to(folder).as_posix()
-    return named.as_posix() if name else name
+    if "\\" in name and not (root / name).exists():
+        name = name.replace("\\", "/")
+    if Path(name).is_absolute():
+        for folder in (root.absolute(), root.resolve()):
+            if Path(name).is_relative_to(folder):
+                return Path(name).relative_to(folder).as_posix()
+    return name
 
 
 def _first_file(folder: Path, names: Sequence[str]) -> Path | None:

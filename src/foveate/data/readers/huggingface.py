@@ -62,6 +62,8 @@ def read_huggingface(source: str, classes: Sequence[str] | None = None) -> Layou
             f"({', '.join(MASK)}) or of class labels ({', '.join(LABEL)}); it has {shown}"
         )
     known = {split: SPLIT_NAMES[split] for split in splits if split in SPLIT_NAMES}
+    if len(set(known.values())) < len(known):
+        raise DataError(f"{source}: of the splits {', '.join(known)}, two say the same; rename one")
     parts = {
         known[split] if len(known) > 1 else "all": _entries(splits[split], split, None if mask else label)
         for split in known

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from foveate.data.errors import DataError
 from foveate.data.layout import Layout, reader
-from foveate.data.pair_folders import MASKS_ALONE, beside, find_folder, split_folders, whole_folders
-from foveate.data.pairing import by_split, list_images, pair, pair_splits, read_indexed
+from foveate.data.pair_folders import beside, pairs_of
+from foveate.data.pairing import pair_all, read_indexed
 from foveate.data.readers.csv_table import unread_tables
 
 
@@ -23,22 +23,15 @@ from foveate.data.readers.csv_table import unread_tables
 class Paired:
     @staticmethod
     def recognise(root: Path) -> bool:
-        images, _ = whole_folders(root)
-        return bool(images or find_folder(root, MASKS_ALONE) or split_folders(root))
+        return bool(pairs_of(root))
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
-        images, masks = whole_folders(root)
-        if images and masks:
-            parts = by_split(pair(images, masks))
-        elif images or masks:
-            there, lacks = (images, "masks") if images else (masks, "images")
-            hint = unread_tables(root) if images else ""
-            raise DataError(
-                f"{root}: has {there.name}/ ({len(list_images(there))} files) but no {lacks}/; put the "
-                f"{lacks} there, with the same names" + (f"; or, {hint}" if hint else "")
-            )
-        else:
-            parts = pair_splits(root)
+        try:
+            parts = pair_all(root)
+        except DataError as error:
+            images, masks = pairs_of(root).get("all", (None, None))
+            hint = unread_tables(root) if images and not masks else ""
+            raise DataError(f"{error}; or, {hint}" if hint else str(error)) from None
         layout = read_indexed(parts, classes)
         return replace(layout, notes=(*layout.notes, *beside(root)))

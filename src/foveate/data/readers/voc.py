@@ -58,8 +58,8 @@ INFO = DatasetInfo(
 class Voc:
     @staticmethod
     def recognise(root: Path) -> bool:
-        own = any((root / name).is_file() for name in ("labelmap.txt", "labels.txt"))
-        return (root / "ImageSets" / "Segmentation").is_dir() and not own  # else exported by a labelling tool
+        exported = (root / "labelmap.txt").is_file()  # by a labelling tool, with classes of its own
+        return (root / "ImageSets" / "Segmentation").is_dir() and not exported
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:

@@ -6,7 +6,7 @@ from foveate.data.doctor.finding import Case, Finding, check, counted
 from foveate.data.doctor.survey import Survey
 from foveate.data.masks import IGNORE
 
-LOWEST = 16
+LOWEST = 64
 """Where no value but 0 is below this, the values are not counted from 0."""
 
 

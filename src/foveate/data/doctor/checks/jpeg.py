@@ -6,11 +6,18 @@ from foveate.data.doctor.finding import Case, Finding, check, counted
 from foveate.data.doctor.mends import neighbors_color, threshold
 from foveate.data.doctor.reading import kind
 from foveate.data.doctor.survey import Survey
+from foveate.data.images import LOSSY
+from foveate.data.readers.coloured import colors_file
+
+FILLED = 0.02
+"""JPEG spoils colours around every edge; where more than this share lies inside areas without a name, these
+are meant.
+"""
 
 
 def is_jpeg(form: str) -> bool:
-    """Whether a file format is JPEG, or that of several JPEGs in one file."""
-    return form in ("JPEG", "MPO")
+    """Whether a file format is JPEG, or one that changes values alike."""
+    return form in LOSSY
 
 
 @check("jpeg", 50)
@@ -20,6 +27,10 @@ def jpeg(survey: Survey) -> Iterator[Finding]:
         return
     black_white = all(kind(mask) in ("smoothed", "0/255", "one value") for _, mask in found)
     mend = threshold() if black_white else None
+    if survey.folder.colors:
+        filled = any(mask.unnamed > FILLED for _, mask in found)
+        named = colors_file(survey.folder.root).name
+        mend = None if filled else neighbors_color(survey.folder.colors, named)
     yield Finding(
         "error",
         "jpeg",
@@ -27,5 +38,5 @@ def jpeg(survey: Survey) -> Iterator[Finding]:
         tuple(Case(exam.entry.mask, f"{len(mask.values)} different values") for exam, mask in found),
         "JPEG changes the values near every edge, so that there are classes which nobody drew.",
         "Export the masks again as PNG from the original annotations.",
-        neighbors_color(survey.folder.colors) if survey.folder.colors else mend,
+        mend,
     )

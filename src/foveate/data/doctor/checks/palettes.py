@@ -25,11 +25,11 @@ def palettes(survey: Survey) -> Iterator[Finding]:
     ]
     if odd:
         yield Finding(
-            "error",
+            "warning",
             "palettes",
             f"{counted(len(odd), 'mask')} whose palette contradicts that of others",
             tuple(Case(exam.entry.mask) for exam in odd),
-            "The same colour has another number in these files. Masks are read by number, so what looks "
-            "alike is learnt as different classes.",
+            "The same colour has another number in these files. Masks are read by number, so that what looks "
+            "alike is learnt as different classes, unless the colours alone are wrong.",
             "Export all masks with one palette; or save them in RGB, with a class_dict.csv (name,r,g,b).",
         )

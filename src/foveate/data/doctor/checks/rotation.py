@@ -17,7 +17,7 @@ def rotation(survey: Survey) -> Iterator[Finding]:
     turned = [exam for exam in survey.exams if exam.image is not None and exam.image.orientation != 1]
     lying = [exam for exam in turned if lies_as_stored(exam)]
     shown = [exam for exam in turned if _lies_upright(exam)]
-    rest = [exam for exam in turned if exam not in lying and exam not in shown]
+    rest = [exam for exam in turned if not lies_as_stored(exam) and not _lies_upright(exam)]
     if lying:
         yield Finding(
             "error",

@@ -12,9 +12,13 @@ from foveate.data.doctor.mends import neighbors_color, threshold
 from foveate.data.doctor.reading import kind
 from foveate.data.doctor.survey import Survey
 from foveate.data.masks import IGNORE, MAX_UNNAMED
+from foveate.data.readers.coloured import colors_file
 
-FILLS = 0.005
-"""A colour with more than this share of a mask's pixels is meant: soft edges spread theirs over many."""
+FILLED = 0.001
+"""Where more than this share of a mask lies inside areas without a name, these are meant."""
+
+FILLS = 0.1
+"""Where more than this share of a mask is stray, it is no slip."""
 
 
 @check("stray", 70)
@@ -27,38 +31,49 @@ def stray(survey: Survey) -> Iterator[Finding]:
         and mask.colored == (survey.convention == "colours")
         and not survey.stray.isdisjoint(mask.values.tolist())
     ]
-    if not found:
+    if not found or survey.numbered:
         return
     colored, black_white = survey.convention == "colours", survey.convention == "0/255"
-    mend = Mend("set to 255, which is ignored", mask=partial(_ignore, values=survey.stray))
-    if black_white:
-        mend = threshold()
     if colored:
-        mend = neighbors_color(survey.folder.colors)
-        filled = [(exam, mask) for exam, mask in found if _fills(survey, mask)]
-        if filled:
-            yield Finding(
-                "error",
-                "stray",
-                f"{counted(len(filled), 'mask')} in which a colour without a class fills areas",
-                tuple(_case(survey, exam, mask) for exam, mask in filled),
-                "class_dict.csv does not name the colour, so training refuses the mask.",
-                "Add it to class_dict.csv with the name of its class, or with the name void to ignore it.",
-            )
-        found = [pair for pair in found if pair not in filled]
-    if not found:
+        yield from _in_colour(survey, found)
         return
+    many = any(_share(survey, mask) > FILLS for _, mask in found)
+    mend = Mend("set to 255, which is ignored", mask=partial(_ignore, values=survey.stray))
     yield Finding(
         "error",
         "stray",
-        f"{counted(len(found), 'mask')} with {'colours' if colored else 'values'} that stand for no class",
+        f"{counted(len(found), 'mask')} with values that stand for no class",
         tuple(_case(survey, exam, mask) for exam, mask in found),
-        "Each would be taken for a class of its own, or training refuses the mask."
-        if not colored
-        else "class_dict.csv does not name these colours, so training refuses the mask.",
+        "Each would be taken for a class of its own, or training refuses the mask.",
         "Mend the masks where these come from a slip of the brush; name the class where they are meant.",
-        mend,
+        threshold() if black_white else None if many else mend,
     )
+
+
+def _in_colour(survey: Survey, found: list[tuple[Exam, MaskFacts]]) -> Iterator[Finding]:
+    named = colors_file(survey.folder.root).name
+    filled = [(exam, mask) for exam, mask in found if mask.unnamed > FILLED]
+    slips = [(exam, mask) for exam, mask in found if mask.unnamed <= FILLED]
+    why = f"{named} does not name the colours, so training refuses the masks."
+    if filled:
+        yield Finding(
+            "error",
+            "stray",
+            f"{counted(len(filled), 'mask')} in which a colour without a class fills areas",
+            tuple(_case(survey, exam, mask) for exam, mask in filled),
+            why,
+            f"Add it to {named} with the name of its class, or with the name void to ignore it.",
+        )
+    if slips:
+        yield Finding(
+            "error",
+            "stray",
+            f"{counted(len(slips), 'mask')} with colours that stand for no class",
+            tuple(_case(survey, exam, mask) for exam, mask in slips),
+            why,
+            "Mend the masks where these come from a slip of the brush; name the class where they are meant.",
+            neighbors_color(survey.folder.colors, named),
+        )
 
 
 @check("mixed", 80)
@@ -117,10 +132,9 @@ def colours(survey: Survey) -> Iterator[Finding]:
         )
 
 
-def _fills(survey: Survey, mask: MaskFacts) -> bool:
-    """Whether one stray colour has a share of the mask that neither slips nor soft edges have."""
-    odd = np.isin(mask.values, list(survey.stray))
-    return bool(mask.counts[odd].max() > FILLS * mask.counts.sum())
+def _share(survey: Survey, mask: MaskFacts) -> float:
+    """How much of a mask holds stray values."""
+    return float(mask.counts[np.isin(mask.values, list(survey.stray))].sum() / mask.counts.sum())
 
 
 def _case(survey: Survey, exam: Exam, mask: MaskFacts) -> Case:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from foveate.data.doctor.exam import Exam, ImageFacts
+from foveate.data.doctor.checks.dark import is_deep, little_used
+from foveate.data.doctor.exam import Exam
 from foveate.data.doctor.finding import Case, Finding, check, counted
 from foveate.data.doctor.survey import Survey
 from foveate.data.doctor.twins import BLANK
@@ -43,27 +44,15 @@ def uniform(survey: Survey) -> Iterator[Finding]:
         )
 
 
-DARK = 64
-"""16-bit images that stay below this of 255 use a quarter of their range, as those of 12 bits do."""
-
-
 @check("blank", 110)
 def blank(survey: Survey) -> Iterator[Finding]:
-    """Images that hardly show anything, the deep ones among them since their values are scaled down."""
-    deep = [exam for exam in survey.exams if exam.image and _little_used(exam.image)]
-    if deep:
-        top = max(exam.image.brightest for exam in deep)
-        yield Finding(
-            "warning",
-            "dark",
-            f"{counted(len(deep), '16-bit image')} of which little of the range is used",
-            tuple(Case(survey.folder.image(exam.entry)) for exam in deep),
-            f"65535 becomes 255 when they are read, so that the brightest of these is {top}: few shades are "
-            "left to learn from.",
-            "Save them as 8-bit, or scale their values up: those of 12 bits by 16.",
-        )
-    blank = [exam for exam in survey.exams if exam.image and exam.image.contrast < BLANK]
-    exams = [exam for exam in blank if exam not in deep]
+    """Images of one colour; those of which it is said that they are dark for their depth are left out."""
+    dark = little_used(survey)
+    exams = [
+        exam
+        for exam in survey.exams
+        if exam.image and exam.image.contrast < BLANK and not (dark and is_deep(exam.image))
+    ]
     if exams:
         yield Finding(
             "warning",
@@ -73,7 +62,3 @@ def blank(survey: Survey) -> Iterator[Finding]:
             "They are of one shade from edge to edge, or nearly so: an exposure or an export that failed.",
             "Look at them; remove those that show nothing, with their masks.",
         )
-
-
-def _little_used(image: ImageFacts) -> bool:
-    return image.mode.startswith("I") and image.brightest < DARK

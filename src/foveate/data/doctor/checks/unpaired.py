@@ -48,7 +48,7 @@ def _name(cases: tuple[Case, ...], what: str) -> str:
 
 def _hints(survey: Survey) -> list[str]:
     """What else could say which masks the images have."""
-    folders = [f"{survey.folder.name(path)}/" for path in survey.folder.unread if path.is_dir()]
+    folders = [f"{survey.folder.name(path)}/" for path in survey.folder.spare[0]]
     called = (
         f"if {' or '.join(folders[:3])} holds the masks, call it masks/ (masks are looked for in folders "
         f"called {', '.join(MASKS_ALONE)} and the like)"

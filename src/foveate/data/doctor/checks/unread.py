@@ -10,8 +10,7 @@ from foveate.data.doctor.survey import Survey
 def unread(survey: Survey) -> Iterator[Finding]:
     if not survey.masked or survey.folder.refused:
         return
-    folders = [path for path in survey.folder.unread if path.is_dir()]
-    lists = [path for path in survey.folder.unread if not path.is_dir()]
+    folders, lists = survey.folder.spare
     if folders:
         masks = sorted({survey.folder.name(exam.entry.mask.parent) for exam, _ in survey.masked})
         yield Finding(
