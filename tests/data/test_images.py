@@ -235,3 +235,29 @@ def png(width: int, height: int, bits: int, kind: int, rows: bytes) -> bytes:
         + chunk(b"IDAT", zlib.compress(rows))
         + chunk(b"IEND", b"")
     )
+
+
+@pytest.mark.parametrize(("suffix", "name"), [("jpg", "JPEG"), ("avif", "AVIF"), ("jp2", "JPEG2000")])
+def test_masks_in_formats_that_change_values(make, suffix, name):
+    path = make.save(f"m.{suffix}", make.mask(0, [0, 1]))
+    with pytest.raises(DataError, match=rf"the mask is a {name}, and {name} compression changes"):
+        read_raw(path)
+
+
+@pytest.mark.parametrize("offset", [7, 100_000])
+def test_a_tiff_whose_next_page_is_not_there(make, offset):
+    path = make.save("a.tif", make.photo(0))
+    content = bytearray(path.read_bytes())
+    (first,) = struct.unpack_from("<I", content, 4)
+    (entries,) = struct.unpack_from("<H", content, first)
+    struct.pack_into("<I", content, first + 2 + 12 * entries, offset)
+    path.write_bytes(content)
+    assert np.array_equal(read_image(path), make.photo(0))
+
+
+def test_a_mask_of_transparency_behind_a_tiff_is_no_image(make):
+    path = make.root / "a.tif"
+    with tifffile.TiffWriter(path) as file:
+        file.write(make.photo(0), photometric="rgb")
+        file.write(np.ones((12, 16), dtype=bool), photometric="mask", subfiletype=4)
+    assert np.array_equal(read_image(path), make.photo(0))

@@ -49,8 +49,78 @@ def test_splits_of_tables_by_any_of_their_names(make, words):
 def test_two_folders_of_one_split(make):
     for split in ("train", "val", "valid"):
         make.pairs(f"{split}/images", f"{split}/masks")
-    with pytest.raises(DataError, match=r"val/ and valid/ both say val; put what they hold into one"):
+    with pytest.raises(DataError, match=r"val/ and valid/ say the same split; put what they hold into one"):
         open_dataset(make.root)
+
+
+def test_a_folder_of_a_split_that_holds_nothing_is_passed_over(make):
+    for split in ("train", "val"):
+        make.pairs(f"{split}/images", f"{split}/masks")
+    (make.root / "dev").mkdir()
+    assert len(open_dataset(make.root)) == 16
+
+
+def test_words_of_splits_may_be_classes(make):
+    make.class_folders(**{"valid/phone": 8, "valid/scanner": 8, "invalid/phone": 8, "invalid/scanner": 8})
+    assert open_dataset(make.root).classes == ("invalid", "valid")
+
+
+def test_classes_called_as_splits_beside_others(make):
+    make.class_folders(bus=8, dev=8, train=8, val=8)
+    assert open_dataset(make.root).classes == ("bus", "dev", "train", "val")
+
+
+@pytest.mark.parametrize("name", ["target", "gt", "segmentation"])
+def test_classes_called_as_masks_may_be(make, name):
+    make.class_folders(**{f"train/{name}": 8, "train/other": 8, f"val/{name}": 4, "val/other": 4})
+    assert open_dataset(make.root).classes == tuple(sorted([name, "other"]))
+
+
+@pytest.mark.parametrize("other", ["test_images", "testing", "segmentation", "gt"])
+def test_images_beside_splits_of_pairs_are_not_read(make, other):
+    for split in ("train", "val"):
+        make.pairs(f"{split}", f"{split}_masks")
+    make.class_folders(**{other: 4})
+    dataset = open_dataset(make.root)
+    assert len(dataset) == 16
+    assert f"Not read: {other}/." in dataset.describe()
+
+
+def test_a_pair_as_an_example_beside_classes(make):
+    make.class_folders(cat=8, dog=8)
+    make.save("example.png", make.photo(0))
+    make.save("example_mask.png", make.mask(0, [0, 255]))
+    assert open_dataset(make.root).classes == ("cat", "dog")
+
+
+def test_photographs_whose_names_end_as_those_of_masks(make):
+    for name in ("cars", "vans"):
+        for number in range(8):
+            make.save(f"{name}/{number}.png", make.photo(number, (48, 64)))
+            make.save(f"{name}/{number}_gt.png", make.photo(100 + number, (48, 64)))
+    dataset = open_dataset(make.root)
+    assert (dataset.classes, len(dataset)) == (("cars", "vans"), 32)
+
+
+@pytest.mark.parametrize("masks", ["segmentation", "targets"])
+def test_a_table_of_labels_goes_before_folders_that_need_not_be_masks(make, masks):
+    make.pairs("images", masks)
+    rows = [f"{number:02d}.png,{'ab'[number % 2]}" for number in range(8)]
+    (make.root / "labels.csv").write_text("\n".join(["image,label", *rows]))
+    assert open_dataset(make.root).classes == ("a", "b")
+
+
+def test_masks_are_looked_for_where_there_are_any(make):
+    make.pairs("JPEGImages", "SegmentationClass")
+    (make.root / "Annotations").mkdir()
+    (make.root / "Annotations" / "00.xml").write_text("<annotation/>")
+    assert len(open_dataset(make.root)) == 8
+
+
+def test_a_labelmap_of_another_tool(make):
+    make.class_folders(cat=8, dog=8)
+    (make.root / "labelmap.txt").write_text("cat\ndog\n")
+    assert open_dataset(make.root).classes == ("cat", "dog")
 
 
 @pytest.mark.parametrize("ending", ["_mask", "-label", "_GT", "_seg"])

@@ -171,7 +171,9 @@ def _one_page(image: Image.Image, path: str | Path) -> None:
     """
     size = image.size
     try:
-        image.seek(1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image.seek(1)
         stack = image.size == size and not image.tag_v2.get(_SUBFILE_TAG, 0) & _NO_IMAGE
     except EOFError:
         return

@@ -58,9 +58,11 @@ def split_folders(root: Path) -> dict[str, Folders]:
     `trainannot/`, `train/images/` with `train/masks/`, or `train/` with both in one, told apart by their
     endings. Empty unless some split has masks.
     """
-    found = {}
+    found, twice = {}, []
     for split in SPLITS:
-        images, masks = _of_split(root, split, _SPLIT_IMAGES), _of_split(root, split, _SPLIT_MASKS)
+        called = [_of_split(root, split, endings) for endings in (_SPLIT_IMAGES, _SPLIT_MASKS)]
+        twice += [folders for folders in called if len(folders) > 1]
+        images, masks = (next(iter(folders), None) for folders in called)
         masks = masks if masks and _filled(masks) else None
         if images and not masks:
             inner = find_folder(images, IMAGE_FOLDERS), _masks_in(images)
@@ -72,13 +74,17 @@ def split_folders(root: Path) -> dict[str, Folders]:
                 continue  # images alone, of a word that need not say a split
         if images or masks:
             found[split] = (images, masks)
-    return found if any(masks for _, masks in found.values()) else {}
+    if not any(masks for _, masks in found.values()):
+        return {}
+    _require_one(root, twice)
+    return found
 
 
 def split_roots(root: Path) -> list[tuple[str, Path]]:
     """The folders of splits that hold folders themselves, as those of classes do, by their splits."""
-    found = ((split, _of_split(root, split, ("",))) for split in SPLITS)
-    return [(split, folder) for split, folder in found if folder and folders_in(folder)]
+    found = {split: [path for path in _of_split(root, split, ("",)) if folders_in(path)] for split in SPLITS}
+    _require_one(root, [folders for folders in found.values() if len(folders) > 1])
+    return [(split, folder) for split, folders in found.items() for folder in folders]
 
 
 def has_masks(root: Path) -> bool:
@@ -174,23 +180,25 @@ def _filled(folder: Path) -> bool:
     return any(map(holds_images, [folder, *folders_in(folder)[:LOOKED_AT]]))
 
 
-def _of_split(root: Path, split: str, endings: Iterable[str]) -> Path | None:
-    """The folder of a split by its name; by its other names, too, where one says train, for valid/ may be a
-    class. `DataError` where two that hold images say the same.
+def _of_split(root: Path, split: str, endings: Iterable[str]) -> list[Path]:
+    """The folders of a split by its name; by its other names, too, where one says train, for valid/ may be a
+    class. Those of the first ending that hold images, or the first where none does.
     """
-    folders = folders_in(root)
-    words = {path.name.lower().strip() for path in folders}
-    train = any(word.startswith("train") and (word in SPLIT_NAMES or "_" in word) for word in words)
-    called = [name for name, said in SPLIT_NAMES.items() if name == split or (said == split and train)]
+    folders = {path.name.lower().strip(): path for path in folders_in(root)}
+    train = any(word.startswith("train") and (word in SPLIT_NAMES or "_" in word) for word in folders)
+    names = [name for name, said in SPLIT_NAMES.items() if name == split or (said == split and train)]
     for ending in endings:
-        names = {name + ending for name in called}
-        found = [path for path in folders if path.name.lower().strip() in names]
-        if len(found) > 1 and len(filled := [path for path in found if _deeply_filled(path)]) > 1:
-            both = " and ".join(f"{path.name}/" for path in filled[:2])
-            raise DataError(f"{root}: {both} both say {split}; put what they hold into one of them")
+        found = [folders[name + ending] for name in names if name + ending in folders]
         if found:
-            return next(filter(_deeply_filled, found), found[0])
-    return None
+            return [path for path in found if _deeply_filled(path)] or found[:1]
+    return []
+
+
+def _require_one(root: Path, twice: list[list[Path]]) -> None:
+    """Raise `DataError` for folders that say the same split."""
+    for folders in twice:
+        names = " and ".join(f"{path.name}/" for path in folders)
+        raise DataError(f"{root}: {names} say the same split; put what they hold into one of them")
 
 
 def _deeply_filled(folder: Path) -> bool:

@@ -140,6 +140,31 @@ def test_a_colour_that_fills_areas_is_left_to_its_owner(plant):
     assert [one.title for one in found] == [remaining.title]
 
 
+@pytest.mark.parametrize("kind", ["one colour", "noise", "jpeg"])
+def test_no_area_becomes_another_class(plant, kind):
+    """A colour that the table lacks, exact, in many shades, and as JPEG spoils it."""
+    plant.colored()
+    mask = np.array(Image.open(plant.root / "masks/02.png"))
+    noise = np.random.default_rng(0).integers(0, 8, (30, 40, 1)) if kind == "noise" else 0
+    mask[20:50, 30:70] = np.array([0, 160, 60]) + noise
+    (plant.root / "masks/02.png").unlink()
+    plant.save("masks/02.jpg" if kind == "jpeg" else "masks/02.png", mask)
+    _, done, found = fixed(plant)
+    assert done.mended == 0
+    assert [one.check for one in done.remaining] == ["jpeg" if kind == "jpeg" else "stray"]
+    assert [one.title for one in found] == [one.title for one in done.remaining]
+
+
+def test_coloured_masks_that_went_through_jpeg(plant):
+    plant.colored()
+    was = np.array(Image.open(plant.root / "masks/02.png"))
+    (plant.root / "masks/02.png").unlink()
+    plant.save("masks/02.jpg", was, quality=95, subsampling=0)
+    out, done, found = fixed(plant)
+    assert (done.mended, found) == (1, ())
+    assert (np.asarray(Image.open(out / "masks/02.png")) == was).all(-1).mean() > 0.98
+
+
 def test_a_table_of_colours_is_added(plant):
     out, _, found = fixed(plant.colored(table=False))
     assert found == ()

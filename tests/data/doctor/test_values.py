@@ -202,6 +202,32 @@ def test_objects_that_are_numbered_one_by_one(plant, deep):
     assert "too many for class ids" in found["many"].title
 
 
+def test_numbers_of_16_bits_are_not_ignored_away(plant):
+    """As instance masks have them, beyond 255: nothing is mended where that would empty the masks."""
+    plant.pairs()
+    for number in range(12):
+        mask = np.where(plant.mask(number) > 0, 26000 + number, 0).astype(np.uint16)
+        plant.save(f"masks/{number:02d}.png", mask)
+    finding = plant.findings()[0]
+    assert (finding.check, finding.mend) == ("stray", None)
+
+
+def test_some_dark_frames_among_16_bit_images(plant):
+    plant.pairs()
+    for number in range(12):
+        image = plant.draw(number)[0].max(-1).astype(np.uint16) * np.uint16(16 if number < 3 else 256)
+        plant.save(f"images/{number:02d}.png", image)
+    assert plant.findings() == ()
+
+
+def test_a_class_beside_borders_that_are_ignored(plant):
+    plant.ids(classes=3)
+    for number in range(12):
+        name = f"{number:02d}"
+        plant.save(f"masks/{name}.png", np.array([0, 17, 255], dtype=np.uint8)[stored(plant, name)])
+    assert plant.findings() == ()
+
+
 def test_masks_of_fractions(plant):
     plant.pairs()
     for number in range(12):

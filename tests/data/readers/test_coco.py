@@ -312,3 +312,11 @@ def test_the_package_that_draws_shapes_is_asked_for_once(make, monkeypatch):
         DataError, match=r"drawing the shapes of COCO annotations needs the package pycocotools"
     ):
         open_dataset(make.root)
+
+
+def test_two_files_of_one_split(make):
+    (make.root / "annotations").mkdir()
+    for word in ("val", "dev"):
+        (make.root / "annotations" / f"instances_{word}.json").write_text("{}")
+    with pytest.raises(DataError, match=r"instances_dev\.json and instances_val\.json both say val"):
+        open_dataset(make.root)
