@@ -6,7 +6,7 @@ from pathlib import Path
 from foveate.data.coded import read_labelled
 from foveate.data.dataset import SPLIT_NAMES, Entry
 from foveate.data.errors import DataError
-from foveate.data.folders import folders_in
+from foveate.data.folders import first_images, folders_in
 from foveate.data.layout import Layout, reader
 from foveate.data.pair_folders import holds_both, is_even, split_roots
 from foveate.data.pairing import list_images
@@ -52,11 +52,15 @@ def _require_classes(classes: Sequence[Path]) -> None:
     if len(classes) != 2:
         return
     one, other = classes
-    folders = {folder: {path.stem: path for path in list_images(folder)} for folder in classes}
-    if folders[one].keys() != folders[other].keys():
+    masks = [
+        folder
+        for folder in classes
+        if all(is_even(folder / name) for name in first_images(folder)[:_LOOKED_AT])
+    ]
+    if len(masks) != 1:
         return
-    masks = [folder for folder, files in folders.items() if all(map(is_even, [*files.values()][:_LOOKED_AT]))]
-    if len(masks) == 1:
+    stems, others = ({path.stem for path in list_images(folder)} for folder in classes)
+    if stems == others:
         raise DataError(
             f"{one.parent}: {one.name}/ and {other.name}/ hold files of the same names, and those in "
             f"{masks[0].name}/ look like masks; call the folders images/ and masks/, or, if they are "
