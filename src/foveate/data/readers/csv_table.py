@@ -178,14 +178,14 @@ def _rows(path: Path) -> tuple[list[Row], list[Fault], str]:
     rows, faults = [], []
     for line, cells in lines:
         where = f"{path}:{line}"
-        said = cells[split] if split else path.stem
-        part = SPLIT_NAMES.get(said.lower())
+        word = cells[split] if split else path.stem
+        part = SPLIT_NAMES.get(word.lower())
         empty = next((key for key in (image, target) if not cells[key]), None)
         if empty:
             said = f"{where}: the column {empty} is empty; fill it, or remove the row"
             faults.append(Fault(where, DataError(said)))
         elif split and part is None:
-            said = f"{where}: the split '{said}' is none of {', '.join(SPLITS)}"
+            said = f"{where}: the split '{word}' is none of {', '.join(SPLITS)}"
             faults.append(Fault(where, DataError(said)))
         else:
             files = (key and plain_name(path.parent, cells[key]) for key in (image, mask))
