@@ -136,8 +136,28 @@ def test_a_colour_that_fills_areas_is_left_to_its_owner(plant):
     _, done, found = fixed(plant)
     assert done.mended == 0
     (remaining,) = done.remaining
-    assert remaining.title == "8 masks in which a colour without a class fills areas"
+    assert remaining.title == "8 masks in a colour that stands for no class"
     assert [one.title for one in found] == [remaining.title]
+
+
+def test_a_class_that_is_lacking_is_left_in_all_masks_however_small(plant):
+    plant.colored()
+    for number, wide in ((2, 20), (3, 3), (4, 2)):
+        mask = np.array(Image.open(plant.root / f"masks/0{number}.png"))
+        mask[30 : 30 + wide, 40 : 40 + wide] = (0, 160, 60)
+        plant.save(f"masks/0{number}.png", mask)
+    _, done, _ = fixed(plant)
+    assert (done.mended, [len(one.cases) for one in done.remaining]) == (0, [3])
+
+
+def test_a_thin_class_that_is_lacking_is_left_to_its_owner(plant):
+    plant.colored()
+    for number in range(8):
+        mask = np.array(Image.open(plant.root / f"masks/0{number}.png"))
+        mask[10:50, 40] = (0, 160, 60)
+        plant.save(f"masks/0{number}.png", mask)
+    _, done, _ = fixed(plant)
+    assert (done.mended, [one.check for one in done.remaining]) == (0, ["stray"])
 
 
 @pytest.mark.parametrize("kind", ["one colour", "noise", "jpeg"])

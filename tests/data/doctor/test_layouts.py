@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -11,6 +12,7 @@ from foveate.data.doctor.facts import gather
 from foveate.data.doctor.finding import judge
 from foveate.data.doctor.visit import visit
 from foveate.data.errors import DataError
+from foveate.data.open import open_dataset
 
 from ..readers.imitations import kvasir_seg
 
@@ -184,3 +186,20 @@ def test_a_table_with_backslashes_keeps_its_rows(table):
     done = copy_mended(survey, judge(survey), out)
     assert (done.left_out, done.remaining) == (0, ())
     assert (out / "data.csv").read_text() == text
+
+
+def test_a_table_beside_masks_in_colour_is_named(plant):
+    plant.colored()
+    (plant.root / "data.csv").write_text("image,mask,split\n00.png,00.png,train\n")
+    finding = plant.finding()
+    assert (finding.check, plant.names(finding)) == ("unread", ["data.csv"])
+    assert "CSV" not in finding.remedy
+    assert "Data.csv not read" in open_dataset(plant.root).describe()
+
+
+def test_no_table_of_colours_is_added_where_a_table_says_what_belongs_together(table):
+    for path in (table.root / "truths").iterdir():
+        mask = np.asarray(Image.open(path))
+        table.save(f"truths/{path.name}", np.stack([mask, 0 * mask, 255 - mask], axis=-1))
+    finding = table.finding()
+    assert (finding.check, finding.mend) == ("colours", None)

@@ -126,7 +126,10 @@ def _pairs(root: Path, layout: LayoutReader) -> Folder:
         tuple(clashes),
         colors,
         refused=refused,
-        spare=(tuple(spare_folders(root)), tuple(spare_lists(root))),
+        spare=(
+            tuple(spare_folders(root)),
+            (*spare_lists(root), *(tables_in(root, masked=True) if colors else ())),
+        ),
     )
 
 

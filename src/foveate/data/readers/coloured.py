@@ -16,6 +16,7 @@ from foveate.data.layout import Layout, reader
 from foveate.data.masks import MaskCodec, is_void
 from foveate.data.pair_folders import beside, pairs_of
 from foveate.data.pairing import pair_all, read_pair, survey
+from foveate.data.readers.csv_table import tables_in
 from foveate.data.table import SEPARATORS
 from foveate.errors import choose
 
@@ -54,8 +55,13 @@ class Coloured:
             parts=parts,
             reader=partial(read_pair, codec=codec),
             counts={entry.stem: row for entry, row in zip(entries, counts, strict=True)},
-            notes=(codec.reading, *beside(root)),
+            notes=(codec.reading, *beside(root), *_tables(root)),
         )
+
+
+def _tables(root: Path) -> tuple[str, ...]:
+    names = ", ".join(path.name for path in tables_in(root, masked=True))
+    return (f"{names} not read, for masks in colour are put together by name",) if names else ()
 
 
 def colors_file(root: Path) -> Path | None:

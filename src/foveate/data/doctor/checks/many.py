@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from foveate.data.doctor.finding import Case, Finding, check, counted
 from foveate.data.doctor.survey import Survey
+from foveate.data.masks import IGNORE
 
 
 @check("many", 75)
@@ -17,6 +18,6 @@ def many(survey: Survey) -> Iterator[Finding]:
         f"The masks hold {counted(len(values), 'different value')}, too many for class ids",
         tuple(Case(exam.entry.mask, counted(len(mask.values), "value")) for exam, mask in survey.masked),
         "Training refuses them. Masks that number the objects one by one (instances) look so.",
-        "Save each class under one number: 0 for the background, 1 for any object, say. Where these are "
-        "class ids, name all classes with --classes.",
+        "Save each class under one number: 0 for the background, 1 for any object, say."
+        + ("" if max(values) > IGNORE else " Where these are class ids, name all classes with --classes."),
     )

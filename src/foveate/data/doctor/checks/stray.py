@@ -1,5 +1,6 @@
 """Values and colours in masks that stand for no class."""
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
@@ -52,28 +53,34 @@ def stray(survey: Survey) -> Iterator[Finding]:
 
 def _in_colour(survey: Survey, found: list[tuple[Exam, MaskFacts]]) -> Iterator[Finding]:
     named = colors_file(survey.folder.root).name
-    filled = [(exam, mask) for exam, mask in found if mask.unnamed > FILLED]
-    slips = [(exam, mask) for exam, mask in found if mask.unnamed <= FILLED]
-    why = f"{named} does not name the colours, so training refuses the masks."
-    if filled:
-        yield Finding(
-            "error",
-            "stray",
-            f"{counted(len(filled), 'mask')} in which a colour without a class fills areas",
-            tuple(_case(survey, exam, mask) for exam, mask in filled),
-            why,
-            f"Add it to {named} with the name of its class, or with the name void to ignore it.",
-        )
-    if slips:
-        yield Finding(
-            "error",
-            "stray",
-            f"{counted(len(slips), 'mask')} with colours that stand for no class",
-            tuple(_case(survey, exam, mask) for exam, mask in slips),
-            why,
-            "Mend the masks where these come from a slip of the brush; name the class where they are meant.",
-            neighbors_color(survey.folder.colors, named),
-        )
+    meant = any(mask.unnamed > FILLED for _, mask in found) or _one_colour(survey, found)
+    yield Finding(
+        "error",
+        "stray",
+        f"{counted(len(found), 'mask')} {'in a colour' if meant else 'with colours'} that "
+        f"stand{'s' * meant} for no class",
+        tuple(_case(survey, exam, mask) for exam, mask in found),
+        f"{named} does not name the colours, so training refuses the masks.",
+        f"Add to {named} what is a class, with its name, or with the name void to ignore it; mend what comes "
+        "from a slip of the brush.",
+        None if meant else neighbors_color(survey.folder.colors, named),
+    )
+
+
+def _one_colour(survey: Survey, found: list[tuple[Exam, MaskFacts]]) -> bool:
+    """Whether one stray colour has most of the stray pixels of several masks, as a thin class has."""
+    pixels: Counter[int] = Counter()
+    holders: Counter[int] = Counter()
+    for _, mask in found:
+        odd = {
+            value: count
+            for value, count in zip(mask.values.tolist(), mask.counts.tolist(), strict=True)
+            if value in survey.stray
+        }
+        pixels.update(odd)
+        holders.update(odd.keys())
+    color, most = pixels.most_common(1)[0]
+    return holders[color] > 1 and 2 * most > pixels.total()
 
 
 @check("mixed", 80)
@@ -122,9 +129,11 @@ def colours(survey: Survey) -> Iterator[Finding]:
             tuple(Case(exam.entry.mask) for exam, mask in survey.masked if mask.colored),
             "Classes are told apart by number; for colours a table is needed."
             + (" So many colours come from smoothing or JPEG." if blended else ""),
-            "Add class_dict.csv (name,r,g,b) to the folder; a class named void is ignored.",
+            "Save the masks with one number a class."
+            if survey.folder.tables
+            else "Add class_dict.csv (name,r,g,b) to the folder; a class named void is ignored.",
             None
-            if blended
+            if blended or survey.folder.tables
             else Mend(
                 "class_dict.csv is added; give the classes their names there",
                 files={"class_dict.csv": _class_dict(held)},

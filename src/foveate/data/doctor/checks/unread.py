@@ -27,7 +27,7 @@ def unread(survey: Survey) -> Iterator[Finding]:
             "unread",
             f"{counted(len(lists), 'list')} of a split beside the images",
             tuple(Case(path) for path in lists),
-            "Lists are not read: images are split anew, at random.",
-            "For these splits, put the files into images/train/ and masks/train/, images/val/ and so on, or "
-            "write a CSV with the columns image, mask and split.",
+            "They are not read: images are split anew, at random.",
+            "For these splits, put the files into images/train/ and masks/train/, images/val/ and so on"
+            + ("." if survey.folder.colors else "; or write a CSV with the columns image, mask and split."),
         )
