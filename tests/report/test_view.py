@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from foveate.report.view import arm_views, forest
+from foveate.report.words import detectable
 
 
 def test_intervals_are_drawn_no_further_than_scores_can_differ(comparison):
@@ -18,6 +19,12 @@ def test_intervals_are_drawn_no_further_than_scores_can_differ(comparison):
     (mark,) = drawn["rows"][0]["marks"]
     assert [drawn["ticks"][place]["label"] for place in (0, -1)] == ["−100", "+100"]
     assert (mark.low, mark.high) == (first, last)
+
+
+def test_where_no_image_is_answered_differently_nothing_is_called_detectable(comparison):
+    arms = [replace(found, detectable=0.0) for found in comparison.findings.arms]
+    assert detectable(comparison) > 0
+    assert detectable(replace(comparison, findings=replace(comparison.findings, arms=tuple(arms)))) is None
 
 
 def test_the_dots_of_the_seeds_average_to_the_tested_difference(comparison):

@@ -100,11 +100,20 @@ class Dataset:
         """One paragraph for the user: what was recognised, counts, classes, and whose splits these are."""
         counts = ", ".join(f"{len(self.splits[split])} {split}" for split in SPLITS)
         names = ", ".join(self.classes[:20]) + (", ..." if len(self.classes) > 20 else "")
-        notes = "".join(f" {note[0].upper()}{note[1:]}." for note in self.notes)
+        notes = "".join(f" {_sentence(note)}." for note in self.notes)
         return (
             f"{self.source}: {self.name}, {self.task}, {len(self)} images ({counts}), "
             f"{len(self.classes)} classes ({names}).{notes}"
         )
+
+
+def _sentence(note: str) -> str:
+    """A note with a capital, unless it begins with a file's name.
+
+    >>> _sentence("found in photos/"), _sentence("data.csv: columns image and mask")
+    ('Found in photos/', 'data.csv: columns image and mask')
+    """
+    return note if "." in note.partition(" ")[0] else note[0].upper() + note[1:]
 
 
 def class_counts(dataset: Dataset) -> Int64[np.ndarray, "images classes"]:

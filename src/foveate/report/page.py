@@ -66,8 +66,8 @@ def _context(comparison: Comparison, exhibits: tuple[Exhibit, ...]) -> dict[str,
 
 def _detectable(comparison: Comparison) -> str:
     smallest = words.detectable(comparison)
-    if not smallest or smallest >= 1:  # 0 where no image was answered differently: nothing tells of chance
-        return "none" if smallest else "unknown"
+    if smallest is None or smallest >= 1:
+        return "unknown" if smallest is None else "none"
     return f"{words.points(smallest).lstrip('+')} points"
 
 

@@ -225,9 +225,11 @@ def notes(comparison: Comparison) -> list[str]:
 
 
 def detectable(comparison: Comparison) -> float | None:
-    """The difference that could have been shown, the largest over the arms; None where it is unknown."""
+    """The difference that could have been shown, the largest over the arms; None where it is unknown, as
+    where no image was answered differently, so that nothing tells how large chance is.
+    """
     known = [comparison.result(arm.arm).detectable for arm in comparison.arms]
-    return max((value for value in known if math.isfinite(value)), default=None)
+    return max((value for value in known if math.isfinite(value) and value > 0), default=None)
 
 
 def smallest_words(difference: float) -> str:

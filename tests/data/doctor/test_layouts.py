@@ -175,7 +175,16 @@ def test_folders_and_lists_that_nothing_reads(plant):
 def test_lists_of_splits(plant):
     plant.pairs()
     (plant.root / "val.txt").write_text("00\n")
-    assert plant.finding().title == "1 list of a split beside the images"
+    finding = plant.finding()
+    assert finding.title == "1 file beside the images that may say their splits"
+    assert finding.why == "They are not read: images are split anew, at random."
+
+
+def test_lists_of_splits_beside_folders_of_splits(plant):
+    for split, first in (("train", 0), ("val", 12)):
+        plant.pairs(images=f"images/{split}", masks=f"masks/{split}", first=first)
+    (plant.root / "val.txt").write_text("00\n")
+    assert plant.finding().why == "They are not read; the folders say the splits."
 
 
 def test_a_table_with_backslashes_keeps_its_rows(table):
@@ -194,7 +203,7 @@ def test_a_table_beside_masks_in_colour_is_named(plant):
     finding = plant.finding()
     assert (finding.check, plant.names(finding)) == ("unread", ["data.csv"])
     assert "CSV" not in finding.remedy
-    assert "Data.csv not read" in open_dataset(plant.root).describe()
+    assert "Not read: data.csv, for masks in colour" in open_dataset(plant.root).describe()
 
 
 def test_no_table_of_colours_is_added_where_a_table_says_what_belongs_together(table):

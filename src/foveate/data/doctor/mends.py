@@ -12,7 +12,6 @@ from foveate.data.doctor.finding import Mend
 _AROUND = [(down, right) for down in range(3) for right in range(3) if (down, right) != (1, 1)]
 """Where a pixel's eight neighbours lie in an array that is padded by one."""
 
-
 _ROUNDS = 8
 """Soft edges are filled in fewer; what is left then takes the nearest of all colours."""
 

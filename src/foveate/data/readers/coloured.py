@@ -61,7 +61,7 @@ class Coloured:
 
 def _tables(root: Path) -> tuple[str, ...]:
     names = ", ".join(path.name for path in tables_in(root, masked=True))
-    return (f"{names} not read, for masks in colour are put together by name",) if names else ()
+    return (f"not read: {names}, for masks in colour are put together by name",) if names else ()
 
 
 def colors_file(root: Path) -> Path | None:

@@ -1,4 +1,4 @@
-"""Folders of images beside the pairs, and lists of splits, that nothing reads."""
+"""Folders of images beside the pairs, and lists and tables of splits, that nothing reads."""
 
 from collections.abc import Iterator
 
@@ -22,12 +22,14 @@ def unread(survey: Survey) -> Iterator[Finding]:
             "Where the masks meant are in one of these, name it masks/ and move the other one elsewhere.",
         )
     if lists:
+        whole = "all" in survey.folder.parts
         yield Finding(
             "warning",
             "unread",
-            f"{counted(len(lists), 'list')} of a split beside the images",
+            f"{counted(len(lists), 'file')} beside the images that may say their splits",
             tuple(Case(path) for path in lists),
-            "They are not read: images are split anew, at random.",
+            "They are not read"
+            + (": images are split anew, at random." if whole else "; the folders say the splits."),
             "For these splits, put the files into images/train/ and masks/train/, images/val/ and so on"
             + ("." if survey.folder.colors else "; or write a CSV with the columns image, mask and split."),
         )
