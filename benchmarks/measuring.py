@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from foveate.data.files import write_whole
+from foveate.files import write_whole
 
 Name = TypeVar("Name", bound=Hashable)
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}

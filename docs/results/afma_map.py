@@ -21,9 +21,9 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from foveate.attention.patches import class_shares, patches
-from foveate.data.files import write_whole
 from foveate.evaluation.evaluate import data_of
 from foveate.experiments.result import Comparison, Contender, load_comparison
+from foveate.files import write_whole
 from foveate.inspection.figures.style import BLUE, COLORS, SOFT, VERMILION, plain, sheet
 from foveate.inspection.record import record
 from foveate.models.attach import attached

@@ -15,6 +15,14 @@ class UserError(ValueError):
     """
 
 
+class DataError(UserError):
+    """The data cannot be used as they are; the message names the file, the value, and the remedy."""
+
+
+class SeveralDatasets(DataError):
+    """A folder that holds several datasets: one of them has to be named."""
+
+
 def choose(name: str, choices: Iterable[str], what: str) -> str:
     """Return `name` if it is one of `choices`; else raise a `UserError` with the nearest match and the list.
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from foveate.cli.main import main
-from foveate.data.files import held
+from foveate.files import held
 
 SMALL = ["--size", "32x48", "--batch", "4", "--options", "{decoder_channels: [16, 16, 8, 8, 8]}"]
 FIT = ["fit", "synthetic:8:32x48", *SMALL, "--epochs", "1", "--precision", "32", "--arm", "se@decoder"]

@@ -3,7 +3,7 @@ import zipfile
 from foveate.cli import waiting as module
 from foveate.cli.main import main
 from foveate.cli.waiting import waits_told
-from foveate.data.waiting import tell, told
+from foveate.waiting import tell, told
 
 
 def test_lines_come_at_the_beginning_and_now_and_then(capsys, monkeypatch):

@@ -9,8 +9,8 @@ import zipfile
 import pytest
 
 from foveate.data.archives import is_archive, unpack, unpacked_size
-from foveate.data.errors import DataError
 from foveate.data.packed import DEEPEST, unpack_beside
+from foveate.errors import DataError
 
 CONTENT = bytes(range(256)) * 40
 

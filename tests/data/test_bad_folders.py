@@ -6,8 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from foveate.data.errors import DataError
 from foveate.data.open import open_dataset
+from foveate.errors import DataError
 
 
 def refuses(source, words, **options):

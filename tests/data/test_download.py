@@ -12,8 +12,7 @@ import pytest
 from foveate.data import download as module
 from foveate.data.catalogue import Download
 from foveate.data.download import download
-from foveate.data.errors import DataError
-from foveate.errors import UserError
+from foveate.errors import DataError, UserError
 
 CONTENT = bytes(range(256)) * 8192  # 2 MB
 

@@ -12,10 +12,9 @@ from PIL import Image
 from foveate.cli.main import main
 from foveate.data import catalogue
 from foveate.data.catalogue import Download, dataset_info
-from foveate.data.errors import DataError
 from foveate.data.get import get, verify
 from foveate.data.open import open_dataset
-from foveate.errors import UserError
+from foveate.errors import DataError, UserError
 
 
 def png(array) -> bytes:

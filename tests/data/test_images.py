@@ -7,8 +7,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from foveate.data.errors import DataError
 from foveate.data.images import image_files, read_image, read_raw, read_size
+from foveate.errors import DataError
 
 
 def test_rgb_png_comes_back_as_it_was_saved(make):

@@ -3,10 +3,10 @@ import dataclasses
 import pytest
 import torch
 
-from foveate.data.errors import DataError
 from foveate.data.module import DataModule, DataSpec
 from foveate.data.open import open_dataset
 from foveate.data.sizes import choose_batch, choose_size
+from foveate.errors import DataError
 
 SPEC = DataSpec("synthetic:10:32x48", size=(32, 48), batch=4, workers=0)
 

@@ -7,10 +7,9 @@ import pytest
 from PIL import Image
 
 from foveate.data.dataset import SPLITS, class_frequencies
-from foveate.data.errors import DataError
 from foveate.data.open import dataset_names, dataset_summaries, open_dataset
 from foveate.data.recognise import recognise
-from foveate.errors import UserError
+from foveate.errors import DataError, UserError
 
 
 def entries(dataset):

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from foveate.data.errors import DataError
 from foveate.data.open import open_dataset
 from foveate.data.packed import cache_folder, unpacked
-from foveate.data.waiting import listening
+from foveate.errors import DataError
+from foveate.waiting import listening
 
 
 @pytest.fixture

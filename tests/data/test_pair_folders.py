@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from foveate.data.dataset import SPLITS
-from foveate.data.errors import DataError
 from foveate.data.open import open_dataset
+from foveate.errors import DataError
 
 WORDS = [("train", "valid", "test"), ("Training", "Validation", "Testing"), ("train", "dev", "test")]
 PLACES = [

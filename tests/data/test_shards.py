@@ -12,9 +12,9 @@ from PIL import Image
 
 from foveate.data.addresses import read_bytes
 from foveate.data.dataset import SPLITS
-from foveate.data.errors import DataError
 from foveate.data.open import open_dataset
 from foveate.data.pack import key, pack
+from foveate.errors import DataError
 
 
 def mixed(make):

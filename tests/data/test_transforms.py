@@ -3,8 +3,8 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as F
 
-from foveate.data.errors import DataError
 from foveate.data.transforms import PAD, Augmentation, Draws, change_color
+from foveate.errors import DataError
 
 
 def pair(size=(24, 32)):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from nibabel.orientations import axcodes2ornt, ornt_transform
 
-from foveate.data.errors import DataError
 from foveate.data.volumes import read_grid, read_slice
+from foveate.errors import DataError
 
 UNITS = np.random.default_rng(0).integers(-1000, 1000, (4, 3, 2)).astype(np.int16)
 DIRECTIONS = [

@@ -13,9 +13,9 @@ from PIL import Image
 
 from foveate.data.braces import MOST, expand
 from foveate.data.dataset import SPLITS
-from foveate.data.errors import DataError
 from foveate.data.open import open_dataset
 from foveate.data.pack import pack
+from foveate.errors import DataError
 
 HEIGHT, WIDTH = 12, 16
 

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from foveate.data.errors import DataError
 from foveate.data.module import DataSpec
-from foveate.errors import UserError
+from foveate.errors import DataError, UserError
 from foveate.experiments.compare import compare
 from foveate.experiments.plan import estimate, make_plan
 from foveate.experiments.spec import ComparisonSpec

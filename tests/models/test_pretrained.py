@@ -9,7 +9,7 @@ import torch
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
-from foveate import network
+from foveate import online as network
 from foveate.errors import UserError
 from foveate.models.hosts import create_model
 from foveate.models.places import find_places

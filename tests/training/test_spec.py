@@ -5,7 +5,7 @@ import yaml
 
 from foveate.data.module import DataSpec
 from foveate.errors import UserError
-from foveate.training.plain import from_plain, to_plain
+from foveate.plain import from_plain, to_plain
 from foveate.training.spec import ModelSpec, RunSpec, TrainingSpec
 
 FULL = RunSpec(

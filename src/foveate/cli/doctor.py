@@ -78,7 +78,7 @@ def _visit(data: str, limit: int | None) -> "Survey":
 
 
 def _write_json(tree: dict, path: Path) -> None:
-    from foveate.data.files import write_whole
+    from foveate.files import write_whole
 
     with write_whole(path, "w") as file:
         file.write(plain.dumps(tree, indent=2, ensure_ascii=False) + "\n")

@@ -124,7 +124,7 @@ def find_command(words: Sequence[str]) -> tuple[Callable[..., int | None], str, 
 
 def _examined(words: Sequence[str], error: UserError) -> str:
     """Where a file of the data is at fault in training, who finds all that are."""
-    from foveate.data.errors import DataError, SeveralDatasets
+    from foveate.errors import DataError, SeveralDatasets
 
     data = words[1] if len(words) > 1 and words[0] in ("fit", "compare") else ""
     of_files = isinstance(error, DataError) and not isinstance(error, SeveralDatasets)

@@ -127,7 +127,7 @@ def _write_masks(base: Path, image, prediction: "Prediction") -> None:
     import numpy as np
     from PIL import Image
 
-    from foveate.data.files import write_whole
+    from foveate.files import write_whole
     from foveate.inspection.overlays import colorize, overlay
 
     color = colorize(prediction.mask, prediction.colors)
@@ -139,7 +139,7 @@ def _write_masks(base: Path, image, prediction: "Prediction") -> None:
 
 
 def _write_labels(path: Path, classes: tuple[str, ...], rows: list[list[object]]) -> None:
-    from foveate.data.files import write_whole
+    from foveate.files import write_whole
 
     with write_whole(path, "w") as file:
         writer = csv.writer(file, lineterminator="\n")

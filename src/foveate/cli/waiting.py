@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from foveate.data.waiting import listening
 from foveate.durations import duration
+from foveate.waiting import listening
 
 QUIET_SECONDS = 20.0
 

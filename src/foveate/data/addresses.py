@@ -13,8 +13,8 @@ import fsspec
 from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
-from foveate.data.errors import DataError
-from foveate.data.files import write_whole
+from foveate.errors import DataError
+from foveate.files import write_whole
 
 ANSWER_SECONDS = 4.0
 """How long an address may take to say whether it is there: libraries try again for much longer."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from foveate.data.errors import DataError
+from foveate.errors import DataError
 
 MOST = 100_000
 """More addresses than this are taken for a slip of the pen."""

@@ -14,10 +14,10 @@ import numpy as np
 from jaxtyping import UInt8
 
 from foveate.data.dataset import Entry
-from foveate.data.errors import DataError
-from foveate.data.extras import require
 from foveate.data.images import read_image
 from foveate.data.masks import IGNORE
+from foveate.errors import DataError
+from foveate.extras import require
 
 BACKGROUND = "background"
 _CORNERS = 3

@@ -10,13 +10,12 @@ from jaxtyping import UInt8
 
 from foveate.data.catalogue import DatasetInfo
 from foveate.data.dataset import Entry, Read
-from foveate.data.errors import DataError
-from foveate.data.files import leads_out
 from foveate.data.images import read_image
 from foveate.data.layout import Layout
 from foveate.data.masks import MaskCodec
 from foveate.data.pairing import read_pair
-from foveate.errors import choose
+from foveate.errors import DataError, choose
+from foveate.files import leads_out
 
 
 def read_labelled(entry: Entry) -> tuple[UInt8[np.ndarray, "h w 3"], int]:

@@ -10,8 +10,8 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float64, Int64, UInt8
 
-from foveate.data.errors import DataError
 from foveate.data.images import read_size
+from foveate.errors import DataError
 
 SPLITS = ("train", "val", "test")
 SPLIT_NAMES = {

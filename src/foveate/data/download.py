@@ -19,9 +19,8 @@ import pooch
 import requests
 
 from foveate.data.catalogue import Download
-from foveate.data.errors import DataError
-from foveate.errors import UserError
-from foveate.network import refusal
+from foveate.errors import DataError, UserError
+from foveate.online import refusal
 
 PATIENCE = 3
 """Attempts in a row that bring nothing new, before a download is given up."""

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset as TorchDataset
 from foveate.data.dataset import Dataset, Entry
 from foveate.data.resizing import resize_image, resize_mask
 from foveate.data.transforms import Augmentation, Draws
-from foveate.data.waiting import told
+from foveate.waiting import told
 
 Target = UInt8[np.ndarray, "h w"] | int
 Batch = dict[str, Any]

@@ -7,10 +7,10 @@ from pathlib import Path
 from foveate.data.archives import is_archive
 from foveate.data.catalogue import DatasetInfo, Download
 from foveate.data.download import download
-from foveate.data.errors import DataError
 from foveate.data.layout import Layout
 from foveate.data.packed import megabytes, unpack_beside
 from foveate.data.recognise import recognise
+from foveate.errors import DataError
 
 WORKSHOP = ".foveate-get"
 """The folder in a dataset's own where its archives lie until everything is there."""

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from foveate.data.errors import DataError
+from foveate.errors import DataError
 
 RARE = frozenset([".jpe", ".jfif", ".jp2", ".avif", ".pbm"])
 SUFFIXES = RARE | {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".gif"}

@@ -4,7 +4,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 from foveate.data.dataset import SPLITS, Dataset, Entry
-from foveate.data.waiting import told
+from foveate.waiting import told
 
 
 def check_intact(dataset: Dataset) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from foveate.data.errors import DataError
 from foveate.data.images import read_raw
+from foveate.errors import DataError
 
 IGNORE = 255
 """The mask value that no loss, score or map ever counts."""
@@ -38,7 +38,7 @@ def check_names(classes: Sequence[str]) -> None:
 
     >>> check_names([])
     Traceback (most recent call last):
-    foveate.data.errors.DataError: no class is left, for all of them are ignored; keep at least one
+    foveate.errors.DataError: no class is left, for all of them are ignored; keep at least one
     """
     if not classes:
         raise DataError("no class is left, for all of them are ignored; keep at least one")
@@ -191,7 +191,7 @@ def check_binary(
     >>> stored[:, [0, 255]], stored[1, 7] = 50, 1
     >>> check_binary(stored, ["a.png", "b.png"])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    foveate.data.errors.DataError: b.png: the mask holds the value 7 in 1 pixel, and all others are 0 ...
+    foveate.errors.DataError: b.png: the mask holds the value 7 in 1 pixel, and all others are 0 ...
     """
     pixels = stored.sum(0)
     odd = [int(value) for value in pixels.nonzero()[0] if value not in (0, 255)]

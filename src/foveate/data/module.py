@@ -9,7 +9,6 @@ from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
 from foveate.data.dataset import SPLITS, Dataset
-from foveate.data.errors import DataError
 from foveate.data.frames import Batch, Disk, Frames, Memory
 from foveate.data.intact import check_intact
 from foveate.data.open import open_dataset
@@ -17,6 +16,7 @@ from foveate.data.sampler import EpochSampler
 from foveate.data.sizes import check_views, choose_batch, choose_size
 from foveate.data.splits import SHARES, Shares
 from foveate.data.transforms import Augmentation
+from foveate.errors import DataError
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from pathlib import Path
 from foveate.data import synthetic
 from foveate.data.archives import is_archive
 from foveate.data.dataset import Dataset, check
-from foveate.data.errors import DataError
 from foveate.data.layout import Layout, layout_readers
 from foveate.data.palette import palette
 from foveate.data.readers.huggingface import PREFIX, read_huggingface
@@ -14,6 +13,7 @@ from foveate.data.readers.shards import read_shards
 from foveate.data.readers.webdataset import is_pattern, read_webdataset
 from foveate.data.recognise import recognise
 from foveate.data.splits import SHARES, arrange, keep_whole, restore
+from foveate.errors import DataError
 
 _LIKE = (
     "For segmentation, put images into images/ and masks of the same names into masks/ (or beside the "

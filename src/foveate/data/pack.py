@@ -23,10 +23,10 @@ from PIL import Image
 
 from foveate.data.addresses import create, read_bytes, require_empty
 from foveate.data.dataset import Entry
-from foveate.data.errors import DataError
 from foveate.data.layout import Layout
 from foveate.data.open import read_layout
 from foveate.data.readers.shards import FORMAT, INDEX, Packed
+from foveate.errors import DataError
 
 _VERBATIM = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png"}
 _SUFFIXES = (".jpg", ".jpeg", ".png")

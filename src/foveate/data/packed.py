@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foveate.data.archives import ENDINGS, LIMIT, is_archive, unpack, unpacked_size
-from foveate.data.errors import DataError
-from foveate.data.files import write_whole
 from foveate.data.readers.shards import INDEX
-from foveate.data.waiting import tell
 from foveate.data.webdataset import is_shard
+from foveate.errors import DataError
+from foveate.files import write_whole
+from foveate.waiting import tell
 
 DEEPEST = 4
 """How many archives may lie in one another."""

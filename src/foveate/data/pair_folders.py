@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from foveate.data.dataset import SPLIT_NAMES, SPLITS
-from foveate.data.errors import DataError
 from foveate.data.folders import LOOKED_AT, first_images, folders_in, holds_images
 from foveate.data.images import SUFFIXES, read_image
+from foveate.errors import DataError
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "img", "jpegimages")
 MASKS_ALONE = ("masks", "mask", "labels", "label", "annotations")

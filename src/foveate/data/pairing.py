@@ -11,12 +11,12 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 
 from foveate.data.dataset import SPLIT_NAMES, SPLITS, Color, Entry
-from foveate.data.errors import DataError
 from foveate.data.images import SUFFIXES, image_files, read_image, read_raw, read_size
 from foveate.data.layout import Layout
 from foveate.data.masks import IGNORE, MaskCodec, check_binary, choose_codec, read_mask
 from foveate.data.pair_folders import image_stem, pairs_of, split_folders, unended
-from foveate.data.waiting import told
+from foveate.errors import DataError
+from foveate.waiting import told
 
 
 def list_images(folder: Path) -> list[Path]:

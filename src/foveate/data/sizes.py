@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foveate.data.errors import DataError
+from foveate.errors import DataError
 
 if TYPE_CHECKING:
     from foveate.data.dataset import Dataset
@@ -26,7 +26,7 @@ def parse_size(text: str, where: str) -> tuple[int, int]:
     ((192, 256), (96, 96))
     >>> parse_size("big", "--size")
     Traceback (most recent call last):
-    foveate.data.errors.DataError: --size: 'big' is no size; write height x width in pixels, such as 192x256
+    foveate.errors.DataError: --size: 'big' is no size; write height x width in pixels, such as 192x256
     """
     match = re.fullmatch(r"([1-9]\d{0,5})(?:\s*[xX×]\s*([1-9]\d{0,5}))?", text.strip())
     if not match:
@@ -41,7 +41,7 @@ def check_views(scales: Any) -> None:
     >>> check_views((0.75, 1, 1.25))
     >>> check_views((1, 100))
     Traceback (most recent call last):
-    foveate.data.errors.DataError: test_scales is 1 100; give one or more factors above 0 and up to 4, as in
+    foveate.errors.DataError: test_scales is 1 100; give one or more factors above 0 and up to 4, as in
         0.75 1 1.25
     """
     several = list(scales) if isinstance(scales, list | tuple) else [scales]

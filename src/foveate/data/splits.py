@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from foveate.data.dataset import SPLITS, Entry
-from foveate.data.errors import DataError
+from foveate.errors import DataError
 
 Shares = tuple[float, ...]
 

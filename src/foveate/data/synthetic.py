@@ -14,11 +14,11 @@ from jaxtyping import UInt8
 from PIL import Image, ImageDraw
 
 from foveate.data.dataset import Entry
-from foveate.data.errors import DataError
 from foveate.data.layout import Layout
 from foveate.data.masks import IGNORE
 from foveate.data.readers.camvid import CAMVID
 from foveate.data.sizes import parse_size
+from foveate.errors import DataError
 
 CLASSES, COLORS = tuple(CAMVID), tuple(CAMVID.values())
 SKY, BUILDING, POLE, ROAD, PAVEMENT, TREE, SIGN, FENCE, CAR, PEDESTRIAN, BICYCLIST = range(11)

@@ -9,8 +9,8 @@ from typing import Literal
 import fsspec
 
 from foveate.data.addresses import Span, read_bytes
-from foveate.data.errors import DataError
-from foveate.data.files import leads_out
+from foveate.errors import DataError
+from foveate.files import leads_out
 
 _BLOCK = 512
 

@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
 
-from foveate.data.errors import DataError
 from foveate.data.masks import IGNORE
 from foveate.data.resizing import resize_image, resize_mask
 from foveate.data.warp import Box, Warp
+from foveate.errors import DataError
 
 PAD = (124, 116, 104)
 """Colour beyond an image's edge: ImageNet's mean, about 0 after normalisation."""

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
-from foveate.data.errors import DataError
-from foveate.data.extras import require
+from foveate.errors import DataError
+from foveate.extras import require
 
 _CACHED = threading.Lock()
 

@@ -23,10 +23,10 @@ from jaxtyping import Int64
 
 from foveate.data.addresses import read_bytes
 from foveate.data.archives import is_archive
-from foveate.data.errors import DataError
 from foveate.data.images import MAX_PIXELS, read_raw
 from foveate.data.readers.shards import Packed
 from foveate.data.tars import Member, members
+from foveate.errors import DataError
 
 IMAGES = ("jpg", "jpeg", "webp", "png")
 MASKS = ("mask.png", "seg.png", "seg", "png")

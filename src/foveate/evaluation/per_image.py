@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Num
 from numpy import ndarray
 
-from foveate.data.files import write_whole
 from foveate.evaluation.ratios import mean_over_classes
 from foveate.evaluation.scores import accuracy, counts, dice, iou, precision, recall
+from foveate.files import write_whole
 
 MEANS = {"miou": iou, "f1": dice, "precision": precision, "recall": recall}
 

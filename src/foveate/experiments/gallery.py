@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from foveate.data.files import write_whole
+from foveate.files import write_whole
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from foveate.data.files import write_whole
 from foveate.errors import UserError
 from foveate.evaluation.comparison import ArmResult
 from foveate.evaluation.comparison import Comparison as Findings
 from foveate.evaluation.plain import from_plain, to_plain
+from foveate.files import write_whole
 
 FORMAT = 2
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import yaml
 
-from foveate.data.files import write_whole
 from foveate.data.module import DataSpec
 from foveate.errors import UserError
+from foveate.files import write_whole
 from foveate.models.arms import parse_arm
-from foveate.training.plain import flatten, from_plain, to_plain
+from foveate.plain import flatten, from_plain, to_plain
 from foveate.training.spec import ModelSpec, RunSpec, TrainingSpec
 
 MAY_DIFFER = ("placebo:", "data.workers:", "data.memory_gb:")

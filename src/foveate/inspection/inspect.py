@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from foveate.data.files import write_whole
 from foveate.errors import UserError, choose
 from foveate.evaluation.predictor import load
+from foveate.files import write_whole
 from foveate.inspection.figures.registry import FigureKind, figure_kinds, figures_for
 from foveate.inspection.look import look
 from foveate.inspection.record import mechanisms

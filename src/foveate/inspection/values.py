@@ -18,7 +18,7 @@ from foveate.attention.maps import (
     PairwiseMap,
     SpatialMap,
 )
-from foveate.data.files import write_whole
+from foveate.files import write_whole
 from foveate.inspection.subjects import Sight
 
 MEANINGS = {

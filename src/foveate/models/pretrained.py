@@ -16,7 +16,7 @@ from torch import Tensor
 from torchvision.models import get_weight
 
 from foveate.errors import UserError, choose
-from foveate.network import refusal
+from foveate.online import refusal
 
 from .host import Host
 

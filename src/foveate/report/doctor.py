@@ -10,8 +10,8 @@ from foveate.data.doctor.exam import Exam
 from foveate.data.doctor.facts import Facts
 from foveate.data.doctor.finding import SEVERITIES, Finding, counted
 from foveate.data.doctor.survey import Survey
-from foveate.data.errors import DataError
-from foveate.data.files import write_whole
+from foveate.errors import DataError
+from foveate.files import write_whole
 from foveate.report import outlines
 from foveate.report.html import fill
 

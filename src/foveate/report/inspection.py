@@ -4,7 +4,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
-from foveate.data.files import write_whole
+from foveate.files import write_whole
 from foveate.inspection.inspect import Drawing, Inspection
 from foveate.report.html import fill
 

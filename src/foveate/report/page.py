@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from foveate.data.files import write_whole
 from foveate.durations import duration
 from foveate.experiments.gallery import Exhibit, Panel, load_gallery
 from foveate.experiments.result import Comparison, load_comparison
+from foveate.files import write_whole
 from foveate.report import pictures, view, words
 from foveate.report.html import fill
 

@@ -9,9 +9,9 @@ from foveate.data.module import DataModule
 from foveate.errors import UserError, choose
 from foveate.models.host import Host
 from foveate.models.hosts import create_model
+from foveate.plain import to_plain
 from foveate.training.class_weights import class_weights
 from foveate.training.losses import Loss, create_loss, loss_names
-from foveate.training.plain import to_plain
 from foveate.training.spec import ModelSpec, RunSpec, TrainingSpec
 from foveate.training.task import Task
 

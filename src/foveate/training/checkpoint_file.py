@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
 
-from foveate.data.files import write_whole
 from foveate.errors import UserError
+from foveate.files import write_whole
 
 VERSION = 1
 

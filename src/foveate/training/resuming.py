@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from foveate.errors import UserError
-from foveate.training.plain import flatten, to_plain
+from foveate.plain import flatten, to_plain
 from foveate.training.run_directory import Run
 from foveate.training.spec import RunSpec
 

@@ -20,8 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from foveate.data.files import unfinished, write_whole
 from foveate.errors import UserError
+from foveate.files import unfinished, write_whole
 from foveate.training.spec import RunSpec
 
 

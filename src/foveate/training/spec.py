@@ -9,13 +9,13 @@ from typing import Any
 
 import yaml
 
-from foveate.data.files import write_whole
 from foveate.data.module import DataSpec
 from foveate.errors import UserError, choose
+from foveate.files import write_whole
 from foveate.models.hosts import own_encoder
+from foveate.plain import from_plain, to_plain
 from foveate.training.class_weights import SCHEMES
 from foveate.training.losses import loss_names
-from foveate.training.plain import from_plain, to_plain
 
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "sgd")
 SCHEDULES = ("cosine", "poly", "step", "plateau", "constant")

@@ -10,8 +10,8 @@ from PIL import Image
 from foveate.data.doctor.copying import copy_mended
 from foveate.data.doctor.finding import judge
 from foveate.data.doctor.visit import visit
-from foveate.data.errors import DataError
 from foveate.data.open import open_dataset
+from foveate.errors import DataError
 
 
 def fixed(plant, told=None):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from foveate.data.errors import DataError
 from foveate.data.open import open_dataset
+from foveate.errors import DataError
 
 
 def test_broken_files(plant):

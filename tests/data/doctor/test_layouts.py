@@ -11,8 +11,8 @@ from foveate.data.doctor.copying import copy_mended
 from foveate.data.doctor.facts import gather
 from foveate.data.doctor.finding import judge
 from foveate.data.doctor.visit import visit
-from foveate.data.errors import DataError
 from foveate.data.open import open_dataset
+from foveate.errors import DataError
 
 from ..readers.imitations import kvasir_seg
 

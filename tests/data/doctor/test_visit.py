@@ -11,7 +11,7 @@ from foveate.data.doctor.facts import gather
 from foveate.data.doctor.finding import checks
 from foveate.data.doctor.objects import objects
 from foveate.data.doctor.visit import visit
-from foveate.data.errors import DataError
+from foveate.errors import DataError
 
 
 def test_each_file_is_decoded_once(plant, monkeypatch):

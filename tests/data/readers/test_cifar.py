@@ -4,8 +4,8 @@ import pickle
 import numpy as np
 import pytest
 
-from foveate.data.errors import DataError
 from foveate.data.open import open_dataset
+from foveate.errors import DataError
 
 from .imitations import cifar10, pickled
 

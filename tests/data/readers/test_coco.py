@@ -11,8 +11,8 @@ from pycocotools import mask as coding
 
 from foveate.data.coco import _covered
 from foveate.data.dataset import SPLITS
-from foveate.data.errors import DataError
 from foveate.data.open import open_dataset, read_layout
+from foveate.errors import DataError
 
 HEIGHT, WIDTH = 12, 16
 CATEGORIES = [{"id": 7, "name": "dog"}, {"id": 3, "name": "cat"}, {"id": 9, "name": "unicorn"}]

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from foveate.data.dataset import SPLITS
-from foveate.data.errors import DataError
 from foveate.data.open import open_dataset
+from foveate.errors import DataError
 
 
 @pytest.fixture

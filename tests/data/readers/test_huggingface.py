@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from foveate.data.dataset import SPLITS
-from foveate.data.errors import DataError
 from foveate.data.open import open_dataset
-from foveate.data.waiting import listening
+from foveate.errors import DataError
+from foveate.waiting import listening
 
 
 @pytest.fixture

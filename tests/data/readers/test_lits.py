@@ -6,8 +6,8 @@ import pytest
 
 from foveate.cli.main import main
 from foveate.data.dataset import SPLITS
-from foveate.data.errors import DataError
 from foveate.data.open import open_dataset
+from foveate.errors import DataError
 
 from .imitations import LITS, lits
 from .test_published import agree

@@ -15,9 +15,9 @@ from foveate.data.doctor.exam import Exam
 from foveate.data.doctor.finding import Finding, Mend
 from foveate.data.doctor.survey import Survey
 from foveate.data.doctor.tables import refitted
-from foveate.data.errors import DataError
-from foveate.data.files import write_whole
 from foveate.data.images import read_image
+from foveate.errors import DataError
+from foveate.files import write_whole
 
 _UPRIGHT = {
     5: lambda stored: stored.T,

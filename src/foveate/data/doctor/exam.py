@@ -13,9 +13,9 @@ from foveate.data.dataset import Color, Entry, Read
 from foveate.data.doctor.agreement import SIDE, Agreement, agree, edges, outlines
 from foveate.data.doctor.decoding import is_colored, palette, stored_mask, unnamed_share
 from foveate.data.doctor.objects import objects
-from foveate.data.errors import DataError
 from foveate.data.images import open_image, orientation, read_image, read_raw
 from foveate.data.masks import MAX_UNNAMED
+from foveate.errors import DataError
 
 THUMB = (16, 17)
 """Height and width of the thumbnail by which images are compared: 16 by 16 differences of neighbours."""

@@ -10,9 +10,9 @@ from foveate.data.dataset import SPLITS, Dataset
 from foveate.data.doctor.finding import counted
 from foveate.data.doctor.reading import kind
 from foveate.data.doctor.survey import Survey
-from foveate.data.errors import DataError
 from foveate.data.palette import palette
 from foveate.data.splits import arrange
+from foveate.errors import DataError
 
 
 @dataclass(frozen=True)

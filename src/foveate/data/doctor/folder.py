@@ -6,7 +6,6 @@ from pathlib import Path
 
 from foveate.data.archives import is_archive
 from foveate.data.dataset import Color, Entry, Read, Task
-from foveate.data.errors import DataError
 from foveate.data.folders import folders_in
 from foveate.data.layout import Layout, LayoutReader
 from foveate.data.open import is_path, read_layout, unknown
@@ -15,6 +14,7 @@ from foveate.data.pairing import by_split, list_images, match
 from foveate.data.readers.coloured import colors_file, read_colors
 from foveate.data.readers.csv_table import entries_of, read_rows, tables_in
 from foveate.data.recognise import recognise
+from foveate.errors import DataError
 
 PLAIN = ("coloured", "camvid", "paired")
 """Layouts of images beside masks, where a pair can be looked at whatever is wrong with the others."""

@@ -13,11 +13,11 @@ from foveate.data.doctor.exam import OCTAVES, Exam, MaskFacts
 from foveate.data.doctor.folder import Folder
 from foveate.data.doctor.reading import RAMPS, Convention, convention, stray_ids
 from foveate.data.doctor.twins import Twins, find_twins
-from foveate.data.errors import DataError
 from foveate.data.images import LOSSY
 from foveate.data.masks import IGNORE, MAX_UNNAMED, MaskCodec, choose_codec
 from foveate.data.readers.camvid import CAMVID
 from foveate.data.readers.coloured import color_codec, colors_file
+from foveate.errors import DataError
 
 
 @dataclass(frozen=True)

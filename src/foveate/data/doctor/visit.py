@@ -11,7 +11,7 @@ from foveate.data.dataset import Entry
 from foveate.data.doctor.exam import Exam, examine
 from foveate.data.doctor.folder import Folder, look_into
 from foveate.data.doctor.survey import Survey
-from foveate.data.errors import DataError
+from foveate.errors import DataError
 
 Advance = Callable[[int, int], None]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from foveate.data.catalogue import DatasetInfo
 from foveate.data.coded import labelled_layout, listed
 from foveate.data.dataset import Entry
-from foveate.data.errors import DataError
 from foveate.data.layout import Layout, reader
 from foveate.data.table import label_ids, read_table
+from foveate.errors import DataError
 
 NAMES = (
     "Cassava Bacterial Blight (CBB)",

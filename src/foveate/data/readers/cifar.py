@@ -18,8 +18,8 @@ from jaxtyping import UInt8
 from foveate.data.catalogue import DatasetInfo, Download
 from foveate.data.coded import labelled_layout
 from foveate.data.dataset import Entry
-from foveate.data.errors import DataError
 from foveate.data.layout import Layout, reader
+from foveate.errors import DataError
 
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _CIFAR100 = """

@@ -11,9 +11,9 @@ from foveate.data.catalogue import DatasetInfo
 from foveate.data.codecs import table_codec
 from foveate.data.coded import coded_layout
 from foveate.data.dataset import Color, Entry
-from foveate.data.errors import DataError
 from foveate.data.folders import piece
 from foveate.data.layout import Layout, reader
+from foveate.errors import DataError
 
 LAYOUT = "leftImg8bit/<split>/<city>/*_leftImg8bit.png and gtFine/<split>/<city>/*_gtFine_labelIds.png"
 

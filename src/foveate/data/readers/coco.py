@@ -10,12 +10,12 @@ from pathlib import Path
 from foveate.data.coco import BACKGROUND, Annotations, ReadCoco, Shape, read_annotations
 from foveate.data.codecs import kept_names
 from foveate.data.dataset import SPLIT_NAMES, Entry
-from foveate.data.errors import DataError
-from foveate.data.extras import require
-from foveate.data.files import leads_out
 from foveate.data.layout import Layout, reader
 from foveate.data.masks import check_names
 from foveate.data.pair_folders import find_folder
+from foveate.errors import DataError
+from foveate.extras import require
+from foveate.files import leads_out
 
 _AMONG_IMAGES = "_annotations.coco.json"
 _ALONE = ("annotations.json", "coco.json", "instances.json", _AMONG_IMAGES)

@@ -11,14 +11,13 @@ from pathlib import Path
 
 from foveate.data.codecs import table_codec
 from foveate.data.dataset import Color
-from foveate.data.errors import DataError
 from foveate.data.layout import Layout, reader
 from foveate.data.masks import MaskCodec, is_void
 from foveate.data.pair_folders import beside, pairs_of
 from foveate.data.pairing import pair_all, read_pair, survey
 from foveate.data.readers.csv_table import tables_in
 from foveate.data.table import SEPARATORS
-from foveate.errors import choose
+from foveate.errors import DataError, choose
 
 _LABELMAP = "labelmap.txt"
 _LINE = re.compile(r"^[^#:\n]+:\s*\d+\s*,\s*\d+\s*,\s*\d+", re.MULTILINE)

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from foveate.data.coded import read_labelled
 from foveate.data.dataset import SPLIT_NAMES, SPLITS, Entry
-from foveate.data.errors import DataError
-from foveate.data.files import leads_out
 from foveate.data.images import RARE, SUFFIXES, is_image_file
 from foveate.data.layout import Layout, reader
 from foveate.data.pair_folders import IMAGE_FOLDERS, MASK_FOLDERS, MASKS_ALONE, find_folder, split_folders
 from foveate.data.pairing import read_indexed
 from foveate.data.table import column, first_line, label_ids, read_table
+from foveate.errors import DataError
+from foveate.files import leads_out
 
 IMAGE = ("image", "image_path", "image_id", "filename", "file", "path")
 MASK = ("mask", "mask_path", "segmentation")

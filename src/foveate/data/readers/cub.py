@@ -11,10 +11,10 @@ from foveate.data.catalogue import DatasetInfo, Download
 from foveate.data.codecs import binary_codec
 from foveate.data.coded import coded_layout, labelled_layout, listed, read_list
 from foveate.data.dataset import Entry
-from foveate.data.errors import DataError
 from foveate.data.folders import piece
 from foveate.data.layout import Layout, reader
 from foveate.data.pairing import pair
+from foveate.errors import DataError
 
 NAMES = ("background", "bird")
 LAYOUT = "CUB_200_2011/ with images/<class>/*.jpg, images.txt, ... and segmentations/<class>/*.png"

@@ -13,10 +13,10 @@ import numpy as np
 from foveate.data.catalogue import DatasetInfo
 from foveate.data.codecs import binary_codec
 from foveate.data.coded import coded_layout
-from foveate.data.errors import DataError
 from foveate.data.images import image_files, read_raw
 from foveate.data.layout import Layout, reader
 from foveate.data.pairing import pair_splits
+from foveate.errors import DataError
 
 NAMES = ("background", "flood")
 COUNTS = {"train": 600, "val": 63}

@@ -15,12 +15,12 @@ from jaxtyping import UInt8
 
 from foveate.data.coded import labelled_layout
 from foveate.data.dataset import SPLIT_NAMES, Entry
-from foveate.data.errors import DataError
-from foveate.data.extras import require
 from foveate.data.images import read_image, read_raw
 from foveate.data.layout import Layout, reader
 from foveate.data.masks import MaskCodec, choose_codec
-from foveate.data.waiting import told
+from foveate.errors import DataError
+from foveate.extras import require
+from foveate.waiting import told
 
 PREFIX = "hf:"
 IMAGE = ("image", "img", "picture", "photo", "pixel_values")

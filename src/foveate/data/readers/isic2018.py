@@ -6,10 +6,10 @@ from pathlib import Path
 from foveate.data.catalogue import DatasetInfo, Download
 from foveate.data.codecs import binary_codec
 from foveate.data.coded import coded_layout
-from foveate.data.errors import DataError
 from foveate.data.folders import piece
 from foveate.data.layout import Layout, reader
 from foveate.data.pairing import pair
+from foveate.errors import DataError
 
 NAMES = ("skin", "lesion")
 LAYOUT = "ISIC2018_Task1-2_Training_Input/ and ISIC2018_Task1_Training_GroundTruth/ (Validation, Test alike)"

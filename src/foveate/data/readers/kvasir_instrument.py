@@ -6,11 +6,11 @@ from pathlib import Path
 from foveate.data.catalogue import DatasetInfo, Download
 from foveate.data.codecs import binary_codec
 from foveate.data.coded import coded_layout, read_list
-from foveate.data.errors import DataError
 from foveate.data.folders import piece
 from foveate.data.images import SUFFIXES
 from foveate.data.layout import Layout, reader
 from foveate.data.pairing import pair
+from foveate.errors import DataError
 
 NAMES = ("background", "instrument")
 LAYOUT = "kvasir-instrument/ with images/*.jpg, masks/*.png, train.txt and test.txt (or images.tar.gz ...)"

@@ -17,11 +17,11 @@ from foveate.data.catalogue import DatasetInfo
 from foveate.data.codecs import table_codec
 from foveate.data.coded import coded_layout
 from foveate.data.dataset import Entry
-from foveate.data.errors import DataError
 from foveate.data.folders import pieces
 from foveate.data.layout import Layout, reader
 from foveate.data.masks import MaskCodec
 from foveate.data.volumes import read_grid, read_slice
+from foveate.errors import DataError
 
 NAMES = ("background", "liver", "tumour")
 LAYOUT = "volume-<n>.nii[.gz] and segmentation-<n>.nii[.gz], in one folder or in folders beside each other"

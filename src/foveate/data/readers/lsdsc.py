@@ -6,9 +6,9 @@ from pathlib import Path
 from foveate.data.catalogue import DatasetInfo
 from foveate.data.codecs import binary_codec
 from foveate.data.coded import coded_layout
-from foveate.data.errors import DataError
 from foveate.data.layout import Layout, reader
 from foveate.data.pairing import pair
+from foveate.errors import DataError
 
 NAMES = ("background", "fish")
 LAYOUT = "Fish_Dataset/ with <species>/<species>/*.png and <species>/<species> GT/*.png"

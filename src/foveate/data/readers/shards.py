@@ -17,10 +17,10 @@ from jaxtyping import UInt8
 
 from foveate.data.addresses import Span, read_bytes
 from foveate.data.dataset import Entry
-from foveate.data.errors import DataError
 from foveate.data.images import read_image, read_raw
 from foveate.data.layout import Layout, reader
 from foveate.data.masks import IGNORE, MaskCodec
+from foveate.errors import DataError
 
 INDEX = "shards.json"
 FORMAT = "foveate shards 1"

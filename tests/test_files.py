@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from foveate.data.files import held, write_whole
 from foveate.errors import UserError
+from foveate.files import held, write_whole
 
 
 def test_writes_the_whole_file_and_leaves_nothing_beside_it(tmp_path):
@@ -41,7 +41,7 @@ def test_the_file_has_the_permissions_that_open_gives(tmp_path):
 
 
 def test_a_folder_is_held_against_another_process_until_it_ends(tmp_path):
-    words = "from pathlib import Path; import sys; from foveate.data.files import held\n"
+    words = "from pathlib import Path; import sys; from foveate.files import held\n"
     hold = f"{words}with held(Path(sys.argv[1])):\n    print('held', flush=True); sys.stdin.read()"
     other = subprocess.Popen(
         [sys.executable, "-c", hold, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

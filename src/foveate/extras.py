@@ -3,7 +3,7 @@
 import importlib
 from types import ModuleType
 
-from foveate.data.errors import DataError
+from foveate.errors import DataError
 
 
 def require(module: str, extra: str, purpose: str) -> ModuleType:
@@ -11,7 +11,7 @@ def require(module: str, extra: str, purpose: str) -> ModuleType:
 
     >>> require("no_such_package", "data", "a.nii: reading NIfTI")
     Traceback (most recent call last):
-    foveate.data.errors.DataError: a.nii: reading NIfTI needs the package no_such_package: pip
+    foveate.errors.DataError: a.nii: reading NIfTI needs the package no_such_package: pip
     install 'foveate[data]'
     """
     try:
