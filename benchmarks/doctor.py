@@ -51,8 +51,8 @@ def measure(folder: Path, limit: int) -> dict[str, float]:
 
 
 def look(folder: Path, limit: int) -> None:
-    from foveate.data.doctor.finding import judge
-    from foveate.data.doctor.visit import visit
+    from foveate.doctor.finding import judge
+    from foveate.doctor.visit import visit
 
     start, cpu = time.perf_counter(), time.process_time()
     survey = visit(folder, limit)

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from lightning import Callback
 
-from foveate.data.module import DataSpec
+from foveate.loading.module import DataSpec
 from foveate.training.environment import describe_environment
 from foveate.training.run import fit
 from foveate.training.spec import ModelSpec, RunSpec, TrainingSpec

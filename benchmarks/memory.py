@@ -21,9 +21,9 @@ from pathlib import Path
 import torch
 
 from foveate.data.dataset import SPLITS, Dataset
-from foveate.data.frames import Disk, Memory
-from foveate.data.module import DataModule, DataSpec
 from foveate.data.pack import pack
+from foveate.loading.frames import Disk, Memory
+from foveate.loading.module import DataModule, DataSpec
 from measuring import forget_peak, machine, resident_megabytes
 from reading import SIZE, write_scenes
 

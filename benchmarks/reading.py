@@ -31,11 +31,11 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from foveate.data.dataset import Dataset, Entry
-from foveate.data.frames import Disk, Frames, Memory
 from foveate.data.masks import IGNORE
 from foveate.data.open import open_dataset
 from foveate.data.synthetic import draw_scene
-from foveate.data.transforms import PAD, Augmentation
+from foveate.loading.frames import Disk, Frames, Memory
+from foveate.loading.transforms import PAD, Augmentation
 
 SIZE = (360, 480)
 REACH = 1.2

@@ -21,7 +21,7 @@ _HOMES = {
     "detach": "foveate.models.attach",
     "record": "foveate.inspection.record",
     "load": "foveate.evaluation.predictor",
-    "DataSpec": "foveate.data.module",
+    "DataSpec": "foveate.loading.module",
     "ModelSpec": "foveate.training.spec",
     "TrainingSpec": "foveate.training.spec",
     "RunSpec": "foveate.training.spec",
@@ -45,10 +45,10 @@ __all__ = [  # noqa: RUF022 (in the order in which they are met)
 
 if TYPE_CHECKING:
     from foveate.attention.registry import attention_names, create_attention
-    from foveate.data.module import DataSpec
     from foveate.errors import UserError
     from foveate.evaluation.predictor import load
     from foveate.inspection.record import record
+    from foveate.loading.module import DataSpec
     from foveate.models.attach import attach, detach
     from foveate.models.hosts import create_model
     from foveate.training.spec import ModelSpec, RunSpec, TrainingSpec

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from foveate.cli.main import main
-from foveate.data.module import DataSpec
 from foveate.experiments.spec import ComparisonSpec
+from foveate.loading.module import DataSpec
 
 FLAGS = [
     *("--arms", "none", "se@decoder(reduction=4)", "--seeds", "2", "--epochs", "2", "--size", "32x48"),

@@ -5,9 +5,9 @@ from dataclasses import fields
 import pytest
 
 from foveate.cli.flags import DataFlags, ModelFlags, TrainingFlags
-from foveate.data.module import DataSpec
 from foveate.data.open import open_dataset
 from foveate.errors import UserError
+from foveate.loading.module import DataSpec
 from foveate.training.spec import ModelSpec, TrainingSpec
 
 

@@ -12,8 +12,8 @@ from PIL import Image
 from foveate.cli.compare import compare
 from foveate.cli.main import main
 from foveate.cli.parser import arguments, build, normalise
-from foveate.data.module import DataModule
 from foveate.experiments.spec import ComparisonSpec
+from foveate.loading.module import DataModule
 from foveate.models.arms import check_arm
 from foveate.models.heads import create_head
 from foveate.training.build import build_task

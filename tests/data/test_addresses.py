@@ -15,10 +15,10 @@ from moto.server import ThreadedMotoServer
 from foveate.cli.main import main
 from foveate.data import addresses
 from foveate.data.addresses import create, read_bytes, require_empty
-from foveate.data.module import DataModule, DataSpec
 from foveate.data.open import open_dataset
 from foveate.data.pack import pack
 from foveate.errors import DataError
+from foveate.loading.module import DataModule, DataSpec
 
 KEYS = {"AWS_ACCESS_KEY_ID": "me", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
 

@@ -7,12 +7,12 @@ import torch
 from PIL import Image
 
 from foveate.data.images import read_image
-from foveate.data.module import DataModule, DataSpec
 from foveate.errors import UserError
 from foveate.evaluation.errors import boundary_counts
 from foveate.evaluation.evaluate import evaluate, evaluate_model, read_per_image, read_scores
 from foveate.evaluation.predictor import load
 from foveate.evaluation.scores import scores
+from foveate.loading.module import DataModule, DataSpec
 from foveate.models.checkpoints import load_model
 from foveate.training.run import fit
 from foveate.training.spec import ModelSpec, RunSpec, TrainingSpec

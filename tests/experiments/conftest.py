@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from foveate.data.module import DataSpec
 from foveate.experiments.compare import ComparisonEvent, compare
 from foveate.experiments.result import Comparison
 from foveate.experiments.spec import ComparisonSpec
+from foveate.loading.module import DataSpec
 from foveate.training.spec import ModelSpec, TrainingSpec
 
 CHILD = """

@@ -3,8 +3,8 @@ import pytest
 import torch
 from PIL import Image
 
-from foveate.data.doctor.facts import gather
-from foveate.data.doctor.visit import visit
+from foveate.doctor.facts import gather
+from foveate.doctor.visit import visit
 from foveate.experiments import advice
 from foveate.experiments.advice import advise
 from foveate.experiments.capacity import STATES, WORKING, free_bytes, step_bytes

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from foveate.data.module import DataModule
 from foveate.errors import UserError
 from foveate.evaluation.confusion import confusion_matrices
 from foveate.evaluation.evaluate import read_per_image, read_scores
@@ -16,6 +15,7 @@ from foveate.experiments.compare import Clock, compare
 from foveate.experiments.gallery import load_gallery
 from foveate.experiments.plan import estimate, make_plan
 from foveate.experiments.result import load_comparison
+from foveate.loading.module import DataModule
 from foveate.report.page import write_report
 from foveate.training.callbacks import ProgressEvent
 from foveate.training.run import Interrupted

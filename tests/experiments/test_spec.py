@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from foveate.data.module import DataSpec
 from foveate.errors import UserError
 from foveate.experiments.spec import ComparisonSpec, check_continues, differences
+from foveate.loading.module import DataSpec
 from foveate.training.spec import ModelSpec
 
 SPEC = ComparisonSpec(DataSpec("photos", size=(96, 128)), arms=("cbam@decoder",), placebo=True, seeds=4)

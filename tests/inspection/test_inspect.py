@@ -9,13 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
-from foveate.data.module import DataSpec
 from foveate.errors import UserError
 from foveate.evaluation.predictor import Predictor, load
 from foveate.inspection.inspect import Drawing, Inspection, inspect
 from foveate.inspection.look import look
 from foveate.inspection.record import record
 from foveate.inspection.subjects import cell_of, coverage, sampled_rows, spread_pixels
+from foveate.loading.module import DataSpec
 from foveate.models.hosts import create_model
 from foveate.report.inspection import write_page
 from foveate.training.run import fit

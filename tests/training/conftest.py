@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from foveate.data.module import DataSpec
+from foveate.loading.module import DataSpec
 from foveate.training.spec import ModelSpec, RunSpec, TrainingSpec
 
 

@@ -11,8 +11,8 @@ from lightning import Callback
 from PIL import Image
 
 from foveate.data.dataset import class_counts
-from foveate.data.module import DataModule, DataSpec
 from foveate.errors import DataError, UserError
+from foveate.loading.module import DataModule, DataSpec
 from foveate.models.checkpoints import load_model
 from foveate.training.averaging import ema_decay
 from foveate.training.build import build_loss, seeded_model

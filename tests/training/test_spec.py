@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from foveate.data.module import DataSpec
 from foveate.errors import UserError
+from foveate.loading.module import DataSpec
 from foveate.plain import from_plain, to_plain
 from foveate.training.spec import ModelSpec, RunSpec, TrainingSpec
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from foveate.errors import UserError
 
 if TYPE_CHECKING:
-    from foveate.data.doctor.survey import Survey
+    from foveate.doctor.survey import Survey
     from foveate.report.doctor import Diagnosis
 
 
@@ -37,9 +37,9 @@ def doctor(
     for flag, path in (("--out", out), ("--json", json)):
         _check_target(flag, path)
     survey = _visit(data, limit)
-    from foveate.data.doctor.copying import check_copy
-    from foveate.data.doctor.facts import gather
-    from foveate.data.doctor.finding import judge
+    from foveate.doctor.copying import check_copy
+    from foveate.doctor.facts import gather
+    from foveate.doctor.finding import judge
 
     if fix:
         check_copy(survey, Path(fix))
@@ -71,7 +71,7 @@ def _check_target(flag: str, path: str | None) -> None:
 
 def _visit(data: str, limit: int | None) -> "Survey":
     from foveate.cli.progress import progress
-    from foveate.data.doctor.visit import visit
+    from foveate.doctor.visit import visit
 
     with progress("Looking") as advance:
         return visit(data, limit, advance)
@@ -86,7 +86,7 @@ def _write_json(tree: dict, path: Path) -> None:
 
 def _fix(diagnosis: "Diagnosis", folder: Path) -> None:
     from foveate.cli.progress import progress
-    from foveate.data.doctor.copying import copy_mended
+    from foveate.doctor.copying import copy_mended
 
     with progress("Copying") as advance:
         done = copy_mended(diagnosis.survey, diagnosis.findings, folder, advance)

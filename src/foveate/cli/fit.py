@@ -9,7 +9,7 @@ from foveate.cli.flags import DataFlags, DeviceFlags, ModelFlags, TrainingFlags
 from foveate.cli.host import check_host
 
 if TYPE_CHECKING:
-    from foveate.data.module import DataModule
+    from foveate.loading.module import DataModule
     from foveate.training.run_directory import RunResult
     from foveate.training.spec import RunSpec
 
@@ -46,8 +46,8 @@ def fit(
 
     require_source(data)
     from foveate.cli.progress import progress
-    from foveate.data.module import DataModule
     from foveate.experiments.defaults import default_comparison
+    from foveate.loading.module import DataModule
     from foveate.training.spec import RunSpec
 
     first = os.environ.get("LOCAL_RANK", "0") == "0"  # of several processes, one speaks

@@ -17,8 +17,8 @@ from foveate.data.dataset import Entry
 from foveate.data.layout import Layout
 from foveate.data.masks import IGNORE
 from foveate.data.readers.camvid import CAMVID
-from foveate.data.sizes import parse_size
 from foveate.errors import DataError
+from foveate.loading.sizes import parse_size
 
 CLASSES, COLORS = tuple(CAMVID), tuple(CAMVID.values())
 SKY, BUILDING, POLE, ROAD, PAVEMENT, TREE, SIGN, FENCE, CAR, PEDESTRIAN, BICYCLIST = range(11)

@@ -13,7 +13,6 @@ from jaxtyping import Int64
 from numpy import ndarray
 from torch import nn
 
-from foveate.data.module import DataModule, DataSpec
 from foveate.errors import UserError, choose
 from foveate.evaluation.calibration import CalibrationBins
 from foveate.evaluation.confusion import confusion_matrices
@@ -22,6 +21,7 @@ from foveate.evaluation.per_image import write_per_image
 from foveate.evaluation.plain import from_plain, to_plain
 from foveate.evaluation.scores import Scores, scores
 from foveate.files import write_whole
+from foveate.loading.module import DataModule, DataSpec
 from foveate.models.checkpoints import load_model
 from foveate.models.views import with_views
 from foveate.training.run_directory import Run

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from foveate.data.images import read_image
 from foveate.data.palette import palette
-from foveate.data.resizing import resize_image
 from foveate.errors import UserError
+from foveate.loading.resizing import resize_image
 from foveate.models.checkpoints import load_model
 from foveate.models.host import Host
 from foveate.models.views import with_views

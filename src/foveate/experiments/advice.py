@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foveate.data.doctor.facts import ClassFacts, Facts, as_dataset
-from foveate.data.doctor.survey import Survey
-from foveate.data.sizes import STRIDE, choose_size
+from foveate.doctor.facts import ClassFacts, Facts, as_dataset
+from foveate.doctor.survey import Survey
 from foveate.experiments.capacity import SHARE, free_bytes, largest_batch, step_bytes
 from foveate.experiments.defaults import default_comparison
+from foveate.loading.sizes import STRIDE, choose_size
 from foveate.training.environment import device_kind
 
 RARE = 0.01

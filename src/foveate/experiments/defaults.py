@@ -4,9 +4,9 @@ import math
 from dataclasses import replace
 
 from foveate.data.dataset import Dataset
-from foveate.data.module import DataSpec
-from foveate.data.sizes import choose_batch, choose_size
 from foveate.experiments.spec import ComparisonSpec
+from foveate.loading.module import DataSpec
+from foveate.loading.sizes import choose_batch, choose_size
 from foveate.training.spec import ModelSpec, TrainingSpec
 
 STEPS = 800

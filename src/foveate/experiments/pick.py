@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-from foveate.data.frames import read_resized
 from foveate.evaluation.comparison import main_score
 from foveate.evaluation.scores import counts
 from foveate.experiments.gallery import Exhibit, Panel
@@ -16,6 +15,7 @@ from foveate.experiments.look import Look, look
 from foveate.experiments.plan import Plan
 from foveate.inspection.record import mechanisms, record
 from foveate.inspection.subjects import gate_said
+from foveate.loading.frames import read_resized
 from foveate.models.attach import attached, gate_of
 from foveate.models.checkpoints import load_model
 from foveate.models.host import Host

@@ -12,11 +12,11 @@ from typing import Any
 
 import torch
 
-from foveate.data.module import DataModule
 from foveate.errors import UserError
 from foveate.evaluation.statistics import detectable_difference
 from foveate.experiments.arms import PlannedArm, plan_arms
 from foveate.experiments.spec import ComparisonSpec, check_continues
+from foveate.loading.module import DataModule
 from foveate.training.build import build_task
 from foveate.training.environment import device_kind, lightning_precision
 from foveate.training.optimization import create_optimizer, parameter_groups

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import yaml
 
-from foveate.data.module import DataSpec
 from foveate.errors import UserError
 from foveate.files import write_whole
+from foveate.loading.module import DataSpec
 from foveate.models.arms import parse_arm
 from foveate.plain import flatten, from_plain, to_plain
 from foveate.training.spec import ModelSpec, RunSpec, TrainingSpec

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foveate.data.sizes import check_views
+from foveate.loading.sizes import check_views
 from foveate.models.host import Host
 
 

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foveate.data.doctor.exam import Exam
-from foveate.data.doctor.facts import Facts
-from foveate.data.doctor.finding import SEVERITIES, Finding, counted
-from foveate.data.doctor.survey import Survey
+from foveate.doctor.exam import Exam
+from foveate.doctor.facts import Facts
+from foveate.doctor.finding import SEVERITIES, Finding, counted
+from foveate.doctor.survey import Survey
 from foveate.errors import DataError
 from foveate.files import write_whole
 from foveate.report import outlines

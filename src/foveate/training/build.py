@@ -5,8 +5,8 @@ from inspect import signature
 import torch
 
 from foveate.data.dataset import class_counts
-from foveate.data.module import DataModule
 from foveate.errors import UserError, choose
+from foveate.loading.module import DataModule
 from foveate.models.host import Host
 from foveate.models.hosts import create_model
 from foveate.plain import to_plain

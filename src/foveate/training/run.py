@@ -11,9 +11,9 @@ from lightning import Callback, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from foveate.data.module import DataModule
 from foveate.errors import UserError
 from foveate.files import held
+from foveate.loading.module import DataModule
 from foveate.training.averaging import WeightAverage
 from foveate.training.build import build_task
 from foveate.training.callbacks import EpochSeed, FiniteLoss, Progress, ProgressEvent

@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from foveate.data.module import DataSpec
 from foveate.errors import UserError, choose
 from foveate.files import write_whole
+from foveate.loading.module import DataSpec
 from foveate.models.hosts import own_encoder
 from foveate.plain import from_plain, to_plain
 from foveate.training.class_weights import SCHEMES

@@ -12,11 +12,11 @@ from PIL import Image
 
 from foveate.data.catalogue import catalogue, dataset_info
 from foveate.data.dataset import SPLITS, Dataset
-from foveate.data.intact import check_intact
 from foveate.data.open import open_dataset
 from foveate.data.readers.camvid_original import COLORS
 from foveate.data.readers.cityscapes import CLASSES
 from foveate.errors import DataError, UserError
+from foveate.loading.intact import check_intact
 
 from .imitations import IMITATIONS, LITS, OTHERS, Truth
 

@@ -1,0 +1,1 @@
+"""One check a module; each registers itself with `foveate.doctor.finding.check`."""

@@ -1,0 +1,35 @@
+"""Palette masks of which one shows in red what another shows in black."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from foveate.doctor.finding import Case, Finding, check, counted
+from foveate.doctor.survey import Survey
+
+
+@check("palettes", 85)
+def palettes(survey: Survey) -> Iterator[Finding]:
+    """Masks in which a colour has another number than in most of those that show it."""
+    if survey.convention == "colours" or survey.folder.read is not None:
+        return
+    known = [
+        (exam, mask) for exam, mask in survey.masked if len({*mask.palette.values()}) == len(mask.palette) > 1
+    ]
+    numbers: dict[int, Counter[int]] = {}
+    for _, mask in known:
+        for value, color in mask.palette.items():
+            numbers.setdefault(color, Counter())[value] += 1
+    usual = {color: count.most_common(1)[0][0] for color, count in numbers.items()}
+    odd = [
+        exam for exam, mask in known if any(usual[color] != value for value, color in mask.palette.items())
+    ]
+    if odd:
+        yield Finding(
+            "warning",
+            "palettes",
+            f"{counted(len(odd), 'mask')} whose palette contradicts that of others",
+            tuple(Case(exam.entry.mask) for exam in odd),
+            "The same colour has another number in these files. Masks are read by number, so that what looks "
+            "alike is learnt as different classes, unless the colours alone are wrong.",
+            "Export all masks with one palette; or save them in RGB, with a class_dict.csv (name,r,g,b).",
+        )

@@ -1,0 +1,57 @@
+"""Images without masks, masks without images, and files of which it is not clear which is meant."""
+
+from collections.abc import Iterator
+
+from foveate.data.pair_folders import MASKS_ALONE, unended
+from foveate.data.readers.csv_table import unread_tables
+from foveate.doctor.finding import Case, Finding, Mend, check, counted
+from foveate.doctor.survey import Survey
+
+_ONE = {"image": "an image", "mask": "a mask"}
+
+
+@check("unpaired", 20)
+def unpaired(survey: Survey) -> Iterator[Finding]:
+    for what, other in (("image", "mask"), ("mask", "image")):
+        hints = _hints(survey) if what == "image" else []
+        cases = tuple(Case(path) for path, kind in survey.folder.lonely if kind == what)
+        if cases:
+            yield Finding(
+                "error",
+                "unpaired",
+                f"{counted(len(cases), what)} without {_ONE[other] if len(cases) == 1 else other + 's'}",
+                cases,
+                f"An image and its mask have one name, letter by letter: to {_name(cases, what)}.",
+                f"Add the missing {other}s, mend the names, or remove these {what}s."
+                + "".join(f" Or, {hint}." for hint in hints),
+                Mend("left out", leave_out=True) if survey.folder.entries else None,
+            )
+    if survey.folder.clashes:
+        yield Finding(
+            "error",
+            "unpaired",
+            f"{counted(len(survey.folder.clashes), 'file')} that could be meant instead of another",
+            tuple(Case(path, said) for path, said in survey.folder.clashes),
+            "Which of two files of one name is meant cannot be guessed.",
+            "Keep one of the two.",
+            Mend("left out; the first of the two is kept", leave_out=True),
+        )
+
+
+def _name(cases: tuple[Case, ...], what: str) -> str:
+    """How the other half of the first file would be called."""
+    file = cases[0].file
+    if what == "image":
+        return f"{file.name} belongs {file.stem}.png or {file.stem}_mask.png"
+    return f"the mask {file.name} belongs an image {unended(file.stem)} with any ending"
+
+
+def _hints(survey: Survey) -> list[str]:
+    """What else could say which masks the images have."""
+    folders = [f"{survey.folder.name(path)}/" for path in survey.folder.spare[0]]
+    called = (
+        f"if {' or '.join(folders[:3])} holds the masks, call it masks/ (masks are looked for in folders "
+        f"called {', '.join(MASKS_ALONE)} and the like)"
+    )
+    table = unread_tables(survey.folder.root)
+    return [called] * bool(folders) + [table] * bool(table)

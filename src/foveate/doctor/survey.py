@@ -1,0 +1,141 @@
+"""All exams of a dataset, and what they say together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Int64
+
+from foveate.data.dataset import Color
+from foveate.data.images import LOSSY
+from foveate.data.masks import IGNORE, MAX_UNNAMED, MaskCodec, choose_codec
+from foveate.data.readers.camvid import CAMVID
+from foveate.data.readers.coloured import color_codec, colors_file
+from foveate.doctor.decoding import pack
+from foveate.doctor.exam import OCTAVES, Exam, MaskFacts
+from foveate.doctor.folder import Folder
+from foveate.doctor.reading import RAMPS, Convention, convention, stray_ids
+from foveate.doctor.twins import Twins, find_twins
+from foveate.errors import DataError
+
+
+@dataclass(frozen=True)
+class Survey:
+    """exams: of every image looked at, in the order of the folder. total: how many images there are."""
+
+    folder: Folder
+    exams: tuple[Exam, ...]
+    total: int
+
+    @cached_property
+    def masked(self) -> list[tuple[Exam, MaskFacts]]:
+        """The exams whose mask was decoded, with it."""
+        return [(exam, exam.mask) for exam in self.exams if exam.mask is not None]
+
+    @cached_property
+    def convention(self) -> Convention:
+        """How the masks are stored; those of a layout with its own reader come as ids."""
+        if self.folder.colors:
+            return "colours"
+        return convention([mask for _, mask in self.masked]) if self.folder.read is None else "ids"
+
+    @cached_property
+    def stray(self) -> frozenset[int]:
+        """Stored values (or colours) that stand for no class; many where masks were smoothed."""
+        held = {int(value) for _, mask in self.masked for value in mask.values}
+        if self.folder.read is not None:
+            return frozenset()
+        if self.folder.colors:
+            return frozenset(held - {packed(color) for _, color in self.folder.colors})
+        if self.convention == "colours":
+            return frozenset()
+        if self.convention == "0/255":
+            return frozenset(held - {0, IGNORE})
+        return stray_ids(mask for _, mask in self.masked) | {v for v in held if not 0 <= v <= IGNORE}
+
+    @cached_property
+    def codec(self) -> MaskCodec | None:
+        """What the values mean, those that are stray left out; None where that cannot be said."""
+        holders = {
+            int(value): exam.entry.mask or exam.entry.stem
+            for exam, mask in self.masked
+            if mask.colored == (self.convention == "colours")
+            for value in mask.values
+            if int(value) not in self.stray
+        }
+        try:
+            if self.folder.colors:
+                return color_codec(self.folder.colors, None, colors_file(self.folder.root).name)
+            if not holders or self.convention == "colours":
+                return None
+            return choose_codec(holders, self.folder.classes or self._names(holders))
+        except DataError:
+            return None
+
+    @cached_property
+    def numbered(self) -> bool:
+        """Whether there are more values than class ids can be, in masks that were not smoothed: objects are
+        numbered one by one.
+        """
+        if self.folder.read is not None or self.convention != "ids" or self.folder.classes:
+            return False
+        plain = (mask for _, mask in self.masked if mask.format not in LOSSY and mask.ramps < RAMPS)
+        return len({value for mask in plain for value in mask.values.tolist()}) > MAX_UNNAMED
+
+    def _names(self, holders: Mapping[int, object]) -> tuple[str, ...] | None:
+        street = self.folder.layout == "camvid" and max(set(holders) - {IGNORE}, default=0)
+        return (*CAMVID, "void") if street in (len(CAMVID) - 1, len(CAMVID)) else None
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes; empty where they cannot be told."""
+        if self.folder.task == "classification":
+            return self.folder.classes
+        return self.codec.classes if self.codec else ()
+
+    @cached_property
+    def numbers(self) -> dict[int, int]:
+        """By stored value (or packed colour), its class id or `IGNORE`."""
+        values = self.codec.values if self.codec else ()
+        return {packed(value) if isinstance(value, tuple) else value: number for value, number in values}
+
+    @cached_property
+    def counts(self) -> Int64[np.ndarray, "exams classes"]:
+        """Pixels of each class in each exam's mask; for labels, 1 at the image's class."""
+        table = np.zeros((len(self.exams), len(self.classes)), dtype=np.int64)
+        for row, exam in zip(table, self.exams, strict=True):
+            if exam.entry.label is not None:
+                row[exam.entry.label] = 1
+            elif exam.mask is not None:
+                for value, count in zip(exam.mask.values.tolist(), exam.mask.counts.tolist(), strict=True):
+                    number = self.numbers.get(value, IGNORE)
+                    if number != IGNORE:
+                        row[number] += count
+        return table
+
+    @cached_property
+    def binary(self) -> bool:
+        """Whether the classes are background and foreground."""
+        return self.folder.task == "segmentation" and len(self.classes) == 2
+
+    @cached_property
+    def twins(self) -> Twins:
+        """Images that show the same; both are indices of `exams`."""
+        return find_twins([exam.image for exam in self.exams])
+
+    @cached_property
+    def areas(self) -> Int64[np.ndarray, "classes octaves"]:
+        """Objects of each class by the power of two of their area in pixels."""
+        table = np.zeros((len(self.classes), OCTAVES), dtype=np.int64)
+        for _, mask in self.masked:
+            for value, areas in mask.areas.items():
+                number = self.numbers.get(value, IGNORE)
+                if number != IGNORE:
+                    table[number] += areas
+        return table
+
+
+def packed(color: Color) -> int:
+    """A colour as masks in colour hold it."""
+    return int(pack(np.array(color, dtype=np.uint8)))

@@ -1,0 +1,68 @@
+"""Look at every image of a folder once, on all cores, and keep a few hundred numbers of each."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from foveate.data.dataset import Entry
+from foveate.doctor.exam import Exam, examine
+from foveate.doctor.folder import Folder, look_into
+from foveate.doctor.survey import Survey
+from foveate.errors import DataError
+
+Advance = Callable[[int, int], None]
+
+
+def visit(
+    source: str | Path, limit: int | None = None, advance: Advance | None = None, workers: int | None = None
+) -> Survey:
+    """Examine the images of a dataset, or `limit` of them, evenly spread.
+
+    advance(done, total) is called after every image. workers: threads; all cores if not given. Memory holds
+    about 5 kB an image and the few that are being decoded, however many there are. Raises `DataError` where
+    there is no folder, no known layout or no sensible limit.
+    """
+    if limit is not None and limit < 1:
+        raise DataError(f"limit {limit} leaves nothing to look at; give 1 or more")
+    folder = look_into(source)
+    entries = spread(folder.entries, limit)
+    exams = []
+    for exam in _parallel(partial(_examine, folder=folder), entries, workers):
+        exams.append(exam)
+        if advance is not None:
+            advance(len(exams), len(entries))
+    return Survey(folder, tuple(exams), len(folder.entries))
+
+
+def spread(entries: list[tuple[str, Entry]], limit: int | None) -> list[tuple[str, Entry]]:
+    """At most `limit` entries, evenly spread.
+
+    >>> [part for part, _ in spread([(part, Entry("a")) for part in "abcdef"], 3)]
+    ['a', 'c', 'e']
+    """
+    if limit is None or limit >= len(entries):
+        return entries
+    return [entries[number * len(entries) // limit] for number in range(limit)]
+
+
+def _examine(named: tuple[str, Entry], folder: Folder) -> Exam:
+    return examine(*named, read=folder.read, masks=folder.masks, colors=folder.colors)
+
+
+def _parallel(function: Callable, items: Iterable, workers: int | None) -> Iterator:
+    """Results in order, with no more than a few of them waiting; what is not begun is dropped on Ctrl-C."""
+    workers = workers or os.cpu_count() or 1
+    pool = ThreadPoolExecutor(workers)
+    waiting: deque = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) >= 4 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

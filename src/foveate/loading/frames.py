@@ -1,0 +1,138 @@
+"""Decoded images at one size, from memory or from disk, and the batches made of them."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int64, UInt8
+from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
+
+from foveate.data.dataset import Dataset, Entry
+from foveate.loading.resizing import resize_image, resize_mask
+from foveate.loading.transforms import Augmentation, Draws
+from foveate.waiting import told
+
+Target = UInt8[np.ndarray, "h w"] | int
+Batch = dict[str, Any]
+
+
+def read_resized(
+    dataset: Dataset, entry: Entry, size: tuple[int, int]
+) -> tuple[UInt8[np.ndarray, "h w 3"], Target]:
+    """Decode one entry and bring it to `size`: the image smoothed, the mask by nearest pixel."""
+    read, target = dataset.read(entry)
+    image = read.copy()  # Pillow's arrays are read-only, and PyTorch warns of sharing such.
+    if image.shape[:2] != tuple(size):
+        image = resize_image(torch.from_numpy(image).movedim(-1, 0), size).movedim(0, -1).numpy()
+    if isinstance(target, int):
+        return image, target
+    return image, resize_mask(torch.from_numpy(target.copy()), size).numpy()
+
+
+@dataclass(frozen=True)
+class Disk:
+    """Frames that are decoded whenever they are asked for."""
+
+    dataset: Dataset
+    entries: tuple[Entry, ...]
+    size: tuple[int, int]
+
+    def __getitem__(self, index: int) -> tuple[UInt8[np.ndarray, "h w 3"], Target]:
+        return read_resized(self.dataset, self.entries[index], self.size)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Frames that were decoded once, in one array of images and one of masks (or labels)."""
+
+    entries: tuple[Entry, ...]
+    images: UInt8[np.ndarray, "n h w 3"]
+    targets: np.ndarray
+
+    @classmethod
+    def load(cls, disk: Disk) -> "Memory":
+        """Decode all frames with as many threads as there are cores."""
+        count, (height, width) = len(disk.entries), disk.size
+        images = np.empty((count, height, width, 3), dtype=np.uint8)
+        labels = disk.dataset.task == "classification"
+        targets = (
+            np.empty(count, dtype=np.int64) if labels else np.empty((count, height, width), dtype=np.uint8)
+        )
+
+        def fill(index: int) -> None:
+            images[index], targets[index] = disk[index]
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for _ in told(pool.map(fill, range(count)), count, "Reading images into memory"):
+                pass
+        return cls(disk.entries, images, targets)
+
+    def __getitem__(self, index: int) -> tuple[UInt8[np.ndarray, "h w 3"], Target]:
+        target = self.targets[index]
+        return self.images[index], target if target.ndim else int(target)
+
+
+class Frames(TorchDataset):
+    """Makes whole batches at once, augmented where there is an augmentation.
+
+    Keys are indices, or (epoch, index) pairs as `EpochSampler` gives them. size_at: size of an epoch's
+    training images.
+    """
+
+    def __init__(
+        self,
+        source: Disk | Memory,
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
+        size_at: Callable[[int], tuple[int, int]] | None = None,
+    ) -> None:
+        self.source, self.augmentation, self.seed, self.size_at = source, augmentation, seed, size_at
+
+    def __len__(self) -> int:
+        return len(self.source.entries)
+
+    def __getitem__(self, key: int | tuple[int, int]) -> Batch:
+        return self.__getitems__([key])
+
+    def __getitems__(self, keys: Sequence[int | tuple[int, int]]) -> Batch:
+        places = [key if isinstance(key, tuple) else (0, key) for key in keys]
+        images, targets = self._read(places)
+        labels = targets.ndim == 1
+        return {
+            "image": images,
+            "label" if labels else "mask": targets,
+            "index": torch.tensor([index for _, index in places]),
+            "stem": [self.source.entries[index].stem for _, index in places],
+        }
+
+    def _read(
+        self, places: Sequence[tuple[int, int]]
+    ) -> tuple[Float32[Tensor, "b 3 h w"], Int64[Tensor, "b h w"] | Int64[Tensor, " b"]]:
+        """Images and targets, each written straight to its place in the batch: memory that is new to the
+        process costs more time than what is written there.
+        """
+        for number, (epoch, index) in enumerate(places):
+            pixels, target = self.source[index]
+            image = torch.from_numpy(pixels).movedim(-1, 0)
+            mask = None if isinstance(target, int) else torch.from_numpy(target)
+            augment = self._augmentation_at(epoch)
+            if number == 0:
+                size = image.shape[1:] if augment is None else augment.size
+                images = torch.empty(len(places), 3, *size)
+                targets = torch.empty(len(places), *(() if mask is None else size), dtype=torch.int64)
+            if augment is None:
+                images[number].copy_(image).div_(255)
+            else:
+                _, mask = augment(image, mask, Draws.at(self.seed, epoch, index), out=images[number])
+            targets[number] = target if mask is None else mask
+        return images, targets
+
+    def _augmentation_at(self, epoch: int) -> Augmentation | None:
+        if self.augmentation is None or self.size_at is None:
+            return self.augmentation
+        return self.augmentation.at_size(self.size_at(epoch))

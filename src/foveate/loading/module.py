@@ -1,0 +1,267 @@
+"""From a dataset to batches: decoded once and kept in memory where that fits, else read by workers."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from lightning import LightningDataModule
+from torch.utils.data import DataLoader
+
+from foveate.data.dataset import SPLITS, Dataset
+from foveate.data.open import open_dataset
+from foveate.data.splits import SHARES, Shares
+from foveate.errors import DataError
+from foveate.loading.frames import Batch, Disk, Frames, Memory
+from foveate.loading.intact import check_intact
+from foveate.loading.sampler import EpochSampler
+from foveate.loading.sizes import check_views, choose_batch, choose_size
+from foveate.loading.transforms import Augmentation
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """What to train on and how it is shown.
+
+    source, classes, split_seed, val_from_train: as in `open_dataset`; split: its `shares`. size: height and
+    width all images are resized to; None chooses. crop: height and width of the training windows (None:
+    `size`). crop_schedule: (fraction of the epochs, crop) pairs, each in force from that fraction on. scale,
+    rotation, shear, flip, flip_vertical, color: as in `Augmentation`. test_scales, test_flip: the views in
+    which the trained network sees an image, its probabilities averaged, when it is scored and when it
+    predicts. batch, workers: None chooses. memory_gb: how much the decoded images may take up (10^9 bytes).
+    """
+
+    source: str
+    size: tuple[int, int] | None = None
+    classes: tuple[str, ...] | None = None
+    split: Shares = SHARES
+    split_seed: int = 0
+    val_from_train: bool = True
+    crop: tuple[int, int] | None = None
+    crop_schedule: tuple[tuple[float, tuple[int, int]], ...] = ()
+    scale: tuple[float, float] = (0.75, 1.5)
+    rotation: float = 0.0
+    shear: float = 0.0
+    flip: float = 0.5
+    flip_vertical: float = 0.0
+    color: float = 0.2
+    test_scales: tuple[float, ...] = (1.0,)
+    test_flip: bool = False
+    batch: int | None = None
+    workers: int | None = None
+    memory_gb: float = 4.0
+
+
+class DataModule(LightningDataModule):
+    """Batches of one dataset: dicts of image (float32 b 3 h w in [0, 1]), mask (int64 b h w) or label (int64
+    b), index (int64 b, the place in the split) and stem (list of str).
+
+    seed decides the training order and the augmentation, the data spec everything else. epochs is needed for
+    a crop_schedule only. splits: a recorded `Dataset.split_table()` to reproduce. to_score: as in
+    `open_dataset`.
+
+    >>> module = DataModule(DataSpec("synthetic:8", batch=4), seed=0)
+    >>> module.setup()
+    >>> batch = next(iter(module.train_dataloader()))
+    >>> batch["image"].shape, batch["mask"].dtype, module.plan
+    (torch.Size([4, 3, 96, 128]), torch.int64, '14 images at 96x128 fit in memory (0.00 GB)')
+    """
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        seed: int = 0,
+        epochs: int | None = None,
+        splits: dict[str, Sequence[str]] | None = None,
+        to_score: bool = False,
+    ) -> None:
+        super().__init__()
+        self.spec, self.seed, self.epochs, self.recorded_splits = spec, seed, epochs, splits
+        self.to_score = to_score
+        self._dataset: Dataset | None = None
+        self._size: tuple[int, int] | None = None
+        self._memory: dict[str, Memory] = {}
+
+    def setup(self, stage: str | None = None) -> None:
+        """Open the dataset and check the spec; images are decoded when a loader first needs their split."""
+        if self._dataset is None:
+            spec = self.spec
+            dataset = open_dataset(
+                spec.source,
+                spec.classes,
+                spec.split_seed,
+                spec.val_from_train,
+                self.recorded_splits,
+                self.to_score,
+                spec.split,
+            )
+            self._size = tuple(spec.size) if spec.size else choose_size(dataset)
+            self._check()
+            self._dataset = dataset
+
+    def reseeded(self, seed: int, epochs: int | None) -> "DataModule":
+        """The same data in another order, otherwise augmented, for a run of as many epochs; what is decoded
+        is there for both.
+        """
+        self.setup()
+        other = DataModule(self.spec, seed, epochs, self.recorded_splits, self.to_score)
+        other._dataset, other._size, other._memory = self._dataset, self._size, self._memory
+        return other
+
+    def serves(self, spec: DataSpec, splits: Mapping[str, Sequence[str]] | None) -> bool:
+        """Whether this is the data to train on of another spec, in these splits where any are given."""
+        own = replace(self.spec, size=self.size, batch=self.batch)
+        asked = replace(spec, size=spec.size or self.size, batch=spec.batch or self.batch)
+        return own == asked and not self.to_score and splits in (None, self.dataset.split_table())
+
+    def decode(self) -> None:
+        """Read every image of every split once, into memory where they fit; `DataError` for a broken one."""
+        if not self.in_memory:
+            check_intact(self.dataset)
+            return
+        for split in SPLITS:
+            self._frames(split)
+
+    @property
+    def dataset(self) -> Dataset:
+        self.setup()
+        return self._dataset
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.dataset.classes
+
+    @property
+    def task(self) -> str:
+        return self.dataset.task
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width that every image is resized to."""
+        self.setup()
+        return self._size
+
+    @property
+    def batch(self) -> int:
+        return self.spec.batch or choose_batch(self.task, len(self.dataset.index("train")))
+
+    @property
+    def bytes_needed(self) -> int:
+        """What all decoded images and masks take up."""
+        channels = 4 if self.task == "segmentation" else 3
+        return len(self.dataset) * self.size[0] * self.size[1] * channels
+
+    @property
+    def in_memory(self) -> bool:
+        return self.bytes_needed <= self.spec.memory_gb * 1e9
+
+    @property
+    def workers(self) -> int:
+        """Processes that read ahead; none beside a model on the CPU when the images are in memory."""
+        if self.spec.workers is not None:
+            return self.spec.workers
+        if self.in_memory and not torch.cuda.is_available():
+            return 0
+        return min(8, max(1, (os.cpu_count() or 1) - 1))
+
+    @property
+    def plan(self) -> str:
+        """How the images reach the model, in words for the user."""
+        images = f"{len(self.dataset)} images at {self.size[0]}x{self.size[1]}"
+        amount = f"{self.bytes_needed / 1e9:.2f} GB"
+        if self.in_memory:
+            return f"{images} fit in memory ({amount})"
+        reading = f"{self.workers} workers read" if self.workers else "the main process reads"
+        budget = f"more than {self.spec.memory_gb:g} GB"
+        return f"{images} would need {amount}, {budget}: {reading} them from disk each time"
+
+    def crop_at(self, epoch: int) -> tuple[int, int]:
+        """Height and width of the training images in this epoch, counted from 0."""
+        crop = self.spec.crop or self.size
+        for fraction, later in self.spec.crop_schedule:
+            if epoch >= fraction * (self.epochs or 1):
+                crop = later
+        return tuple(crop)
+
+    def train_dataloader(self) -> DataLoader:
+        sampler = EpochSampler(len(self.dataset.index("train")), self.seed)
+        rest = len(sampler) % self.batch
+        return self._loader("train", sampler, self._augmentation, drop_last=rest == 1 and len(sampler) > 1)
+
+    def val_dataloader(self) -> DataLoader:
+        return self._loader("val")
+
+    def test_dataloader(self) -> DataLoader:
+        return self._loader("test")
+
+    def eval_dataloader(self, split: str) -> DataLoader:
+        """Any split without augmentation and in its fixed order."""
+        return self._loader(split)
+
+    def _loader(
+        self,
+        split: str,
+        sampler: EpochSampler | None = None,
+        augmentation: Augmentation | None = None,
+        drop_last: bool = False,
+    ) -> DataLoader:
+        frames = Frames(self._frames(split), augmentation, self.seed, self.crop_at)
+        return DataLoader(
+            frames,
+            batch_size=self.batch,
+            sampler=sampler,
+            drop_last=drop_last,
+            collate_fn=_keep,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            generator=torch.Generator().manual_seed(self.seed),
+        )
+
+    @property
+    def _augmentation(self) -> Augmentation:
+        spec = self.spec
+        angles = (spec.rotation, spec.shear)
+        return Augmentation(
+            self._size, tuple(spec.scale), spec.flip, spec.color, *angles, flip_vertical=spec.flip_vertical
+        )
+
+    def _frames(self, split: str) -> Disk | Memory:
+        disk = Disk(self.dataset, self.dataset.index(split), self.size)
+        if not self.in_memory:
+            return disk
+        if split not in self._memory:
+            twin = next((known for known in self._memory.values() if known.entries == disk.entries), None)
+            self._memory[split] = twin or Memory.load(disk)
+        return self._memory[split]
+
+    def _check(self) -> None:
+        check_views(self.spec.test_scales)
+        if self.spec.batch is not None and self.spec.batch < 1:
+            raise DataError(f"batch {self.spec.batch} is not a number of images; give 1 or more")
+        if min(self._size) < 1:
+            raise DataError(
+                f"size {self._size[0]}x{self._size[1]} is empty; give height x width, as in 192x256"
+            )
+        schedule = self.spec.crop_schedule
+        fractions = [fraction for fraction, _ in schedule]
+        if any(not 0 <= fraction < 1 for fraction in fractions) or fractions != sorted(set(fractions)):
+            raise DataError(
+                f"crop_schedule has the fractions {fractions}; give them in rising order, from 0 to below 1"
+            )
+        if schedule and self.epochs is None:
+            raise DataError(
+                "crop_schedule needs the number of epochs; give epochs, or leave the schedule out"
+            )
+        for crop in [self.spec.crop, *(crop for _, crop in schedule)]:
+            if crop and (crop[0] > self._size[0] or crop[1] > self._size[1]):
+                raise DataError(
+                    f"the crop {crop[0]}x{crop[1]} is larger than the size {self._size[0]}x{self._size[1]}; "
+                    "make it smaller, or give a larger size"
+                )
+        _ = self._augmentation  # which checks the rest
+
+
+def _keep(batch: Batch) -> Batch:
+    """`Frames` makes whole batches: nothing is left to collate."""
+    return batch

@@ -1,0 +1,186 @@
+"""Training augmentation whose every draw depends on (seed, epoch, index) and on nothing else."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+from torch import Tensor
+
+from foveate.data.masks import IGNORE
+from foveate.errors import DataError
+from foveate.loading.resizing import resize_image, resize_mask
+from foveate.loading.warp import Box, Warp
+
+PAD = (124, 116, 104)
+"""Colour beyond an image's edge: ImageNet's mean, about 0 after normalisation."""
+
+_LUMA = (0.2989, 0.587, 0.114)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The random numbers of one sample: scale and place of the window, the flips (0 to 1), the colour
+    factors, rotation and shear (-1 to 1).
+    """
+
+    scale: float
+    top: float
+    left: float
+    flip: float
+    color: tuple[float, float, float]
+    rotation: float = 0.0
+    shear: float = 0.0
+    flip_vertical: float = 1.0
+
+    @classmethod
+    def at(cls, seed: int, epoch: int, index: int) -> "Draws":
+        """All numbers are drawn, used or not, so that switching one change off leaves the others alone; for
+        the same reason new ones come last.
+        """
+        draws = np.random.default_rng((seed, epoch, index)).random(10).tolist()
+        color, (rotation, shear) = ([2 * value - 1 for value in part] for part in (draws[4:7], draws[7:9]))
+        return cls(*draws[:4], tuple(color), rotation, shear, flip_vertical=draws[9])
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random scale and window, rotation and shear, flips, and brightness, contrast and saturation.
+
+    size: height and width of the result. scale: at 1 the image just covers the window that is cut, whatever
+    its size; it is enlarged by a factor between these before, and what lies outside the image is `PAD`, and
+    255 in the mask. So a smaller `size` shows smaller images, not smaller parts of them. rotation, shear:
+    largest angles in degrees, to either side; see `Warp`. flip, flip_vertical: probabilities, left-right and
+    up-down. color: largest relative change of each of the three colour properties.
+
+    Only what the window shows is resized, not the whole image; where it is turned too, that is one
+    resampling. The colour changes are torchvision's, joined into one linear map without rounding and clipping
+    in between.
+    """
+
+    size: tuple[int, int]
+    scale: tuple[float, float] = (0.75, 1.5)
+    flip: float = 0.5
+    color: float = 0.2
+    rotation: float = 0.0
+    shear: float = 0.0
+    flip_vertical: float = 0.0
+
+    def __post_init__(self) -> None:
+        low, high = self.scale
+        if not 0 < low <= high < math.inf:
+            raise DataError(
+                f"scale {low} to {high} must be positive and in order, as in 0.75 1.5; 1 1 switches it off"
+            )
+        for name, share in (("flip", self.flip), ("flip_vertical", self.flip_vertical)):
+            if not 0 <= share <= 1:
+                raise DataError(f"{name} {share} is a probability; give a number from 0 to 1")
+        if not 0 <= self.color < 1:
+            raise DataError(f"color {self.color} is a relative change; give a number from 0 (off) to below 1")
+        if not 0 <= self.rotation <= 180:
+            raise DataError(f"rotation {self.rotation} is an angle; give degrees from 0 (off) to 180")
+        if not 0 <= self.shear < 90:
+            raise DataError(f"shear {self.shear} is an angle; give degrees from 0 (off) to below 90")
+
+    def __call__(
+        self,
+        image: UInt8[Tensor, "3 h w"],
+        mask: UInt8[Tensor, "h w"] | None,
+        draws: Draws,
+        out: Float32[Tensor, "3 out_h out_w"] | None = None,
+    ) -> tuple[Float32[Tensor, "3 out_h out_w"], UInt8[Tensor, "out_h out_w"] | None]:
+        """Image in [0, 1], written to `out` where given, and mask, both of `size`.
+
+        >>> augment = Augmentation((4, 6))
+        >>> image, mask = torch.zeros(3, 8, 8, dtype=torch.uint8), torch.ones(8, 8, dtype=torch.uint8)
+        >>> out, truth = augment(image, mask, Draws.at(seed=0, epoch=0, index=0))
+        >>> out.shape, truth.shape
+        (torch.Size([3, 4, 6]), torch.Size([4, 6]))
+        """
+        window = self._window(image.shape[-2:], draws)
+        if self.rotation or self.shear:
+            warp = Warp(window, self.size, self.rotation * draws.rotation, self.shear * draws.shear)
+            pair = [warp.image(image, PAD)] + ([] if mask is None else [warp.mask(mask, IGNORE)])
+        else:
+            pair = [self._cut(image, window, resize_image, PAD)]
+            pair += [] if mask is None else [self._cut(mask, window, resize_mask, (IGNORE,))]
+        if draws.flip < self.flip:
+            pair = [part.flip(-1) for part in pair]
+        if draws.flip_vertical < self.flip_vertical:
+            pair = [part.flip(-2) for part in pair]
+        color = (1 + self.color * factor for factor in draws.color)
+        return change_color(pair[0], *color, out), None if mask is None else pair[1]
+
+    def at_size(self, size: tuple[int, int]) -> "Augmentation":
+        return replace(self, size=size)
+
+    def _window(self, whole: tuple[int, int], draws: Draws) -> Box:
+        """Top, left, height and width, in pixels of the image."""
+        low, high = self.scale
+        scale = (
+            low * (high / low) ** draws.scale
+        )  # even on the scale of factors: halving is as likely as doubling
+        cover = max(out / side for out, side in zip(self.size, whole, strict=True))
+        height, width = (max(1, round(out / (cover * scale))) for out in self.size)
+        # Where the window is larger than the image, the image lies somewhere inside the window.
+        return round(draws.top * (whole[0] - height)), round(draws.left * (whole[1] - width)), height, width
+
+    def _cut(
+        self,
+        part: UInt8[Tensor, "*c h w"],
+        window: Box,
+        resize: Callable[[Tensor, tuple[int, int]], Tensor],
+        fill: tuple[int, ...],
+    ) -> UInt8[Tensor, "*c out_h out_w"]:
+        """The window at `size`: what it shows of the image, resized, in its place on a ground of `fill`."""
+        axes = zip(window[:2], window[2:], part.shape[-2:], self.size, strict=True)
+        (rows, out_rows), (columns, out_columns) = (_shown(*axis) for axis in axes)
+        found = resize(part[..., rows, columns], (_length(out_rows), _length(out_columns)))
+        if found.shape[-2:] == self.size:
+            return found
+        ground = part.new_tensor(fill).view(-1, 1, 1).repeat(1, *self.size).view(*part.shape[:-2], *self.size)
+        ground[..., out_rows, out_columns] = found
+        return ground
+
+
+def _shown(start: int, length: int, whole: int, out: int) -> tuple[slice, slice]:
+    """What a window shows of an axis of `whole` pixels, and where that lies among the `out` of the result."""
+    first, last = max(start, 0), min(start + length, whole)
+    at = min(round((first - start) * out / length), out - 1)
+    return slice(first, last), slice(at, max(at + 1, round((last - start) * out / length)))
+
+
+def _length(span: slice) -> int:
+    return span.stop - span.start
+
+
+def change_color(
+    image: UInt8[Tensor, "3 h w"],
+    brightness: float,
+    contrast: float,
+    saturation: float,
+    out: Float32[Tensor, "3 h w"] | None = None,
+) -> Float32[Tensor, "3 h w"]:
+    """Brightness, then contrast (about the mean grey), then saturation, and 0..255 to [0, 1]; in `out`, where
+    that is given.
+
+    Factors of 1 change nothing. The mean is an exact integer sum, so that the bits do not depend on the
+    thread count.
+
+    >>> change_color(torch.full((3, 1, 1), 51, dtype=torch.uint8), 2.0, 1.0, 1.0).flatten()
+    tensor([0.4000, 0.4000, 0.4000])
+    """
+    pixels = image.to(torch.float32) if out is None else out.copy_(image)
+    if (brightness, contrast, saturation) == (1, 1, 1):
+        return pixels.div_(255)
+    red, green, blue = _LUMA
+    columns = pixels.sum(dim=1).to(torch.float64)  # exact, too: whole numbers below 2^24
+    totals = columns.sum(dim=1).tolist()
+    mean = sum(weight * total for weight, total in zip(_LUMA, totals, strict=True)) / pixels[0].numel()
+    gain = brightness * contrast
+    share = (1 - saturation) * gain / 255
+    grey = torch.mul(pixels[0], red * share).add_(pixels[1], alpha=green * share)
+    grey.add_(pixels[2], alpha=blue * share).add_((1 - contrast) * brightness * mean / 255)
+    return torch.add(grey, pixels, alpha=saturation * gain / 255, out=pixels).clamp_(0, 1)

@@ -1,0 +1,104 @@
+"""Every image is looked at once, in order, however many there are; and what is not there is said."""
+
+import threading
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from foveate.doctor import exam as examination
+from foveate.doctor.facts import gather
+from foveate.doctor.finding import checks
+from foveate.doctor.objects import objects
+from foveate.doctor.visit import visit
+from foveate.errors import DataError
+
+
+def test_each_file_is_decoded_once(plant, monkeypatch):
+    decoded = []
+
+    def counted(function):
+        def call(path, *rest):
+            decoded.append(path)
+            return function(path, *rest)
+
+        return call
+
+    monkeypatch.setattr(examination, "read_image", counted(examination.read_image))
+    monkeypatch.setattr(examination, "stored_mask", counted(examination.stored_mask))
+    visit(plant.pairs().root)
+    assert len(decoded) == len(set(decoded)) == 24
+
+
+def test_progress_and_order(plant):
+    told = []
+    survey = visit(plant.pairs(9).root, advance=lambda done, total: told.append((done, total)), workers=3)
+    assert told == [(number, 9) for number in range(1, 10)]
+    assert [exam.entry.stem for exam in survey.exams] == [f"{number:02d}" for number in range(9)]
+
+
+def test_a_limit_is_spread_evenly(plant):
+    survey = visit(plant.pairs(9).root, limit=3)
+    assert [exam.entry.stem for exam in survey.exams] == ["00", "03", "06"]
+    assert ("Looked at", "3 of 9, evenly spread") in gather(survey).rows
+
+
+def test_ctrl_c_ends_the_threads(plant):
+    plant.pairs(12)
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        visit(plant.root, advance=stop)
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda root: None, "there is no such folder; give the folder of your images"),
+        (lambda root: root.mkdir(), "the folder is empty; put images/ and masks/ there"),
+    ],
+)
+def test_where_there_is_nothing_to_look_at(plant, make, words):
+    make(plant.root)
+    with pytest.raises(DataError, match=words):
+        visit(plant.root)
+
+
+def test_a_limit_that_leaves_nothing(plant):
+    with pytest.raises(DataError, match="limit 0 leaves nothing to look at; give 1 or more"):
+        visit(plant.pairs(2).root, limit=0)
+
+
+def test_facts(plant):
+    facts = gather(visit(plant.pairs().root))
+    rows = dict(facts.rows)
+    assert rows["Recognised"].startswith("paired: images/ masks/")
+    assert rows["Images"] == "12 images, no splits of their own"
+    assert rows["Size"] == "72 x 96 (height x width)"
+    assert (rows["Mode"], rows["Masks"], rows["Stored as"]) == ("RGB PNG (12)", "L PNG (12)", "0/255 (12)")
+    background, foreground = facts.classes
+    masks = [plant.mask(number) for number in range(12)]
+    assert foreground.share == pytest.approx(np.mean([mask > 0 for mask in masks]))
+    found = [ndimage.label(mask, np.ones((3, 3)))[1] for mask in masks]
+    assert (background.objects, foreground.objects) == (0, sum(found))
+    assert rows["Objects in an image"].startswith(str(int(np.quantile(found, 0.5, method="nearest"))))
+
+
+def test_objects_are_those_of_one_value_at_a_time():
+    random = np.random.default_rng(0)
+    for _ in range(60):
+        mask = random.integers(0, 3, random.integers(1, 12, 2)).astype(np.uint8)
+        naive = []
+        for value in np.unique(mask):
+            labels, _ = ndimage.label(mask == value, np.ones((3, 3)))
+            naive += [(int(value), int(area)) for area in np.bincount(labels.ravel())[1:]]
+        values, areas = objects(mask)
+        assert sorted(zip(values.tolist(), areas.tolist(), strict=True)) == sorted(naive)
+
+
+def test_every_check_has_a_name_and_a_place():
+    assert list(checks())[:4] == ["refused", "empty", "unreadable", "unpaired"]
