@@ -31,8 +31,8 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from foveate.data.dataset import Dataset, Entry
-from foveate.data.masks import IGNORE
 from foveate.data.open import open_dataset
+from foveate.data.pixels.masks import IGNORE
 from foveate.data.synthetic import draw_scene
 from foveate.loading.frames import Disk, Frames, Memory
 from foveate.loading.transforms import PAD, Augmentation

@@ -145,7 +145,7 @@ class Server:
 
 @pytest.fixture
 def server(monkeypatch):
-    from foveate.data import download
+    from foveate.data.storage import download
 
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(download, "PAUSE", 0.0)

@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from foveate.cli.main import main
-from foveate.data import catalogue
-from foveate.data.catalogue import Download, dataset_info
+from foveate.data import layout
 from foveate.data.get import get, verify
+from foveate.data.info import DatasetInfo, Download
+from foveate.data.layout import dataset_info
 from foveate.data.open import open_dataset
 from foveate.errors import DataError, UserError
 
@@ -56,7 +57,7 @@ def tarred(members: dict[str, bytes]) -> bytes:
 def publish(server, monkeypatch):
     """Make the catalogue's camvid one that this machine serves."""
 
-    def publish(**files: bytes) -> catalogue.DatasetInfo:
+    def publish(**files: bytes) -> DatasetInfo:
         server.files = {name.replace("_", "."): content for name, content in files.items()}
         downloads = tuple(
             Download(server.url(name), f"md5:{hashlib.md5(content).hexdigest()}", len(content))
@@ -64,7 +65,7 @@ def publish(server, monkeypatch):
         )
         counts = {"train": 2, "val": 2, "test": 2}
         info = replace(dataset_info("camvid"), downloads=downloads, splits=counts, images=6)
-        monkeypatch.setattr(catalogue, "dataset_info", lambda name: info)
+        monkeypatch.setattr(layout, "dataset_info", lambda name: info)
         return info
 
     return publish

@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foveate.data.dataset import SPLITS, Entry
-from foveate.data.splits import arrange, check_shares, cut, keep_whole, parse_shares
+from foveate.data.splits import arrange, cut, keep_whole
 from foveate.errors import DataError
+from foveate.specs.shares import check_shares, parse_shares
 
 STEMS = st.lists(st.text(min_size=1, max_size=8), min_size=3, max_size=60, unique=True)
 

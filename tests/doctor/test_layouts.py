@@ -14,7 +14,7 @@ from foveate.doctor.finding import judge
 from foveate.doctor.visit import visit
 from foveate.errors import DataError
 
-from ..data.readers.imitations import kvasir_seg
+from ..data.published.imitations import kvasir_seg
 
 
 @pytest.fixture

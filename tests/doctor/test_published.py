@@ -10,7 +10,7 @@ from foveate.doctor.finding import judge
 from foveate.doctor.visit import visit
 from foveate.loading.sizes import choose_size
 
-from ..data.readers.imitations import IMITATIONS
+from ..data.published.imitations import IMITATIONS
 
 
 @pytest.fixture(autouse=True)

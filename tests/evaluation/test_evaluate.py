@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from foveate.data.images import read_image
+from foveate.data.pixels.images import read_image
 from foveate.errors import UserError
 from foveate.evaluation.errors import boundary_counts
 from foveate.evaluation.evaluate import evaluate, evaluate_model, read_per_image, read_scores

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from foveate.attention.maps import ChannelMap, MaskMap, MemoryMap, PairwiseMap, SpatialMap
-from foveate.data.palette import IGNORED, RIGHT, WRONG
+from foveate.data.pixels.palette import IGNORED, RIGHT, WRONG
 from foveate.errors import UserError
 from foveate.inspection.overlays import (
     BAR,

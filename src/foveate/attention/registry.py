@@ -22,16 +22,14 @@ the encoder's feature at stride 2^level, `level` being one of its options. It ha
 - `forward_with_auxiliary(logits, image, feature, mask)`: what forward gives, and a loss to train it with
 """
 
-import importlib
 import inspect
-import pkgutil
 from collections.abc import Callable
-from functools import cache
 from typing import TypeVar
 
 from torch import nn
 
 from foveate.errors import UserError, choose
+from foveate.shelves import import_shelf
 
 from .options import at_least
 
@@ -52,19 +50,13 @@ def register(name: str) -> Callable[[Mechanism], Mechanism]:
     return add
 
 
-@cache
-def _import_all() -> None:
-    for module in pkgutil.iter_modules(importlib.import_module(__package__).__path__):
-        importlib.import_module(f"{__package__}.{module.name}")
-
-
 def attention_names() -> tuple[str, ...]:
     """The names of all mechanisms, sorted.
 
     >>> "cbam" in attention_names()
     True
     """
-    _import_all()
+    import_shelf(__package__)
     return tuple(sorted(_classes))
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from foveate.errors import UserError
 
 if TYPE_CHECKING:
-    from foveate.data.catalogue import DatasetInfo
+    from foveate.data.layout import DatasetInfo
 
 COMMANDS = {
     "list": "the public datasets that foveate reads",
@@ -22,7 +22,7 @@ def list_() -> None:
     Example:
       foveate data list
     """
-    from foveate.data.catalogue import catalogue
+    from foveate.data.layout import catalogue
 
     infos = catalogue().values()
     width = max(len(info.name) for info in infos)
@@ -43,7 +43,7 @@ def info(name: str) -> None:
     Example:
       foveate data info camvid
     """
-    from foveate.data.catalogue import dataset_info
+    from foveate.data.layout import dataset_info
 
     known = dataset_info(name)
     colors = known.colors or (None,) * len(known.classes)
@@ -81,9 +81,9 @@ def get(name: str, *, out: str | None = None) -> int:
     Example:
       foveate data get cifar10 --out data/cifar10
     """
-    from foveate.data.catalogue import dataset_info
     from foveate.data.get import get as fetch
     from foveate.data.get import holds_files, verify
+    from foveate.data.layout import dataset_info
     from foveate.data.open import open_dataset
 
     known = dataset_info(name)

@@ -25,7 +25,7 @@ def evaluate(
     """
     from foveate.cli.progress import progress
     from foveate.cli.table import score_table
-    from foveate.loading.sizes import parse_size
+    from foveate.specs.sizes import parse_size
 
     shape = None if size is None else parse_size(size, "--size")
     from foveate.evaluation import evaluate as evaluation

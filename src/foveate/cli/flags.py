@@ -63,9 +63,9 @@ class DataFlags:
 
     def spec(self, source: str) -> "DataSpec":
         """The data of a run."""
-        from foveate.data.splits import parse_shares
         from foveate.loading.module import DataSpec
-        from foveate.loading.sizes import check_views, parse_size
+        from foveate.specs.shares import parse_shares
+        from foveate.specs.sizes import check_views, parse_size
 
         check_views(self.test_scales)
         given: dict[str, Any] = asdict(self)
@@ -191,7 +191,7 @@ def parse_names(words: list[str] | None) -> tuple[str, ...] | None:
 
 
 def _parse_stage(text: str) -> tuple[float, tuple[int, int]]:
-    from foveate.loading.sizes import parse_size
+    from foveate.specs.sizes import parse_size
 
     share, _, size = text.partition(":")
     crop = parse_size(size, "--crop-schedule") if size else None

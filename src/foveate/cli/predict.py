@@ -71,8 +71,8 @@ def predict(
 
 
 def _find(source: Path) -> list[Path]:
-    from foveate.data.archives import is_archive
-    from foveate.data.images import SUFFIXES, image_files
+    from foveate.data.pixels.images import SUFFIXES, image_files
+    from foveate.data.storage.archives import is_archive
 
     if not source.exists():
         raise UserError(f"{source}: there is no such image or folder")
@@ -110,7 +110,7 @@ def _names(paths: list[Path]) -> dict[Path, str]:
 
 
 def _predict_one(predictor: "Predictor", path: Path, base: Path) -> list[list[object]]:
-    from foveate.data.images import read_image
+    from foveate.data.pixels.images import read_image
 
     image = read_image(path)
     prediction = predictor.predict(image)

@@ -1,1 +1,1 @@
-"""Files on disk to samples: readers (one file a dataset layout), splits, transforms and the data module."""
+"""From a folder, an archive or an address to a `Dataset`: files, layouts, classes and splits. No PyTorch."""

@@ -10,7 +10,7 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float64, Int64, UInt8
 
-from foveate.data.images import read_size
+from foveate.data.pixels.images import read_size
 from foveate.errors import DataError
 
 SPLITS = ("train", "val", "test")

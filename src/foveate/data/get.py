@@ -4,12 +4,12 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from foveate.data.archives import is_archive
-from foveate.data.catalogue import DatasetInfo, Download
-from foveate.data.download import download
+from foveate.data.info import DatasetInfo, Download
 from foveate.data.layout import Layout
-from foveate.data.packed import megabytes, unpack_beside
 from foveate.data.recognise import recognise
+from foveate.data.storage.archives import is_archive
+from foveate.data.storage.download import download
+from foveate.data.storage.unpacked import megabytes, unpack_beside
 from foveate.errors import DataError
 
 WORKSHOP = ".foveate-get"

@@ -1,7 +1,5 @@
 """The registry of dataset layouts, and what a reader of one hands over."""
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +7,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
-from foveate.data.catalogue import DatasetInfo
 from foveate.data.dataset import Color, Entry, Read, Task
+from foveate.data.info import DatasetInfo
+from foveate.errors import choose
+from foveate.shelves import import_shelf
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,23 @@ def reader(
 
 
 def layout_readers() -> tuple[LayoutReader, ...]:
-    """All layouts, in the order in which they are tried; every module of `foveate.data.readers` is one.
+    """All layouts, in the order in which they are tried: the modules of `readers` and `published`.
 
     >>> layout_readers()[-1].name
     'class_folders'
     """
-    import foveate.data.readers as package
-
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")
+    import_shelf(f"{__package__}.readers")
+    import_shelf(f"{__package__}.published")
     return tuple(sorted(_READERS.values(), key=lambda layout: layout.order))
+
+
+def catalogue() -> dict[str, DatasetInfo]:
+    """All datasets that are known by name, in alphabetical order."""
+    infos = [layout.info for layout in layout_readers() if layout.info]
+    return {info.name: info for info in sorted(infos, key=lambda info: info.name)}
+
+
+def dataset_info(name: str) -> DatasetInfo:
+    """The facts of one dataset; `UserError` with the nearest name where there is none of this name."""
+    infos = catalogue()
+    return infos[choose(name, infos, "dataset")]

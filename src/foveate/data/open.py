@@ -4,16 +4,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from foveate.data import synthetic
-from foveate.data.archives import is_archive
 from foveate.data.dataset import Dataset, check
 from foveate.data.layout import Layout, layout_readers
-from foveate.data.palette import palette
+from foveate.data.pixels.palette import palette
 from foveate.data.readers.huggingface import PREFIX, read_huggingface
 from foveate.data.readers.shards import read_shards
 from foveate.data.readers.webdataset import is_pattern, read_webdataset
 from foveate.data.recognise import recognise
-from foveate.data.splits import SHARES, arrange, keep_whole, restore
+from foveate.data.splits import arrange, keep_whole, restore
+from foveate.data.storage.archives import is_archive
 from foveate.errors import DataError
+from foveate.specs.shares import SHARES
 
 _LIKE = (
     "For segmentation, put images into images/ and masks of the same names into masks/ (or beside the "

@@ -21,11 +21,11 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from foveate.data.addresses import create, read_bytes, require_empty
 from foveate.data.dataset import Entry
 from foveate.data.layout import Layout
 from foveate.data.open import read_layout
-from foveate.data.readers.shards import FORMAT, INDEX, Packed
+from foveate.data.storage.addresses import create, read_bytes, require_empty
+from foveate.data.storage.shards import FORMAT, INDEX, Packed
 from foveate.errors import DataError
 
 _VERBATIM = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png"}

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from foveate.data.folders import LOOKED_AT, folders_in, holds_images, led_to, nested
+from foveate.data.folders.listing import LOOKED_AT, folders_in, holds_images, led_to, nested
+from foveate.data.folders.pair_folders import has_masks, split_roots
 from foveate.data.layout import Layout, LayoutReader, layout_readers
-from foveate.data.packed import Unpacked, archives_in, megabytes, unpacked
-from foveate.data.pair_folders import has_masks, split_roots
+from foveate.data.storage.unpacked import Unpacked, archives_in, megabytes, unpacked
 from foveate.errors import DataError, SeveralDatasets
 
 _CLASSES = "class_folders"

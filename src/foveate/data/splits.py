@@ -1,17 +1,11 @@
 """Which images train, which validate, which test: the same for the same stems and seed, on every machine."""
 
 import hashlib
-import math
-import re
 from collections.abc import Mapping, Sequence
 
 from foveate.data.dataset import SPLITS, Entry
 from foveate.errors import DataError
-
-Shares = tuple[float, ...]
-
-SHARES: Shares = (70, 15, 15)
-"""Percent of all images for train, val and test; of two, the second is both val and test."""
+from foveate.specs.shares import SHARES, check_shares, write_shares
 
 Splits = dict[str, tuple[Entry, ...]]
 
@@ -23,37 +17,6 @@ def hash_order(entries: Sequence[Entry], seed: int) -> list[Entry]:
     ['a', 'c', 'b']
     """
     return sorted(entries, key=lambda entry: hashlib.sha256(f"{seed}:{entry.stem}".encode()).digest())
-
-
-def parse_shares(text: str, where: str) -> Shares:
-    """Percents from "80/10/10" or "80/20"; `where` they were written opens the error.
-
-    >>> parse_shares("80/20", "--split")
-    (80.0, 20.0)
-    """
-    if not re.fullmatch(r"\d+(\.\d+)?(\s*/\s*\d+(\.\d+)?){1,2}", text.strip()):
-        raise DataError(
-            f"{where}: '{text}' is no split; write the percents of train, val and test, such as 70/15/15, or "
-            "of train and val alone, such as 80/20"
-        )
-    return check_shares(tuple(map(float, text.split("/"))))
-
-
-def check_shares(shares: Sequence[float]) -> Shares:
-    """Percents of train, val and test, or of train and val alone, which is then scored too.
-
-    Raises `DataError` unless they are above 0 and add up to 100.
-    """
-    if (
-        len(shares) not in (2, 3)
-        or not all(share > 0 for share in shares)
-        or not math.isclose(sum(shares), 100)
-    ):
-        raise DataError(
-            f"the split {_written(shares)} must be two or three percents above 0 that add up to 100, such as "
-            "70/15/15 for train, val and test, or 80/20 for train and val alone, which is then scored too"
-        )
-    return tuple(shares)
 
 
 def cut(entries: Sequence[Entry], shares: Sequence[float], seed: int) -> list[tuple[Entry, ...]]:
@@ -115,7 +78,7 @@ def arrange(
             "the folder has val and test but no train; add train, or put all images into one folder"
         )
     val, *test, train = cut(pool, held_out, seed)
-    note = f"no split was given: {_written(shares)} by {unit}, split seed {seed}"
+    note = f"no split was given: {write_shares(shares)} by {unit}, split seed {seed}"
     if not test:
         note += "; val is used for validation and for the scores"
     return _filled({"train": train, "val": val, "test": test[0] if test else val}), note
@@ -148,10 +111,6 @@ def restore(parts: Mapping[str, Sequence[Entry]], table: Mapping[str, Sequence[s
         )
     splits = {split: tuple(entries[stem] for stem in table[split]) for split in SPLITS}
     return _filled(splits), "the recorded splits are used"
-
-
-def _written(shares: Sequence[float]) -> str:
-    return "/".join(f"{share:g}" for share in shares)
 
 
 def _filled(splits: Splits) -> Splits:

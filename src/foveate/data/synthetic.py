@@ -15,10 +15,10 @@ from PIL import Image, ImageDraw
 
 from foveate.data.dataset import Entry
 from foveate.data.layout import Layout
-from foveate.data.masks import IGNORE
-from foveate.data.readers.camvid import CAMVID
+from foveate.data.pixels.masks import IGNORE
+from foveate.data.published.camvid import CAMVID
 from foveate.errors import DataError
-from foveate.loading.sizes import parse_size
+from foveate.specs.sizes import parse_size
 
 CLASSES, COLORS = tuple(CAMVID), tuple(CAMVID.values())
 SKY, BUILDING, POLE, ROAD, PAVEMENT, TREE, SIGN, FENCE, CAR, PEDESTRIAN, BICYCLIST = range(11)

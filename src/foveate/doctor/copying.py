@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from foveate.data.images import read_image
+from foveate.data.pixels.images import read_image
 from foveate.doctor.checks.sizes import lies_as_stored
 from foveate.doctor.decoding import packed_to_rgb, stored_mask
 from foveate.doctor.exam import Exam

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from foveate.data.dataset import SPLITS, Dataset
-from foveate.data.palette import palette
+from foveate.data.pixels.palette import palette
 from foveate.data.splits import arrange
 from foveate.doctor.finding import counted
 from foveate.doctor.reading import kind

@@ -1,13 +1,13 @@
 """What a check hands over, and the registry of the checks: one file in `foveate.doctor.checks` each."""
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+
+from foveate.shelves import import_shelf
 
 if TYPE_CHECKING:
     from foveate.doctor.survey import Survey
@@ -77,10 +77,7 @@ def check(name: str, order: int) -> Callable[[Check], Check]:
 
 def checks() -> dict[str, Check]:
     """All checks by name, in the order in which they are reported."""
-    import foveate.doctor.checks as package
-
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")
+    import_shelf(f"{__package__}.checks")
     return {name: function for name, (_, function) in sorted(_CHECKS.items(), key=lambda item: item[1][0])}
 
 

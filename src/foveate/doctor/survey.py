@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Int64
 
 from foveate.data.dataset import Color
-from foveate.data.images import LOSSY
-from foveate.data.masks import IGNORE, MAX_UNNAMED, MaskCodec, choose_codec
-from foveate.data.readers.camvid import CAMVID
+from foveate.data.pixels.images import LOSSY
+from foveate.data.pixels.masks import IGNORE, MAX_UNNAMED, MaskCodec, choose_codec
+from foveate.data.published.camvid import CAMVID
 from foveate.data.readers.coloured import color_codec, colors_file
 from foveate.doctor.decoding import pack
 from foveate.doctor.exam import OCTAVES, Exam, MaskFacts

@@ -5,9 +5,9 @@ import io
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-from foveate.data.pair_folders import IMAGE_FOLDERS, MASK_FOLDERS
+from foveate.data.folders.pair_folders import IMAGE_FOLDERS, MASK_FOLDERS
+from foveate.data.folders.table import column, read_table
 from foveate.data.readers.csv_table import IMAGE, MASK, find_file, plain_name
-from foveate.data.table import column, read_table
 from foveate.errors import DataError
 
 Find = Callable[[Path, Sequence[str], str], str]

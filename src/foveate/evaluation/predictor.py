@@ -16,8 +16,8 @@ from numpy import ndarray
 from PIL import Image
 from torch import Tensor
 
-from foveate.data.images import read_image
-from foveate.data.palette import palette
+from foveate.data.pixels.images import read_image
+from foveate.data.pixels.palette import palette
 from foveate.errors import UserError
 from foveate.loading.resizing import resize_image
 from foveate.models.checkpoints import load_model

@@ -14,7 +14,7 @@ from numpy import ndarray
 from PIL import Image, ImageDraw
 
 from foveate.attention.maps import AttentionMap, ChannelMap, MaskMap, MemoryMap, PairwiseMap, SpatialMap
-from foveate.data.palette import IGNORED, RIGHT, WRONG
+from foveate.data.pixels.palette import IGNORED, RIGHT, WRONG
 from foveate.errors import UserError
 from foveate.evaluation.confusion import IGNORE
 

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from foveate.data.archives import is_archive
-from foveate.data.images import image_files, read_image
+from foveate.data.pixels.images import image_files, read_image
+from foveate.data.storage.archives import is_archive
 from foveate.errors import UserError, choose
 from foveate.evaluation.evaluate import check_classes, data_of
 

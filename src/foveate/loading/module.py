@@ -10,13 +10,14 @@ from torch.utils.data import DataLoader
 
 from foveate.data.dataset import SPLITS, Dataset
 from foveate.data.open import open_dataset
-from foveate.data.splits import SHARES, Shares
 from foveate.errors import DataError
 from foveate.loading.frames import Batch, Disk, Frames, Memory
 from foveate.loading.intact import check_intact
 from foveate.loading.sampler import EpochSampler
-from foveate.loading.sizes import check_views, choose_batch, choose_size
+from foveate.loading.sizes import choose_batch, choose_size
 from foveate.loading.transforms import Augmentation
+from foveate.specs.shares import SHARES, Shares
+from foveate.specs.sizes import check_views
 
 
 @dataclass(frozen=True)

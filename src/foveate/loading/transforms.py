@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
 
-from foveate.data.masks import IGNORE
+from foveate.data.pixels.masks import IGNORE
 from foveate.errors import DataError
 from foveate.loading.resizing import resize_image, resize_mask
 from foveate.loading.warp import Box, Warp

@@ -14,7 +14,7 @@ from safetensors.torch import load_model as load_tensors
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
-from foveate.data.images import MAX_PIXELS
+from foveate.data.pixels.images import MAX_PIXELS
 from foveate.errors import UserError
 from foveate.files import write_whole
 

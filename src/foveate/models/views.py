@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foveate.loading.sizes import check_views
 from foveate.models.host import Host
+from foveate.specs.sizes import check_views
 
 
 class Views(nn.Module):

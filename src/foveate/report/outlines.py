@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from foveate.data.dataset import Entry, Read
-from foveate.data.images import read_image
+from foveate.data.pixels.images import read_image
 from foveate.doctor.decoding import stored_mask
 from foveate.report import pictures
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from foveate.data.palette import IGNORED, MENDED, RIGHT, WRONG
-from foveate.data.sample import IGNORE
+from foveate.data.pixels.masks import IGNORE
+from foveate.data.pixels.palette import IGNORED, MENDED, RIGHT, WRONG
 
 ERROR_COLORS = {"right": RIGHT, "wrong": WRONG, "mended": MENDED, "void": IGNORED}
 """How an error map is drawn: right, wrong, wrong for the host but right here, and not counted."""

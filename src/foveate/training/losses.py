@@ -18,7 +18,7 @@ from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from foveate.data.sample import IGNORE
+from foveate.data.pixels.masks import IGNORE
 from foveate.errors import UserError, choose
 
 LossFunction = Callable[..., Tensor]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torchmetrics.classification import MulticlassConfusionMatrix
 
-from foveate.data.sample import IGNORE
+from foveate.data.pixels.masks import IGNORE
 from foveate.models.refiners import forward_with_auxiliary
 from foveate.training.dilated import keep_dilated_in_float32
 from foveate.training.losses import Loss

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from pycocotools import mask as coding
 
-from foveate.data.coco import _covered
 from foveate.data.dataset import SPLITS
 from foveate.data.open import open_dataset, read_layout
+from foveate.data.readers.coco_annotations import _covered
 from foveate.errors import DataError
 
 HEIGHT, WIDTH = 12, 16

@@ -1,1 +1,1 @@
-"""One module a dataset layout; each registers itself with `foveate.data.layout.reader`."""
+"""One module a layout that users bring; each registers itself with `foveate.data.layout.reader`."""

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from foveate.data.coded import read_labelled
 from foveate.data.dataset import SPLIT_NAMES, Entry
-from foveate.data.folders import first_images, folders_in
+from foveate.data.folders.coded import read_labelled
+from foveate.data.folders.listing import first_images, folders_in, list_images
+from foveate.data.folders.pair_folders import holds_both, is_even, split_roots
 from foveate.data.layout import Layout, reader
-from foveate.data.pair_folders import holds_both, is_even, split_roots
-from foveate.data.pairing import list_images
 from foveate.errors import DataError, choose
 
 _LOOKED_AT = 5

@@ -7,12 +7,12 @@ are left out, unless they are asked for.
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from foveate.data.coco import BACKGROUND, Annotations, ReadCoco, Shape, read_annotations
-from foveate.data.codecs import kept_names
 from foveate.data.dataset import SPLIT_NAMES, Entry
+from foveate.data.folders.pair_folders import find_folder
 from foveate.data.layout import Layout, reader
-from foveate.data.masks import check_names
-from foveate.data.pair_folders import find_folder
+from foveate.data.pixels.codecs import kept_names
+from foveate.data.pixels.masks import check_names
+from foveate.data.readers.coco_annotations import BACKGROUND, Annotations, ReadCoco, Shape, read_annotations
 from foveate.errors import DataError
 from foveate.extras import require
 from foveate.files import leads_out

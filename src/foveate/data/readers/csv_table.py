@@ -9,13 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from foveate.data.coded import read_labelled
 from foveate.data.dataset import SPLIT_NAMES, SPLITS, Entry
-from foveate.data.images import RARE, SUFFIXES, is_image_file
+from foveate.data.folders.coded import read_labelled
+from foveate.data.folders.pair_folders import (
+    IMAGE_FOLDERS,
+    MASK_FOLDERS,
+    MASKS_ALONE,
+    find_folder,
+    split_folders,
+)
+from foveate.data.folders.pairing import read_indexed
+from foveate.data.folders.table import column, first_line, label_ids, read_table
 from foveate.data.layout import Layout, reader
-from foveate.data.pair_folders import IMAGE_FOLDERS, MASK_FOLDERS, MASKS_ALONE, find_folder, split_folders
-from foveate.data.pairing import read_indexed
-from foveate.data.table import column, first_line, label_ids, read_table
+from foveate.data.pixels.images import RARE, SUFFIXES, is_image_file
 from foveate.errors import DataError
 from foveate.files import leads_out
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from foveate.data.coded import labelled_layout
 from foveate.data.dataset import SPLIT_NAMES, Entry
-from foveate.data.images import read_image, read_raw
+from foveate.data.folders.coded import labelled_layout
 from foveate.data.layout import Layout, reader
-from foveate.data.masks import MaskCodec, choose_codec
+from foveate.data.pixels.images import read_image, read_raw
+from foveate.data.pixels.masks import MaskCodec, choose_codec
 from foveate.errors import DataError
 from foveate.extras import require
 from foveate.waiting import told

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from foveate.data.folders.pair_folders import beside, pairs_of
+from foveate.data.folders.pairing import pair_all, read_indexed
 from foveate.data.layout import Layout, reader
-from foveate.data.pair_folders import beside, pairs_of
-from foveate.data.pairing import pair_all, read_indexed
 from foveate.data.readers.csv_table import unread_tables
 from foveate.errors import DataError
 

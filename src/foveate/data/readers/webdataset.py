@@ -15,14 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from foveate.data.archives import is_archive
-from foveate.data.braces import expand
 from foveate.data.dataset import SPLIT_NAMES
+from foveate.data.folders.table import label_ids
 from foveate.data.layout import Layout, reader
-from foveate.data.masks import check_binary, choose_codec
-from foveate.data.readers.shards import read_packed
-from foveate.data.table import label_ids
-from foveate.data.webdataset import Sample, index_shard, is_shard
+from foveate.data.pixels.masks import check_binary, choose_codec
+from foveate.data.storage.archives import is_archive
+from foveate.data.storage.braces import expand
+from foveate.data.storage.shards import read_packed
+from foveate.data.storage.webdataset import Sample, index_shard, is_shard
 from foveate.errors import DataError
 from foveate.waiting import told
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from foveate.data.images import LOSSY
+from foveate.data.pixels.images import LOSSY
 from foveate.data.readers.coloured import colors_file
 from foveate.doctor.finding import Case, Finding, check, counted
 from foveate.doctor.mends import neighbors_color, threshold

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from foveate.data.masks import IGNORE
+from foveate.data.pixels.masks import IGNORE
 from foveate.doctor.finding import Case, Finding, check, counted
 from foveate.doctor.survey import Survey
 

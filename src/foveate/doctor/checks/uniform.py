@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from foveate.data.masks import IGNORE
+from foveate.data.pixels.masks import IGNORE
 from foveate.doctor.checks.dark import is_deep, little_used
 from foveate.doctor.exam import Exam
 from foveate.doctor.finding import Case, Finding, check, counted

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from foveate.data.pair_folders import MASKS_ALONE, unended
+from foveate.data.folders.pair_folders import MASKS_ALONE, unended
 from foveate.data.readers.csv_table import unread_tables
 from foveate.doctor.finding import Case, Finding, Mend, check, counted
 from foveate.doctor.survey import Survey

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from foveate.data.palette import IGNORED, RIGHT, WRONG
+from foveate.data.pixels.palette import IGNORED, RIGHT, WRONG
 from foveate.evaluation.confusion import confusion_matrices
 from foveate.evaluation.scores import scores
 from foveate.inspection.figures.registry import figure

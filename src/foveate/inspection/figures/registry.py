@@ -3,16 +3,14 @@
 A kind suits some maps (a function of a `Sight`) or the image itself (a function of a `View`).
 """
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from foveate.inspection.subjects import Sight, View
+from foveate.shelves import import_shelf
 
 Draw = Callable[[Any], Figure]
 
@@ -43,19 +41,13 @@ def figure(name: str, order: int, summary: str, *suits: type) -> Callable[[Draw]
     return add
 
 
-@cache
-def _import_all() -> None:
-    for module in pkgutil.iter_modules(importlib.import_module(__package__).__path__):
-        importlib.import_module(f"{__package__}.{module.name}")
-
-
 def figure_kinds() -> tuple[FigureKind, ...]:
     """All kinds in the order in which they are shown.
 
     >>> [kind.name for kind in figure_kinds()][:3]
     ['panels', 'channels', 'spatial']
     """
-    _import_all()
+    import_shelf(__package__)
     return tuple(sorted(_kinds.values(), key=lambda kind: (kind.order, kind.name)))
 
 

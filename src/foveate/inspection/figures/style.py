@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy import ndarray
 
-from foveate.data.palette import WRONG
+from foveate.data.pixels.palette import WRONG
 from foveate.inspection.overlays import BAR
 from foveate.inspection.subjects import Size, shrunk
 

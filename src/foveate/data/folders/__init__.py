@@ -1,0 +1,1 @@
+"""What folders, names, lists and tables say about which mask belongs to which image."""

@@ -1,0 +1,204 @@
+"""Put images and masks together by stem, and read them."""
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+
+from foveate.data.dataset import SPLIT_NAMES, SPLITS, Color, Entry
+from foveate.data.folders.listing import list_images
+from foveate.data.folders.pair_folders import image_stem, pairs_of, split_folders, unended
+from foveate.data.layout import Layout
+from foveate.data.pixels.images import SUFFIXES, read_image, read_raw, read_size
+from foveate.data.pixels.masks import IGNORE, MaskCodec, check_binary, choose_codec, read_mask
+from foveate.errors import DataError
+from foveate.waiting import told
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Two folders put together by stem.
+
+    entries: images with their masks. images, masks: files by stem without their other half. clashes: two
+    files that mean the same image or the same mask, as (folder, kept, other, sentence's end).
+    """
+
+    entries: tuple[Entry, ...]
+    images: Mapping[str, Path]
+    masks: Mapping[str, Path]
+    clashes: tuple[tuple[Path, Path, Path, str], ...]
+
+
+def match(images: Path, masks: Path, prefix: str = "") -> Matched:
+    """Images and masks of two folders by stem, whatever is missing or ambiguous; of two that clash, the first
+    is kept. A mask may be called `stem_mask` and the like; in one folder with the images it has to be.
+    """
+    image_files, clashes = _by_stem(images, "image")
+    if masks == images:
+        more = []
+        mask_stems = {stem: path for stem, path in image_files.items() if unended(stem) != stem}
+        image_files = {stem: path for stem, path in image_files.items() if stem not in mask_stems}
+    else:
+        mask_stems, more = _by_stem(masks, "mask")
+    mask_files: dict[str, Path] = {}
+    for stem, path in mask_stems.items():
+        image = image_stem(stem, image_files)
+        kept = mask_files.setdefault(image, path)
+        if kept != path:
+            end = f"both fit the image '{image}', so which mask is meant is ambiguous; keep one of them"
+            more.append((path.parent, kept, path, end))
+    both = sorted(image_files.keys() & mask_files.keys())
+    return Matched(
+        tuple(Entry(prefix + stem, image_files[stem], mask_files[stem]) for stem in both),
+        {stem: image_files[stem] for stem in sorted(image_files.keys() - mask_files.keys())},
+        {stem: mask_files[stem] for stem in sorted(mask_files.keys() - image_files.keys())},
+        (*clashes, *more),
+    )
+
+
+def pair(images: Path, masks: Path, prefix: str = "") -> tuple[Entry, ...]:
+    """Entries of two folders whose files belong together by stem; see `match`.
+
+    `DataError` where a folder is empty, an image lacks its mask or the reverse, or a stem fits two files.
+    """
+    matched = match(images, masks, prefix)
+    for folder, kept, other, end in matched.clashes:
+        raise DataError(f"{folder}: {kept.name} and {other.name} {end}")
+    for folder, what, lonely in ((images, "image", matched.images), (masks, "mask", matched.masks)):
+        if not matched.entries and not lonely:
+            raise DataError(
+                f"{folder}: holds no {what} files ({', '.join(sorted(SUFFIXES))}); put the {what}s there"
+            )
+    _require(matched.images, len(matched.entries), "image", "mask", masks)
+    _require(matched.masks, len(matched.entries), "mask", "image", images)
+    return matched.entries
+
+
+def pair_all(root: Path) -> dict[str, tuple[Entry, ...]]:
+    """Entries of a folder of pairs, by split or under "all"; `DataError` where some lack their halves."""
+    images, masks = pairs_of(root).get("all", (None, None))
+    if images and masks:
+        return by_split(pair(images, masks))
+    if images or masks:
+        there, lacks = (images, "masks") if images else (masks, "images")
+        raise DataError(
+            f"{root}: has {there.name}/ ({len(list_images(there))} files) but no {lacks}/; put the {lacks} "
+            "there, with the same names"
+        )
+    return pair_splits(root)
+
+
+def pair_splits(root: Path) -> dict[str, tuple[Entry, ...]]:
+    """Entries of each of the `split_folders`; `DataError` where images or masks of a split are missing."""
+    folders = split_folders(root)
+    for split, (images, masks) in folders.items():
+        if images is None or masks is None:
+            lacks = "images" if images is None else "masks"
+            like = next(path.name for _, path in folders.values() if path)
+            raise DataError(
+                f"{root}: the {split} split has no folder of {lacks}; add it (masks as in {like}/), or move "
+                f"{(images or masks).name}/ elsewhere"
+            )
+    return {split: pair(images, masks, f"{split}/") for split, (images, masks) in folders.items()}
+
+
+def by_split(entries: Sequence[Entry]) -> dict[str, tuple[Entry, ...]]:
+    """Entries by their first folder where that says a split for all of them, train among them; otherwise all
+    under "all".
+    """
+    parts: dict[str, list[Entry]] = {}
+    for entry in entries:
+        top, inner, _ = entry.stem.partition("/")
+        parts.setdefault(SPLIT_NAMES.get(top.lower(), "all") if inner else "all", []).append(entry)
+    known = {entry.stem.partition("/")[0].lower() for entry in entries}
+    if "all" in parts or ("train" not in parts and not known <= set(SPLITS)):
+        return {"all": tuple(entries)}
+    return {part: tuple(parts[part]) for part in sorted(parts)}
+
+
+def survey(entries: Sequence[Entry], codec: MaskCodec | None = None) -> Int64[np.ndarray, "entries 256"]:
+    """Pixels per stored value (per class id with a codec) of each mask, reading every mask once.
+
+    Raises the `DataError` of the first mask that cannot be read, or that differs in size from its image.
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        rows = pool.map(partial(_survey_one, codec=codec), entries)
+        return np.stack(list(told(rows, len(entries), "Reading masks")))
+
+
+def read_indexed(
+    parts: Mapping[str, Sequence[Entry]],
+    classes: Sequence[str] | None,
+    colors: Mapping[str, Color] | None = None,
+) -> Layout:
+    """Layout of single-channel masks: what their values mean is decided from all of them together.
+
+    colors: names and colours of well-known classes in the order of their ids, with void to follow them; used
+    where no `classes` are given and the highest id is that of the last class or of void.
+    """
+    entries = [entry for part in parts.values() for entry in part]
+    stored = survey(entries)
+    holders = {
+        int(value): entries[stored[:, value].argmax()].mask for value in stored.any(axis=0).nonzero()[0]
+    }
+    if classes is None and colors and max({*holders} - {IGNORE}, default=0) in (len(colors) - 1, len(colors)):
+        classes = (*colors, "void")
+    check_binary(stored, [entry.mask for entry in entries], classes)
+    codec = choose_codec(holders, classes)
+    return Layout(
+        task="segmentation",
+        classes=codec.classes,
+        colors=tuple(colors.values()) if colors and codec.classes == tuple(colors) else (),
+        parts=parts,
+        reader=partial(read_pair, codec=codec),
+        counts={entry.stem: codec.count(row) for entry, row in zip(entries, stored, strict=True)},
+        notes=(codec.reading,),
+    )
+
+
+def read_pair(entry: Entry, codec: MaskCodec) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
+    """Image and class ids of one entry, at its own size."""
+    image, mask = read_image(entry.image), read_mask(entry.mask, codec)
+    _same_size(entry, image.shape[:2], mask.shape)
+    return image, mask
+
+
+def _survey_one(entry: Entry, codec: MaskCodec | None) -> Int64[np.ndarray, "256"]:
+    stored = read_raw(entry.mask) if codec is None else read_mask(entry.mask, codec)
+    _same_size(entry, read_size(entry.image), stored.shape)
+    return np.bincount(stored.ravel(), minlength=256)
+
+
+def _same_size(entry: Entry, image: Sequence[int], mask: Sequence[int]) -> None:
+    if tuple(image) != tuple(mask):
+        raise DataError(
+            f"{entry.mask}: the mask is {mask[0]} x {mask[1]} pixels (height x width) and its image "
+            f"{entry.image} is {image[0]} x {image[1]}; export the mask at the image's size"
+        )
+
+
+def _by_stem(folder: Path, what: str) -> tuple[dict[str, Path], list[tuple[Path, Path, Path, str]]]:
+    files: dict[str, Path] = {}
+    clashes = []
+    for path in list_images(folder):
+        stem = path.relative_to(folder).with_suffix("").as_posix()
+        kept = files.setdefault(stem, path)
+        if kept != path:
+            end = f"share a stem, so which {what} is meant is ambiguous; keep one of them"
+            clashes.append((folder, kept, path, end))
+    return files, clashes
+
+
+def _require(lonely: Mapping[str, Path], paired: int, what: str, missing: str, folder: Path) -> None:
+    if lonely:
+        names = [path.name for path in lonely.values()]
+        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        raise DataError(
+            f"{len(names)} of {len(names) + paired} {what}s have no {missing} of the same name in {folder}: "
+            f"{shown}; add the {missing}s or remove these {what}s"
+        )

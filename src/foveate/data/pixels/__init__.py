@@ -1,0 +1,1 @@
+"""One file's pixels and what they mean: images, masks, volumes, palettes."""

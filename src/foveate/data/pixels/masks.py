@@ -1,0 +1,230 @@
+"""What the values or colours of a mask file mean, decided once for a whole dataset."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+
+from foveate.data.pixels.images import read_raw
+from foveate.errors import DataError
+
+IGNORE = 255
+"""The mask value that no loss, score or map ever counts."""
+
+MAX_UNNAMED = 64
+"""More distinct values than this in masks without class names are taken for a blurred or resampled mask."""
+
+_VOID = re.compile(r"(void|ignored?|unlabell?ed|unlabell?ed[ _-]?pixels?)", re.IGNORECASE)
+
+Color = tuple[int, int, int]
+
+
+def is_void(name: str) -> bool:
+    """Whether a class name says that its pixels are not to be counted.
+
+    >>> [name for name in ("Void", "unlabelled", "ignore", "avoidance") if is_void(name)]
+    ['Void', 'unlabelled', 'ignore']
+    """
+    return _VOID.fullmatch(name.strip()) is not None
+
+
+def check_names(classes: Sequence[str]) -> None:
+    """Raise `DataError` where there is no class, one is there twice, or there are more than the 255 that have
+    an id beside `IGNORE`.
+
+    >>> check_names([])
+    Traceback (most recent call last):
+    foveate.errors.DataError: no class is left, for all of them are ignored; keep at least one
+    """
+    if not classes:
+        raise DataError("no class is left, for all of them are ignored; keep at least one")
+    if len(set(classes)) != len(classes):
+        raise DataError(f"--classes names a class twice: {', '.join(classes)}; give each class its own name")
+    if len(classes) > IGNORE:
+        raise DataError(
+            f"{len(classes)} classes are more than the {IGNORE} that masks of 8 bits can hold ({IGNORE} "
+            "itself is what is ignored); name those to keep with --classes"
+        )
+
+
+@dataclass(frozen=True)
+class MaskCodec:
+    """Maps what is stored in a mask file to class ids.
+
+    values: stored value (or colour) and the class id it stands for, or `IGNORE`. classes: names by id.
+    reading: how the masks were understood, in words for the user. remedy: what to do about a value that is
+    none of these. brightness: values stand for the brightness of what is stored, JPEG and colours included.
+    """
+
+    classes: tuple[str, ...]
+    values: tuple[tuple[int | Color, int], ...]
+    reading: str
+    remedy: str = "mend the mask, or name all classes in the order of their values with --classes"
+    brightness: bool = False
+
+    def __post_init__(self) -> None:
+        check_names(self.classes)
+
+    @property
+    def colored(self) -> bool:
+        return isinstance(self.values[0][0], tuple)
+
+    @cached_property
+    def _table(self) -> tuple[bytes, bytes]:
+        """The class id of each stored value, and the byte that stands for none of them (none: b"")."""
+        known = dict(self.values)
+        none = next((number for number in range(256) if number not in known.values()), 0)
+        table = bytes(known.get(value, none) for value in range(256))
+        return table, bytes([none]) if len(known) < 256 else b""
+
+    @cached_property
+    def _colors(self) -> tuple[np.ndarray, np.ndarray]:
+        colors, numbers = zip(*self.values, strict=True)
+        codes = _pack(np.array(colors))
+        order = codes.argsort()
+        return codes[order], np.array(numbers, dtype=np.uint8)[order]
+
+    def decode(self, raw: UInt8[np.ndarray, "..."], path: str | Path) -> UInt8[np.ndarray, "h w"]:
+        """Class ids of what `read_raw` gave; `DataError` for a value or colour that means nothing.
+
+        >>> codec = MaskCodec(("background", "foreground"), ((0, 0), (255, 1)), "0/255")
+        >>> codec.decode(np.array([[0, 255]], dtype=np.uint8), "a.png")
+        array([[0, 1]], dtype=uint8)
+        """
+        if self.colored:
+            return self._decode_colors(raw, path)
+        table, none = self._table
+        content = bytearray(np.ascontiguousarray(raw)).translate(table)  # a third of the time of indexing
+        ids = np.frombuffer(content, dtype=np.uint8).reshape(raw.shape)
+        if none and none in content:
+            values, counts = np.unique(raw[ids == none[0]], return_counts=True)
+            raise DataError(
+                f"{path}: mask value {values[0]} ({counts[0]} pixels) stands for none of the "
+                f"{len(self.classes)} classes ({', '.join(self.classes[:20])}"
+                f"{', ...' * (len(self.classes) > 20)}); {self.remedy}"
+            )
+        return ids
+
+    def _decode_colors(self, raw: UInt8[np.ndarray, "h w 3"], path: str | Path) -> UInt8[np.ndarray, "h w"]:
+        codes, numbers = self._colors
+        packed = _pack(raw)
+        position = np.minimum(np.searchsorted(codes, packed), len(codes) - 1)
+        unknown = codes[position] != packed
+        if unknown.any():
+            code, count = max(
+                zip(*np.unique(packed[unknown], return_counts=True), strict=True), key=lambda p: p[1]
+            )
+            color = (int(code) >> 16, int(code) >> 8 & 255, int(code) & 255)
+            raise DataError(
+                f"{path}: colour {color} ({count} pixels; {unknown.sum()} pixels in all have unknown "
+                f"colours) stands for no class; {self.remedy}"
+            )
+        return numbers[position]
+
+    def count(self, stored: Int64[np.ndarray, "256"]) -> Int64[np.ndarray, " classes"]:
+        """Pixels per class from pixels per stored value."""
+        counts = np.zeros(len(self.classes), dtype=np.int64)
+        for value, number in self.values:
+            if number != IGNORE:
+                counts[number] += stored[value]
+        return counts
+
+
+def read_mask(path: str | Path, codec: MaskCodec) -> UInt8[np.ndarray, "h w"]:
+    """Class ids of a mask file, with `IGNORE` where nothing is to be counted; raises `DataError`."""
+    return codec.decode(read_raw(path, codec.colored, brightness=codec.brightness), path)
+
+
+def choose_codec(values: Mapping[int, str | Path], classes: Sequence[str] | None = None) -> MaskCodec:
+    """How to read single-channel masks, from the values that occur in a dataset and the names given.
+
+    values: every stored value, with a file that holds it. Only 0 and 255 (or 0 and 1): background and
+    foreground. Otherwise values are class ids, in order of `classes` where given, and 255 is ignored; so is a
+    class named void, ignore or unlabelled.
+
+    >>> choose_codec({0: "a.png", 255: "a.png"}).classes
+    ('background', 'foreground')
+    >>> choose_codec(dict.fromkeys([0, 1, 2, 255], "a.png"), ["road", "void", "car"]).values
+    ((0, 0), (1, 255), (2, 1), (255, 255))
+    """
+    found = set(values)
+    names = tuple(classes) if classes else None
+    if found <= {0, 255} and (names is None or len(names) == 2) and 255 in found:
+        pair = names or ("background", "foreground")
+        return MaskCodec(pair, ((0, 0), (255, 1)), f"masks are binary: 0 = {pair[0]}, 255 = {pair[1]}")
+    found.discard(IGNORE)
+    if names is None and found <= {0, 1}:
+        names = ("background", "foreground")
+    if names is None:
+        return _unnamed(found)
+    outside = sorted(found - set(range(len(names))))
+    if outside:
+        raise DataError(
+            f"{values[outside[0]]}: the mask holds the value {outside[0]}, and {len(names)} classes "
+            f"({', '.join(names)}) cover 0 "
+            f"to {len(names) - 1}; name every class, in the order of the values, with --classes, or mend "
+            "the masks"
+        )
+    kept = tuple(name for name in names if not is_void(name))
+    pairs = tuple((value, IGNORE if is_void(name) else kept.index(name)) for value, name in enumerate(names))
+    void = [str(value) for value, name in enumerate(names) if is_void(name)]
+    reading = f"masks hold class ids; {' and '.join([*void, '255'])} {'are' if void else 'is'} ignored"
+    return MaskCodec(kept, (*pairs, (IGNORE, IGNORE)), reading)
+
+
+def check_binary(
+    stored: Int64[np.ndarray, "files 256"],
+    files: Sequence[str | Path],
+    classes: Sequence[str] | None = None,
+) -> None:
+    """Raise `DataError` for masks of 0 and 255 among which a few pixels hold another value.
+
+    stored: pixels per stored value of each of the `files`. Such a value, left by a resampling or a slip of
+    the brush, would make class ids of all values and something to be ignored of 255. It is told from a rare
+    class by its pixels: fewer than a twentieth of those that hold 255. Three classes or more name each value.
+
+    >>> stored = np.zeros((2, 256), dtype=np.int64)
+    >>> stored[:, [0, 255]], stored[1, 7] = 50, 1
+    >>> check_binary(stored, ["a.png", "b.png"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    foveate.errors.DataError: b.png: the mask holds the value 7 in 1 pixel, and all others are 0 ...
+    """
+    pixels = stored.sum(0)
+    odd = [int(value) for value in pixels.nonzero()[0] if value not in (0, 255)]
+    if not odd or not pixels[0] or not pixels[255] or len(classes or ()) > 2:
+        return
+    if 20 * pixels[odd].sum() >= pixels[255]:
+        return
+    value, (holder, *rest) = odd[0], stored[:, odd[0]].nonzero()[0]
+    count = int(stored[holder, value])
+    also = f", as in {len(rest)} more masks" if rest else ""
+    others = f" (others like it: {', '.join(map(str, odd[1:6]))})" if len(odd) > 1 else ""
+    raise DataError(
+        f"{files[holder]}: the mask holds the value {value}{others} in {count} pixel{'s' * (count > 1)}"
+        f"{also}, and all others are 0 and 255, background and foreground. Mend the mask; or, where 255 "
+        "marks what is to be ignored, name the classes in the order of the values with --classes, and void "
+        "as one more"
+    )
+
+
+def _unnamed(found: set[int]) -> MaskCodec:
+    if len(found) > MAX_UNNAMED:
+        raise DataError(
+            f"the masks hold {len(found)} different values, as masks do that number objects one by one, were "
+            "resized with smoothing or came through JPEG; save each class under one number, as PNG without "
+            "smoothing, or name the classes with --classes"
+        )
+    values = sorted(found)
+    names = tuple(f"class {value}" for value in values)
+    pairs = tuple((value, number) for number, value in enumerate(values))
+    reading = f"masks hold class ids {', '.join(map(str, values))}; 255 is ignored"
+    return MaskCodec(names, (*pairs, (IGNORE, IGNORE)), reading)
+
+
+def _pack(colors: np.ndarray) -> np.ndarray:
+    red, green, blue = np.moveaxis(colors.astype(np.int32), -1, 0)
+    return red << 16 | green << 8 | blue

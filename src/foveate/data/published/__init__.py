@@ -1,0 +1,1 @@
+"""One module a published dataset; each registers itself with its `DatasetInfo`."""

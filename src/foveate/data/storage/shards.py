@@ -1,0 +1,57 @@
+"""Entries of shards: ranges of bytes in tar files, read in as few requests as possible."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import UInt8
+
+from foveate.data.dataset import Entry
+from foveate.data.pixels.images import read_image, read_raw
+from foveate.data.pixels.masks import MaskCodec
+from foveate.data.storage.addresses import Span, read_bytes
+from foveate.errors import DataError
+
+INDEX = "shards.json"
+FORMAT = "foveate shards 1"
+
+_APART = 1 << 16
+"""Bytes between an image and its mask that are not worth a request of their own."""
+
+
+@dataclass(frozen=True)
+class Packed(Entry):
+    """An entry in a shard; image_span and mask_span: where their bytes begin and end."""
+
+    shard: str = ""
+    image_span: Span = (0, 0)
+    mask_span: Span | None = None
+
+
+def read_packed(
+    entry: Packed, codec: MaskCodec | None
+) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"] | int]:
+    """Image, and class ids (with a codec) or label, of one entry, in a single request if they are neighbours.
+
+    Raises `DataError` for what cannot be decoded, and for a mask of another size than its image.
+    """
+    where = f"{entry.shard}:{entry.stem}"
+    content, *mask = _contents(entry.shard, [entry.image_span, *([entry.mask_span] if codec else [])])
+    image = read_image(where, content)
+    if codec is None:
+        return image, entry.label
+    ids = codec.decode(read_raw(where, content=mask[0]), where)
+    if ids.shape != image.shape[:2]:
+        raise DataError(
+            f"{where}: the mask is {ids.shape[0]} x {ids.shape[1]} pixels (height x width) and its image "
+            f"{image.shape[0]} x {image.shape[1]}; export the mask at the image's size"
+        )
+    return image, ids
+
+
+def _contents(shard: str, spans: Sequence[Span]) -> list[bytes]:
+    first, end = min(start for start, _ in spans), max(end for _, end in spans)
+    if end - first > sum(end - start for start, end in spans) + _APART:
+        return [read_bytes(shard, span) for span in spans]
+    content = read_bytes(shard, (first, end))
+    return [content[start - first : end - first] for start, end in spans]

@@ -1,0 +1,1 @@
+"""What is asked for, as plain values that YAML holds. No PyTorch."""

@@ -1,0 +1,52 @@
+"""How many images train, validate and test, in percent, as the user writes it."""
+
+import math
+import re
+from collections.abc import Sequence
+
+from foveate.errors import DataError
+
+Shares = tuple[float, ...]
+
+SHARES: Shares = (70, 15, 15)
+"""Percent of all images for train, val and test; of two, the second is both val and test."""
+
+
+def parse_shares(text: str, where: str) -> Shares:
+    """Percents from "80/10/10" or "80/20"; `where` they were written opens the error.
+
+    >>> parse_shares("80/20", "--split")
+    (80.0, 20.0)
+    """
+    if not re.fullmatch(r"\d+(\.\d+)?(\s*/\s*\d+(\.\d+)?){1,2}", text.strip()):
+        raise DataError(
+            f"{where}: '{text}' is no split; write the percents of train, val and test, such as 70/15/15, or "
+            "of train and val alone, such as 80/20"
+        )
+    return check_shares(tuple(map(float, text.split("/"))))
+
+
+def check_shares(shares: Sequence[float]) -> Shares:
+    """Percents of train, val and test, or of train and val alone, which is then scored too.
+
+    Raises `DataError` unless they are above 0 and add up to 100.
+    """
+    if (
+        len(shares) not in (2, 3)
+        or not all(share > 0 for share in shares)
+        or not math.isclose(sum(shares), 100)
+    ):
+        raise DataError(
+            f"the split {write_shares(shares)} must be two or three percents above 0 that add up to 100, "
+            "such as 70/15/15 for train, val and test, or 80/20 for train and val, which is then scored too"
+        )
+    return tuple(shares)
+
+
+def write_shares(shares: Sequence[float]) -> str:
+    """Percents as they are typed.
+
+    >>> write_shares((70, 15, 15))
+    '70/15/15'
+    """
+    return "/".join(f"{share:g}" for share in shares)

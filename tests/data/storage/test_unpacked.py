@@ -1,0 +1,69 @@
+"""Opening a dataset that is packed: what is told, what is kept, and when it is made anew."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from foveate.data.open import open_dataset
+from foveate.data.storage.unpacked import cache_folder, unpacked
+from foveate.errors import DataError
+from foveate.waiting import listening
+
+
+@pytest.fixture
+def photos(make, tmp_path_factory, monkeypatch):
+    """A folder with nothing but an archive of pairs."""
+    root = tmp_path_factory.mktemp("photos")
+    monkeypatch.setenv("FOVEATE_CACHE", str(tmp_path_factory.mktemp("cache")))
+    shutil.make_archive(str(root / "all"), "zip", make.pairs())
+    return root
+
+
+def opened(root) -> tuple[list, str]:
+    """What was told of unpacking while a dataset was opened, and how it describes itself."""
+    told = []
+    with listening(lambda *words: told.append(words)):
+        said = open_dataset(root).describe()
+    return [words for words in told if words[2].startswith("Unpacking")], said
+
+
+def test_it_is_told_what_is_unpacked_how_large_and_where_to_once(photos, monkeypatch):
+    told, said = opened(photos)
+    folder = unpacked(photos).folder
+    size = sum(path.stat().st_size for path in folder.rglob("*.png"))
+    packed = (photos / "all.zip").stat().st_size
+    assert told[0] == (0, packed, f"Unpacking all.zip (0 MB, 0 MB unpacked) into {folder}, once")
+    assert told[-1] == (packed, packed, "Unpacking all.zip: 0 of 0 MB")
+    assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
+    assert "Read from all.zip, kept unpacked (0 MB)." in said
+    assert json.loads(Path(f"{folder}.json").read_text()) == {"source": str(photos), "bytes": size}
+    assert opened(photos) == ([], said)
+
+
+def test_what_an_older_archive_left_is_named(photos):
+    opened(photos)
+    old = unpacked(photos).folder
+    (photos / "notes.txt").write_text("new")
+    told, _ = opened(photos)
+    assert told[0][2].endswith(f", once; of what was there before, {old} is left and may be deleted")
+    shutil.rmtree(old)
+    (photos / "notes.txt").unlink()
+    told, _ = opened(photos)
+    assert unpacked(photos).folder == old
+
+
+def test_a_folder_that_is_not_recorded_is_made_anew(photos):
+    opened(photos)
+    Path(f"{unpacked(photos).folder}.json").unlink()
+    assert len(opened(photos)[0]) > 1
+    assert opened(photos)[0] == []
+
+
+def test_damage_leaves_nothing(photos):
+    archive = photos / "all.zip"
+    archive.write_bytes(archive.read_bytes()[:-30])
+    with pytest.raises(DataError, match=r"all\.zip: the archive is damaged or truncated"):
+        open_dataset(photos)
+    assert list(cache_folder().rglob("*")) == [cache_folder() / "unpacked"]
