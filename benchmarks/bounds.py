@@ -17,8 +17,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from foveate.attention.products import product
-from foveate.attention.rowwise import CHUNK, ROWS
+from foveate.attention.kernels.products import product
+from foveate.attention.kernels.rowwise import CHUNK, ROWS
 
 SQUARE = 1024
 WITH_EXPONENTIALS = {

@@ -20,10 +20,12 @@ from typing import Any
 import torch
 from lightning import Callback
 
-from foveate.loading.module import DataSpec
+from foveate.specs.data import DataSpec
+from foveate.specs.model import ModelSpec
+from foveate.specs.run import RunSpec
+from foveate.specs.training import TrainingSpec
 from foveate.training.environment import describe_environment
 from foveate.training.run import fit
-from foveate.training.spec import ModelSpec, RunSpec, TrainingSpec
 
 
 class BareTwin(Callback):

@@ -29,8 +29,8 @@ import numpy as np
 from numpy import ndarray
 from scipy import stats
 
-from foveate.evaluation.comparison import Task, confusion_runs, main_score
 from foveate.evaluation.scores import counts
+from foveate.verdicts.comparison import Task, confusion_runs, main_score
 
 IMAGES = 60
 CLASSES = 5

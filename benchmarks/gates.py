@@ -19,9 +19,9 @@ from typing import Any
 
 import torch
 
-from foveate.models.attach import attach
-from foveate.models.gates import ResidualGate
-from foveate.models.hosts import create_model
+from foveate.models.attaching.attach import attach
+from foveate.models.attaching.gates import ResidualGate
+from foveate.models.create import create_model
 from measuring import CLOCKS, in_turn, machine, put, quartiles, ratios, said, save, table
 
 PLACES = ("decoder", "skip1", "encoder1", "encoder3", "encoder5")

@@ -30,7 +30,7 @@ from torch import nn
 from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
 from foveate.evaluation.cost import flops, parameters
-from foveate.models.hosts import create_model
+from foveate.models.create import create_model
 from measuring import in_turn, machine, put, quartiles, ratios, said, save, table
 
 CLASSES, STRIDE = 11, 32

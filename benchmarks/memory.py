@@ -23,7 +23,8 @@ import torch
 from foveate.data.dataset import SPLITS, Dataset
 from foveate.data.pack import pack
 from foveate.loading.frames import Disk, Memory
-from foveate.loading.module import DataModule, DataSpec
+from foveate.loading.module import DataModule
+from foveate.specs.data import DataSpec
 from measuring import forget_peak, machine, resident_megabytes
 from reading import SIZE, write_scenes
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention as fused
 
-from foveate.attention.rowwise import attend_by_rows
+from foveate.attention.kernels.rowwise import attend_by_rows
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 

@@ -44,7 +44,7 @@ def test_every_public_name_resolves_and_is_documented(name):
 def test_what_is_no_module_and_no_image_is_told_in_a_sentence():
     said = run_python(
         "import foveate, numpy\n"
-        "from foveate.evaluation.predictor import Predictor\n"
+        "from foveate.prediction.predictor import Predictor\n"
         "predict = Predictor(foveate.create_model('unet'), 'cpu').predict\n"
         "empty = numpy.zeros((0, 4, 3), numpy.uint8)\n"
         "calls = lambda: foveate.attach('hi', 'se@0'), lambda: predict([1]), lambda: predict(empty)\n"

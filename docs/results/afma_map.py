@@ -20,13 +20,13 @@ from numpy import ndarray
 from scipy.stats import rankdata
 from torch import Tensor
 
-from foveate.attention.patches import class_shares, patches
+from foveate.attention.kernels.patches import class_shares, patches
 from foveate.evaluation.evaluate import data_of
 from foveate.experiments.result import Comparison, Contender, load_comparison
 from foveate.files import write_whole
 from foveate.inspection.figures.style import BLUE, COLORS, SOFT, VERMILION, plain, sheet
 from foveate.inspection.record import record
-from foveate.models.attach import attached
+from foveate.models.attaching.attach import attached
 from foveate.models.checkpoints import load_model
 from foveate.models.host import Host
 from foveate.training.build import seeded_model

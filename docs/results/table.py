@@ -5,9 +5,9 @@ Everything comes from what `foveate compare` left in the folder; nothing is trai
 
 import sys
 
-from foveate.evaluation.statistics import Estimate
 from foveate.experiments.result import Comparison, Contender, load_comparison
 from foveate.report import words
+from foveate.verdicts.statistics import Estimate
 
 
 def main() -> None:

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "create_model": "foveate.models.hosts",
+    "create_model": "foveate.models.create",
     "create_attention": "foveate.attention.registry",
     "attention_names": "foveate.attention.registry",
-    "attach": "foveate.models.attach",
-    "detach": "foveate.models.attach",
+    "attach": "foveate.models.attaching.attach",
+    "detach": "foveate.models.attaching.attach",
     "record": "foveate.inspection.record",
-    "load": "foveate.evaluation.predictor",
-    "DataSpec": "foveate.loading.module",
-    "ModelSpec": "foveate.training.spec",
-    "TrainingSpec": "foveate.training.spec",
-    "RunSpec": "foveate.training.spec",
+    "load": "foveate.prediction.predictor",
+    "DataSpec": "foveate.specs.data",
+    "ModelSpec": "foveate.specs.model",
+    "TrainingSpec": "foveate.specs.training",
+    "RunSpec": "foveate.specs.run",
     "UserError": "foveate.errors",
 }
 
@@ -46,12 +46,14 @@ __all__ = [  # noqa: RUF022 (in the order in which they are met)
 if TYPE_CHECKING:
     from foveate.attention.registry import attention_names, create_attention
     from foveate.errors import UserError
-    from foveate.evaluation.predictor import load
     from foveate.inspection.record import record
-    from foveate.loading.module import DataSpec
-    from foveate.models.attach import attach, detach
-    from foveate.models.hosts import create_model
-    from foveate.training.spec import ModelSpec, RunSpec, TrainingSpec
+    from foveate.models.attaching.attach import attach, detach
+    from foveate.models.create import create_model
+    from foveate.prediction.predictor import load
+    from foveate.specs.data import DataSpec
+    from foveate.specs.model import ModelSpec
+    from foveate.specs.run import RunSpec
+    from foveate.specs.training import TrainingSpec
 
 
 def __getattr__(name: str) -> Any:

@@ -8,9 +8,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from foveate.attention import afma_bands, afma_level, pairwise, supports
+from foveate.attention import pairwise
 from foveate.attention.afma import AFMA
-from foveate.attention.chained import chained
+from foveate.attention.kernels import afma_bands, afma_level, supports
+from foveate.attention.kernels.chained import chained
 from foveate.attention.registry import attention_options, create_attention, is_refiner
 from foveate.errors import UserError
 

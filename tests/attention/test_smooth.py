@@ -7,10 +7,11 @@ import torch
 from safetensors.torch import load_file
 from torch.utils.flop_counter import FlopCounterMode
 
-from foveate.attention import disagreement, pairwise, rowwise
-from foveate.attention.disagreement import by_largest, by_rows, decisive_keys
+from foveate.attention import pairwise
+from foveate.attention.kernels import disagreement, rowwise
+from foveate.attention.kernels.disagreement import by_largest, by_rows, decisive_keys
+from foveate.attention.kernels.rowwise import attend_by_rows
 from foveate.attention.nonlocal_ import NonLocal
-from foveate.attention.rowwise import attend_by_rows
 from foveate.attention.smooth import SmoothAttention
 
 from . import naive

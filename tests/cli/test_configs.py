@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from foveate.cli.fit import fit
+from foveate.cli.commands.fit import fit
 from foveate.cli.parser import arguments, build, normalise
-from foveate.training.spec import ModelSpec
+from foveate.specs.model import ModelSpec
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 

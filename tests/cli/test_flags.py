@@ -7,8 +7,9 @@ import pytest
 from foveate.cli.flags import DataFlags, ModelFlags, TrainingFlags
 from foveate.data.open import open_dataset
 from foveate.errors import UserError
-from foveate.loading.module import DataSpec
-from foveate.training.spec import ModelSpec, TrainingSpec
+from foveate.specs.data import DataSpec
+from foveate.specs.model import ModelSpec
+from foveate.specs.training import TrainingSpec
 
 
 def test_flags_cover_the_specs():

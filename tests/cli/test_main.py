@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from foveate.cli import data
 from foveate.cli import main as command_line
+from foveate.cli.commands import data
 from foveate.cli.main import COMMANDS, main
 
 

@@ -9,16 +9,16 @@ import pytest
 import yaml
 from PIL import Image
 
-from foveate.cli.compare import compare
+from foveate.cli.commands.compare import compare
 from foveate.cli.main import main
 from foveate.cli.parser import arguments, build, normalise
-from foveate.experiments.spec import ComparisonSpec
 from foveate.loading.module import DataModule
-from foveate.models.arms import check_arm
-from foveate.models.heads import create_head
+from foveate.models.attaching.check import check_arm
+from foveate.models.attaching.heads import create_head
+from foveate.specs.comparison import ComparisonSpec
+from foveate.specs.model import ModelSpec
 from foveate.training.build import build_task
 from foveate.training.optimization import create_optimizer, parameter_groups
-from foveate.training.spec import ModelSpec
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / "configs" / "works").glob("*.yaml"))

@@ -10,12 +10,15 @@ from foveate.data.pixels.images import read_image
 from foveate.errors import UserError
 from foveate.evaluation.errors import boundary_counts
 from foveate.evaluation.evaluate import evaluate, evaluate_model, read_per_image, read_scores
-from foveate.evaluation.predictor import load
 from foveate.evaluation.scores import scores
-from foveate.loading.module import DataModule, DataSpec
+from foveate.loading.module import DataModule
 from foveate.models.checkpoints import load_model
+from foveate.prediction.predictor import load
+from foveate.specs.data import DataSpec
+from foveate.specs.model import ModelSpec
+from foveate.specs.run import RunSpec
+from foveate.specs.training import TrainingSpec
 from foveate.training.run import fit
-from foveate.training.spec import ModelSpec, RunSpec, TrainingSpec
 
 SPEC = RunSpec(
     DataSpec("synthetic:4", size=(32, 64), batch=2, workers=0),

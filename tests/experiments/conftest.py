@@ -10,15 +10,16 @@ import pytest
 
 from foveate.experiments.compare import ComparisonEvent, compare
 from foveate.experiments.result import Comparison
-from foveate.experiments.spec import ComparisonSpec
-from foveate.loading.module import DataSpec
-from foveate.training.spec import ModelSpec, TrainingSpec
+from foveate.specs.comparison import ComparisonSpec
+from foveate.specs.data import DataSpec
+from foveate.specs.model import ModelSpec
+from foveate.specs.training import TrainingSpec
 
 CHILD = """
 import os, signal, sys
 from pathlib import Path
 from foveate.experiments.compare import compare
-from foveate.experiments.spec import ComparisonSpec
+from foveate.specs.comparison import ComparisonSpec
 
 def kill_in_second_run(event):
     if event.run == 2 and event.training.step == 1:

@@ -8,8 +8,8 @@ from foveate.doctor.visit import visit
 from foveate.experiments import advice
 from foveate.experiments.advice import advise
 from foveate.experiments.capacity import STATES, WORKING, free_bytes, step_bytes
-from foveate.models.hosts import create_model
-from foveate.training.spec import ModelSpec
+from foveate.models.create import create_model
+from foveate.specs.model import ModelSpec
 
 
 def advised(root):

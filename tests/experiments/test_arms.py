@@ -7,8 +7,8 @@ from torch import nn
 from foveate.attention.registry import create_attention
 from foveate.errors import UserError
 from foveate.experiments.arms import plan_arms
-from foveate.models.attach import attach
-from foveate.models.hosts import create_model
+from foveate.models.attaching.attach import attach
+from foveate.models.create import create_model
 
 
 def build(arm):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from foveate.experiments.look import Look
 from foveate.experiments.pick import _over
+from foveate.inspection.thumbnail import Look
 
 
 def seen(reach=None):

@@ -9,8 +9,8 @@ from PIL import Image
 from foveate.errors import DataError, UserError
 from foveate.experiments.compare import compare
 from foveate.experiments.plan import estimate, make_plan
-from foveate.experiments.spec import ComparisonSpec
-from foveate.loading.module import DataSpec
+from foveate.specs.comparison import ComparisonSpec
+from foveate.specs.data import DataSpec
 from foveate.training.run import Interrupted
 from foveate.training.run_directory import Run
 

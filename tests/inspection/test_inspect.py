@@ -10,16 +10,18 @@ import torch
 from PIL import Image
 
 from foveate.errors import UserError
-from foveate.evaluation.predictor import Predictor, load
 from foveate.inspection.inspect import Drawing, Inspection, inspect
 from foveate.inspection.look import look
 from foveate.inspection.record import record
 from foveate.inspection.subjects import cell_of, coverage, sampled_rows, spread_pixels
-from foveate.loading.module import DataSpec
-from foveate.models.hosts import create_model
+from foveate.models.create import create_model
+from foveate.prediction.predictor import Predictor, load
 from foveate.report.inspection import write_page
+from foveate.specs.data import DataSpec
+from foveate.specs.model import ModelSpec
+from foveate.specs.run import RunSpec
+from foveate.specs.training import TrainingSpec
 from foveate.training.run import fit
-from foveate.training.spec import ModelSpec, RunSpec, TrainingSpec
 
 SMALL = {"decoder_channels": [16, 16, 8, 8, 8]}
 PHOTO = np.random.default_rng(0).integers(0, 255, (90, 70, 3), dtype=np.uint8)

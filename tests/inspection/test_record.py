@@ -7,7 +7,7 @@ from torch import nn
 from foveate.attention.registry import create_attention
 from foveate.errors import UserError
 from foveate.inspection.record import mechanisms, record, spread_queries
-from foveate.models.attach import attach, attached
+from foveate.models.attaching.attach import attach, attached
 
 X = torch.rand(2, 3, 6, 8, generator=torch.Generator().manual_seed(0))
 

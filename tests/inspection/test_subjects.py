@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from foveate.attention.maps import SpatialMap
-from foveate.evaluation.predictor import Prediction
 from foveate.inspection.subjects import Sight, View
+from foveate.prediction.predictor import Prediction
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ import torch
 
 from foveate.data.open import open_dataset
 from foveate.errors import DataError
-from foveate.loading.module import DataModule, DataSpec
+from foveate.loading.module import DataModule
 from foveate.loading.sizes import choose_batch, choose_size
+from foveate.specs.data import DataSpec
 
 SPEC = DataSpec("synthetic:10:32x48", size=(32, 48), batch=4, workers=0)
 

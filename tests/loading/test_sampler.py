@@ -40,9 +40,11 @@ TWO_PROCESSES = """
 import json, sys
 import torch
 from lightning import Callback
-from foveate.loading.module import DataSpec
+from foveate.specs.data import DataSpec
 from foveate.training.run import fit
-from foveate.training.spec import ModelSpec, RunSpec, TrainingSpec
+from foveate.specs.training import TrainingSpec
+from foveate.specs.model import ModelSpec
+from foveate.specs.run import RunSpec
 
 class Seen(Callback):
     def __init__(self):

@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load_file
 
 from foveate.errors import UserError
-from foveate.models.attach import attached
+from foveate.models.attaching.attach import attached
 from foveate.models.checkpoints import load_model, save_model
-from foveate.models.hosts import create_model
+from foveate.models.create import create_model
 
 
 @pytest.fixture(scope="module")

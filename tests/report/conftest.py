@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from foveate.evaluation.comparison import compare
 from foveate.evaluation.cost import Cost
 from foveate.evaluation.ratios import mean_over_classes
 from foveate.evaluation.scores import counts, iou
 from foveate.experiments.gallery import Exhibit, Panel, save_gallery
 from foveate.experiments.result import Comparison, Contender, CurvePoint
+from foveate.verdicts.comparison import compare
 
 CLASSES = (
     "sky",

@@ -3,8 +3,10 @@ from dataclasses import replace
 
 import pytest
 
-from foveate.loading.module import DataSpec
-from foveate.training.spec import ModelSpec, RunSpec, TrainingSpec
+from foveate.specs.data import DataSpec
+from foveate.specs.model import ModelSpec
+from foveate.specs.run import RunSpec
+from foveate.specs.training import TrainingSpec
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from torch import nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import MultiStepLR, ReduceLROnPlateau
 
+from foveate.specs.training import OPTIMIZERS, TrainingSpec
 from foveate.training.optimization import (
     Plateau,
     create_optimizer,
@@ -14,7 +15,6 @@ from foveate.training.optimization import (
     parameter_groups,
     rate_factor,
 )
-from foveate.training.spec import OPTIMIZERS, TrainingSpec
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "poly", "constant"])

@@ -8,7 +8,7 @@ from foveate.training.run_directory import Run
 TWO_PROCESSES = """
 import sys, torch
 from foveate.training.run import fit
-from foveate.training.spec import RunSpec
+from foveate.specs.run import RunSpec
 
 torch.set_num_threads(1)
 flags = {"accelerator": "cpu", "devices": 2, "strategy": "ddp"}

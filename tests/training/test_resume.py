@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 import torch
 
+from foveate.specs.model import ModelSpec
 from foveate.training.run import fit
 from foveate.training.run_directory import Run
-from foveate.training.spec import ModelSpec
 
 KILLED_IN_MID_EPOCH = """
 import os, signal, sys, torch
 from foveate.training.run import fit
-from foveate.training.spec import RunSpec
+from foveate.specs.run import RunSpec
 
 def kill(event):
     if (event.epoch, event.step) == (2, 5):

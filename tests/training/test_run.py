@@ -12,14 +12,17 @@ from PIL import Image
 
 from foveate.data.dataset import class_counts
 from foveate.errors import DataError, UserError
-from foveate.loading.module import DataModule, DataSpec
+from foveate.loading.module import DataModule
 from foveate.models.checkpoints import load_model
+from foveate.specs.data import DataSpec
+from foveate.specs.model import ModelSpec
+from foveate.specs.run import RunSpec
+from foveate.specs.training import TrainingSpec
 from foveate.training.averaging import ema_decay
 from foveate.training.build import build_loss, seeded_model
 from foveate.training.callbacks import LossNotFinite
 from foveate.training.run import Interrupted, fit
 from foveate.training.run_directory import Run
-from foveate.training.spec import ModelSpec, RunSpec, TrainingSpec
 
 
 class FirstBatch(Callback):

@@ -31,17 +31,16 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from foveate.attention.kernels.afma_bands import padded, refine
+from foveate.attention.kernels.afma_embedding import embedded
+from foveate.attention.kernels.afma_level import level_side, of_level
+from foveate.attention.kernels.afma_loss import mean_square
+from foveate.attention.kernels.chained import chained
+from foveate.attention.maps import AcrossLevelsMap
+from foveate.attention.options import at_least
+from foveate.attention.pairwise import chosen_queries
+from foveate.attention.registry import register
 from foveate.errors import UserError
-
-from .afma_bands import padded, refine
-from .afma_embedding import embedded
-from .afma_level import level_side, of_level
-from .afma_loss import mean_square
-from .chained import chained
-from .maps import AcrossLevelsMap
-from .options import at_least
-from .pairwise import chosen_queries
-from .registry import register
 
 
 @register("afma")

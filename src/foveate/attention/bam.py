@@ -21,10 +21,10 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .captured import statistics_kept
-from .maps import MaskMap
-from .options import at_least, one_of
-from .registry import register
+from foveate.attention.captured import statistics_kept
+from foveate.attention.maps import MaskMap
+from foveate.attention.options import at_least, one_of
+from foveate.attention.registry import register
 
 
 def _branch(convolutions: Sequence[nn.Conv2d], form: str) -> nn.Sequential:

@@ -25,10 +25,10 @@ from jaxtyping import Float
 from timm.layers.cbam import ChannelAttn, SpatialAttn
 from torch import Tensor, nn
 
-from .captured import captured
-from .maps import ChannelMap, SpatialMap
-from .options import at_least, odd, one_of
-from .registry import register
+from foveate.attention.captured import captured
+from foveate.attention.maps import ChannelMap, SpatialMap
+from foveate.attention.options import at_least, odd, one_of
+from foveate.attention.registry import register
 
 GATES = {"sigmoid": ("sigmoid", "sigmoid"), "sigmoid_tanh": ("sigmoid", "tanh")}
 """The activations of the channel gate and of the spatial gate, by the value of the option `gates`."""

@@ -19,10 +19,10 @@ from jaxtyping import Float
 from timm.layers.coord_attn import CoordAttn
 from torch import Tensor, nn
 
-from .captured import captured
-from .maps import MaskMap
-from .options import at_least
-from .registry import register
+from foveate.attention.captured import captured
+from foveate.attention.maps import MaskMap
+from foveate.attention.options import at_least
+from foveate.attention.registry import register
 
 
 @register("coord")

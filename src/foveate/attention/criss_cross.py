@@ -23,10 +23,10 @@ from einops import rearrange
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from .maps import PairwiseMap
-from .options import at_least
-from .pairwise import chosen_queries
-from .registry import register
+from foveate.attention.maps import PairwiseMap
+from foveate.attention.options import at_least
+from foveate.attention.pairwise import chosen_queries
+from foveate.attention.registry import register
 
 
 def cross_weights(

@@ -24,10 +24,10 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .maps import ChannelPairsMap, PairwiseMap
-from .options import at_least, one_of
-from .pairwise import attend, chosen_queries, positions_first, rows
-from .registry import register
+from foveate.attention.maps import ChannelPairsMap, PairwiseMap
+from foveate.attention.options import at_least, one_of
+from foveate.attention.pairwise import attend, chosen_queries, positions_first, rows
+from foveate.attention.registry import register
 
 
 @register("dual")

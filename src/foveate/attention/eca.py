@@ -12,10 +12,10 @@ from jaxtyping import Float
 from timm.layers.eca import EcaModule
 from torch import Tensor, nn
 
-from .captured import captured
-from .maps import ChannelMap
-from .options import odd
-from .registry import register
+from foveate.attention.captured import captured
+from foveate.attention.maps import ChannelMap
+from foveate.attention.options import odd
+from foveate.attention.registry import register
 
 
 @register("eca")

@@ -22,9 +22,9 @@ from jaxtyping import Float
 from timm.layers.conv_bn_act import ConvNormAct
 from torch import Tensor, nn
 
-from .maps import MemoryMap
-from .options import at_least
-from .registry import register
+from foveate.attention.maps import MemoryMap
+from foveate.attention.options import at_least
+from foveate.attention.registry import register
 
 
 def doubly_normalized(scores: Float[Tensor, "b slots h w"]) -> Float[Tensor, "b slots h w"]:

@@ -25,11 +25,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from foveate.attention.maps import SpatialMap
+from foveate.attention.options import at_least, odd
+from foveate.attention.registry import register
 from foveate.errors import UserError
-
-from .maps import SpatialMap
-from .options import at_least, odd
-from .registry import register
 
 
 def halved(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c rows columns"]:

@@ -20,11 +20,11 @@ from jaxtyping import Float
 from timm.layers.global_context import GlobalContext as Block
 from torch import Tensor, nn
 
-from .captured import captured
-from .maps import ChannelMap, PairwiseMap
-from .options import at_least, one_of
-from .pairwise import chosen_queries
-from .registry import register
+from foveate.attention.captured import captured
+from foveate.attention.maps import ChannelMap, PairwiseMap
+from foveate.attention.options import at_least, one_of
+from foveate.attention.pairwise import chosen_queries
+from foveate.attention.registry import register
 
 
 @register("global_context")

@@ -21,9 +21,9 @@ from einops import reduce
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .maps import ChannelMap
-from .options import one_of
-from .registry import register
+from foveate.attention.maps import ChannelMap
+from foveate.attention.options import one_of
+from foveate.attention.registry import register
 
 
 @register("mssa")

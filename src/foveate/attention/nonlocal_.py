@@ -15,9 +15,9 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .maps import PairwiseMap
-from .pairwise import attend, chosen_queries, positions_first, rows
-from .registry import register
+from foveate.attention.maps import PairwiseMap
+from foveate.attention.pairwise import attend, chosen_queries, positions_first, rows
+from foveate.attention.registry import register
 
 
 @register("nonlocal")

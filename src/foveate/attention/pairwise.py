@@ -11,9 +11,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
+from foveate.attention.kernels.rowwise import Peaks, attend_by_rows
 from foveate.errors import UserError
-
-from .rowwise import Peaks, attend_by_rows
 
 MANY = 128
 """Positions from which on chunks of rows are faster on a CPU than the fused kernel."""

@@ -20,8 +20,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .options import at_least
-from .registry import register
+from foveate.attention.options import at_least
+from foveate.attention.registry import register
 
 
 def kernel_shape(channels: int, parameters: int) -> tuple[int, int, int, int]:

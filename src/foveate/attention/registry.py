@@ -28,10 +28,9 @@ from typing import TypeVar
 
 from torch import nn
 
+from foveate.attention.options import at_least
 from foveate.errors import UserError, choose
 from foveate.shelves import import_shelf
-
-from .options import at_least
 
 Mechanism = TypeVar("Mechanism", bound=type[nn.Module])
 

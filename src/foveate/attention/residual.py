@@ -23,10 +23,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .captured import captured
-from .maps import MaskMap
-from .options import at_least, one_of
-from .registry import register
+from foveate.attention.captured import captured
+from foveate.attention.maps import MaskMap
+from foveate.attention.options import at_least, one_of
+from foveate.attention.registry import register
 
 
 def mixed(z: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:

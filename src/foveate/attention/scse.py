@@ -14,9 +14,9 @@ from jaxtyping import Float
 from segmentation_models_pytorch.base.modules import SCSEModule
 from torch import Tensor, nn
 
-from .maps import ChannelMap, SpatialMap
-from .options import at_least
-from .registry import register
+from foveate.attention.maps import ChannelMap, SpatialMap
+from foveate.attention.options import at_least
+from foveate.attention.registry import register
 
 
 @register("scse")

@@ -11,10 +11,10 @@ from jaxtyping import Float
 from timm.layers.squeeze_excite import SEModule
 from torch import Tensor, nn
 
-from .captured import captured
-from .maps import ChannelMap
-from .options import at_least
-from .registry import register
+from foveate.attention.captured import captured
+from foveate.attention.maps import ChannelMap
+from foveate.attention.options import at_least
+from foveate.attention.registry import register
 
 
 @register("se")

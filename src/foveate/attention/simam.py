@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .maps import MaskMap
-from .options import one_of, positive
-from .registry import register
+from foveate.attention.maps import MaskMap
+from foveate.attention.options import one_of, positive
+from foveate.attention.registry import register
 
 
 def distinctness(

@@ -19,11 +19,11 @@ from einops import rearrange
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from .disagreement import disagreeing, neighbours
-from .maps import PairwiseMap
-from .options import positive
-from .pairwise import attend_with_peaks, chosen_queries, positions_first, rows
-from .registry import register
+from foveate.attention.kernels.disagreement import disagreeing, neighbours
+from foveate.attention.maps import PairwiseMap
+from foveate.attention.options import positive
+from foveate.attention.pairwise import attend_with_peaks, chosen_queries, positions_first, rows
+from foveate.attention.registry import register
 
 
 def neighbour_mean(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:

@@ -22,10 +22,10 @@ from jaxtyping import Float
 from timm.layers.conv_bn_act import ConvNormAct
 from torch import Tensor, nn
 
-from .captured import statistics_kept
-from .maps import MaskMap
-from .options import odd
-from .registry import register
+from foveate.attention.captured import statistics_kept
+from foveate.attention.maps import MaskMap
+from foveate.attention.options import odd
+from foveate.attention.registry import register
 
 
 @register("strip")

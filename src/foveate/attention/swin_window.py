@@ -21,12 +21,11 @@ from einops import rearrange
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
+from foveate.attention.maps import PairwiseMap
+from foveate.attention.options import at_least
+from foveate.attention.pairwise import chosen_queries
+from foveate.attention.registry import register
 from foveate.errors import UserError
-
-from .maps import PairwiseMap
-from .options import at_least
-from .pairwise import chosen_queries
-from .registry import register
 
 
 def slots(height: int, width: int, side: int, before: int = 0) -> tuple[Int64[Tensor, " n"], int]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from foveate.errors import UserError
 
 if TYPE_CHECKING:
-    from foveate.loading.module import DataSpec
-    from foveate.training.spec import ModelSpec, TrainingSpec
+    from foveate.specs.data import DataSpec
+    from foveate.specs.model import ModelSpec
+    from foveate.specs.training import TrainingSpec
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class DataFlags:
 
     def spec(self, source: str) -> "DataSpec":
         """The data of a run."""
-        from foveate.loading.module import DataSpec
+        from foveate.specs.data import DataSpec
         from foveate.specs.shares import parse_shares
         from foveate.specs.sizes import check_views, parse_size
 
@@ -153,7 +154,7 @@ class TrainingFlags:
 
     def spec(self, epochs: int | None) -> "TrainingSpec":
         """How a run is trained; without epochs, for as long as the default is."""
-        from foveate.training.spec import TrainingSpec
+        from foveate.specs.training import TrainingSpec
 
         return TrainingSpec(**asdict(self), **({} if epochs is None else {"epochs": epochs}))
 

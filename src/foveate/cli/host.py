@@ -9,7 +9,7 @@ from foveate.cli.flags import ModelFlags
 from foveate.errors import UserError
 
 if TYPE_CHECKING:
-    from foveate.training.spec import ModelSpec
+    from foveate.specs.model import ModelSpec
 
 
 def check_host(model: ModelFlags, arm: str, usual: Mapping[str, "ModelSpec"]) -> None:

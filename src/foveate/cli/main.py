@@ -1,14 +1,13 @@
 """`foveate`: finds the command, reads its flags, runs it, and turns what goes wrong into one message."""
 
 import os
-import shlex
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar
 from importlib import import_module
 
-from foveate.errors import UserError, choose
+from foveate.cli import typed
+from foveate.errors import DataError, SeveralDatasets, UserError, choose
 
 COMMANDS = {
     "compare": "train with and without attention, and say what each mechanism changes and costs",
@@ -22,13 +21,6 @@ COMMANDS = {
 }
 
 _HELP = ("-h", "--help", "help")
-
-_words: ContextVar[tuple[str, ...]] = ContextVar("words", default=())
-
-
-def command_line() -> str:
-    """The command under way, as it could be typed again."""
-    return shlex.join(["foveate", *_words.get()])
 
 
 def _choose_waiting() -> None:
@@ -83,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    _words.set(tuple(argv))
+    typed.set_words(argv)
     if not argv or argv[0] in _HELP:
         print(_overview())
         return 0
@@ -96,7 +88,7 @@ def _run(argv: list[str]) -> int:
         raise UserError(f"'{argv[0]}' stands before a command; begin with one of {', '.join(COMMANDS)}")
     if len(argv) == 1 or argv[1] in _HELP:
         name = choose(argv[0], COMMANDS, "command")
-        if commands := getattr(import_module(f"foveate.cli.{name}"), "COMMANDS", None):
+        if commands := getattr(import_module(f"foveate.cli.commands.{name}"), "COMMANDS", None):
             program = f"foveate {name}"
             print(f"usage: {program} COMMAND ...\n\n{COMMANDS[name]}\n\n{_table(program, commands)}")
             return 0
@@ -114,7 +106,7 @@ def find_command(words: Sequence[str]) -> tuple[Callable[..., int | None], str, 
     ('foveate data info', ['camvid'])
     """
     name, *rest = words
-    module = import_module(f"foveate.cli.{choose(name, COMMANDS, 'command')}")
+    module = import_module(f"foveate.cli.commands.{choose(name, COMMANDS, 'command')}")
     program = f"foveate {name}"
     if commands := getattr(module, "COMMANDS", None):
         name, *rest = rest
@@ -124,8 +116,6 @@ def find_command(words: Sequence[str]) -> tuple[Callable[..., int | None], str, 
 
 def _examined(words: Sequence[str], error: UserError) -> str:
     """Where a file of the data is at fault in training, who finds all that are."""
-    from foveate.errors import DataError, SeveralDatasets
-
     data = words[1] if len(words) > 1 and words[0] in ("fit", "compare") else ""
     of_files = isinstance(error, DataError) and not isinstance(error, SeveralDatasets)
     of_data = of_files and os.path.isdir(data)

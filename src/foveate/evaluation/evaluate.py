@@ -21,9 +21,10 @@ from foveate.evaluation.per_image import write_per_image
 from foveate.evaluation.plain import from_plain, to_plain
 from foveate.evaluation.scores import Scores, scores
 from foveate.files import write_whole
-from foveate.loading.module import DataModule, DataSpec
+from foveate.loading.module import DataModule
 from foveate.models.checkpoints import load_model
-from foveate.models.views import with_views
+from foveate.prediction.views import with_views
+from foveate.specs.data import DataSpec
 from foveate.training.run_directory import Run
 
 Progress = Callable[[int, int], None]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from foveate.errors import UserError
-from foveate.models.arms import Arm, AttentionAt, parse_arm
-from foveate.models.attach import attached
+from foveate.models.attaching.attach import attached
+from foveate.specs.arm import Arm, AttentionAt, parse_arm
 
 Build = Callable[[str], nn.Module]
 

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from foveate.experiments.free_memory import free_memory
-from foveate.models.hosts import create_model
-from foveate.training.spec import ModelSpec
+from foveate.models.create import create_model
+from foveate.specs.model import ModelSpec
 
 STATES = 5
 """Numbers kept for each weight: itself, its gradient, two moments of Adam, and the averaged weight."""

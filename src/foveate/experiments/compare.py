@@ -10,8 +10,8 @@ from foveate.errors import UserError
 from foveate.experiments.conclude import conclude
 from foveate.experiments.plan import Plan, make_plan
 from foveate.experiments.result import Comparison, load_comparison
-from foveate.experiments.spec import ComparisonSpec
 from foveate.files import held, unfinished
+from foveate.specs.comparison import ComparisonSpec
 from foveate.training.callbacks import ProgressEvent
 from foveate.training.run import Interrupted, fit
 from foveate.training.run_directory import Run, claim

@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from foveate.evaluation.comparison import Comparison as Findings
-from foveate.evaluation.comparison import compare as find
 from foveate.evaluation.cost import costs
 from foveate.evaluation.evaluate import evaluate, read_per_image, read_scores
 from foveate.experiments.gallery import save_gallery
@@ -18,8 +16,10 @@ from foveate.experiments.pick import pick_exhibits
 from foveate.experiments.plan import Plan
 from foveate.experiments.result import Comparison, Contender, CurvePoint
 from foveate.models.checkpoints import load_model
-from foveate.models.views import with_views
+from foveate.prediction.views import with_views
 from foveate.training.run_directory import Run
+from foveate.verdicts.comparison import Comparison as Findings
+from foveate.verdicts.comparison import compare as find
 
 SCORES = ("miou", "dice", "accuracy", "mean_accuracy", "precision", "recall")
 ByRun = dict[str, dict[int, np.ndarray]]

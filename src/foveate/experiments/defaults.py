@@ -4,10 +4,11 @@ import math
 from dataclasses import replace
 
 from foveate.data.dataset import Dataset
-from foveate.experiments.spec import ComparisonSpec
-from foveate.loading.module import DataSpec
 from foveate.loading.sizes import choose_batch, choose_size
-from foveate.training.spec import ModelSpec, TrainingSpec
+from foveate.specs.comparison import ComparisonSpec
+from foveate.specs.data import DataSpec
+from foveate.specs.model import ModelSpec
+from foveate.specs.training import TrainingSpec
 
 STEPS = 800
 """Steps of a run that a host without pretraining needs before the arms differ by more than their start."""

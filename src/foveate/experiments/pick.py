@@ -8,18 +8,18 @@ import numpy as np
 import torch
 from PIL import Image
 
-from foveate.evaluation.comparison import main_score
 from foveate.evaluation.scores import counts
 from foveate.experiments.gallery import Exhibit, Panel
-from foveate.experiments.look import Look, look
 from foveate.experiments.plan import Plan
 from foveate.inspection.record import mechanisms, record
 from foveate.inspection.subjects import gate_said
+from foveate.inspection.thumbnail import Look, look
 from foveate.loading.frames import read_resized
-from foveate.models.attach import attached, gate_of
+from foveate.models.attaching.attach import attached, gate_of
 from foveate.models.checkpoints import load_model
 from foveate.models.host import Host
-from foveate.models.views import with_views
+from foveate.prediction.views import with_views
+from foveate.verdicts.comparison import main_score
 
 EXHIBITS = 6
 LONGEST = 320

@@ -6,21 +6,23 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from foveate.errors import UserError
-from foveate.evaluation.statistics import detectable_difference
 from foveate.experiments.arms import PlannedArm, plan_arms
-from foveate.experiments.spec import ComparisonSpec, check_continues
+from foveate.experiments.resuming import check_continues
 from foveate.loading.module import DataModule
+from foveate.models.create import settled
+from foveate.specs.comparison import ComparisonSpec
 from foveate.training.build import build_task
 from foveate.training.environment import device_kind, lightning_precision
 from foveate.training.optimization import create_optimizer, parameter_groups
 from foveate.training.run_directory import Run
+from foveate.verdicts.statistics import detectable_difference
 
 HOPELESS = 0.5
 """From a detectable difference of this on, the user is told that hardly any can be shown."""
@@ -99,6 +101,7 @@ def make_plan(
     """
     flags = dict(trainer_flags or {})
     _check_one_device(flags.get("devices", 1))
+    spec = replace(spec, model=settled(spec.model))
     if out is not None:
         check_continues(spec, out)
     begun = None if out is None else recorded_splits(out)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from foveate.errors import UserError
-from foveate.evaluation.comparison import ArmResult
-from foveate.evaluation.comparison import Comparison as Findings
 from foveate.evaluation.plain import from_plain, to_plain
 from foveate.files import write_whole
+from foveate.verdicts.comparison import ArmResult
+from foveate.verdicts.comparison import Comparison as Findings
 
 FORMAT = 2
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 
 from foveate.errors import UserError, choose
-from foveate.evaluation.predictor import load
 from foveate.files import write_whole
 from foveate.inspection.figures.registry import FigureKind, figure_kinds, figures_for
 from foveate.inspection.look import look
@@ -16,6 +15,7 @@ from foveate.inspection.record import mechanisms
 from foveate.inspection.sources import Source, find_sources, spread
 from foveate.inspection.subjects import Pixel, Sight, View
 from foveate.inspection.values import save_values
+from foveate.prediction.predictor import load
 
 Progress = Callable[[int, int, str], None]
 

@@ -16,7 +16,6 @@ from foveate.attention.maps import (
     SpatialMap,
 )
 from foveate.errors import UserError
-from foveate.evaluation.predictor import Predictor
 from foveate.inspection.record import mechanisms, record
 from foveate.inspection.sources import Truth
 from foveate.inspection.subjects import (
@@ -29,7 +28,8 @@ from foveate.inspection.subjects import (
     sampled_rows,
     spread_pixels,
 )
-from foveate.models.attach import gate_of
+from foveate.models.attaching.attach import gate_of
+from foveate.prediction.predictor import Predictor
 
 
 def look(

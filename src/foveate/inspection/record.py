@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from foveate.attention.maps import AttentionMap
 from foveate.attention.registry import attention_class, attention_names
 from foveate.errors import UserError
-from foveate.models.attach import attached
+from foveate.models.attaching.attach import attached
 
 Queries = Int64[Tensor, " q"] | Callable[[int, int], Int64[Tensor, " q"]]
 
@@ -54,7 +54,7 @@ def record(model: nn.Module, queries: Queries | None = None, features: bool = Fa
     also keeps each module's input and output. When the block ends, by an exception too, no hook is left.
     Raises `UserError` for a model without attention.
 
-    >>> from foveate.models.attach import attach
+    >>> from foveate.models.attaching.attach import attach
     >>> model = nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU())
     >>> model = attach(model, "se@0(reduction=2)", example=torch.rand(1, 3, 4, 4))
     >>> with record(model) as recording:

@@ -24,7 +24,7 @@ from foveate.attention.maps import (
     PairwiseMap,
     SpatialMap,
 )
-from foveate.evaluation.predictor import Prediction
+from foveate.prediction.predictor import Prediction
 
 LONGEST = 800
 """Pixels of the longer side at which images are drawn; coordinates stay those of the image itself."""

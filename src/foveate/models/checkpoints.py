@@ -17,9 +17,8 @@ from torch import Tensor, nn
 from foveate.data.pixels.images import MAX_PIXELS
 from foveate.errors import UserError
 from foveate.files import write_whole
-
-from .host import Host
-from .hosts import create_model
+from foveate.models.create import create_model
+from foveate.models.host import Host
 
 FORMAT = 1
 LARGEST = 65_536

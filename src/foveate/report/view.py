@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from foveate.evaluation.statistics import Estimate
 from foveate.experiments.result import Comparison, Contender
 from foveate.report import words
 from foveate.report.scales import Scale, fit_scale
+from foveate.verdicts.statistics import Estimate
 
 ARM_COLORS = 6
 View = dict[str, Any]

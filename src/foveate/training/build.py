@@ -7,12 +7,14 @@ import torch
 from foveate.data.dataset import class_counts
 from foveate.errors import UserError, choose
 from foveate.loading.module import DataModule
+from foveate.models.create import create_model
 from foveate.models.host import Host
-from foveate.models.hosts import create_model
 from foveate.plain import to_plain
+from foveate.specs.model import ModelSpec
+from foveate.specs.run import RunSpec
+from foveate.specs.training import TrainingSpec
 from foveate.training.class_weights import class_weights
 from foveate.training.losses import Loss, create_loss, loss_names
-from foveate.training.spec import ModelSpec, RunSpec, TrainingSpec
 from foveate.training.task import Task
 
 

@@ -6,8 +6,6 @@ from torch import Tensor
 
 from foveate.errors import choose
 
-SCHEMES = ("none", "inverse_sqrt", "enet", "median")
-
 
 def class_weights(counts: Int[Tensor, "images classes"], scheme: str) -> Float[Tensor, " classes"]:
     """Class weights of mean 1 from the pixels (or labels) of each class in each training image.

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from foveate.data.pixels.masks import IGNORE
 from foveate.errors import UserError, choose
+from foveate.specs.training import LOSSES
 
 LossFunction = Callable[..., Tensor]
 _LOSSES: dict[str, LossFunction] = {}
@@ -30,6 +31,8 @@ def loss(name: str, labels: bool = False) -> Callable[[LossFunction], LossFuncti
     """Register a loss function under a name; `labels`: whether it suits one label an image, too."""
 
     def register(function: LossFunction) -> LossFunction:
+        if name not in LOSSES:
+            raise ValueError(f"the loss '{name}' is not named in foveate.specs.training.LOSSES")
         if name in _LOSSES:
             raise ValueError(f"the loss '{name}' is registered twice")
         _LOSSES[name] = function

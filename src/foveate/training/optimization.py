@@ -7,8 +7,8 @@ from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 from torch.optim.lr_scheduler import LambdaLR
 
-from foveate.models.attach import gate_parameters
-from foveate.training.spec import TrainingSpec
+from foveate.models.attaching.attach import gate_parameters
+from foveate.specs.training import TrainingSpec
 
 PROGRESS = 1e-4
 """The share of the best monitored value by which a plateau ends: PyTorch's."""

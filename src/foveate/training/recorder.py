@@ -13,10 +13,10 @@ from torch import Tensor
 from foveate.errors import UserError
 from foveate.models.checkpoints import save_model
 from foveate.models.host import Host
+from foveate.specs.training import TrainingSpec
 from foveate.training.averaging import WeightAverage
 from foveate.training.optimization import Plateau
 from foveate.training.run_directory import Run, RunResult
-from foveate.training.spec import TrainingSpec
 
 
 class Recorder(Callback):

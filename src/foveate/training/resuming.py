@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from foveate.errors import UserError
 from foveate.plain import flatten, to_plain
+from foveate.specs.run import RunSpec
 from foveate.training.run_directory import Run
-from foveate.training.spec import RunSpec
 
 
 def same_spec(spec: RunSpec, run: Run) -> RunSpec:

@@ -14,6 +14,9 @@ from lightning.pytorch.utilities import rank_zero_only
 from foveate.errors import UserError
 from foveate.files import held
 from foveate.loading.module import DataModule
+from foveate.models.create import settled
+from foveate.specs.run import RunSpec
+from foveate.specs.training import TrainingSpec
 from foveate.training.averaging import WeightAverage
 from foveate.training.build import build_task
 from foveate.training.callbacks import EpochSeed, FiniteLoss, Progress, ProgressEvent
@@ -23,7 +26,6 @@ from foveate.training.quiet import quiet_lightning
 from foveate.training.recorder import Recorder
 from foveate.training.resuming import same_spec
 from foveate.training.run_directory import Run, RunResult, claim, release
-from foveate.training.spec import RunSpec, TrainingSpec
 from foveate.training.task import Task
 
 
@@ -58,6 +60,7 @@ def fit(
     Raises `UserError`: a folder that cannot be used, data or names that are wrong, a full disk; its
     subclasses `LossNotFinite` and `Interrupted` (Ctrl-C).
     """
+    spec = replace(spec, model=settled(spec.model))
     run, flags = Run(out), dict(trainer_flags or {})
     device = device_kind(flags.get("accelerator", "auto"))
     precision = flags.pop("precision", None) or lightning_precision(spec.training.precision, device)

@@ -22,7 +22,7 @@ from typing import Any
 
 from foveate.errors import UserError
 from foveate.files import unfinished, write_whole
-from foveate.training.spec import RunSpec
+from foveate.specs.run import RunSpec
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from torch.optim import Optimizer
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from foveate.data.pixels.masks import IGNORE
-from foveate.models.refiners import forward_with_auxiliary
+from foveate.models.attaching.refiners import forward_with_auxiliary
+from foveate.specs.training import TrainingSpec
 from foveate.training.dilated import keep_dilated_in_float32
 from foveate.training.losses import Loss
 from foveate.training.optimization import create_optimizer, create_schedule, parameter_groups
-from foveate.training.spec import TrainingSpec
 
 
 class Task(LightningModule):

@@ -18,7 +18,8 @@ from foveate.data.pack import pack
 from foveate.data.storage import addresses
 from foveate.data.storage.addresses import create, read_bytes, require_empty
 from foveate.errors import DataError
-from foveate.loading.module import DataModule, DataSpec
+from foveate.loading.module import DataModule
+from foveate.specs.data import DataSpec
 
 KEYS = {"AWS_ACCESS_KEY_ID": "me", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
 

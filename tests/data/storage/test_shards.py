@@ -187,7 +187,8 @@ def test_packing_into_nothing_sensible_is_refused(make, tmp_path_factory):
 STREAM = """
 import json, sys
 import torch, torch.distributed as dist
-from foveate.loading.module import DataModule, DataSpec
+from foveate.loading.module import DataModule
+from foveate.specs.data import DataSpec
 
 source, rank, world, workers, out = sys.argv[1], *map(int, sys.argv[2:5]), sys.argv[5]
 torch.set_num_threads(1)

@@ -16,7 +16,6 @@ from foveate.attention.maps import (
     PairwiseMap,
     SpatialMap,
 )
-from foveate.evaluation.predictor import Prediction
 from foveate.inspection.figures.channel_pairs import channel_pairs
 from foveate.inspection.figures.channels import channels, extremes
 from foveate.inspection.figures.cumulative import cumulative, distribution
@@ -32,6 +31,7 @@ from foveate.inspection.figures.registry import figure, figure_kinds, figures_fo
 from foveate.inspection.figures.relief import coarse, relief
 from foveate.inspection.figures.spatial import spatial
 from foveate.inspection.subjects import Sight, View
+from foveate.prediction.predictor import Prediction
 
 RANDOM = np.random.default_rng(0)
 COLORS = ((0, 0, 0), (230, 159, 0), (86, 180, 233))

@@ -1,0 +1,1 @@
+"""Products computed by hand, forward and backward, without the attention matrix."""

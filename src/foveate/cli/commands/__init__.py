@@ -1,0 +1,1 @@
+"""One command a file; `foveate.cli.main` finds them by name."""

@@ -1,0 +1,140 @@
+"""`foveate compare`: the main job. Does attention help on these images?"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foveate.cli.flags import DataFlags, DeviceFlags, ModelFlags, TrainingFlags
+
+if TYPE_CHECKING:
+    from foveate.experiments.compare import ComparisonEvent
+    from foveate.experiments.plan import Plan
+    from foveate.experiments.result import Comparison
+
+
+_STAGES = {
+    "score": (1.0, 1.05, "{} of {} runs scored"),
+    "cost": (1.05, 1.07, "{} of {} arms measured"),
+    "gallery": (1.07, 1.08, "choosing images for the report"),
+}
+"""Where each stage behind the training begins and ends, in lengths of the training, and its words."""
+
+_WHOLE = 1.08
+
+
+def compare(
+    data: str,
+    model: ModelFlags,
+    training: TrainingFlags,
+    images: DataFlags,
+    devices: DeviceFlags,
+    *,
+    arms: list[str] | None = None,
+    placebo: bool = False,
+    seeds: int = 3,
+    epochs: int | None = None,
+    seed: int = 0,
+    out: str | None = None,
+) -> None:
+    """Train with and without attention in identical conditions; say what each changes and costs.
+
+    The bare host is always among the arms. Ctrl-C keeps what was trained; the same command goes on.
+
+    Args:
+        data: a folder of images with masks or of class folders, or drawn scenes: synthetic,
+            synthetic:COUNT or synthetic:COUNT:HxW.
+        arms: contenders, such as none cbam@decoder "se@encoder5(reduction=8)"; chosen if not given.
+        placebo: also train, beside each arm, a plain convolution with as many parameters.
+        seeds: how often each arm is trained; at least 2, for chance has to show itself.
+        epochs: passes over the training images; about 800 steps if not given.
+        seed: the first seed; the others follow it.
+        out: the folder of the comparison; runs/ and the name of the data if not given.
+
+    Example:
+      foveate compare photos/ --arms none cbam@decoder "smooth@encoder5(threshold=0.4)" \\
+        --placebo --seeds 3 --epochs 20 --out runs/photos
+    """
+    from foveate.cli.progress import progress
+    from foveate.data.open import open_dataset, require_source
+
+    require_source(data)
+    from foveate.experiments.compare import finished
+    from foveate.experiments.defaults import default_comparison
+    from foveate.experiments.plan import estimate, make_plan, recorded_splits
+    from foveate.experiments.resuming import check_data
+    from foveate.models.attaching.check import check_arm
+
+    given = images.spec(data)
+    for arm in arms or ():
+        check_arm(arm)
+    if out:
+        check_data(Path(out), data)
+    how = (given.classes, given.split_seed, given.val_from_train)
+    with progress("Opening the data"):
+        dataset = open_dataset(data, *how, shares=given.split)
+    named = Path(data).resolve().name if Path(data).exists() else dataset.name
+    folder = Path(out or Path("runs", named))
+    check_data(folder, data)
+    begun = recorded_splits(folder)
+    if begun not in (None, dataset.split_table()):  # what is chosen from the data stays as it was
+        dataset = open_dataset(data, *how, splits=begun)
+    usual = default_comparison(dataset)
+    spec = replace(
+        usual,
+        data=replace(given, size=given.size or usual.data.size, batch=given.batch or usual.data.batch),
+        model=model.spec("none", usual.model),
+        training=training.spec(usual.training.epochs if epochs is None else epochs),
+        arms=tuple(arms) if arms else usual.arms,
+        placebo=placebo,
+        seeds=seeds,
+        first_seed=seed,
+    )
+    with progress("Reading every image once"):
+        plan = make_plan(spec, folder, devices.trainer())
+    if (done := finished(plan, folder)) is not None:
+        print(f"All {len(plan.runs)} runs are done, since {done.finished}; add arms or seeds to go on.\n")
+        _conclude(done, folder)
+        return
+    height, width = plan.data.size
+    print(dataset.describe())
+    print(f"\n{plan.spec.model.host} at {height}x{width}, {seeds} seeds of each arm:")
+    print("\n".join(f"  {arm.arm}" for arm in plan.arms), flush=True)
+    with progress("Timing a few steps of each arm"):
+        expected = estimate(plan, folder)
+    print(f"\n{expected.describe()}\n", flush=True)
+    _conclude(_run(plan, folder), folder)
+
+
+def _run(plan: "Plan", folder: Path) -> "Comparison":
+    from foveate.cli.progress import progress
+    from foveate.cli.typed import command_line
+    from foveate.experiments.compare import compare as run
+    from foveate.training.run import Interrupted
+
+    with progress("Comparing", even=False) as advance:
+
+        def tell(event: "ComparisonEvent") -> None:
+            if (now := event.training) is None:
+                begin, end, words = _STAGES[event.stage]
+                done = begin + (end - begin) * event.run / event.runs
+                advance(done, _WHOLE, words.format(event.run, event.runs))
+                return
+            which = f"{event.arm}, seed {event.seed}, epoch {now.epoch}/{now.epochs}"
+            note = f"run {event.run} of {event.runs}: {which}"
+            advance((event.run - 1 + now.step / now.steps) / event.runs, _WHOLE, note, event.seconds_left)
+
+        try:
+            return run(plan.spec, folder, tell, command_line(), plan=plan)
+        except Interrupted as stop:
+            raise KeyboardInterrupt(str(stop)) from stop
+
+
+def _conclude(comparison: "Comparison", folder: Path) -> None:
+    from foveate.report import words
+    from foveate.report.page import write_report
+
+    report = write_report(folder)
+    print(words.headline(comparison))
+    for arm in comparison.arms:
+        print(f"  {arm.arm}: {' '.join(words.verdict(comparison, arm))}")
+    print(f"\n{report}")

@@ -1,0 +1,54 @@
+"""`foveate list`: what there is to choose from."""
+
+from foveate.errors import choose
+
+KINDS = ("attentions", "hosts", "encoders", "places", "datasets")
+
+
+def list_(kind: str, *, arch: str = "unet", encoder: str = "auto") -> None:
+    """List what there is to choose from.
+
+    Args:
+        kind: attentions, hosts, encoders, places or datasets.
+        arch: the host whose places are listed.
+        encoder: its encoder; auto is the host's own.
+
+    Example:
+      foveate list places --arch fpn --encoder resnet34
+    """
+    choose(kind, KINDS, "kind of list")
+    print("\n".join(_rows(kind, arch, encoder)))
+
+
+def _rows(kind: str, arch: str, encoder: str) -> list[str]:
+    if kind == "attentions":
+        from foveate.attention.registry import attention_names, describe_attention
+
+        return [describe_attention(name) for name in attention_names()]
+    if kind == "hosts":
+        from foveate.models.create import host_names
+
+        return list(host_names())
+    if kind == "encoders":
+        from foveate.models.create import encoder_names
+
+        return list(encoder_names())
+    if kind == "datasets":
+        from foveate.data.open import dataset_summaries
+
+        return [f"{name:<18} {summary}" for name, summary in dataset_summaries().items()]
+    from foveate.models.create import create_model
+    from foveate.models.places.find import describe_places
+    from foveate.models.places.skips import GROUP, match_skips
+
+    model = create_model(arch, encoder, arm="none")
+    places = describe_places(model)
+    encoder = model.config["encoder_name"]
+    host = arch if encoder == "none" else f"{arch} with {encoder}"
+    head = f"{'place':<10} {'channels':>8} {'stride':>6}  {host}"
+    together = match_skips([name for name, *_ in places], GROUP)
+    return [
+        head,
+        *(f"{name:<10} {channels:>8} {stride:>6g}  {what}" for name, channels, stride, what in places),
+        *([f"{GROUP:<10} {'':>8} {'':>6}  {', '.join(together)} together"] if together else []),
+    ]

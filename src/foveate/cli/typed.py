@@ -1,0 +1,22 @@
+"""The command under way, as it was typed."""
+
+import shlex
+from collections.abc import Sequence
+from contextvars import ContextVar
+
+_words: ContextVar[tuple[str, ...]] = ContextVar("words", default=())
+
+
+def set_words(words: Sequence[str]) -> None:
+    """Take note of the words of the command line, without the program's name."""
+    _words.set(tuple(words))
+
+
+def command_line() -> str:
+    """The command under way, as it could be typed again.
+
+    >>> set_words(["fit", "my photos"])
+    >>> command_line()
+    "foveate fit 'my photos'"
+    """
+    return shlex.join(["foveate", *_words.get()])

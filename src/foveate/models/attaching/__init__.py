@@ -1,0 +1,1 @@
+"""Attention put into a network and taken out again."""

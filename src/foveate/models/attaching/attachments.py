@@ -1,0 +1,74 @@
+"""What an arm leaves in a model: its modules, the hooks that call them, and the way back."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from foveate.models.attaching.refiners import Refinement
+from foveate.models.places.find import Place
+from foveate.models.places.probe import reach, replace
+from foveate.specs.arm import Arm
+
+
+class Attachments(nn.Module):
+    """The child `attached` of a model: the attention modules, and what is needed to take them out again."""
+
+    def __init__(self, arm: Arm, gate: str):
+        super().__init__()
+        self.arm, self.gate = arm, gate
+        self.labels: dict[str, str] = {}
+        self.handles: list[RemovableHandle] = []
+        self.heads: list[Exchange] = []
+        self.refinements: dict[str, Refinement] = {}
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The identity: a model that calls its children in turn (`nn.Sequential`) calls this one too."""
+        return x
+
+    def add(self, label: str, module: nn.Module) -> None:
+        key = re.sub(r"\W", "_", label)
+        while hasattr(self, key):
+            key += "_"
+        self.labels[label] = key
+        self.add_module(key, module)
+
+
+@dataclass(frozen=True)
+class Hook:
+    """Calls `attention` on the tensor at `place`: the form in which forward hooks and pre-hooks keep it.
+
+    `context` are other inputs of the same call that the attention sees beside it.
+    """
+
+    attention: nn.Module
+    place: Place
+    context: tuple[Place, ...] = ()
+
+    def on_output(self, module: nn.Module, args: tuple, output: Any) -> Any:
+        return self._changed(output)
+
+    def on_input(self, module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> Any:
+        return self._changed((args, kwargs))
+
+    def _changed(self, nested: Any) -> Any:
+        seen = (reach(nested, place.path) for place in (self.place, *self.context))
+        return replace(nested, self.place.path, self.attention(*seen))
+
+
+@dataclass
+class Exchange:
+    """A submodule that stands aside for another, and is no child of the model meanwhile."""
+
+    name: str
+    other: nn.Module
+
+    def exchange(self, model: nn.Module) -> None:
+        parent, _, child = self.name.rpartition(".")
+        owner = model.get_submodule(parent)
+        current, other = getattr(owner, child), self.other
+        weight = next(current.parameters())
+        setattr(owner, child, other.to(weight).train(current.training))
+        self.other = current

@@ -1,0 +1,152 @@
+"""Every host by name: those of segmentation_models_pytorch, torchvision and timm, and the works' own."""
+
+from dataclasses import replace
+from typing import Any
+
+import segmentation_models_pytorch as smp
+import timm
+
+from foveate.errors import UserError, choose
+from foveate.models.attaching.attach import attach
+from foveate.models.host import Host
+from foveate.models.hosts.pretrained import Weights, load_encoder_weights, normalisation, read_weights
+from foveate.models.hosts.registry import HOSTS, Wanted, check_options
+from foveate.shelves import import_shelf
+from foveate.specs.arm import Arm, parse_arm
+from foveate.specs.model import ModelSpec
+
+import_shelf(f"{__package__}.hosts")
+
+
+def host_names() -> tuple[str, ...]:
+    """The values `arch` takes; a bare timm name is understood as arch="classifier" with that encoder.
+
+    >>> {"unet", "deeplabv3plus", "fcn", "classifier"} <= set(host_names())
+    True
+    """
+    return tuple(sorted(HOSTS))
+
+
+def own_encoder(arch: str, /, **options: Any) -> str:
+    """The encoder that a host has unless one is named; "none" where there is none to choose.
+
+    Options of the host may decide it. A timm name is its own encoder, and so is what names no host.
+
+    >>> own_encoder("unet"), own_encoder("fcbformer"), own_encoder("attention56")
+    ('resnet18', 'tu-pvt_v2_b3', 'none')
+    """
+    return HOSTS[arch].encoder(**options) if arch in HOSTS else arch.removeprefix("timm/")
+
+
+def settled(spec: ModelSpec) -> ModelSpec:
+    """The spec with the encoder named where it says "auto".
+
+    >>> settled(ModelSpec("fcbformer")).encoder
+    'tu-pvt_v2_b3'
+    """
+    return replace(spec, encoder=own_encoder(spec.arch, **spec.options)) if spec.encoder == "auto" else spec
+
+
+def encoder_names() -> tuple[str, ...]:
+    """The encoders segmentation hosts take; beside them any timm model as "tu-NAME" (`timm.list_models()`).
+
+    >>> "mobilenet_v2" in encoder_names()
+    True
+    """
+    return tuple(sorted(smp.encoders.get_encoder_names()))
+
+
+def create_model(
+    arch: str = "unet",
+    encoder_name: str = "auto",
+    encoder_weights: Weights = None,
+    in_channels: int = 3,
+    classes: int = 2,
+    arm: str | Arm | None = None,
+    gate: str = "zero",
+    **options: Any,
+) -> Host:
+    """Build a host with an arm attached; arguments as in segmentation_models_pytorch.
+
+    `model(image)` takes images `b in_channels h w` in [0, 1] of any size and returns logits `b classes h w`
+    at that size, or `b classes` for classifiers.
+
+    Args:
+        arch: one of `host_names()`, or the name of a timm classifier ("resnet18", "timm/resnet18")
+        encoder_name: "auto" for the host's own: resnet18 where any will do, else what was published with it
+            (`own_encoder`); one of `encoder_names()`, or "tu-" and a timm name; for arch="dpt" a vision
+            transformer, for "fcn_torchvision" resnet50 or resnet101, for "classifier" any timm name
+        encoder_weights: None or "none" (random, never touches the network), "imagenet" or another name the
+            encoder has (downloads, once), or the path of a .safetensors file
+        in_channels: 3 is RGB. Pretrained first layers are adapted: one channel sums their weights over RGB,
+            more channels repeat them; normalisation takes RGB's mean for one channel and repeats it for more
+        classes: number of logits
+        arm, gate: see `attach`; gate is "zero" or "none". No arm given is "none", the bare host, but for
+            smooth_unet: that is published with "smooth@encoder5"
+        options: of the host, JSON types: `decoder_channels=`, `encoder_depth=`, ... of unet and its like;
+            head="8s", "16s" or "32s" and `hidden=` of fcn; form="as_drawn" or "as_coded" and `attention=` of
+            mssa; `modules=`, `depths=`, `p=`, `t=`, `r=`, `mask=`, `learning=` of attention56 and its like;
+            stem="small" of timm's ResNets (3x3 without stride or pooling, for images of about 32 pixels)
+
+    Raises `UserError` for unknown names and arguments, with the nearest one, and for options of wrong types.
+
+    >>> import torch
+    >>> model = create_model("unet", "resnet18", classes=3, arm="cbam@decoder")
+    >>> model(torch.rand(1, 3, 33, 50)).shape
+    torch.Size([1, 3, 33, 50])
+    """
+    arch, encoder_name = _resolve(arch, encoder_name, options)
+    for what, value in (("in_channels", in_channels), ("classes", classes)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise UserError(f"{what} is a whole number of at least 1; got {value!r}")
+    pretrained = read_weights(encoder_weights, arch, encoder_name)
+    mean, std = normalisation(encoder_name, pretrained, in_channels, timm_name=_timm_name(arch, encoder_name))
+    config = {
+        "arch": arch,
+        "encoder_name": encoder_name,
+        "in_channels": in_channels,
+        "classes": classes,
+        "options": options,
+        "mean": mean,
+        "std": std,
+    }
+    download = pretrained if isinstance(pretrained, str) else None
+    wanted = Wanted(arch, encoder_name, download, in_channels, classes, config)
+    model = HOSTS[arch].build(wanted, **options)
+    if pretrained is not None and download is None:
+        load_encoder_weights(model, pretrained)
+    return attach(model, parse_arm(HOSTS[arch].arm if arm is None else arm), gate)
+
+
+def _resolve(arch: str, encoder_name: str, options: dict[str, Any]) -> tuple[str, str]:
+    timm_name = arch.removeprefix("timm/")
+    if arch not in HOSTS and (arch.startswith("timm/") or timm.is_model(_base(timm_name))):
+        arch, encoder_name = "classifier", timm_name
+    check_options(choose(arch, host_names(), "arch"), options)
+    own = own_encoder(arch, **options)
+    if encoder_name == "auto":
+        encoder_name = own
+    if own == "none":
+        if encoder_name != "none":
+            raise UserError(f"{arch} has no encoder to choose; leave '{encoder_name}' out")
+    elif arch == "fcn_torchvision":
+        choose(encoder_name, ("resnet50", "resnet101"), f"encoder of {arch}")
+    elif arch == "classifier" or encoder_name.startswith("tu-"):
+        choose(_base(encoder_name.removeprefix("tu-")), timm.list_models(), "timm model")
+    elif arch == "dpt":
+        raise UserError(f"dpt needs a vision transformer, such as {own}; got '{encoder_name}'")
+    else:
+        choose(encoder_name, encoder_names(), "encoder (or tu- and a timm name)")
+    if arch == "classifier":
+        encoder_name = encoder_name.removeprefix("tu-")
+    return arch, encoder_name
+
+
+def _base(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _timm_name(arch: str, encoder_name: str) -> str | None:
+    return (
+        encoder_name.removeprefix("tu-") if arch == "classifier" or encoder_name.startswith("tu-") else None
+    )

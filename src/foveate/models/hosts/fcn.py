@@ -1,0 +1,129 @@
+"""FCN: class scores at strides 32, 16 and 8, added from coarse to fine, and enlarged to the image.
+
+Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic Segmentation", CVPR 2015,
+https://arxiv.org/abs/1411.4038, section 4 and figure 3:
+
+- 32s: scores at stride 32, enlarged by 32
+- 16s: the scores at stride 32 doubled, plus scores at stride 16, enlarged by 16
+- 8s: that sum doubled, plus scores at stride 8, enlarged by 8
+
+Doubling is a transposed convolution, 4x4 with stride 2, which starts as bilinear interpolation and learns;
+the last enlargement is bilinear and does not learn. Scores at strides 16 and 8 start at zero: at first the
+coarse scores decide alone. All as published, except
+
+- the scores at stride 32 start at random, not at zero: zero would keep the first step from the encoder
+- the authors pad the image by 100 pixels and crop; here fc6 is padded by 3, and the last enlargement repeats
+  the border, which is what their crop leaves
+- strides 8 and 16 are not scaled by constants (the later journal version does that)
+
+With VGG16 the scores see pool3, pool4 and fc7: the first two fully connected layers of the classifier as
+convolutions (7x7 and 1x1, 4096 channels, dropout). Their weights are drawn at random, as the encoders'
+pretrained files lack them. Other encoders have no such layers; their features are scored as they are.
+"""
+
+import torch
+from jaxtyping import Float
+from segmentation_models_pytorch.encoders.vgg import VGGEncoder
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from foveate.attention.options import at_least
+from foveate.errors import choose
+from foveate.models.host import Host
+from foveate.models.hosts.encoders import create_encoder, on_encoder
+from foveate.models.hosts.registry import Wanted, host
+
+HEADS = {"32s": (32,), "16s": (32, 16), "8s": (32, 16, 8)}
+"""Which strides each head scores, from coarse to fine."""
+
+
+def bilinear_doubling(channels: int) -> nn.ConvTranspose2d:
+    """A transposed convolution that starts as bilinear interpolation to twice the size, channel by channel.
+
+    >>> x = torch.rand(1, 3, 6, 7)
+    >>> twice = F.interpolate(x, scale_factor=2, mode="bilinear")
+    >>> torch.allclose(bilinear_doubling(3)(x)[..., 1:-1, 1:-1], twice[..., 1:-1, 1:-1], atol=1e-6)
+    True
+    """
+    layer = nn.ConvTranspose2d(channels, channels, kernel_size=4, stride=2, padding=1, bias=False)
+    tent = torch.tensor([0.25, 0.75, 0.75, 0.25])
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.weight[range(channels), range(channels)] = tent[:, None] * tent
+    return layer
+
+
+class Scores(nn.Module):
+    """The score layers, one a stride from coarse to fine, and what adds and enlarges their scores.
+
+    `channels` are those of the features, `stride` that of the finest.
+    """
+
+    def __init__(self, channels: list[int], classes: int, stride: int):
+        super().__init__()
+        self.scores = nn.ModuleList(nn.Conv2d(c, classes, 1) for c in channels)
+        self.doubling = nn.ModuleList(bilinear_doubling(classes) for _ in channels[1:])
+        self.stride = stride
+        for score in self.scores[1:]:
+            nn.init.zeros_(score.weight)
+            nn.init.zeros_(score.bias)
+
+    def forward(
+        self, deepest: Float[Tensor, "b c h w"], *finer: Float[Tensor, "b _ _ _"]
+    ) -> Float[Tensor, "b classes height width"]:
+        total = self.scores[0](deepest)
+        for feature, score, double in zip(finer, self.scores[1:], self.doubling, strict=True):
+            total = double(total) + score(feature)
+        return F.interpolate(total, scale_factor=self.stride, mode="bilinear")
+
+
+class FCN(nn.Module):
+    """`encoder` with the head "32s", "16s" or "8s"; sides of images are multiples of 32.
+
+    `hidden` are the channels of the two convolutions before the scores at stride 32; 0 leaves them out.
+    `segmentation_head` takes the feature at stride 32 and then those of the finer strides.
+
+    >>> import segmentation_models_pytorch as smp
+    >>> network = FCN(smp.encoders.get_encoder("resnet18", weights=None), 5)
+    >>> network(torch.rand(1, 3, 32, 64)).shape
+    torch.Size([1, 5, 32, 64])
+    """
+
+    def __init__(self, encoder: nn.Module, classes: int, head: str = "8s", hidden: int = 0):
+        super().__init__()
+        self.encoder = encoder
+        # A VGG encoder's features are those before the pooling that ends their stage.
+        self.pooled = isinstance(encoder, VGGEncoder)
+        self.levels = [stride.bit_length() - 1 - self.pooled for stride in HEADS[head][1:]]
+        deepest, *finer = [encoder.out_channels[level] for level in (-1, *self.levels)]
+        self.decoder = fully_connected(deepest, hidden) if hidden else nn.Identity()
+        self.segmentation_head = Scores([hidden or deepest, *finer], classes, HEADS[head][-1])
+        self.output_layers = tuple(f"segmentation_head.scores.{k}" for k in range(len(HEADS[head])))
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes h w"]:
+        features = self.encoder(x)
+        finer = [features[level] for level in self.levels]
+        if self.pooled:
+            finer = [F.max_pool2d(feature, 2) for feature in finer]
+        return self.segmentation_head(self.decoder(features[-1]), *finer)
+
+
+def fully_connected(channels: int, hidden: int) -> nn.Sequential:
+    """fc6 and fc7 of a VGG as convolutions, which keep the map's size."""
+    return nn.Sequential(
+        nn.Conv2d(channels, hidden, 7, padding=3),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Conv2d(hidden, hidden, 1),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+    )
+
+
+@host("fcn")
+def _fcn(wanted: Wanted, head: str = "8s", hidden: int | None = None) -> Host:
+    choose(head, HEADS, "head of fcn")
+    if hidden is None:
+        hidden = 4096 if wanted.encoder_name.startswith("vgg") else 0
+    hidden = at_least(0, "hidden", hidden)
+    return on_encoder(FCN(create_encoder(wanted), wanted.classes, head, hidden), wanted)

@@ -1,0 +1,128 @@
+"""Hosts of other libraries, and what these need to take any image size and number of channels."""
+
+from typing import Any, Literal
+
+import segmentation_models_pytorch as smp
+import timm
+from torch import nn
+from torchvision.models import segmentation
+
+from foveate.attention.options import at_least
+from foveate.errors import UserError, choose
+from foveate.models.host import Host
+from foveate.models.hosts.pretrained import adapt_channels
+from foveate.models.hosts.registry import Wanted, host, types_of
+
+# Named by create_model itself, or making the output something else than logits.
+_NOT_OPTIONS = {
+    "encoder_name",
+    "encoder_weights",
+    "in_channels",
+    "classes",
+    "activation",
+    "aux_params",
+    "kwargs",
+}
+# Narrower than their signatures say: another word fails only when the network runs.
+_NARROWER = {"decoder_interpolation": Literal["nearest", "nearest-exact", "bilinear", "bicubic", "area"]}
+_SMP = dict(smp.MODEL_ARCHITECTURES_MAPPING)
+
+
+def _smp(wanted: Wanted, **options: Any) -> Host:
+    arch, encoder_name = wanted.arch, wanted.encoder_name
+    for name, value in options.items():
+        if name.endswith("channels"):
+            for count in [value] if isinstance(value, int) else value:
+                at_least(1, name, count)
+    # Vision transformers of one size take any, with interpolated positions; DPT halves and doubles their grid
+    # once, so that images are padded to twice their patch.
+    dynamic = {"dynamic_img_size": True} if arch == "dpt" else {}
+    try:
+        network = _SMP[arch](
+            encoder_name,
+            encoder_weights=wanted.download,
+            in_channels=wanted.in_channels,
+            classes=wanted.classes,
+            **options,
+            **dynamic,
+        )
+    except (ValueError, TypeError, KeyError, RuntimeError, AttributeError, AssertionError) as error:
+        with_options = f" and {options}" if options else ""
+        raise UserError(
+            f"{arch} cannot be built with the encoder {encoder_name}{with_options}: {error}"
+        ) from error
+    multiple = network.encoder.output_stride * (2 if arch == "dpt" else 1)
+    smallest = 8 * multiple if arch == "pan" else 1  # PAN halves its last feature three times
+    return Host(network, wanted.config, multiple, smallest, encoder="encoder")
+
+
+for name, network in _SMP.items():
+    known = {key: kind for key, kind in types_of(network.__init__).items() if key not in _NOT_OPTIONS}
+    options = {key: _NARROWER.get(key, kind) for key, kind in known.items()}
+    host(name, options=options, encoder="tu-vit_tiny_patch16_224" if name == "dpt" else "resnet18")(_smp)
+
+
+@host("fcn_torchvision", encoder="resnet50")
+def _fcn_torchvision(wanted: Wanted) -> Host:
+    build = getattr(segmentation, f"fcn_{wanted.encoder_name}")
+    weights = "IMAGENET1K_V1" if wanted.download else None
+    network = build(weights=None, weights_backbone=weights, num_classes=wanted.classes, aux_loss=False)
+    network.backbone.conv1 = _adapted(network.backbone.conv1, wanted.in_channels, keep=bool(weights))
+    return Host(network, wanted.config, encoder="backbone")
+
+
+@host("classifier")
+def _classifier(
+    wanted: Wanted, stem: str = "full", drop_rate: float | None = None, drop_path_rate: float | None = None
+) -> Host:
+    choose(stem, ("full", "small"), "stem")
+    rates = {"drop_rate": drop_rate, "drop_path_rate": drop_path_rate}
+    rates = {name: rate for name, rate in rates.items() if rate is not None}
+    for name, rate in rates.items():
+        if not 0 <= rate < 1:
+            raise UserError(f"{name}={rate!r}: expected a probability from 0 to below 1")
+    arguments = dict(
+        pretrained=wanted.download is not None,
+        in_chans=wanted.in_channels,
+        num_classes=wanted.classes,
+        **rates,
+    )
+    try:
+        try:
+            network = timm.create_model(wanted.encoder_name, dynamic_img_size=True, **arguments)
+        except TypeError:  # not a vision transformer of timm's own kind
+            network = timm.create_model(wanted.encoder_name, **arguments)
+    except (TypeError, ValueError, RuntimeError, AssertionError) as error:
+        raise UserError(f"timm cannot build {wanted.encoder_name} with {arguments}: {error}") from error
+    if stem == "small":
+        _shrink_stem(network, wanted.encoder_name)
+    patch = getattr(getattr(network, "patch_embed", None), "patch_size", 1)
+    multiple = max(patch) if isinstance(patch, tuple) else int(patch)
+    head = network.default_cfg["classifier"]
+    head = head if isinstance(head, str) else head[0]
+    return Host(network, wanted.config, multiple, head=head, task="classification")
+
+
+def _adapted(conv: nn.Conv2d, in_channels: int, keep: bool) -> nn.Conv2d:
+    if in_channels == conv.in_channels:
+        return conv
+    new = nn.Conv2d(
+        in_channels,
+        conv.out_channels,
+        conv.kernel_size,
+        conv.stride,
+        conv.padding,
+        bias=conv.bias is not None,
+    )
+    if keep:
+        new.weight = nn.Parameter(adapt_channels(conv.weight.detach(), in_channels))
+    return new
+
+
+def _shrink_stem(network: nn.Module, encoder_name: str) -> None:
+    conv, pool = getattr(network, "conv1", None), getattr(network, "maxpool", None)
+    if not isinstance(conv, nn.Conv2d) or pool is None:
+        raise UserError(f"stem='small' is for timm's ResNets, which {encoder_name} is not; leave it out")
+    network.conv1 = nn.Conv2d(conv.in_channels, conv.out_channels, 3, padding=1, bias=False)
+    nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
+    network.maxpool = nn.Identity()

@@ -1,0 +1,174 @@
+"""Pretrained encoders: from a safetensors file (never touches the network), or downloaded by name, once.
+
+A download that cannot work says so within seconds: the libraries underneath would retry for half a minute.
+"""
+
+import re
+from pathlib import Path
+
+import segmentation_models_pytorch as smp
+import timm
+import torch
+from huggingface_hub import constants, hf_hub_url, try_to_load_from_cache
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+from torchvision.models import get_weight
+
+from foveate.errors import UserError, choose
+from foveate.models.host import Host
+from foveate.online import refusal
+
+Weights = str | Path | None
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def read_weights(weights: Weights, arch: str, encoder_name: str) -> Path | str | None:
+    """None, the name of weights that can be downloaded or lie in the cache, or the path of a file.
+
+    Raises `UserError` for a name the encoder does not have, a missing file, and a network out of reach.
+    """
+    if weights is None or str(weights).lower() == "none":
+        return None
+    if isinstance(weights, Path) or "/" in weights or Path(weights).suffix:
+        path = Path(weights)
+        if path.suffix != ".safetensors":
+            raise UserError(f"encoder weights {path}: expected a .safetensors file (pickles are not read)")
+        if not path.is_file():
+            raise UserError(f"encoder weights {path}: there is no such file")
+        return path
+    require_download(weights, arch, encoder_name)
+    return weights
+
+
+def require_download(weights: str, arch: str, encoder_name: str) -> None:
+    """Check that an encoder's weights are in the cache or can be had, before a library starts to retry."""
+    if encoder_name == "none":
+        raise UserError(f"{arch} has no encoder with weights '{weights}'; use encoder_weights=None")
+    if arch == "fcn_torchvision":
+        choose(weights, ("imagenet",), f"weights of {encoder_name}")
+        url = get_weight(f"ResNet{encoder_name.removeprefix('resnet')}_Weights.IMAGENET1K_V1").url
+        cached = any(Path(torch.hub.get_dir(), "checkpoints").glob(f"{encoder_name}-*.pth"))
+    elif arch == "classifier" or encoder_name.startswith("tu-"):
+        choose(weights, ("imagenet",), f"weights of {encoder_name}")
+        cfg = timm.get_pretrained_cfg(encoder_name.removeprefix("tu-"))
+        if cfg is None or not cfg.has_weights:
+            raise UserError(f"timm has no pretrained weights for {encoder_name}; use encoder_weights=None")
+        url = hf_hub_url(cfg.hf_hub_id, "config.json") if cfg.hf_hub_id else cfg.url
+        cached = bool(cfg.hf_hub_id) and _in_cache(cfg.hf_hub_id, "model.safetensors", None)
+    else:
+        settings = smp.encoders.encoders[encoder_name]["pretrained_settings"]
+        source = settings[choose(weights, settings, f"weights of {encoder_name}")]
+        url = hf_hub_url(source["repo_id"], "config.json", revision=source["revision"])
+        files = ("config.json", "model.safetensors")
+        cached = all(_in_cache(source["repo_id"], file, source["revision"]) for file in files)
+    if cached:
+        return
+    if reason := "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else refusal(url):
+        raise UserError(
+            f"cannot download the {weights} weights of {encoder_name}: {reason}; use encoder_weights=None "
+            "(--encoder-weights none) or the path of a .safetensors file, or run once with a network"
+        )
+
+
+def normalisation(
+    encoder_name: str, weights: Path | str | None, in_channels: int, timm_name: str | None
+) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation per input channel, for images in [0, 1].
+
+    They are timm's for timm's models, those published beside downloaded weights, and ImageNet's otherwise.
+    One channel gets the mean over RGB; more than three repeat RGB.
+    """
+    mean, std = IMAGENET_MEAN, IMAGENET_STD
+    if timm_name is not None:
+        cfg = timm.get_pretrained_cfg(timm_name)
+        if cfg is not None and len(cfg.mean) == 3:
+            mean, std = cfg.mean, cfg.std
+    elif isinstance(weights, str) and encoder_name in smp.encoders.encoders:
+        settings = smp.encoders.encoders[encoder_name]["pretrained_settings"]
+        if weights in settings:
+            found = smp.encoders.get_preprocessing_params(encoder_name, weights)
+            top = float(found["input_range"][1])
+            mean, std = ([value / top for value in found[key]] for key in ("mean", "std"))
+    return _over_channels(mean, in_channels), _over_channels(std, in_channels)
+
+
+def load_encoder_weights(model: Host, path: str | Path) -> Host:
+    """Load an encoder's weights from a safetensors file, in place: torchvision's, timm's or smp's layout.
+
+    The first convolution is adapted to the model's in_channels: one channel sums over RGB, more repeat RGB
+    scaled by 3 / in_channels. A classifier in the file is left out. Raises `UserError` when the file is
+    damaged, or lacks a tensor of the encoder, or has it in another shape.
+    """
+    path = Path(path)
+    try:
+        found = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"encoder weights {path}: not a readable safetensors file ({error})") from error
+    encoder = model.network.get_submodule(model.encoder)
+    wanted = encoder.state_dict()
+    if model.head:
+        wanted = {key: value for key, value in wanted.items() if not key.startswith(f"{model.head}.")}
+    state = max((layout(found) for layout in _LAYOUTS), key=lambda state: len(state.keys() & wanted.keys()))
+    missing = [key for key in wanted if key not in state and not key.endswith("num_batches_tracked")]
+    if missing:
+        raise UserError(
+            f"encoder weights {path}: {len(missing)} of {len(wanted)} tensors of the encoder are not in the "
+            f"file (the first is {missing[0]}); is it another encoder's?"
+        )
+    state = {key: _fitted(key, state[key], value, path) for key, value in wanted.items() if key in state}
+    encoder.load_state_dict(state, strict=False)
+    return model
+
+
+def adapt_channels(weight: Tensor, in_channels: int) -> Tensor:
+    """The weight `o 3 kh kw` of a first convolution for another number of input channels.
+
+    >>> adapt_channels(torch.ones(8, 3, 7, 7), 1).sum() == adapt_channels(torch.ones(8, 3, 7, 7), 4).sum()
+    tensor(True)
+    """
+    if in_channels == 1:
+        return weight.sum(1, keepdim=True)
+    return weight[:, [channel % 3 for channel in range(in_channels)]] * (3 / in_channels)
+
+
+def _fitted(key: str, tensor: Tensor, target: Tensor, path: Path) -> Tensor:
+    if tensor.ndim == 4 == target.ndim and tensor.shape[1] == 3 != target.shape[1]:
+        tensor = adapt_channels(tensor, target.shape[1])
+    if tensor.shape != target.shape:
+        raise UserError(
+            f"encoder weights {path}: {key} has the shape {tuple(tensor.shape)}, "
+            f"the encoder's is {tuple(target.shape)}"
+        )
+    return tensor
+
+
+def _without(prefix: str):
+    return lambda state: {key.removeprefix(prefix): value for key, value in state.items()}
+
+
+def _flat(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    # timm's feature extractors (smp's "tu-" encoders) number their stages with an underscore, inside "model".
+    return {"model." + re.sub(r"^(\w+)\.(\d+)\.", r"\1_\2.", key): value for key, value in state.items()}
+
+
+_LAYOUTS = (
+    _without(""),
+    _without("encoder."),
+    _without("model."),
+    _without("network.encoder."),
+    _without("network."),
+    _without("backbone."),
+    lambda state: {f"model.{key}": value for key, value in state.items()},
+    _flat,
+)
+
+
+def _over_channels(rgb: tuple[float, ...], channels: int) -> list[float]:
+    if channels == 1:
+        return [sum(rgb) / 3]
+    return [float(rgb[channel % 3]) for channel in range(channels)]
+
+
+def _in_cache(repo: str, file: str, revision: str | None) -> bool:
+    return isinstance(try_to_load_from_cache(repo, file, revision=revision), str)

@@ -1,0 +1,133 @@
+"""Residual Attention Networks: classifiers of pre-activation units with attention modules between them.
+
+Wang et al., "Residual Attention Network for Image Classification", CVPR 2017,
+https://arxiv.org/abs/1704.06904. A stem; stages that begin with a residual unit, which widens and, after the
+first, halves the resolution, and go on with attention modules (`foveate.attention.residual`); a last stage of
+three units; batch norm, ReLU, average pooling and one linear layer.
+
+For ImageNet (table 2 of the paper) the stem is a 7x7 convolution with stride 2 and a max-pool, the stages
+have 256, 512, 1024 and 2048 channels, and the masks reach 7x7 from 56, 28 and 14 positions a side. For CIFAR
+the paper states the trunk's depth, 36 m + 20 with m modules a stage, and no table. Here the stem is a 3x3
+convolution to 16 channels, the stages have ResNet-164's 64, 128 and 256 channels at 32, 16 and 8 positions a
+side, 256 again in the last, and masks two, two and one level deep, whose parameters come closest to the
+published ones. docs/hosts.md sets the counts beside the published, layer by layer where they differ.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+from jaxtyping import Float
+from timm.layers import SelectAdaptivePool2d
+from torch import Tensor, nn
+
+from foveate.attention.options import at_least
+from foveate.attention.residual import ResidualAttention, ResidualUnit, activated
+from foveate.errors import UserError
+from foveate.models.host import Host
+from foveate.models.hosts.registry import Wanted, host
+
+
+class ResidualAttentionNetwork(nn.Module):
+    """A classifier with `modules[k]` attention modules in stage k, whose masks are `depths[k]` levels deep.
+
+    `widths` are the channels of the stages and, at the end, of the last three units. `stem` is "imagenet"
+    (stride 4) or "cifar" (stride 1). Options are those of `ResidualAttention`: p, t, r, mask, learning.
+    Images have any size.
+
+    `feature_info` lists submodules with their channels and strides, as timm's classifiers do.
+
+    >>> import torch
+    >>> network = ResidualAttentionNetwork(3, 10, (1, 1), (1, 1), (16, 32, 32), "cifar").eval()
+    >>> network(torch.rand(1, 3, 17, 12)).shape
+    torch.Size([1, 10])
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        classes: int,
+        modules: Sequence[int],
+        depths: Sequence[int],
+        widths: Sequence[int],
+        stem: str = "imagenet",
+        **options: object,
+    ):
+        super().__init__()
+        imagenet = stem == "imagenet"
+        self.stem, width, stride = _imagenet_stem(in_channels) if imagenet else _cifar_stem(in_channels)
+        self.feature_info = [{"num_chs": width, "reduction": 2, "module": "stem.activation"}][: int(imagenet)]
+        steps = [1, *[2] * (len(modules) - 1), 2 if imagenet else 1]
+        stages = []
+        for number, (outputs, step) in enumerate(zip(widths, steps, strict=True)):
+            first = ResidualUnit(width, outputs, step)
+            if number < len(modules):
+                rest = [
+                    ResidualAttention(outputs, depth=depths[number], **options)
+                    for _ in range(modules[number])
+                ]
+            else:
+                rest = [ResidualUnit(outputs), ResidualUnit(outputs)]
+            stages.append(nn.Sequential(first, *rest))
+            width, stride = outputs, stride * step
+            self.feature_info.append({"num_chs": width, "reduction": stride, "module": f"stages.{number}"})
+        self.stages = nn.Sequential(*stages)
+        self.activation = activated(width)
+        self.pool = SelectAdaptivePool2d(pool_type="avg", flatten=True)
+        self.fc = nn.Linear(width, classes)
+        self.apply(_initialise)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes"]:
+        return self.fc(self.pool(self.activation(self.stages(self.stem(x)))))
+
+
+def _imagenet_stem(in_channels: int) -> tuple[nn.Sequential, int, int]:
+    """The stem, its channels and its stride."""
+    conv = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)
+    pool = nn.MaxPool2d(3, stride=2, padding=1)
+    return nn.Sequential(OrderedDict(conv=conv, activation=activated(64), pool=pool)), 64, 4
+
+
+def _cifar_stem(in_channels: int) -> tuple[nn.Sequential, int, int]:
+    conv = nn.Conv2d(in_channels, 16, 3, padding=1, bias=False)
+    return nn.Sequential(OrderedDict(conv=conv)), 16, 1
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+_IMAGENET = {"depths": (3, 2, 1), "widths": (256, 512, 1024, 2048)}
+_CIFAR = {"depths": (2, 2, 1), "widths": (64, 128, 256, 256), "stem": "cifar"}
+_RESIDUAL_ATTENTION: dict[str, dict[str, Any]] = {
+    "attention56": {"modules": (1, 1, 1), **_IMAGENET},
+    "attention92": {"modules": (1, 2, 3), **_IMAGENET},
+    "attention92_cifar": {"modules": (2, 2, 2), **_CIFAR},
+    "attention236_cifar": {"modules": (6, 6, 6), **_CIFAR},
+    "attention452_cifar": {"modules": (6, 6, 6), **_CIFAR, "p": 2, "t": 4, "r": 3},
+}
+_RESIDUAL_ATTENTION_OPTIONS = {
+    "modules": Sequence[int],
+    "depths": Sequence[int],
+    "p": int,
+    "t": int,
+    "r": int,
+    "mask": str,
+    "learning": str,
+}
+
+
+@host(*_RESIDUAL_ATTENTION, options=_RESIDUAL_ATTENTION_OPTIONS, encoder="none")
+def _residual_attention(wanted: Wanted, **options: Any) -> Host:
+    published = _RESIDUAL_ATTENTION[wanted.arch]
+    sizes = published | options
+    for name, example in (("modules", [0, 0, 0]), ("depths", [3, 2, 1])):
+        given, stages = sizes[name], len(published[name])
+        if len(given) != stages:
+            expected = f"expected {stages} whole numbers, one a stage, such as {example}"
+            raise UserError(f"{name}={given!r}: {expected}")
+    for count in sizes["modules"]:
+        at_least(0, "modules", count)
+    network = ResidualAttentionNetwork(wanted.in_channels, wanted.classes, **sizes)
+    return Host(network, wanted.config, head="fc", task="classification")

@@ -1,0 +1,1 @@
+"""Where in a network attention can sit."""

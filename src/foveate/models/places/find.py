@@ -1,0 +1,214 @@
+"""Where an attention can sit, found by watching one forward pass.
+
+`encoder1`..`encoder5` are the encoder's features (stride 2 to 32 on most; dilated encoders and transformers
+have other strides, which the description tells). An attention there changes what the later stages see too.
+`skip1`..`skip4` are the same features on their way to the decoder alone; `skips.1`..`skips.4` are the skips
+where a decoder joins them with what it has made one level below, `skips` all of them (see `skips.py`).
+`decoder` is what the head gets, `logits` what it returns. Every submodule whose output is `b c h w`, called
+once in a forward, is a place by its dotted name.
+
+An encoder place is the submodule whose output *is* the feature (the same tensor; the last to finish).
+Encoders that copy the tensor on its way (MiT) are matched by its values. Where nothing matches (vision
+transformers reshape their tokens), the entry of the encoder's list takes its place, so that only the decoder
+sees the change: the note says so.
+"""
+
+import fnmatch
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from timm.layers import SelectAdaptivePool2d
+from torch import Tensor, nn
+
+from foveate.errors import UserError, choose
+from foveate.models.host import Host
+from foveate.models.places.parts import Layout, layout_of
+from foveate.models.places.place import Place, is_map, place_of
+from foveate.models.places.probe import Call, Probe
+from foveate.models.places.skips import GROUP, WITH_SKIPS, match_skips, skip_places
+
+SHOWN = 30
+"""The most submodules that a message lists."""
+
+
+def find_places(model: nn.Module, example: Tensor | None = None) -> dict[str, Place]:
+    """The named places of a model, in the order encoder, skip, skips, decoder, logits.
+
+    `example` is an input (b c h w) for models that foveate did not build. Skips that the output does not
+    depend on are left out. Submodules by dotted name are found by `match_places`.
+    """
+    return named_places(probe_model(model, example))
+
+
+def describe_places(model: nn.Module, example: Tensor | None = None) -> list[tuple[str, int, float, str]]:
+    """Rows (name, channels, stride, where it is) of the named places, for people to read."""
+    return [
+        (
+            place.name,
+            place.channels,
+            place.stride,
+            f"{place.where} of {place.module or 'the model'}{place.note}",
+        )
+        for place in find_places(model, example).values()
+    ]
+
+
+def probe_model(model: nn.Module, example: Tensor | None = None) -> Probe:
+    """Watch one forward on `example`; models that foveate built bring their own."""
+    if example is None:
+        if not isinstance(model, Host):
+            raise UserError(
+                f"{type(model).__name__} is not a model that create_model made: "
+                "pass example=, an input b c h w"
+            )
+        example = model.example()
+    layout = layout_of(model)
+    return Probe(model, example, cut=layout.encoder)
+
+
+def match_places(probe: Probe, named: dict[str, Place], text: str) -> list[Place]:
+    """The places that `text` means: a named one, `skips`, a dotted name, or a pattern such as `layer?.0`.
+
+    Dotted names are those inside `network` for models that foveate built. A pattern means every submodule
+    that it matches and that can hold an attention. Raises a `UserError` that lists the named places when
+    there is none.
+    """
+    if text in named:
+        return [named[text]]
+    if skips := match_skips(named, text):
+        return [named[name] for name in skips]
+    prefix = layout_of(probe.model).prefix
+    names = [name.removeprefix(prefix) for name in probe.names if name and name.startswith(prefix)]
+    if text in names:
+        return [_submodule(probe, prefix, text)]
+    matched = [name for name in fnmatch.filter(names, text) if _unusable(probe.calls(prefix + name)) is None]
+    if not matched:
+        raise UserError(_nothing_at(probe.model, text, named, names))
+    return [_submodule(probe, prefix, name) for name in matched]
+
+
+def named_places(probe: Probe) -> dict[str, Place]:
+    """The named places of a probed model; see `find_places`."""
+    layout = layout_of(probe.model)
+    places = [*_stages(probe, layout), *_features(probe, layout)]
+    places += [*skip_places(probe, layout.encoder), *_decoder(probe, layout)]
+    if layout.logits is not None:
+        call = probe.calls(layout.logits)[-1]
+        if is_map(call.output):
+            places.append(place_of(probe, "logits", layout.logits, "output", call.output))
+    order = ["encoder", "skip", "skips", "decoder", "logits"]
+    places.sort(key=lambda place: (order.index(re.split(r"[\d.]", place.name)[0]), place.name))
+    return {place.name: place for place in places}
+
+
+def _stages(probe: Probe, layout: Layout) -> Iterable[Place]:
+    for name, module in layout.stages:
+        if module in probe.names and _unusable(probe.calls(module)) is None:
+            yield place_of(probe, name, module, "output", probe.calls(module)[0].output)
+
+
+def _features(probe: Probe, layout: Layout) -> Iterable[Place]:
+    if layout.encoder is None:
+        return
+    entries = probe.features
+    first = 0 if entries and entries[0][1].shape[-2:] == probe.size else 1
+    sources = _sources(probe, layout.encoder)
+    for k, (path, feature) in enumerate(entries, first):
+        if k == 0 or not is_map(feature) or feature.shape[1] == 0:
+            continue
+        source = sources.get(path)
+        last = path == entries[-1][0]
+        if source is not None and (probe.used(path) or not last):
+            yield place_of(probe, f"encoder{k}", source, "output", feature)
+        elif probe.used(path):
+            note = "" if last else " (seen by the decoder only)"
+            yield place_of(probe, f"encoder{k}", layout.encoder, "entry", feature, path, note)
+        if probe.used(path) and not last and k <= 4:
+            yield place_of(probe, f"skip{k}", layout.encoder, "entry", feature, path)
+
+
+def _sources(probe: Probe, encoder: str) -> dict[tuple, str]:
+    """The submodule that makes each feature: 1 added to its output must come out as 1 more in the feature."""
+    inside = [
+        name for name in probe.finished if name.startswith(f"{encoder}.") and len(probe.calls(name)) == 1
+    ]
+    outputs = {name: probe.calls(name)[0].output for name in reversed(inside)}
+    waiting = {path: _candidates(outputs, feature) for path, feature in probe.features}
+    found: dict[tuple, str] = {}
+    while any(waiting.values()):
+        tried = {path: names.pop(0) for path, names in waiting.items() if names}
+        made, features = probe.changed({*tried.values(), *found.values()})
+        for path, name in tried.items():
+            if torch.equal(made[name], features[path]):
+                found[path] = name
+                waiting[path] = []
+    return found
+
+
+def _candidates(outputs: dict[str, Any], feature: Tensor) -> list[str]:
+    same = [name for name, output in outputs.items() if output is feature]
+    return same or [
+        name
+        for name, output in outputs.items()
+        if isinstance(output, Tensor) and output.shape == feature.shape and torch.equal(output, feature)
+    ]
+
+
+def _decoder(probe: Probe, layout: Layout) -> Iterable[Place]:
+    module = layout.head
+    if module is None and layout.stages:
+        pools = [name for name in probe.finished if isinstance(probe.names[name], SelectAdaptivePool2d)]
+        module = pools[-1] if pools else None
+    if (
+        module is not None
+        and len(calls := probe.calls(module)) == 1
+        and calls[0].args
+        and is_map(calls[0].args[0])
+    ):
+        yield place_of(probe, "decoder", module, "input", calls[0].args[0], (0, 0))
+
+
+def _submodule(probe: Probe, prefix: str, name: str) -> Place:
+    calls = probe.calls(prefix + name)
+    if (problem := _unusable(calls)) is not None:
+        raise UserError(f"place '{name}': the submodule {problem}, so no attention can sit there")
+    return place_of(probe, name, prefix + name, "output", calls[0].output)
+
+
+def _unusable(calls: list[Call]) -> str | None:
+    if not calls:
+        return "is never called in a forward"
+    if len(calls) > 1:
+        return f"is called {len(calls)} times in one forward"
+    if not is_map(calls[0].output):
+        output = calls[0].output
+        shape = (
+            f"of shape {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
+        )
+        return f"returns an output {shape} where b c h w is expected"
+    return None
+
+
+def _nothing_at(model: nn.Module, text: str, named: dict[str, Place], names: list[str]) -> str:
+    if text.partition(".")[0] == GROUP and not match_skips(named, GROUP):
+        host = model.config["arch"] if isinstance(model, Host) else type(model).__name__
+        return (
+            f"{host} has no place '{GROUP}': no part of it is called with a skip and a coarser map of the "
+            f"decoder; hosts that have it are {', '.join(WITH_SKIPS)}. "
+            f"Places of this model: {', '.join(named)}"
+        )
+    known = [*([GROUP] if match_skips(named, GROUP) else []), *named]
+    try:
+        choose(text, [*known, *names], "place")
+    except UserError as error:
+        nearest = str(error).partition(" There are:")[0]
+    listed = ", ".join(known) or "no named ones"
+    if set(named) - {"logits"}:
+        return f"{nearest} Places of this model: {listed}; or the dotted name or pattern of a submodule"
+    shown = ", ".join(names[:SHOWN]) + (f", ... ({len(names)} in all)" if len(names) > SHOWN else "")
+    return (
+        f"{nearest} Places of this model: {listed}; or the dotted name or pattern of a submodule: "
+        f"{shown or 'there are none'}"
+    )

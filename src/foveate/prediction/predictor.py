@@ -1,0 +1,154 @@
+"""From a trained run and an image to a mask: all that deployment in Python needs.
+
+    prediction = foveate.load("runs/a").predict("image.jpg")
+
+Needs only `best.safetensors` and `config.json`; reads no pickle, runs no code from disk, touches no network.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, UInt8
+from numpy import ndarray
+from PIL import Image
+from torch import Tensor
+
+from foveate.data.pixels.images import read_image
+from foveate.data.pixels.palette import palette
+from foveate.errors import UserError
+from foveate.loading.resizing import resize_image
+from foveate.models.checkpoints import load_model
+from foveate.models.host import Host
+from foveate.prediction.views import with_views
+
+Picture = str | Path | ndarray | Image.Image
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a network says about one image, at the image's own size.
+
+    Segmentation: `mask` holds class ids, `confidence` the probability of each pixel's class, `label` is None.
+    Classification: `label` names the class, `confidence` (no axes) is its probability, `mask` is None.
+    `probabilities` sum to 1 over classes; None for masks unless they were asked for.
+    """
+
+    classes: tuple[str, ...]
+    colors: tuple[tuple[int, int, int], ...]
+    confidence: Float[ndarray, "*size"]
+    mask: UInt8[ndarray, "h w"] | None = None
+    label: str | None = None
+    probabilities: Float[ndarray, "c *size"] | None = None
+
+    def __repr__(self) -> str:
+        """What was predicted, in words: arrays by their shape.
+
+        >>> Prediction(("a", "b"), ((0, 0, 0), (9, 9, 9)), np.ones((2, 3)), np.zeros((2, 3), np.uint8))
+        Prediction(mask 2x3, 1 of 2 classes: a)
+        >>> Prediction(("a", "b"), ((0, 0, 0), (9, 9, 9)), np.array(0.75), label="b")
+        Prediction(label 'b', 75.0% sure, 2 classes)
+        """
+        if self.mask is None:
+            sure = f"{100 * float(self.confidence):.1f}% sure"
+            return f"Prediction(label {self.label!r}, {sure}, {len(self.classes)} classes)"
+        named = [self.classes[number] for number in np.unique(self.mask)]
+        shown = ", ".join(named[:6]) + (", ..." if len(named) > 6 else "")
+        size = "x".join(map(str, self.mask.shape))
+        return f"Prediction(mask {size}, {len(named)} of {len(self.classes)} classes: {shown})"
+
+
+class Predictor:
+    """A trained model in evaluation mode with the names of its classes; `model` is the `nn.Module` itself."""
+
+    def __init__(self, model: Host, device: torch.device | str | None = None):
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.model = model.to(self.device).eval()
+        self._views = with_views(self.model)
+        count = int(model.config["classes"])
+        notes = model.notes
+        self.task: str = model.task
+        self.classes: tuple[str, ...] = tuple(notes.get("classes") or map(str, range(count)))
+        self.colors = tuple(tuple(color) for color in notes.get("colors") or palette(count))
+        self.size: tuple[int, int] | None = tuple(notes["size"]) if notes.get("size") else None
+
+    def predict(self, image: Picture, probabilities: bool = False) -> Prediction:
+        """Predict one image: a path, a uint8 array `h w 3` (RGB) or `h w` (grey), or a PIL image.
+
+        The image is resized to the size that the run was trained at; class probabilities are interpolated
+        back to the image's own size before the mask is taken. `probabilities=True` keeps them for masks too:
+        float32 `classes h w`. Raises `UserError` for files and arrays that are not images.
+        """
+        pixels = _pixels(image)
+        own = pixels.shape[:2]
+        with torch.inference_mode():
+            p = self._views(self.prepared(pixels)).float().softmax(1)
+            if self.task == "classification":
+                return self._labelled(p[0].cpu().numpy())
+            return self._masked(p, own, probabilities)
+
+    def prepared(self, pixels: UInt8[ndarray, "h w 3"]) -> Float[Tensor, "1 c rows columns"]:
+        """What `model` gets for an image: RGB in [0, 1] at the run's size, on the predictor's device."""
+        image = torch.from_numpy(np.array(pixels)).movedim(-1, 0)
+        if self.size is not None:
+            image = resize_image(image, self.size)
+        return image[None].to(self.device).contiguous().float() / 255
+
+    def _labelled(self, p: Float[ndarray, "c"]) -> Prediction:
+        best = int(p.argmax())
+        return Prediction(self.classes, self.colors, p[best, ...], label=self.classes[best], probabilities=p)
+
+    def _masked(self, p: Float[Tensor, "1 c rows columns"], own: tuple[int, int], keep: bool) -> Prediction:
+        # Class by class: a large photograph's probabilities, all at its own size, would fill the memory.
+        best = torch.zeros(own, device=p.device)
+        mask = torch.zeros(own, dtype=torch.uint8, device=p.device)
+        kept = []
+        for c in range(p.shape[1]):
+            one = p[:, c : c + 1]
+            if one.shape[-2:] != own:
+                one = F.interpolate(one, own, mode="bilinear")
+            one = one[0, 0]
+            mask[one > best] = c
+            best = torch.maximum(best, one)
+            if keep:
+                kept.append(one.cpu().numpy())
+        return Prediction(
+            self.classes,
+            self.colors,
+            best.cpu().numpy(),
+            mask=mask.cpu().numpy(),
+            probabilities=np.stack(kept) if keep else None,
+        )
+
+
+def load(path: str | Path, device: torch.device | str | None = None) -> Predictor:
+    """Load the best weights of a run for prediction, on CUDA where there is one.
+
+    `path` is a folder with `best.safetensors` and `config.json`. Raises `UserError` when they are missing,
+    damaged, of another version, or not safetensors.
+    """
+    return Predictor(load_model(path), device)
+
+
+def _pixels(image: Picture) -> UInt8[ndarray, "h w 3"]:
+    if isinstance(image, str | Path):
+        return read_image(image)
+    if isinstance(image, Image.Image):
+        image = np.asarray(image.convert("RGB"))
+    if not isinstance(image, ndarray):
+        raise UserError(
+            f"{type(image).__name__} is not an image; give a path, a PIL image or an array, and of several "
+            "images each on its own"
+        )
+    if 0 in image.shape:
+        raise UserError(f"an array of shape {image.shape} holds no pixels; give one of at least 1x1")
+    if image.dtype == np.uint8 and image.ndim == 2:
+        return np.repeat(image[..., None], 3, axis=-1)
+    if image.dtype == np.uint8 and image.ndim == 3 and image.shape[-1] in (3, 4):
+        return image[..., :3]
+    raise UserError(
+        f"an array of shape {image.shape} and type {image.dtype} is not an image; "
+        "give uint8 values of shape (height, width, 3) in RGB or (height, width)"
+    )

@@ -1,0 +1,94 @@
+"""What a comparison is: data, host, training, the arms and the seeds, as one YAML file."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import yaml
+
+from foveate.errors import UserError
+from foveate.files import write_whole
+from foveate.plain import from_plain, to_plain
+from foveate.specs.arm import parse_arm
+from foveate.specs.data import DataSpec
+from foveate.specs.model import ModelSpec
+from foveate.specs.run import RunSpec
+from foveate.specs.training import TrainingSpec
+
+
+@dataclass(frozen=True)
+class ComparisonSpec:
+    """Arms times seeds under identical conditions.
+
+    model: the host; its own `arm` stays "none". arms: contenders beside the bare host, which is always there.
+    placebo: a plain convolution beside each of them. seeds: how many, counted from first_seed.
+
+    Raises `UserError` for fewer than 2 seeds, no arm, an arm outside the grammar.
+
+    >>> spec = ComparisonSpec(DataSpec("synthetic"), arms=("se@decoder", "none"), seeds=3)
+    >>> ComparisonSpec.from_yaml(spec.to_yaml()) == spec
+    True
+    >>> spec.run("se@decoder", seed=2).model.arm
+    'se@decoder'
+    """
+
+    data: DataSpec
+    model: ModelSpec = field(default_factory=ModelSpec)
+    training: TrainingSpec = field(default_factory=TrainingSpec)
+    arms: tuple[str, ...] = ("cbam@decoder",)
+    placebo: bool = False
+    seeds: int = 3
+    first_seed: int = 0
+
+    def __post_init__(self):
+        if self.seeds < 2:
+            raise UserError(
+                f"seeds is {self.seeds}: no verdict is possible from "
+                f"{'one seed' if self.seeds == 1 else 'none'}, because nothing tells the "
+                "arm from chance; give at least 2, better 3 or more, or train a single arm with `foveate fit`"
+            )
+        if self.first_seed < 0:
+            raise UserError(f"first_seed is {self.first_seed}; it must be 0 or more")
+        if self.model.arm != "none":
+            raise UserError(
+                f"the model of a comparison is the bare host, not '{self.model.arm}'; name it under arms"
+            )
+        if all(str(parse_arm(arm)) == "none" for arm in self.arms):
+            raise UserError(
+                "there is no arm to compare with the bare host; give at least one, such as cbam@decoder"
+            )
+
+    @property
+    def seed_numbers(self) -> tuple[int, ...]:
+        """The seeds themselves."""
+        return tuple(range(self.first_seed, self.first_seed + self.seeds))
+
+    def run(self, arm: str, seed: int) -> RunSpec:
+        """The spec of one run: the same for all arms of a seed, but for the arm."""
+        return RunSpec(self.data, replace(self.model, arm=arm), self.training, seed)
+
+    def to_yaml(self) -> str:
+        """The whole tree in YAML of plain types; `from_yaml` gives back an equal spec."""
+        return yaml.safe_dump(to_plain(self), sort_keys=False, allow_unicode=True)
+
+    @classmethod
+    def from_yaml(cls, text: str, where: str = "the comparison spec") -> "ComparisonSpec":
+        """Read what `to_yaml` wrote; keys left out have their defaults. `where` names the file in errors."""
+        try:
+            return from_plain(cls, yaml.safe_load(text))
+        except yaml.YAMLError as error:
+            raise UserError(f"{where} is not valid YAML: {error}") from error
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from None
+
+    def save(self, path: Path) -> None:
+        """Write the YAML whole or not at all."""
+        with write_whole(path, "w") as file:
+            file.write(self.to_yaml())
+
+    @classmethod
+    def load(cls, path: Path) -> "ComparisonSpec":
+        """Read a comparison.yaml; errors name the file and the key."""
+        try:
+            return cls.from_yaml(Path(path).read_text(encoding="utf-8"), str(path))
+        except FileNotFoundError:
+            raise UserError(f"{path}: there is no such file") from None

@@ -1,0 +1,43 @@
+"""The host network, and what is attached to it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from foveate.errors import UserError
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """The host network and the arm that is attached to it.
+
+    arch: a host name (`foveate list hosts`). encoder: its encoder, or for arch "classifier" the timm name;
+    "auto" is the host's own (`foveate.models.create.settled` names it), "none" where there is none to choose.
+    encoder_weights: "none", "imagenet" or a .safetensors file. arm: what is attached where, "none" for the
+    bare host. gate: "zero" (starts as the host) or "none" (the published form). options: further arguments
+    of the host.
+    """
+
+    arch: str = "unet"
+    encoder: str = "auto"
+    encoder_weights: str = "none"
+    arm: str = "none"
+    gate: str = "zero"
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self):
+        for name in self.options:
+            if not isinstance(name, str):
+                raise UserError(
+                    f"options has the key {name!r}; options of a host have names, such as decoder_channels"
+                )
+
+    @property
+    def host(self) -> str:
+        """The host in words; an encoder that is still "auto" is left out.
+
+        >>> ModelSpec("unet", "resnet18").host, ModelSpec("attention56").host
+        ('unet with resnet18', 'attention56')
+        """
+        return (
+            self.arch if self.encoder in ("auto", "none", self.arch) else f"{self.arch} with {self.encoder}"
+        )

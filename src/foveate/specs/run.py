@@ -1,0 +1,60 @@
+"""What a run is: frozen dataclasses, written as YAML, that with the data fix every bit of it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from foveate.errors import UserError
+from foveate.files import write_whole
+from foveate.plain import from_plain, to_plain
+from foveate.specs.data import DataSpec
+from foveate.specs.model import ModelSpec
+from foveate.specs.training import TrainingSpec
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One training run: data, model, training and the seed of everything that is drawn.
+
+    >>> spec = RunSpec(DataSpec("synthetic"), ModelSpec(arm="cbam@decoder"), seed=3)
+    >>> RunSpec.from_yaml(spec.to_yaml()) == spec
+    True
+    >>> RunSpec.from_yaml("data: {source: synthetic}\\ntraining: {epoch: 3}")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    foveate.errors.UserError: training: unknown key 'epoch'; did you mean 'epochs'? There are: ...
+    """
+
+    data: DataSpec
+    model: ModelSpec = field(default_factory=ModelSpec)
+    training: TrainingSpec = field(default_factory=TrainingSpec)
+    seed: int = 0
+
+    def to_yaml(self) -> str:
+        """The whole tree in YAML of plain types; `from_yaml` gives back an equal spec."""
+        return yaml.safe_dump(to_plain(self), sort_keys=False, allow_unicode=True)
+
+    @classmethod
+    def from_yaml(cls, text: str, where: str = "") -> "RunSpec":
+        """Read what `to_yaml` wrote; keys left out have their defaults. `where` names the file in errors."""
+        try:
+            tree = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise UserError(f"{where or 'the run spec'} is not valid YAML: {error}") from error
+        try:
+            return from_plain(cls, tree)
+        except UserError as error:
+            raise UserError(f"{where}: {error}") if where else error from None
+
+    def save(self, path: Path) -> None:
+        """Write the YAML whole or not at all."""
+        with write_whole(path) as file:
+            file.write(self.to_yaml().encode())
+
+    @classmethod
+    def load(cls, path: Path) -> "RunSpec":
+        """Read a spec.yaml; errors name the file and the key."""
+        try:
+            return cls.from_yaml(Path(path).read_text(), str(path))
+        except FileNotFoundError:
+            raise UserError(f"{path}: there is no such file; a run directory has its spec.yaml") from None

@@ -1,0 +1,126 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from foveate.cli.main import main
+from foveate.specs.comparison import ComparisonSpec
+from foveate.specs.data import DataSpec
+
+FLAGS = [
+    *("--arms", "none", "se@decoder(reduction=4)", "--seeds", "2", "--epochs", "2", "--size", "32x48"),
+    *(
+        "--batch",
+        "4",
+        "--precision",
+        "32",
+        "--options",
+        "{decoder_channels: [16, 16, 8, 8, 8]}",
+        "--arch",
+        "unet",
+    ),
+]
+
+
+def command(out: Path) -> list[str]:
+    return ["compare", "synthetic:8:32x48", *FLAGS, "--out", str(out)]
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess]:
+    """A comparison that got Ctrl-C when its first run was done."""
+    out = tmp_path_factory.mktemp("compare") / "c"
+    words = [sys.executable, "-m", "foveate", *command(out)]
+    child = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 200
+    while not (out / "runs/none/seed0/result.json").exists() and child.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    said, complaint = child.communicate(timeout=60)
+    return out, subprocess.CompletedProcess(words, child.returncode, said, complaint)
+
+
+def test_the_plan_is_told_before_training(stopped):
+    said = stopped[1].stdout
+    assert "8 train" in said
+    assert "unet with resnet18 at 32x48, 2 seeds of each arm:\n  none\n  se@decoder(reduction=4)\n" in said
+    assert "4 runs of 2 epochs: about" in said
+    assert "points or more will probably be shown" in said
+
+
+def test_ctrl_c_says_what_is_kept_and_how_to_go_on(stopped):
+    out, child = stopped
+    assert child.returncode == 130
+    assert child.stderr.splitlines()[-1].startswith("foveate: stopped: what was trained is kept")
+    assert f"kept in {out}, and the same command goes on from there" in child.stderr
+    assert "Traceback" not in child.stderr
+
+
+def test_the_same_command_goes_on_and_ends_with_the_report(stopped, capsys):
+    out = stopped[0]
+    first = (out / "runs/none/seed0/result.json").stat().st_mtime_ns
+    assert main(command(out)) == 0
+    said = capsys.readouterr().out
+    assert "3 left of 4 runs" in said
+    assert "\n  se@decoder(reduction=4): " in said
+    assert said.splitlines()[-1] == str(out / "report.html")
+    assert (out / "runs/none/seed0/result.json").stat().st_mtime_ns == first
+    assert (out / "report.html").read_text().startswith("<!doctype html>")
+    assert json.loads((out / "comparison.json").read_text())["command"].startswith(
+        "foveate compare synthetic:8:"
+    )
+
+    found = (out / "comparison.json").stat().st_mtime_ns
+    assert main(command(out)) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("All 4 runs are done, since 20")
+    assert "about" not in said
+    assert said.splitlines()[-1] == str(out / "report.html")
+    assert (out / "comparison.json").stat().st_mtime_ns == found
+
+
+def test_a_folder_with_a_comparison_of_other_data_is_told_by_name(stopped, capsys):
+    out = stopped[0]
+    assert main(["compare", "synthetic:9:32x48", *FLAGS, "--out", str(out)]) == 2
+    told = capsys.readouterr().err
+    assert f"{out} holds a comparison of synthetic:8:32x48, not of synthetic:9:32x48" in told
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--seeds", "1"], "no verdict is possible from one seed"),
+        (["--epochs", "0"], "epochs is 0; it must be at least 1"),
+        (["--devices", "2"], "the runs of a comparison are trained one after the other on one device"),
+        (["--arms", "none"], "no arm to compare"),
+        (["--arms", "none", "se@decodr"], "did you mean 'decoder'?"),
+        (["--arms", "se@decoder(reduction=4"], "se@decoder(reduction=4"),
+    ],
+)
+def test_what_cannot_be_compared_is_told_before_anything_is_written(flags, words, tmp_path, capsys):
+    out = tmp_path / "deep" / "c"
+    assert main([*command(out), *flags]) == 2
+    assert words in capsys.readouterr().err
+    assert not out.parent.exists()
+
+
+def test_without_out_the_folder_has_the_name_of_the_data(tmp_path, monkeypatch, capsys):
+    random = np.random.default_rng(0)
+    for index in range(8):
+        for folder, shape in (("images", (32, 48, 3)), ("masks", (32, 48))):
+            path = tmp_path / "cells" / folder / f"{index}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(random.integers(0, 2, shape, dtype=np.uint8) * np.uint8(255)).save(path)
+    other = ComparisonSpec(DataSpec("streets"))
+    (tmp_path / "runs/cells").mkdir(parents=True)
+    (tmp_path / "runs/cells/comparison.yaml").write_text(other.to_yaml())
+    monkeypatch.chdir(tmp_path)
+    assert main(["compare", "cells"]) == 2
+    assert "runs/cells holds a comparison of streets, not of cells" in capsys.readouterr().err

@@ -1,0 +1,80 @@
+"""`foveate inspect` on a model with attention, saved as a run is."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from foveate.cli.main import main
+from foveate.models.checkpoints import save_model
+from foveate.models.create import create_model
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    for name, arm in (("se", "se@decoder(reduction=4)"), ("none", "none")):
+        (folder / name).mkdir()
+        model = create_model("unet", classes=2, arm=arm, decoder_channels=[16, 16, 8, 8, 8])
+        save_model(model, folder / name)
+    return folder
+
+
+@pytest.fixture
+def photos(tmp_path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 52, 3), dtype=np.uint8)
+    for name in ("a.png", "b.png"):
+        Image.fromarray(pixels).save(folder / name)
+    return folder
+
+
+def test_it_ends_with_the_page_and_says_how_many(runs, photos, tmp_path, capsys):
+    out = tmp_path / "looks"
+    argv = ["inspect", str(runs / "se"), str(photos), "--out", str(out), "--limit", "1"]
+    assert main(argv) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said == ["1 of 2 images, 2 figures of se@decoder(reduction=4)", str(out / "index.html")]
+    assert (out / "a/se@decoder/channels.png").is_file()
+
+    assert main(argv) == 2
+    told = capsys.readouterr().err
+    assert f"--out: {out / 'a'} and 1 more of the results are there already" in told
+    assert "add --overwrite" in told
+    assert main([*argv, "--overwrite", "--figures", "panels"]) == 0
+
+
+def test_an_image_that_cannot_be_read_is_told(runs, photos, tmp_path, capsys):
+    (photos / "b.png").write_text("no image")
+    out = tmp_path / "looks"
+    assert main(["inspect", str(runs / "se"), str(photos), "--out", str(out), "--figures", "panels"]) == 2
+    told = capsys.readouterr()
+    assert "left out: " in told.err
+    assert told.out.splitlines()[-1] == str(out / "index.html")
+
+
+@pytest.mark.parametrize(
+    ("run", "flags", "words"),
+    [
+        ("none", [], "the run has no attention to look at (its arm is none); inspect one with an arm"),
+        ("se", ["--pixels", "3x4"], "--pixels: '3x4' is no pixel; write ROW,COLUMN"),
+        ("se", ["--pixels", "40,0"], "pixel 40,0 lies outside a, which is 40x52"),
+        ("se", ["--figures", "surfaces"], "unknown figure 'surfaces'; did you mean 'surface'?"),
+        ("gone", [], "there is no such checkpoint"),
+    ],
+)
+def test_what_is_wrong_is_told_and_nothing_is_left(run, flags, words, runs, photos, tmp_path, capsys):
+    out = tmp_path / "looks"
+    assert main(["inspect", str(runs / run), str(photos), "--out", str(out), *flags]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("foveate: error: ")
+    assert words in told
+    assert not out.exists()
+
+
+def test_figures_never_land_among_the_images(runs, photos, capsys):
+    assert main(["inspect", str(runs / "se"), str(photos), "--out", str(photos)]) == 2
+    assert "holds the images" in capsys.readouterr().err
+    assert len(list(photos.iterdir())) == 2

@@ -1,0 +1,52 @@
+"""Arms A to D of the work on misclassification, on each of its four hosts."""
+
+import pytest
+import torch
+
+from foveate.models.attaching.attach import gate_parameters
+from foveate.models.create import create_model
+from foveate.training.losses import create_loss
+
+HOSTS = {
+    "fcn": "resnet18",
+    "unet": "resnet18",
+    "deeplabv3plus": "resnet18",
+    "fcbformer": "tu-pvt_v2_b0",
+}
+ARMS = {
+    "A": "none",
+    "B": "two_branch(activation=leaky_relu)",
+    "C": "cbam@decoder+two_branch(activation=leaky_relu)",
+    "D": "cbam@decoder(gates=sigmoid_tanh)+two_branch(activation=leaky_relu)",
+}
+
+
+def blobs(count=2, side=64):
+    """Bright discs on a darker ground, and their masks."""
+    generator = torch.Generator().manual_seed(0)
+    rows, columns = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+    centres = torch.randint(side // 4, 3 * side // 4, (count, 2, 1, 1), generator=generator)
+    masks = ((rows - centres[:, 0]) ** 2 + (columns - centres[:, 1]) ** 2 < (side // 5) ** 2).long()
+    noise = torch.rand(count, 3, side, side, generator=generator)
+    return 0.3 * noise + 0.6 * masks[:, None], masks
+
+
+@pytest.mark.parametrize("arm", ARMS)
+@pytest.mark.parametrize("arch", HOSTS)
+def test_training_lowers_the_loss_and_opens_the_gate(arch, arm):
+    torch.manual_seed(0)
+    model = create_model(arch, HOSTS[arch], classes=2, arm=ARMS[arm]).train()
+    images, masks = blobs()
+    loss = create_loss("dice_ce", 2)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    losses = []
+    for _ in range(4):
+        value = loss(model(images), masks)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        losses.append(value.item())
+    assert losses[-1] < 0.95 * losses[0]
+    gates = [model.get_parameter(name).item() for name in gate_parameters(model)]
+    assert len(gates) == (arm in "CD")
+    assert all(gate != 0 for gate in gates)

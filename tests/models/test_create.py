@@ -1,0 +1,177 @@
+import functools
+
+import pytest
+import timm
+import torch
+
+from foveate.errors import UserError
+from foveate.models.create import create_model, encoder_names, host_names
+from foveate.models.hosts.registry import HOSTS
+
+ENCODERS = {"fcbformer": "tu-pvt_v2_b0"}
+ALIKE = {"attention92", "attention236_cifar", "attention452_cifar"}  # they only have more modules
+
+
+@functools.cache
+def host(arch, encoder=None, **options):
+    torch.manual_seed(0)
+    return create_model(arch, encoder or ENCODERS.get(arch, "auto"), **options).eval()
+
+
+@pytest.mark.parametrize("size", [(97, 131), (20, 30)])
+@pytest.mark.parametrize("arch", sorted(set(host_names()) - ALIKE))
+def test_any_size_goes_in_and_logits_of_that_size_come_out(arch, size):
+    with torch.no_grad():
+        logits = host(arch)(torch.rand(1, 3, *size))
+    assert logits.shape == ((1, 2) if host(arch).task == "classification" else (1, 2, *size))
+    assert logits.isfinite().all()
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+@pytest.mark.parametrize("arch", ["unet", "fcn_torchvision", "classifier", "dpt"])
+def test_images_may_have_other_channels_than_rgb(arch, channels):
+    model = host(arch, in_channels=channels, classes=5)
+    assert model(torch.rand(1, channels, 33, 40)).shape[:2] == (1, 5)
+    with pytest.raises(
+        UserError, match=rf"takes images b {channels} h w; got an input of shape \(1, 3, 33, 40\)"
+    ):
+        model(torch.rand(1, 3, 33, 40))
+
+
+def test_the_image_is_normalised_inside_and_padded_with_the_mean_colour():
+    model, seen = host("unet"), []
+    handle = model.network.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    image = torch.rand(1, 3, 30, 40)
+    model(image)
+    handle.remove()
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    torch.testing.assert_close(seen[0][..., :30, :40], (image - mean[:, None, None]) / std[:, None, None])
+    assert seen[0].shape == (1, 3, 32, 64)
+    assert seen[0][..., 30:, :].eq(0).all()
+    assert seen[0][..., 40:].eq(0).all()
+
+
+def test_normalisation_is_the_encoders_and_fits_its_channels():
+    assert host("unet", "tu-vgg11").config["mean"] == [0.485, 0.456, 0.406]
+    name = "vit_tiny_patch16_224"
+    assert host("dpt").config["mean"] == list(timm.get_pretrained_cfg(name).mean) == [0.5, 0.5, 0.5]
+    assert host("unet", in_channels=1).config["mean"] == [pytest.approx(0.449)]
+    assert host("unet", in_channels=4).config["std"] == [0.229, 0.224, 0.225, 0.229]
+
+
+def test_the_bare_name_of_a_timm_model_is_a_classifier():
+    for arch in ("resnet18", "timm/resnet18"):
+        assert (
+            create_model(arch).config | {"arch": "classifier", "encoder_name": "resnet18"}
+            == host("classifier").config
+        )
+
+
+def test_a_small_stem_keeps_the_detail_of_small_images():
+    model = create_model("classifier", "resnet18", stem="small", classes=10)
+    deepest = []
+    model.network.layer4.register_forward_hook(lambda module, args, output: deepest.append(output))
+    assert model(torch.rand(2, 3, 32, 32)).shape == (2, 10)
+    assert deepest[0].shape[-2:] == (4, 4)
+    with pytest.raises(
+        UserError, match="stem='small' is for timm's ResNets, which mobilenetv3_small_050 is not"
+    ):
+        create_model("classifier", "mobilenetv3_small_050", stem="small")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"arch": "unett"}, "unknown arch 'unett'; did you mean 'unet'"),
+        ({"encoder_name": "resnt18"}, "unknown encoder .* 'resnt18'; did you mean 'resnet18'"),
+        ({"encoder_name": "tu-resnet_18"}, "unknown timm model 'resnet_18'; did you mean"),
+        ({"arch": "timm/resnet_18"}, "unknown timm model 'resnet_18'; did you mean"),
+        (
+            {"arch": "fcn_torchvision", "encoder_name": "resnet18"},
+            "unknown encoder of fcn_torchvision .* mean",
+        ),
+        (
+            {"arch": "fcn_torchvision", "encoder_name": "tu-resnet50"},
+            "unknown encoder of fcn_torchvision .* mean",
+        ),
+        ({"arch": "unet", "encoder_name": "none"}, "unknown encoder .* 'none'"),
+        ({"arch": "attention56", "encoder_name": "resnet18"}, "attention56 has no encoder to choose; leave"),
+        (
+            {"arch": "dpt", "encoder_name": "resnet18"},
+            "dpt needs a vision transformer, such as tu-vit_tiny_patch16_224; got 'resnet18'",
+        ),
+        (
+            {"decoder_channel": 3},
+            "unknown option of unet 'decoder_channel'; did you mean 'decoder_channels'",
+        ),
+        ({"activation": "sigmoid"}, "unknown option of unet 'activation'"),
+        ({"arch": "classifier", "stm": "small"}, "unknown option of classifier 'stm'; did you mean 'stem'"),
+        ({"decoder_channels": [1, 2]}, "unet cannot be built with the encoder resnet18"),
+        ({"classes": 0}, "classes is a whole number of at least 1; got 0"),
+        ({"in_channels": 0}, "in_channels is a whole number of at least 1; got 0"),
+    ],
+)
+def test_unknown_names_and_impossible_values_are_told(arguments, words):
+    with pytest.raises(UserError, match=words):
+        create_model(**arguments)
+
+
+WRONG = [[1], "x", True, 2.5, {"a": 1}, [["a"]], None, -1]
+
+
+def told(arch, **options):
+    """What `create_model` says against these options; "" where it takes them."""
+    try:
+        create_model(arch, **options)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("arch", sorted(set(host_names()) - ALIKE))
+def test_an_option_of_a_wrong_type_is_named_with_its_value_and_what_is_expected(arch):
+    with torch.device("meta"):
+        for option in HOSTS[arch].options:
+            said = [(value, words) for value in WRONG if (words := told(arch, **{option: value}))]
+            assert len(said) >= 5
+            assert any("expected" in words for _, words in said)
+            for value, words in said:
+                assert option in words
+                assert repr(value).strip("[]'") in words
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"arch": "mssa", "form": ["as_drawn"]}, r"form=\['as_drawn'\]: expected a word"),
+        ({"arch": "mssa", "encoder_name": "resnet18", "form": {}}, r"form=\{\}: expected a word"),
+        ({"arch": "fcn", "head": 8}, "head=8: expected a word"),
+        ({"arch": "fcn", "hidden": "no"}, "hidden='no': expected a whole number, or none"),
+        ({"decoder_channels": "64"}, "decoder_channels='64': expected a list of whole numbers"),
+        (
+            {"decoder_channels": [64, 32, 16, 8, 0]},
+            "decoder_channels=0: expected a whole number of at least 1",
+        ),
+        ({"decoder_interpolation": "cubic"}, "decoder_interpolation='cubic': expected nearest, .* or area"),
+        ({"arch": "deeplabv3", "encoder_output_stride": 4}, "encoder_output_stride=4: expected 8 or 16"),
+        ({"arch": "classifier", "drop_rate": "0.5"}, "drop_rate='0.5': expected a number, or none"),
+        ({"arch": "classifier", "drop_rate": 1}, "drop_rate=1: expected a probability from 0 to below 1"),
+    ],
+)
+def test_values_that_options_cannot_have_are_told(arguments, words):
+    with pytest.raises(UserError, match=words):
+        create_model(**arguments)
+
+
+@pytest.mark.parametrize("arch", ["deeplabv3", "pan"])
+def test_training_on_a_batch_of_one_says_what_to_do(arch):
+    model = create_model(arch, "resnet18")
+    with pytest.raises(UserError, match="use a batch of two or more"):
+        model(torch.rand(1, 3, 16, 16))
+    assert model(torch.rand(2, 3, 64, 64)).shape == (2, 2, 64, 64)
+
+
+def test_names():
+    assert {"unet", "upernet", "segformer", "dpt", "fcn", "classifier"} <= set(host_names())
+    assert len(host_names()) == 23
+    assert {"resnet18", "mobilenet_v2", "mit_b0"} <= set(encoder_names())
