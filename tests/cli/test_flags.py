@@ -1,10 +1,11 @@
-"""Flags copy the fields of the specs, for importing a spec loads PyTorch: here they are held together."""
+"""Flags are the fields of the specs, with their defaults and help."""
 
 from dataclasses import fields
 
 import pytest
 
-from foveate.cli.flags import DataFlags, ModelFlags, TrainingFlags
+from foveate.cli.flags import DataFlags, ModelFlags, TrainingFlags, described_arguments
+from foveate.cli.main import main
 from foveate.data.open import open_dataset
 from foveate.errors import UserError
 from foveate.specs.data import DataSpec
@@ -12,13 +13,21 @@ from foveate.specs.model import ModelSpec
 from foveate.specs.training import TrainingSpec
 
 
-def test_flags_cover_the_specs():
-    def names(kind) -> set[str]:
-        return {field.name for field in fields(kind)}
+@pytest.mark.parametrize("spec", [DataSpec, ModelSpec, TrainingSpec])
+def test_every_field_of_a_spec_is_described(spec):
+    said = described_arguments(spec)
+    assert list(said) == [field.name for field in fields(spec)]
+    assert all(text.endswith(".") for text in said.values())
 
-    assert names(DataFlags) == names(DataSpec) - {"source"}
-    assert names(ModelFlags) == names(ModelSpec) - {"arm"}
-    assert names(TrainingFlags) == names(TrainingSpec) - {"epochs"}
+
+def test_flags_and_their_help_are_those_of_the_specs(capsys):
+    assert main(["fit", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for spec, left_out in ((DataSpec, "source"), (ModelSpec, "arm"), (TrainingSpec, "epochs")):
+        for name, text in described_arguments(spec).items():
+            if name != left_out:
+                assert f"--{name.replace('_', '-')} " in shown
+                assert text.rstrip(".") in shown
 
 
 def test_defaults_are_those_of_the_specs():

@@ -66,7 +66,7 @@ def test_values_have_the_types_they_look_like():
         ("none+cbam@decoder", "'none' is the bare host and stands alone", 0),
         ("cbam@decoder+cbam@decoder(reduction=2)", "'cbam' stands twice at the same place", 0),
         ("two_branch+other", "an arm has one head at most", 0),
-        ("two_branch+cbam", "'cbam' is an attention and needs a place, such as cbam@decoder", 11),
+        ("two_branch+cbam", "an attention needs a place, such as cbam@decoder", 0),
     ],
 )
 def test_errors_point_at_the_place_in_the_text(text, problem, column):
@@ -90,3 +90,8 @@ def test_what_an_arm_names_is_checked_without_a_model(text, words):
     with pytest.raises(UserError, match=words):
         check_arm(text)
     assert check_arm("cbam@decoder+two_branch(activation=selu)").heads
+
+
+def test_an_attention_without_a_place_is_told_what_it_lacks():
+    with pytest.raises(UserError, match="'cbam' is an attention and needs a place, such as cbam@decoder"):
+        check_arm("cbam")

@@ -1,73 +1,68 @@
-"""The groups of flags that commands share.
+"""The groups of flags that commands share: the fields of the specs, with their defaults and their help."""
 
-Their defaults are those of the specs they become, which a test holds: importing a spec would load PyTorch.
-"""
-
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+import inspect
+import re
+from collections.abc import Callable, Collection
+from dataclasses import MISSING, asdict, dataclass, fields, replace
+from typing import Any, get_type_hints
 
 from foveate.errors import UserError
+from foveate.specs.data import DataSpec
+from foveate.specs.model import ModelSpec
+from foveate.specs.shares import SHARES, parse_shares, write_shares
+from foveate.specs.sizes import check_views, parse_size
+from foveate.specs.training import TrainingSpec
 
-if TYPE_CHECKING:
-    from foveate.specs.data import DataSpec
-    from foveate.specs.model import ModelSpec
-    from foveate.specs.training import TrainingSpec
 
+def flags_of(spec: type, without: Collection[str] = ()) -> Callable[[type], type]:
+    """Class decorator: make a frozen dataclass of flags with the fields, defaults and help of a spec.
 
-@dataclass(frozen=True)
-class DataFlags:
-    """Data.
+    without: fields that are no flags. Fields that the class declares itself replace the spec's type and
+    default, where a value is written in another form on the command line.
 
-    Args:
-        size: height x width to which images are resized, such as 192x256; chosen from the data if not given.
-        classes: class names in the order of their ids, separated by spaces or commas.
-        val_from_train: where a data set has two parts, score on the second and cut validation from the first;
-            --no-val-from-train validates and scores on the second.
-        split: where the data has none, percents of train, val and test, such as 80/10/10; of two, such as
-            80/20, the second validates and is scored.
-        split_seed: draws that split.
-        crop: height x width of the random crops in training; the whole image if not given.
-        crop_schedule: crops that change on the way, as SHARE:HEIGHTxWIDTH from that share of the epochs on,
-            such as 0:96x128 0.5:192x256.
-        scale: limits of the random rescaling in training; at 1 the image just covers the crop.
-        rotation: largest random turn in training, to either side, in degrees.
-        shear: largest random slant in training, to either side, in degrees.
-        flip: probability of a left-right flip in training.
-        flip_vertical: probability of an up-down flip in training.
-        color: strength of the colour changes in training, from 0 to 1.
-        test_scales: sizes, relative to --size and up to 4, in which the trained network sees an image; its
-            answers are averaged. 0.75 1 1.25 costs three times the time and often pays for thin objects.
-        test_flip: shows it every one of them mirrored, too.
-        batch: images a step; chosen from the size if not given.
-        workers: processes that read images which do not fit in memory.
-        memory_gb: gigabytes that decoded images may take, all parts together.
+    >>> TrainingFlags().lr == TrainingSpec().lr
+    True
     """
+
+    def build(cls: type) -> type:
+        own, hints = inspect.get_annotations(cls), get_type_hints(spec)
+        taken = [field for field in fields(spec) if field.name not in without]
+        for field in taken:
+            if field.name not in own and field.default is not MISSING:
+                setattr(cls, field.name, field.default)
+        cls.__annotations__ = {field.name: own.get(field.name, hints[field.name]) for field in taken}
+        said = described_arguments(spec)
+        lines = "\n".join(f"    {field.name}: {said[field.name]}" for field in taken)
+        cls.__doc__ = f"{cls.__doc__}\n\nArgs:\n{lines}\n"
+        return dataclass(frozen=True)(cls)
+
+    return build
+
+
+def described_arguments(documented: Any) -> dict[str, str]:
+    """The entries of the Args block of a docstring, each on one line.
+
+    >>> described_arguments(TrainingSpec)["clip"]
+    'largest norm of the gradient, 0 for no clipping.'
+    """
+    _, _, block = (inspect.getdoc(documented) or "").partition("Args:\n")
+    block = re.split(r"\n\n|\n(?=\S)", block)[0]
+    entries = re.findall(r"^    (\w+): (.*(?:\n {5,}.*)*)", block, re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in entries}
+
+
+@flags_of(DataSpec, without=["source"])
+class DataFlags:
+    """Data."""
 
     size: str | None = None
     classes: list[str] | None = None
-    val_from_train: bool = True
-    split: str = "70/15/15"
-    split_seed: int = 0
+    split: str = write_shares(SHARES)
     crop: str | None = None
     crop_schedule: list[str] | None = None
-    scale: tuple[float, float] = (0.75, 1.5)
-    rotation: float = 0.0
-    shear: float = 0.0
-    flip: float = 0.5
-    flip_vertical: float = 0.0
-    color: float = 0.2
-    test_scales: tuple[float, ...] = (1.0,)
-    test_flip: bool = False
-    batch: int | None = None
-    workers: int | None = None
-    memory_gb: float = 4.0
 
-    def spec(self, source: str) -> "DataSpec":
+    def spec(self, source: str) -> DataSpec:
         """The data of a run."""
-        from foveate.specs.data import DataSpec
-        from foveate.specs.shares import parse_shares
-        from foveate.specs.sizes import check_views, parse_size
-
         check_views(self.test_scales)
         given: dict[str, Any] = asdict(self)
         for side in ("size", "crop"):
@@ -79,83 +74,28 @@ class DataFlags:
         return DataSpec(source, **given)
 
 
-@dataclass(frozen=True)
+@flags_of(ModelSpec, without=["arm"])
 class ModelFlags:
-    """Model.
-
-    Args:
-        arch: the host network (foveate list hosts); unet for masks, classifier for class folders if not
-            given.
-        encoder: its encoder (foveate list encoders); auto is the host's own, resnet18 for most.
-        encoder_weights: none, imagenet (downloaded once) or FILE.safetensors.
-        gate: zero (starts as exactly the host) or none (the published form).
-        options: further arguments of the host, as YAML, such as '{decoder_channels: [64, 48, 32, 24, 16]}'.
-    """
+    """Model."""
 
     arch: str | None = None
-    encoder: str = "auto"
-    encoder_weights: str = "none"
-    gate: str = "zero"
     options: dict[str, Any] | None = None
 
-    def spec(self, arm: str, usual: "ModelSpec") -> "ModelSpec":
+    def spec(self, arm: str, usual: ModelSpec) -> ModelSpec:
         """The model of a run with this arm; `usual` is the host for the data at hand."""
         given = asdict(self)
         if self.arch is None:
             given |= {"arch": usual.arch, "options": usual.options | (self.options or {})}
+            given["encoder"] = usual.encoder if self.encoder == "auto" else self.encoder
         return replace(usual, **given | {"options": given["options"] or {}}, arm=arm)
 
 
-@dataclass(frozen=True)
+@flags_of(TrainingSpec, without=["epochs"])
 class TrainingFlags:
-    """Training.
+    """Training."""
 
-    Args:
-        lr: peak learning rate.
-        optimizer: adamw, adam, rmsprop or sgd.
-        schedule: of the learning rate: cosine, poly, step, plateau or constant.
-        warmup: share of all steps in which the learning rate rises.
-        milestones: where step multiplies the rate by --lr-factor: shares of all steps, as 0.5, or epochs.
-        lr_factor: what step and plateau multiply the rate by.
-        lr_patience: epochs without improvement that plateau lets pass before it does.
-        weight_decay: never on biases, normalisation and gates.
-        encoder_lr_factor: learning rate of the encoder relative to the rest.
-        loss: auto, ce, dice, dice_ce, bce, focal, lovasz or ce_lovasz.
-        label_smoothing: in the cross entropy, from 0 to 1.
-        class_weights: none, inverse_sqrt, enet or median.
-        auxiliary_weight: of the losses that attention has of its own (afma), beside the loss.
-        ema: decay of the averaged weights that are scored and saved, 0 for none.
-        precision: auto, 32, bf16 or fp16.
-        clip: largest norm of the gradient, 0 for no clipping.
-        patience: epochs without improvement before training stops.
-        monitor: score or loss, by which the best weights are chosen.
-        validate_every: epochs between validations, a divisor of --epochs.
-    """
-
-    lr: float = 1e-3
-    optimizer: str = "adamw"
-    schedule: str = "cosine"
-    warmup: float = 0.05
-    milestones: tuple[float, ...] = (0.5, 0.75)
-    lr_factor: float = 0.1
-    lr_patience: int = 5
-    weight_decay: float = 0.01
-    encoder_lr_factor: float = 1.0
-    loss: str = "auto"
-    label_smoothing: float = 0.0
-    class_weights: str = "none"
-    auxiliary_weight: float = 0.2
-    ema: float = 0.99
-    precision: str = "auto"
-    clip: float = 1.0
-    patience: int | None = None
-    monitor: str = "score"
-    validate_every: int = 1
-
-    def spec(self, epochs: int | None) -> "TrainingSpec":
+    def spec(self, epochs: int | None) -> TrainingSpec:
         """How a run is trained; without epochs, for as long as the default is."""
-        from foveate.specs.training import TrainingSpec
-
         return TrainingSpec(**asdict(self), **({} if epochs is None else {"epochs": epochs}))
 
 
@@ -192,8 +132,6 @@ def parse_names(words: list[str] | None) -> tuple[str, ...] | None:
 
 
 def _parse_stage(text: str) -> tuple[float, tuple[int, int]]:
-    from foveate.specs.sizes import parse_size
-
     share, _, size = text.partition(":")
     crop = parse_size(size, "--crop-schedule") if size else None
     try:

@@ -113,7 +113,7 @@ class _Reader:
             if keys.count(key) > 1:
                 self.fail(f"'{part.name}' stands twice at the same place; leave one out", at=0)
         if sum(isinstance(part, Head) for part in parts) > 1:
-            self.fail("an arm has one head at most", at=0)
+            self.fail("an arm has one head at most; an attention needs a place, such as cbam@decoder", at=0)
         return parts
 
     def part(self) -> AttentionAt | Head:

@@ -19,8 +19,12 @@ from foveate.specs.training import TrainingSpec
 class ComparisonSpec:
     """Arms times seeds under identical conditions.
 
-    model: the host; its own `arm` stays "none". arms: contenders beside the bare host, which is always there.
-    placebo: a plain convolution beside each of them. seeds: how many, counted from first_seed.
+    Args:
+        data, model, training: as of a run; the model's own `arm` stays "none".
+        arms: contenders beside the bare host, which is always there.
+        placebo: whether a plain convolution with as many parameters stands beside each of them.
+        seeds: trainings of each arm, 2 or more.
+        first_seed: the first of them; the others follow it.
 
     Raises `UserError` for fewer than 2 seeds, no arm, an arm outside the grammar.
 

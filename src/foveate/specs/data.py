@@ -9,12 +9,32 @@ from foveate.specs.shares import SHARES, Shares
 class DataSpec:
     """What to train on and how it is shown.
 
-    source, classes, split_seed, val_from_train: as in `open_dataset`; split: its `shares`. size: height and
-    width all images are resized to; None chooses. crop: height and width of the training windows (None:
-    `size`). crop_schedule: (fraction of the epochs, crop) pairs, each in force from that fraction on. scale,
-    rotation, shear, flip, flip_vertical, color: as in `Augmentation`. test_scales, test_flip: the views in
-    which the trained network sees an image, its probabilities averaged, when it is scored and when it
-    predicts. batch, workers: None chooses. memory_gb: how much the decoded images may take up (10^9 bytes).
+    Args:
+        source: a folder, an archive, an address, hf:NAME or synthetic[:COUNT[:HEIGHTxWIDTH]].
+        size: height and width in pixels to which all images are resized; chosen from the data if not
+            given.
+        classes: class names in the order of their ids; taken from the data if not given.
+        split: where the data have no splits, percents of train, val and test, such as 80/10/10. Of two, such
+            as 80/20, the second validates and is scored.
+        split_seed: draws that split.
+        val_from_train: where the data have two parts, score on the second and cut validation from the first.
+            False validates and scores on the second.
+        crop: height and width in pixels of the random crops in training; the whole image if not given.
+        crop_schedule: crops that change during training, as (share of the epochs in [0, 1), (height, width))
+            in rising order, each in force from that share on. On the command line: 0:96x128 0.5:192x256.
+        scale: limits of the random rescaling in training, above 0. At 1 the image just covers the crop.
+        rotation: largest random rotation in training, to either side, in degrees from 0 to 180.
+        shear: largest random shear in training, to either side, in degrees from 0 to below 90.
+        flip: probability of a left-right flip in training, from 0 to 1.
+        flip_vertical: probability of an up-down flip in training, from 0 to 1.
+        color: strength of the random colour changes in training, from 0 to 1.
+        test_scales: image sizes, relative to `size`, at which the trained network sees an image, above 0 and
+            at most 4. Its probabilities are averaged. 0.75 1 1.25 costs three times the time and often pays
+            for thin objects.
+        test_flip: show every one of these also mirrored left to right.
+        batch: images a step, 1 or more; chosen from the task and the number of images if not given.
+        workers: processes that read images which do not fit in memory; chosen if not given.
+        memory_gb: gigabytes (10^9 bytes) that the decoded images may take, all splits together.
     """
 
     source: str

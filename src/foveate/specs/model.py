@@ -10,11 +10,15 @@ from foveate.errors import UserError
 class ModelSpec:
     """The host network and the arm that is attached to it.
 
-    arch: a host name (`foveate list hosts`). encoder: its encoder, or for arch "classifier" the timm name;
-    "auto" is the host's own (`foveate.models.create.settled` names it), "none" where there is none to choose.
-    encoder_weights: "none", "imagenet" or a .safetensors file. arm: what is attached where, "none" for the
-    bare host. gate: "zero" (starts as the host) or "none" (the published form). options: further arguments
-    of the host.
+    Args:
+        arch: the host network (foveate list hosts). On the command line the default suits the data: unet for
+            masks, classifier for class folders.
+        encoder: its encoder (foveate list encoders), or for classifier a timm name. auto is the host's own,
+            resnet18 for most.
+        encoder_weights: none, imagenet (downloaded once) or FILE.safetensors.
+        arm: what is attached where, such as cbam@decoder; none is the bare host.
+        gate: zero starts as exactly the host; none is the published form.
+        options: further arguments of the host, as YAML, such as '{decoder_channels: [64, 48, 32, 24, 16]}'.
     """
 
     arch: str = "unet"

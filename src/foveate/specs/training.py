@@ -37,29 +37,40 @@ def _rising(milestones: Sequence[float], epochs: int) -> bool:
 class TrainingSpec:
     """How the weights are found. The defaults suit a few hundred images.
 
-    epochs: passes over the training images.
-    lr: peak learning rate; encoder_lr_factor scales it for the encoder (below 1 for pretrained weights).
-    weight_decay: decoupled for adamw, else added to the gradient; never on biases, normalisation and gates.
-    warmup: share of all steps in which the rate rises linearly, before `schedule` takes over: "cosine" and
-    "poly" let it fall to 0 step by step, "constant" leaves it, "step" multiplies it by lr_factor at every
-    milestone, "plateau" whenever more than lr_patience epochs brought no progress in the monitored value (one
-    part in 10,000 counts as progress).
-    milestones: below 1 shares of all steps, from 1 on whole epochs after which the rate falls; rising.
-    loss: "auto" is dice_ce for masks and ce for labels; see `foveate.training.losses`.
-    label_smoothing: in [0, 1), for the cross entropy in the loss.
-    class_weights: "none", "inverse_sqrt" (1 / sqrt(share)), "enet" (1 / ln(1.02 + share)) or "median"
-    (median frequency balancing); from the training pixels, scaled to mean 1.
-    auxiliary_weight: of the losses that attention has of its own (afma), beside the loss; 0.2 is AFMA's
-    published ratio of 5 to 1. They are in train_loss, and as they are in train_auxiliary; never in val_loss.
-    ema: decay of the averaged weights that are validated and saved, 0 for none; it starts lower, as (1 + t)
-    / (10 + t).
-    precision: "auto" takes bf16 where the hardware multiplies it, else 32 bits. The same spec gives other
-    last digits in another precision: environment.json records which one ran.
-    clip: largest norm of the gradient, 0 for no clipping.
-    patience: epochs without a better monitored value before the run stops, None for never.
-    monitor: "score" (mIoU or accuracy on the validation images) or "loss" decides which weights are best.
-    validate_every: epochs between validations; only validated weights can become the best. It divides epochs,
-    so that the last epoch is validated.
+    Args:
+        epochs: passes over the training images, 1 or more.
+        lr: peak learning rate, above 0.
+        weight_decay: 0 or more; decoupled for adamw, else added to the gradient. Never on biases,
+            normalisation and gates.
+        optimizer: adamw, adam, rmsprop or sgd.
+        schedule: of the learning rate: cosine and poly fall to 0 step by step, constant stays, step falls by
+            lr_factor at every milestone, plateau falls by lr_factor without progress.
+        warmup: share of all steps, from 0 to below 1, in which the learning rate rises linearly before the
+            schedule takes over.
+        milestones: where step lowers the rate, rising: below 1 shares of all steps, from 1 on whole epochs.
+        lr_factor: what step and plateau multiply the rate by, above 0 and below 1.
+        lr_patience: epochs without progress in the monitored value that plateau waits, 0 or more. One part
+            in 10,000 counts as progress.
+        encoder_lr_factor: learning rate of the encoder relative to the rest, 0 or more; below 1 suits
+            pretrained weights.
+        loss: auto (dice_ce for masks, ce for labels), ce, dice, dice_ce, bce, focal, lovasz or ce_lovasz.
+        label_smoothing: in the cross entropy, from 0 to below 1.
+        class_weights: from the training pixels of each class, scaled to mean 1: none, inverse_sqrt
+            (1 / sqrt(share)), enet (1 / ln(1.02 + share)) or median (median frequency balancing).
+        auxiliary_weight: weight of the losses that attention has of its own (afma), beside the loss, 0 or
+            more. 0.2 is AFMA's published ratio of 5 to 1. train_loss holds them weighted, train_auxiliary
+            unweighted, val_loss not.
+        ema: decay of the averaged weights that are validated and saved, from 0 (none) to below 1. It starts
+            lower, as (1 + t) / (10 + t) at step t.
+        precision: auto, 32, bf16 or fp16. auto is bf16 where the hardware multiplies it, else 32 bits;
+            environment.json records which one ran.
+        clip: largest norm of the gradient, 0 for no clipping.
+        patience: epochs without a better monitored value before training stops, 1 or more; if not given,
+            training never stops early.
+        monitor: score (mIoU or accuracy on the validation images) or loss, by which the best weights are
+            chosen.
+        validate_every: epochs between validations, a divisor of epochs. Only validated weights can become the
+            best.
     """
 
     epochs: int = 30
