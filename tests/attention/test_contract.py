@@ -92,6 +92,15 @@ def test_starts_at_the_identity_if_it_says_so(case: Case):
     assert torch.equal(module(x), x) == module.starts_at_identity
 
 
+@pytest.mark.parametrize("name", ["smooth", "nonlocal", "criss_cross", "dual"])
+def test_a_closed_gamma_lets_nothing_pass(name: str):
+    module, x = create_attention(name, 8).eval(), images()
+    for parameter in module.parameters():
+        if parameter.numel() > 1:
+            torch.nn.init.constant_(parameter, float("inf"))
+    assert torch.equal(module(x), x)
+
+
 @every_mechanism
 def test_every_parameter_learns(case: Case):
     module, x = case.create(), images().requires_grad_()

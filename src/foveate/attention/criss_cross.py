@@ -23,6 +23,7 @@ from einops import rearrange
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from foveate.attention.closed import finite_where_closed
 from foveate.attention.maps import PairwiseMap
 from foveate.attention.options import at_least
 from foveate.attention.pairwise import chosen_queries
@@ -101,7 +102,7 @@ class CrissCrossAttention(nn.Module):
         q, k, v = (rearrange(f(x), "b c h w -> b h w c") for f in (self.query, self.key, self.value))
         columns, rows = cross_weights(q, k)
         found = rearrange(gather(columns.to(v.dtype), rows.to(v.dtype), v), "b h w c -> b c h w")
-        return columns, rows, x + (self.gamma * found).to(x.dtype)
+        return columns, rows, x + (self.gamma * finite_where_closed(found, self.gamma)).to(x.dtype)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         for _ in range(self.recurrence):

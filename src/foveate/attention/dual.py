@@ -24,6 +24,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from foveate.attention.closed import finite_where_closed
 from foveate.attention.maps import ChannelPairsMap, PairwiseMap
 from foveate.attention.options import at_least, one_of
 from foveate.attention.pairwise import attend, chosen_queries, positions_first, rows
@@ -64,6 +65,8 @@ class DualAttention(nn.Module):
         q, k, v = (positions_first(f(x)) for f in (self.query, self.key, self.value))
         positions = rearrange(attend(q, k, v), "b (h w) c -> b c h w", h=x.shape[2])
         channels = (self.channel_weights(x).to(x.dtype) @ x.flatten(2)).view_as(x)
+        positions = finite_where_closed(positions, self.position_gamma)
+        channels = finite_where_closed(channels, self.channel_gamma)
         return x + (self.position_gamma * positions + self.channel_gamma * channels).to(x.dtype)
 
     def channel_weights(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c c"]:

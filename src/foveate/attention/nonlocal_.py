@@ -15,6 +15,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from foveate.attention.closed import finite_where_closed
 from foveate.attention.maps import PairwiseMap
 from foveate.attention.pairwise import attend, chosen_queries, positions_first, rows
 from foveate.attention.registry import register
@@ -47,7 +48,7 @@ class NonLocal(nn.Module):
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         q, k, v = (positions_first(f(x)) for f in (self.query, self.key, self.value))
         found = rearrange(attend(q, k, v), "b (h w) c -> b c h w", h=x.shape[2])
-        return x + (self.gamma * found).to(x.dtype)
+        return x + (self.gamma * finite_where_closed(found, self.gamma)).to(x.dtype)
 
     def weights(
         self, x: Float[Tensor, "b c h w"], queries: Sequence[int] | Tensor | None = None

@@ -19,6 +19,7 @@ from einops import rearrange
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
+from foveate.attention.closed import finite_where_closed
 from foveate.attention.kernels.disagreement import disagreeing, neighbours
 from foveate.attention.maps import PairwiseMap
 from foveate.attention.options import positive
@@ -91,7 +92,7 @@ class SmoothAttention(nn.Module):
             smoothed = disagreeing(q, k, height, self.threshold, peaks)
             smoothed = rearrange(smoothed, "b (h w) -> b 1 h w", h=height)
             found = torch.where(smoothed, neighbour_mean(found), found)
-        return x + (self.gamma * found).to(x.dtype)
+        return x + (self.gamma * finite_where_closed(found, self.gamma)).to(x.dtype)
 
     def smoothed(self, x: Float[Tensor, "b c h w"]) -> Bool[Tensor, "b h w"]:
         """The positions whose rows are smoothed."""

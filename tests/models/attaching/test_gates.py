@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import nn
 
@@ -30,3 +31,27 @@ def test_keeps_the_dtype_of_its_input():
             x = torch.randn(1, 3, 4, 4).to(dtype)
             assert gate(x).dtype == dtype
             assert torch.equal(gate(x), x)
+
+
+class Broken(nn.Module):
+    """An attention that gives values which are not finite."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * torch.tensor([float("inf"), float("nan"), -float("inf")])[:, None, None]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_closed_it_is_exact_whatever_the_attention_gives(compiled, monkeypatch):
+    monkeypatch.setattr("jaxtyping.config.jaxtyping_disable", True)  # runtime checks do not trace
+    gate, x = ResidualGate(Broken()), torch.randn(2, 3, 4, 5, requires_grad=True)
+    run = torch.compile(gate, backend="eager", fullgraph=True) if compiled else gate
+    out = run(x)
+    assert torch.equal(out, x)
+    out.square().sum().backward()
+    assert gate.gate.grad.isfinite()
+
+
+def test_open_it_hides_nothing_that_is_not_finite():
+    gate = ResidualGate(Broken())
+    nn.init.constant_(gate.gate, 0.1)
+    assert not gate(torch.randn(2, 3, 4, 5)).isfinite().any()

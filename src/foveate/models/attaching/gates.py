@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from foveate.attention.closed import finite_where_closed
+
 
 class ResidualGate(nn.Module):
     """`forward(x: b c h w) = x + g (a(x) - x)`, g a scalar parameter that starts at 0.
@@ -39,4 +41,5 @@ class ResidualGate(nn.Module):
 
     def _open(self, x: Tensor, found: Tensor) -> Tensor:
         # lerp is the formula above in one pass over memory, and exact at g = 0.
-        return torch.lerp(x, found.to(x.dtype), self.gate.to(x.dtype))
+        change = finite_where_closed(found.to(x.dtype), self.gate, otherwise=x)
+        return torch.lerp(x, change, self.gate.to(x.dtype))
