@@ -1,6 +1,9 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
 from foveate.evaluation.calibration import CalibrationBins
@@ -15,6 +18,7 @@ from foveate.evaluation.errors import (
     object_coverage,
     size_bins,
 )
+from foveate.evaluation.ratios import ratio
 
 
 def test_objects_touch_at_corners_and_are_told_apart_by_class():
@@ -58,10 +62,86 @@ def test_boundary_iou_sees_a_shift_that_iou_hardly_sees():
     assert area > 0.93
 
 
-def test_ignored_pixels_are_in_no_boundary():
-    truth = np.zeros((6, 6), dtype=int)
-    truth[:, 3:] = 255
-    assert boundary_counts(np.zeros((6, 6), dtype=int), truth, 1).max() <= 18
+def scored(prediction, truth, classes, width_share=0.02):
+    shared, union = boundary_counts(prediction, truth, classes, width_share)
+    return ratio(shared, union)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [
+        (slice(8, 12), slice(8, 12)),  # inside an object
+        (slice(3, 7), slice(8, 12)),  # across its outline
+        (slice(0, 20), slice(0, 2)),  # along the image's border
+        (slice(5, 15), slice(5, 15)),  # all of it
+    ],
+)
+def test_a_perfect_prediction_scores_1_beside_ignored_pixels(rows, columns):
+    drawn = np.zeros((20, 20), dtype=int)
+    drawn[5:15, 5:15] = 1
+    truth = drawn.copy()
+    truth[rows, columns] = 255
+    expected = [1.0, 1.0 if (truth == 1).any() else np.nan]
+    assert scored(drawn, truth, 2) == pytest.approx(expected, nan_ok=True)
+
+
+def test_what_is_predicted_on_ignored_pixels_changes_nothing():
+    truth = np.zeros((20, 20), dtype=int)
+    truth[5:15, 5:15] = 1
+    truth[:, 9:12] = 255
+    noise = np.where(truth == 255, np.random.default_rng(0).integers(0, 2, truth.shape), truth)
+    assert scored(noise, truth, 2).tolist() == [1.0, 1.0]
+
+
+def test_two_classes_with_a_strip_to_ignore_between_them_have_an_outline_there():
+    truth = np.zeros((30, 30), dtype=int)
+    truth[:, 14:16], truth[:, 16:] = 255, 1
+    moved = np.where(truth == 255, 255, np.arange(30) >= 11)
+    assert scored(moved, truth, 2, width_share=0.08).max() < 0.9
+
+
+def test_where_all_is_ignored_there_is_no_boundary_to_score():
+    truth = np.full((6, 6), 255)
+    assert np.isnan(scored(np.zeros((6, 6), dtype=int), truth, 2)).all()
+
+
+masks = st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(
+    lambda size: arrays(np.uint8, size, elements=st.sampled_from((0, 1, 2, 255)))
+)
+
+
+@given(masks, st.integers(1, 3))
+def test_perfect_is_1_or_nothing_to_score_on_any_truth(truth, width):
+    share = width / np.hypot(*truth.shape)
+    perfect = scored(np.where(truth == 255, 0, truth), truth, 3, share)
+    assert ((perfect == 1) | np.isnan(perfect)).all()
+
+
+@given(masks, st.integers(0, 2**32 - 1), st.integers(1, 3))
+def test_boundaries_agree_with_their_definition(truth, seed, width):
+    prediction = np.random.default_rng(seed).integers(0, 3, truth.shape, dtype=np.uint8)
+    counts = boundary_counts(prediction, truth, 3, width / np.hypot(*truth.shape))
+    assert counts.tolist() == naive_boundary_counts(prediction, truth, 3, width)
+
+
+def naive_boundary_counts(prediction, truth, classes, width):
+    counted = truth != 255
+    height, across = truth.shape
+
+    def near_an_outline(ids, i, j):
+        if min(i, j, height - 1 - i, across - 1 - j) < width:
+            return True
+        window = (slice(i - width, i + width + 1), slice(j - width, j + width + 1))
+        return (ids[window][counted[window]] != ids[i, j]).any()
+
+    shared, union = [0] * classes, [0] * classes
+    for i, j in zip(*counted.nonzero(), strict=True):
+        for c in range(classes):
+            true = truth[i, j] == c and near_an_outline(truth, i, j)
+            called = prediction[i, j] == c and near_an_outline(prediction, i, j)
+            shared[c] += bool(true and called)
+            union[c] += bool(true or called)
+    return [shared, union]
 
 
 def test_near_half_renormalises_over_the_two_most_probable_classes():

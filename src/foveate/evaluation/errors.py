@@ -10,8 +10,9 @@ when at least half are.
 Boundary IoU: Cheng et al. 2021, "Boundary IoU: Improving Object-Centric Image Segmentation Evaluation",
 equation 2: IoU of the pixels of truth and prediction that lie within a distance d of their own class's
 outline, d being 2% of the image diagonal (at least 1 pixel). As in the authors' code, a distance is what so
-many erosions by 3x3 pixels reach, and the image's edge counts as an outline. Pixels to ignore are taken out
-of both.
+many erosions by 3x3 pixels reach, and the image's edge counts as an outline. Pixels to ignore are ignored in
+the prediction as in the truth: they are in no boundary, and an edge to them is no outline in either. So a
+perfect prediction scores 1.
 
 Near one half: a pixel is of two minds when the probability of the class it is called, renormalised over the
 two most probable classes, lies within 0.1 of 0.5. For two classes that is |p - 0.5| < 0.1.
@@ -95,13 +96,20 @@ def size_bins(
 
 def boundary(ids: Integer[ndarray, "h w"], width: int) -> Bool[ndarray, "h w"]:
     """The pixels of every region that lie within `width` pixels (rows or columns) of another id or the
-    image's edge.
+    image's edge; pixels of 255 are in no region and bound none.
 
     All regions at once: eroding each class by a square takes away the pixels whose window holds a second id.
+
+    >>> boundary(np.array([[0, 0, 0, 255, 1, 1]]).repeat(3, 0), width=1)[1].tolist()
+    [True, False, False, False, False, True]
+    >>> boundary(np.array([[0, 0, 0, 255, 1, 1]]).repeat(5, 0), width=2)[2].tolist()
+    [True, True, True, False, True, True]
     """
-    side, padded = 2 * width + 1, ids.astype(np.int16)
-    lowest = ndimage.minimum_filter(padded, side, mode="constant", cval=-1)
-    return lowest != ndimage.maximum_filter(padded, side, mode="constant", cval=-1)
+    side, ids = 2 * width + 1, ids.astype(np.int16)
+    counted = ids != IGNORE
+    lowest = ndimage.minimum_filter(ids, side, mode="constant", cval=-1)  # 255 is above every class
+    highest = ndimage.maximum_filter(np.where(counted, ids, -1), side, mode="constant", cval=-1)
+    return counted & (lowest != highest)
 
 
 def boundary_counts(
@@ -111,7 +119,7 @@ def boundary_counts(
     width_share: float = 0.02,
 ) -> Int64[ndarray, "2 c"]:
     """Intersection and union in pixels of both boundaries, by class; sum over images and divide for boundary
-    IoU.
+    IoU. Pixels whose truth is 255 are ignored, whatever is predicted there.
 
     >>> square = np.zeros((5, 5), dtype=int)
     >>> square[1:4, 1:4] = 1
@@ -119,9 +127,8 @@ def boundary_counts(
     [8, 8]
     """
     width = max(1, round(width_share * float(np.hypot(*truth.shape))))
-    counted = truth != IGNORE
-    true = boundary(truth, width) & counted
-    called = boundary(prediction, width) & counted
+    prediction = np.where(truth == IGNORE, IGNORE, prediction)
+    true, called = boundary(truth, width), boundary(prediction, width)
     both = true & called & (truth == prediction)
     in_true, in_called, in_both = (
         np.bincount(ids[where], minlength=classes)
