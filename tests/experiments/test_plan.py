@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,12 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from foveate.data.pixels.masks import MaskCodec
 from foveate.errors import DataError, UserError
 from foveate.experiments.compare import compare
 from foveate.experiments.plan import estimate, make_plan
 from foveate.specs.comparison import ComparisonSpec
 from foveate.specs.data import DataSpec
-from foveate.training.run import Interrupted
+from foveate.training.run import Interrupted, fit
 from foveate.training.run_directory import Run
 
 
@@ -24,11 +26,11 @@ def photos(tmp_path, small_spec) -> ComparisonSpec:
     return replace(small_spec, data=data, arms=("se@decoder(reduction=4)",), placebo=False)
 
 
-def add_photo(root: Path, number: int) -> None:
+def add_photo(root: Path, number: int, images: str = "images", masks: str = "masks") -> None:
     rng = np.random.default_rng(number)
     for folder, pixels in (
-        ("images", rng.integers(0, 256, (32, 48, 3), dtype=np.uint8)),
-        ("masks", rng.integers(0, 2, (32, 48), dtype=np.uint8)),
+        (images, rng.integers(0, 256, (32, 48, 3), dtype=np.uint8)),
+        (masks, 255 * rng.integers(0, 2, (32, 48), dtype=np.uint8)),
     ):
         (root / folder).mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(root / folder / f"{number}.png")
@@ -67,6 +69,34 @@ def test_images_that_come_later_change_no_split(photos, tmp_path):
     (tmp_path / "data/masks" / f"{begun['test'][0]}.png").unlink()
     with pytest.raises(DataError, match=r"1 images of the recorded split are gone, .*put them back"):
         compare(replace(photos, seeds=3), out)
+
+
+def test_masks_are_decoded_once_to_count_their_classes_and_once_to_train(small_spec, tmp_path, monkeypatch):
+    for number in range(12):
+        add_photo(tmp_path / "data", number, "Image/Fire", "Segmentation_Mask/Fire")
+    decoded, decode = Counter(), MaskCodec.decode
+
+    def counting(codec, raw, path):
+        decoded[path] += 1
+        return decode(codec, raw, path)
+
+    monkeypatch.setattr(MaskCodec, "decode", counting)
+    spec = replace(
+        small_spec,
+        data=DataSpec(str(tmp_path / "data"), size=(32, 48), batch=4, workers=0),
+        training=replace(small_spec.training, class_weights="enet"),
+        arms=("se@decoder(reduction=4)", "simam@decoder"),
+    )
+    plan = make_plan(spec)
+    train = {entry.mask for entry in plan.data.dataset.index("train")}
+    assert len(plan.arms) > 3
+    masks = (tmp_path / "data/Segmentation_Mask/Fire").iterdir()
+    assert decoded == {mask: 2 if mask in train else 1 for mask in masks}
+    before = decoded.copy()
+    estimate(plan, steps=1)
+    for arm in ("none", "simam@decoder"):
+        fit(spec.run(arm, seed=1), tmp_path / arm, data=plan.data)
+    assert decoded == before
 
 
 def test_several_devices_are_refused(small_spec, tmp_path):

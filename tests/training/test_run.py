@@ -10,7 +10,6 @@ import torch
 from lightning import Callback
 from PIL import Image
 
-from foveate.data.dataset import class_counts
 from foveate.errors import DataError, UserError
 from foveate.loading.module import DataModule
 from foveate.models.checkpoints import load_model
@@ -302,7 +301,7 @@ def test_what_a_kill_left_half_written_goes_when_the_run_goes_on(small_spec, tmp
 
 def test_class_weights_count_the_training_masks():
     data = DataModule(DataSpec("synthetic:4", size=(32, 64)))
-    counts = class_counts(data.dataset)
+    counts = data.dataset.class_counts
     by_hand = [
         np.bincount(data.dataset.read(entry)[1].ravel(), minlength=256)[: len(data.classes)]
         for entry in data.dataset.index("train")

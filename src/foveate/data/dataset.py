@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
@@ -92,6 +93,27 @@ class Dataset:
             raise DataError(f"there is no split '{split}'; there are: {', '.join(SPLITS)}")
         return self.splits[split]
 
+    @cached_property
+    def class_counts(self) -> Int64[np.ndarray, "images classes"]:
+        """Pixels of each class in each training image, those ignored left out; labels count as the pixels of
+        one image. Masks that are not in `counts` are decoded for it, once.
+
+        >>> from foveate.data.open import open_dataset
+        >>> open_dataset("synthetic:8:32x48").class_counts.shape
+        (8, 11)
+        """
+        entries, classes = self.index("train"), len(self.classes)
+        if self.task == "classification":
+            return np.bincount([entry.label for entry in entries], minlength=classes)[None]
+
+        def count(entry: Entry) -> Int64[np.ndarray, " classes"]:
+            if entry.stem in self.counts:
+                return self.counts[entry.stem]
+            return np.bincount(self.read(entry)[1].ravel(), minlength=256)[:classes]
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return np.stack(list(pool.map(count, entries)))
+
     def split_table(self) -> dict[str, list[str]]:
         """The stems of each split; `open_dataset(source, splits=table)` gives exactly these splits again."""
         return {split: [entry.stem for entry in self.splits[split]] for split in SPLITS}
@@ -116,26 +138,9 @@ def _sentence(note: str) -> str:
     return note if "." in note.partition(" ")[0] else note[0].upper() + note[1:]
 
 
-def class_counts(dataset: Dataset) -> Int64[np.ndarray, "images classes"]:
-    """Pixels of each class in each training image, those ignored left out; labels count as the pixels of one
-    image.
-    """
-    entries, classes = dataset.index("train"), len(dataset.classes)
-    if dataset.task == "classification":
-        return np.bincount([entry.label for entry in entries], minlength=classes)[None]
-
-    def count(entry: Entry) -> Int64[np.ndarray, " classes"]:
-        if entry.stem in dataset.counts:
-            return dataset.counts[entry.stem]
-        return np.bincount(dataset.read(entry)[1].ravel(), minlength=256)[:classes]
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return np.stack(list(pool.map(count, entries)))
-
-
 def class_frequencies(dataset: Dataset) -> Float64[np.ndarray, " classes"]:
     """Share of each class among the counted pixels (or images) of train; sums to 1."""
-    counts = class_counts(dataset).sum(0)
+    counts = dataset.class_counts.sum(0)
     return counts / counts.sum()
 
 
@@ -164,4 +169,4 @@ def _known_in_train(dataset: Dataset) -> set[int] | None:
         return {number for entry in dataset.index("train") for number in dataset.reader.classes_of(entry)}
     if dataset.name == "synthetic" or (dataset.task == "segmentation" and not dataset.counts):
         return None
-    return set(class_counts(dataset).sum(0).nonzero()[0].tolist())
+    return set(dataset.class_counts.sum(0).nonzero()[0].tolist())

@@ -4,7 +4,6 @@ from inspect import signature
 
 import torch
 
-from foveate.data.dataset import class_counts
 from foveate.errors import UserError, choose
 from foveate.loading.module import DataModule
 from foveate.models.create import create_model
@@ -68,5 +67,5 @@ def build_loss(spec: TrainingSpec, data: DataModule) -> Loss:
     name = usual if spec.loss == "auto" else choose(spec.loss, loss_names(data.task), f"loss for {data.task}")
     weights = None
     if spec.class_weights != "none":
-        weights = class_weights(torch.from_numpy(class_counts(data.dataset)), spec.class_weights)
+        weights = class_weights(torch.from_numpy(data.dataset.class_counts), spec.class_weights)
     return create_loss(name, len(data.classes), class_weights=weights, label_smoothing=spec.label_smoothing)
