@@ -144,7 +144,7 @@ def test_class_that_never_occurs_in_train(make):
     make.pairs(values=(0, 1, 2))
     refuses(
         make.root,
-        r"the class 'moose' never occurs in the 6 training images, so .* name it 'void' .*--split-seed",
+        r"the class 'moose' never occurs in the 6 training images, so .* name it 'ignore' .*--split-seed",
         classes=["a", "b", "c", "moose"],
     )
 
@@ -230,7 +230,12 @@ def test_synthetic_source_that_cannot_be_read(source, words):
 
 
 def test_synthetic_classes_are_fixed():
-    refuses("synthetic", "the classes are fixed", classes=["a"])
+    refuses("synthetic", "the classes are fixed", classes=["a", "b"])
+
+
+def test_one_class_and_nothing_to_tell_it_from(make):
+    words = r"has one class only \('class 5'\), and all else is ignored, so there is nothing to tell it from"
+    refuses(make.pairs(values=(5, 255)), words)
 
 
 def test_broken_image_is_named_when_it_is_decoded(make):

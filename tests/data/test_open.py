@@ -46,12 +46,20 @@ def test_indexed_masks_get_their_classes_from_the_values_or_the_user(make):
     assert open_dataset(root).classes == ("class 0", "class 3", "class 7")
 
 
-def test_named_void_classes_are_ignored_everywhere(make):
-    dataset = open_dataset(make.pairs(values=(0, 1, 2)), classes=["road", "unlabelled", "car"])
+def test_values_called_ignore_are_ignored_everywhere(make):
+    dataset = open_dataset(make.pairs(values=(0, 1, 2)), classes=["road", "ignore", "car"])
     assert dataset.classes == ("road", "car")
     raw = make.mask(int(dataset.index("test")[0].stem), [0, 1, 2])
     assert np.array_equal(dataset.read(dataset.index("test")[0])[1], np.array([0, 255, 1])[raw])
     assert "1 and 255 are ignored" in dataset.describe()
+
+
+@pytest.mark.parametrize("name", ["Void", "Unlabelled"])
+def test_void_that_is_named_is_a_class(make, name):
+    dataset = open_dataset(make.pairs(values=(0, 1, 2, 255)), classes=["road", "car", name])
+    assert dataset.classes == ("road", "car", name)
+    assert set(np.unique(dataset.read(dataset.index("test")[0])[1])) == {0, 1, 2, 255}
+    assert f"{name} counts as a class, for it is named (call it ignore to ignore it)" in dataset.describe()
 
 
 @pytest.mark.parametrize(
@@ -107,7 +115,8 @@ def test_camvid_with_train_and_val_keeps_val_for_testing(make):
 def test_camvid_layout_with_other_classes(make):
     for split in SPLITS:
         make.pairs(split, f"{split}annot", count=2, values=(0, 1, 2))
-    assert open_dataset(make.root, classes=["a", "b", "void"]).classes == ("a", "b")
+    assert open_dataset(make.root, classes=["a", "b", "ignore"]).classes == ("a", "b")
+    assert open_dataset(make.root, classes=["a", "b", "void"]).classes == ("a", "b", "void")
     assert open_dataset(make.root).classes == ("class 0", "class 1", "class 2")
 
 
@@ -128,12 +137,15 @@ def test_coloured_masks(make):
     dataset = open_dataset(coloured(make))
     assert (dataset.name, dataset.classes) == ("coloured", ("road", "car"))
     assert dataset.colors == ((128, 64, 128), (64, 0, 128))
-    expected = np.array([0, 255, 1])[make.mask(1, [0, 1, 2])]
-    assert np.array_equal(dataset.read(dataset.index("val")[1])[1], expected)
+    entry = dataset.index("val")[1]
+    assert np.array_equal(dataset.read(entry)[1], np.array([0, 255, 1])[make.mask(1, [0, 1, 2])])
     assert "void ignored" in dataset.describe()
-    assert open_dataset(make.root, classes=["road"]).classes == ("road",)
+    named = open_dataset(make.root, classes=["car", "void"])
+    assert named.classes == ("void", "car")
+    assert named.colors == ((0, 0, 0), (64, 0, 128))
+    assert np.array_equal(named.read(entry)[1], np.array([255, 0, 1])[make.mask(1, [0, 1, 2])])
     with pytest.raises(UserError, match=r"unknown class of class_dict\.csv 'raod'; did you mean 'road'"):
-        open_dataset(make.root, classes=["raod"])
+        open_dataset(make.root, classes=["raod", "car"])
 
 
 def test_palette_png_counts_as_coloured_where_there_is_a_table(make):

@@ -145,10 +145,16 @@ def class_frequencies(dataset: Dataset) -> Float64[np.ndarray, " classes"]:
 
 
 def check(dataset: Dataset) -> Dataset:
-    """Return the dataset if every class occurs in train; otherwise raise `DataError`, naming the class.
+    """Return the dataset if there are two classes or more and each occurs in train; otherwise raise
+    `DataError`, naming the class.
 
     Masks that were not counted when the dataset was opened are not read for it.
     """
+    if len(dataset.classes) == 1:
+        raise DataError(
+            f"{dataset.source}: has one class only ('{dataset.classes[0]}'), and all else is ignored, so "
+            "there is nothing to tell it from; name what is around it as a class, too"
+        )
     if (known := _known_in_train(dataset)) is None:
         return dataset
     missing = [name for number, name in enumerate(dataset.classes) if number not in known]
@@ -157,8 +163,8 @@ def check(dataset: Dataset) -> Dataset:
         raise DataError(
             f"{dataset.source}: the {what} {', '.join(map(repr, missing))} never "
             f"occur{'s' * (len(missing) == 1)} in the {len(dataset.index('train'))} training images, so "
-            f"nothing can be learnt about {it}; leave {it} out of the classes (or name {it} 'void' to ignore "
-            f"{it}), add training images that show {it}, or choose another --split-seed"
+            f"nothing can be learnt about {it}; leave {it} out of the classes (or name {it} 'ignore' to "
+            f"ignore {it}), add training images that show {it}, or choose another --split-seed"
         )
     return dataset
 

@@ -9,7 +9,7 @@ from jaxtyping import Int64
 
 from foveate.data.dataset import Color
 from foveate.data.pixels.images import LOSSY
-from foveate.data.pixels.masks import IGNORE, MAX_UNNAMED, MaskCodec, choose_codec
+from foveate.data.pixels.masks import IGNORE, LEFT_OUT, MAX_UNNAMED, MaskCodec, choose_codec
 from foveate.data.published.camvid import CAMVID
 from foveate.data.readers.coloured import color_codec, colors_file
 from foveate.doctor.decoding import pack
@@ -85,7 +85,7 @@ class Survey:
 
     def _names(self, holders: Mapping[int, object]) -> tuple[str, ...] | None:
         street = self.folder.layout == "camvid" and max(set(holders) - {IGNORE}, default=0)
-        return (*CAMVID, "void") if street in (len(CAMVID) - 1, len(CAMVID)) else None
+        return (*CAMVID, LEFT_OUT) if street in (len(CAMVID) - 1, len(CAMVID)) else None
 
     @cached_property
     def classes(self) -> tuple[str, ...]:

@@ -67,8 +67,7 @@ def evaluate(
     model = load_model(run)
     trained = tuple(model.notes.get("classes", ()))
     module = data_of(run, data, size, trained)
-    if data is not None:
-        check_classes(run, trained or module.classes, data, module.classes)
+    check_classes(run, trained or module.classes, module.spec.source, module.classes)
     total = len(module.dataset.index(split))
     evaluation = evaluate_model(
         with_views(model), module.eval_dataloader(split), module.classes, module.task, device, progress, total

@@ -42,8 +42,7 @@ def find_sources(
             stems = [file.stem for file in files]
             return [_file(file, file.stem if stems.count(file.stem) == 1 else file.name) for file in files]
     data = data_of(Path(run), images, None, classes).dataset
-    if images is not None:
-        check_classes(Path(run), classes or data.classes, images, data.classes)
+    check_classes(Path(run), classes or data.classes, data.source, data.classes)
     entries = data.index(split)
     if not entries:
         raise UserError(f"{images or run}: the split {split} holds no images; choose another --split")

@@ -50,7 +50,7 @@ def test_masks_without_splits(rows, make, tmp_path):
     rows(8, "image", "annotation", "words").save_to_disk(tmp_path / "saved")
     waits = []
     with listening(lambda *words: waits.append(words)):
-        dataset = open_dataset(tmp_path / "saved", classes=["a", "void", "b"])
+        dataset = open_dataset(tmp_path / "saved", classes=["a", "ignore", "b"])
     assert waits[-1] == (8, 8, "Reading masks: 8 of 8")
     assert (dataset.task, dataset.classes) == ("segmentation", ("a", "b"))
     assert [len(dataset.index(split)) for split in SPLITS] == [6, 1, 1]

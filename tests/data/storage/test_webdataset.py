@@ -108,10 +108,11 @@ def test_names_of_classes_stand_in_classes_txt_or_are_given(make):
         DataError, match=r"classes\.txt: names a class twice, or none; write one class a line"
     ):
         open_dataset(make.root)
+    tar(make.root / "a.tar", labelled(make, label=lambda number: str(number % 3)))
     with pytest.raises(
-        DataError, match=r"a\.tar:001\.cls: the label '1' is none of the 1 classes \(red\); mend it"
+        DataError, match=r"a\.tar:002\.cls: the label '2' is none of the 2 classes \(no, yes\); mend it"
     ):
-        open_dataset(make.root, ["red"])
+        open_dataset(make.root, ["no", "yes"])
 
 
 @pytest.mark.parametrize("ending", ["mask.png", "seg.png", "seg", "png"])
@@ -131,11 +132,14 @@ def test_masks_are_those_of_the_folder(make, ending):
 def test_masks_of_ids_with_names_and_what_is_ignored(make):
     tar(make.root / "a.tar", masked(make, values=(0, 1, 2, 255)))
     assert open_dataset(make.root).classes == ("class 0", "class 1", "class 2")
-    dataset = open_dataset(make.root, ["road", "void", "car"])
+    dataset = open_dataset(make.root, ["road", "ignore", "car"])
     expected = np.array([0, 255, 1] + [0] * 252 + [255])[make.mask(3, [0, 1, 2, 255])]
     assert np.array_equal(everything(dataset)["a/003"][1], expected)
     with pytest.raises(DataError, match=r"a\.tar:00\d\.mask\.png: the mask holds the value 2, and 2 classes"):
         open_dataset(make.root, ["road", "car"])
+    (make.root / "classes.txt").write_text("road\nvoid\ncar\n")
+    assert open_dataset(make.root).classes == ("road", "car")
+    assert open_dataset(make.root, ["road", "void", "car"]).classes == ("road", "void", "car")
 
 
 def test_files_of_one_key_in_any_order_and_far_apart(make):

@@ -15,7 +15,7 @@ from foveate.data.folders.listing import list_images
 from foveate.data.folders.pair_folders import image_stem, pairs_of, split_folders, unended
 from foveate.data.layout import Layout
 from foveate.data.pixels.images import SUFFIXES, read_image, read_raw, read_size
-from foveate.data.pixels.masks import IGNORE, MaskCodec, check_binary, choose_codec, read_mask
+from foveate.data.pixels.masks import IGNORE, LEFT_OUT, MaskCodec, check_binary, choose_codec, read_mask
 from foveate.errors import DataError
 from foveate.waiting import told
 
@@ -138,8 +138,8 @@ def read_indexed(
 ) -> Layout:
     """Layout of single-channel masks: what their values mean is decided from all of them together.
 
-    colors: names and colours of well-known classes in the order of their ids, with void to follow them; used
-    where no `classes` are given and the highest id is that of the last class or of void.
+    colors: names and colours of well-known classes in the order of their ids, which an id to ignore follows;
+    used where no `classes` are given and the highest id is that of the last class or the one to ignore.
     """
     entries = [entry for part in parts.values() for entry in part]
     stored = survey(entries)
@@ -147,7 +147,7 @@ def read_indexed(
         int(value): entries[stored[:, value].argmax()].mask for value in stored.any(axis=0).nonzero()[0]
     }
     if classes is None and colors and max({*holders} - {IGNORE}, default=0) in (len(colors) - 1, len(colors)):
-        classes = (*colors, "void")
+        classes = (*colors, LEFT_OUT)
     check_binary(stored, [entry.mask for entry in entries], classes)
     codec = choose_codec(holders, classes)
     return Layout(

@@ -18,18 +18,31 @@ IGNORE = 255
 MAX_UNNAMED = 64
 """More distinct values than this in masks without class names are taken for a blurred or resampled mask."""
 
+LEFT_OUT = "ignore"
+"""What a user writes in place of a class's name to ignore the pixels of that value."""
+
+_LEFT_OUT = re.compile(r"ignored?", re.IGNORECASE)
 _VOID = re.compile(r"(void|ignored?|unlabell?ed|unlabell?ed[ _-]?pixels?)", re.IGNORECASE)
 
 Color = tuple[int, int, int]
 
 
 def is_void(name: str) -> bool:
-    """Whether a class name says that its pixels are not to be counted.
+    """Whether the name that data gives a class says that its pixels are not to be counted.
 
     >>> [name for name in ("Void", "unlabelled", "ignore", "avoidance") if is_void(name)]
     ['Void', 'unlabelled', 'ignore']
     """
     return _VOID.fullmatch(name.strip()) is not None
+
+
+def without_void(names: Sequence[str]) -> tuple[str, ...]:
+    """The names that data gives its values, with `LEFT_OUT` for those that are void.
+
+    >>> without_void(["road", "Void", "car"])
+    ('road', 'ignore', 'car')
+    """
+    return tuple(LEFT_OUT if is_void(name) else name for name in names)
 
 
 def check_names(classes: Sequence[str]) -> None:
@@ -143,17 +156,20 @@ def choose_codec(values: Mapping[int, str | Path], classes: Sequence[str] | None
     """How to read single-channel masks, from the values that occur in a dataset and the names given.
 
     values: every stored value, with a file that holds it. Only 0 and 255 (or 0 and 1): background and
-    foreground. Otherwise values are class ids, in order of `classes` where given, and 255 is ignored; so is a
-    class named void, ignore or unlabelled.
+    foreground. Otherwise values are class ids, in order of `classes` where given, and 255 is ignored; so is
+    what is called "ignore". Every other name is that of a class, void too.
 
     >>> choose_codec({0: "a.png", 255: "a.png"}).classes
     ('background', 'foreground')
-    >>> choose_codec(dict.fromkeys([0, 1, 2, 255], "a.png"), ["road", "void", "car"]).values
+    >>> choose_codec(dict.fromkeys([0, 1, 2, 255], "a.png"), ["road", "ignore", "car"]).values
     ((0, 0), (1, 255), (2, 1), (255, 255))
+    >>> choose_codec(dict.fromkeys([0, 1, 2, 255], "a.png"), ["road", "void", "car"]).classes
+    ('road', 'void', 'car')
     """
     found = set(values)
     names = tuple(classes) if classes else None
-    if found <= {0, 255} and (names is None or len(names) == 2) and 255 in found:
+    left_out = {value for value, name in enumerate(names or ()) if _LEFT_OUT.fullmatch(name.strip())}
+    if found <= {0, 255} and 255 in found and (names is None or (len(names) == 2 and not left_out)):
         pair = names or ("background", "foreground")
         return MaskCodec(pair, ((0, 0), (255, 1)), f"masks are binary: 0 = {pair[0]}, 255 = {pair[1]}")
     found.discard(IGNORE)
@@ -169,10 +185,14 @@ def choose_codec(values: Mapping[int, str | Path], classes: Sequence[str] | None
             f"to {len(names) - 1}; name every class, in the order of the values, with --classes, or mend "
             "the masks"
         )
-    kept = tuple(name for name in names if not is_void(name))
-    pairs = tuple((value, IGNORE if is_void(name) else kept.index(name)) for value, name in enumerate(names))
-    void = [str(value) for value, name in enumerate(names) if is_void(name)]
-    reading = f"masks hold class ids; {' and '.join([*void, '255'])} {'are' if void else 'is'} ignored"
+    kept = tuple(name for value, name in enumerate(names) if value not in left_out)
+    pairs = tuple((v, IGNORE if v in left_out else kept.index(name)) for v, name in enumerate(names))
+    ignored = [str(value) for value in (*sorted(left_out), IGNORE)]
+    reading = f"masks hold class ids; {' and '.join(ignored)} {'are' if left_out else 'is'} ignored"
+    if void := [name for name in kept if is_void(name)]:
+        reading += (
+            f"; {' and '.join(void)} counts as a class, for it is named (call it {LEFT_OUT} to ignore it)"
+        )
     return MaskCodec(kept, (*pairs, (IGNORE, IGNORE)), reading)
 
 
@@ -206,8 +226,8 @@ def check_binary(
     raise DataError(
         f"{files[holder]}: the mask holds the value {value}{others} in {count} pixel{'s' * (count > 1)}"
         f"{also}, and all others are 0 and 255, background and foreground. Mend the mask; or, where 255 "
-        "marks what is to be ignored, name the classes in the order of the values with --classes, and void "
-        "as one more"
+        "marks what is to be ignored, name the classes in the order of the values with --classes, and "
+        f"'{LEFT_OUT}' as one more"
     )
 
 

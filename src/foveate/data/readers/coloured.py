@@ -122,15 +122,15 @@ def color_codec(
     table: Sequence[tuple[str, Color]], classes: Sequence[str] | None, named: str = "class_dict.csv"
 ) -> MaskCodec:
     """Codec of the colours in the file `named`; `classes` keeps only these, and ignores the pixels of all
-    others.
+    others. Without `classes` all are kept but those that are void.
     """
     names = [name for name, _ in table]
-    kept = [choose(name, names, f"class of {named}") for name in classes or names]
-    void = [name for name in names if is_void(name)]
+    kept = [choose(name, names, f"class of {named}") for name in classes or ()]
+    void = [name for name in names if is_void(name) and name not in kept]
     return table_codec(
         [name for name in names if name not in void],
         {color: None if name in void else name for name, color in table},
-        [name for name in kept if name not in void],
+        kept,
         f"masks are coloured as {named} says" + (f"; {', '.join(void)} ignored" if void else ""),
         remedy=f"add it to {named} (named 'void' to ignore it) or mend the mask",
     )

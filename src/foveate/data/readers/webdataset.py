@@ -18,7 +18,7 @@ import numpy as np
 from foveate.data.dataset import SPLIT_NAMES
 from foveate.data.folders.table import label_ids
 from foveate.data.layout import Layout, reader
-from foveate.data.pixels.masks import check_binary, choose_codec
+from foveate.data.pixels.masks import check_binary, choose_codec, without_void
 from foveate.data.storage.archives import is_archive
 from foveate.data.storage.braces import expand
 from foveate.data.storage.shards import read_packed
@@ -50,7 +50,7 @@ class WebDataset:
         folder = root if root.is_dir() else root.parent
         plain = [path for path in tars if path.suffix.lower() == ".tar"]
         shards = {path.relative_to(folder).with_suffix("").as_posix(): str(path) for path in plain}
-        return _read(shards, classes or _names(folder / "classes.txt"))
+        return _read(shards, classes, () if classes else _names(folder / "classes.txt"))
 
 
 def is_pattern(source: str | Path) -> bool:
@@ -81,9 +81,9 @@ def _tars(root: Path) -> list[Path]:
     return [path for path in found or [root] if is_archive(path) and path.suffix.lower() != ".zip"]
 
 
-def _names(path: Path) -> tuple[str, ...] | None:
+def _names(path: Path) -> tuple[str, ...]:
     if not path.is_file():
-        return None
+        return ()
     try:
         lines = [line.strip() for line in path.read_text("utf-8-sig").splitlines()]
     except UnicodeDecodeError as error:
@@ -94,8 +94,10 @@ def _names(path: Path) -> tuple[str, ...] | None:
     return names
 
 
-def _read(shards: Mapping[str, str], classes: Sequence[str] | None) -> Layout:
-    """shards: addresses, by the names that tell their samples apart."""
+def _read(shards: Mapping[str, str], classes: Sequence[str] | None, own: Sequence[str] = ()) -> Layout:
+    """shards: addresses, by the names that tell their samples apart. own: the names that the data gives its
+    classes, used where the user gives none.
+    """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         indexing = pool.map(index_shard, shards.values(), shards)
         indexed = dict(zip(shards, told(indexing, len(shards), "Reading shards"), strict=True))
@@ -110,7 +112,7 @@ def _read(shards: Mapping[str, str], classes: Sequence[str] | None) -> Layout:
             "move it elsewhere"
         )
     masked = any(sample.stored is not None for samples in parts.values() for sample in samples)
-    return _masked(parts, classes) if masked else _labelled(parts, classes)
+    return _masked(parts, classes or without_void(own)) if masked else _labelled(parts, classes or own)
 
 
 def _part(name: str) -> str:
@@ -125,7 +127,7 @@ def _part(name: str) -> str:
     return next(iter(said), "all")
 
 
-def _labelled(parts: Mapping[str, Sequence[Sample]], classes: Sequence[str] | None) -> Layout:
+def _labelled(parts: Mapping[str, Sequence[Sample]], classes: Sequence[str]) -> Layout:
     labels = [(sample.where, sample.label) for samples in parts.values() for sample in samples]
     names, ids = label_ids(labels, classes)
     entries = {
@@ -135,7 +137,7 @@ def _labelled(parts: Mapping[str, Sequence[Sample]], classes: Sequence[str] | No
     return Layout("classification", names, entries, partial(read_packed, codec=None))
 
 
-def _masked(parts: Mapping[str, Sequence[Sample]], classes: Sequence[str] | None) -> Layout:
+def _masked(parts: Mapping[str, Sequence[Sample]], classes: Sequence[str]) -> Layout:
     samples = [sample for each in parts.values() for sample in each]
     if lonely := next((sample for sample in samples if sample.stored is None), None):
         raise DataError(f"{lonely.where}: is a label, and other images have masks; add this image's mask")

@@ -33,7 +33,7 @@ def absent(survey: Survey) -> Iterator[Finding]:
                 "Nothing can be learnt about a class that is never seen; training refuses."
                 if trained
                 else "No score can be told for a class that is not there.",
-                "Add images that show it, or leave it out of the classes (a class named void is ignored).",
+                "Add images that show it, or leave it out of the classes (write ignore in its place).",
             )
 
 
