@@ -175,3 +175,9 @@ def test_names():
     assert {"unet", "upernet", "segformer", "dpt", "fcn", "classifier"} <= set(host_names())
     assert len(host_names()) == 23
     assert {"resnet18", "mobilenet_v2", "mit_b0"} <= set(encoder_names())
+
+
+def test_one_logit_is_for_two_classes():
+    with pytest.raises(UserError, match="one_logit tells two classes apart; got classes=3"):
+        create_model("unet", classes=3, one_logit=True)
+    assert "one_logit" not in create_model("unet", "mobilenet_v2").config

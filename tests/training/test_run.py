@@ -7,18 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from lightning import Callback
 from PIL import Image
 
 from foveate.errors import DataError, UserError
 from foveate.loading.module import DataModule
 from foveate.models.checkpoints import load_model
+from foveate.models.host import two_logits
 from foveate.specs.data import DataSpec
 from foveate.specs.model import ModelSpec
 from foveate.specs.run import RunSpec
 from foveate.specs.training import TrainingSpec
 from foveate.training.averaging import ema_decay
-from foveate.training.build import build_loss, seeded_model
+from foveate.training.build import build_loss, build_task, seeded_model
 from foveate.training.callbacks import LossNotFinite
 from foveate.training.run import Interrupted, fit
 from foveate.training.run_directory import Run
@@ -310,6 +312,25 @@ def test_class_weights_count_the_training_masks():
     loss = build_loss(TrainingSpec(class_weights="enet"), data)
     assert loss.class_weights.mean().item() == pytest.approx(1.0)
     assert loss.class_weights.argmin() == counts.sum(0).argmax()
+
+
+def test_the_sigmoids_cross_entropy_of_one_logit_is_pytorchs():
+    data = DataModule(DataSpec("synthetic:4", size=(32, 64), classes=("Car",)))
+    z = torch.randn(2, 1, 5, 6)
+    truth = torch.randint(0, 2, (2, 5, 6))
+    loss = build_loss(TrainingSpec(loss="bce"), data, one_logit=True)(two_logits(z), truth)
+    torch.testing.assert_close(loss, F.binary_cross_entropy_with_logits(z[:, 0], truth.float()))
+
+
+@pytest.mark.parametrize(
+    ("arch", "classes", "logits"),
+    [("smooth_unet", ("Car",), 1), ("smooth_unet", None, 11), ("unet", ("Car",), 2)],
+)
+def test_one_class_has_one_logit_where_the_work_has_one(arch, classes, logits):
+    spec = RunSpec(DataSpec("synthetic:4", classes=classes), ModelSpec(arch, "mobilenet_v2"))
+    task = build_task(spec, DataModule(spec.data))
+    assert task.model.network.segmentation_head[0].out_channels == logits
+    assert task.model.eval()(torch.rand(1, 3, 32, 32)).shape[1] == len(task.model.notes["classes"])
 
 
 def test_loss_for_masks_is_refused_for_labels(tmp_path):

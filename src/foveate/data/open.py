@@ -6,6 +6,7 @@ from pathlib import Path
 from foveate.data import synthetic
 from foveate.data.dataset import Dataset, check
 from foveate.data.layout import Layout, layout_readers
+from foveate.data.one_class import against_rest
 from foveate.data.pixels.palette import palette
 from foveate.data.readers.huggingface import PREFIX, read_huggingface
 from foveate.data.readers.shards import read_shards
@@ -38,7 +39,8 @@ def open_dataset(
     shards (such as s3://bucket/shards; those that others packed by their names, as in
     s3://bucket/train-{000..003}.tar), "hf:NAME" for a dataset of the Hugging Face hub, or "synthetic",
     "synthetic:COUNT" or "synthetic:COUNT:HxW" (COUNT training images of that size). classes: names in the
-    order of the mask values (or, where the data names its classes, those to keep). Where the folder gives no
+    order of the mask values, "ignore" for values to ignore (or, where the data names its classes, those to
+    keep); a single name is a class against the rest, see `foveate.data.one_class`. Where the folder gives no
     split: `shares`, in percent for train, val and test, by stem and from `split_seed` (of two shares the
     second is val and test at once); where it gives train and val only, val becomes test and a new val is cut
     from train, unless `val_from_train` is False: then val is both. splits: a recorded `Dataset.split_table()`
@@ -81,6 +83,9 @@ def read_layout(source: str | Path, classes: Sequence[str] | None = None) -> tup
 
     Raises `DataError` as `open_dataset` does.
     """
+    if classes is not None and len(classes) == 1:
+        name, root, layout = read_layout(source)
+        return name, root, against_rest(layout, classes[0])
     if is_path(source):
         root = Path(source).expanduser()
         name, layout = _recognise(root, classes)

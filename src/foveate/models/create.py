@@ -38,6 +38,15 @@ def own_encoder(arch: str, /, **options: Any) -> str:
     return HOSTS[arch].encoder(**options) if arch in HOSTS else arch.removeprefix("timm/")
 
 
+def published_with_one_logit(arch: str) -> bool:
+    """Whether a host was published with a single logit for two classes.
+
+    >>> published_with_one_logit("fcbformer"), published_with_one_logit("unet")
+    (True, False)
+    """
+    return arch in HOSTS and HOSTS[arch].one_logit
+
+
 def settled(spec: ModelSpec) -> ModelSpec:
     """The spec with the encoder named where it says "auto".
 
@@ -64,6 +73,7 @@ def create_model(
     classes: int = 2,
     arm: str | Arm | None = None,
     gate: str = "zero",
+    one_logit: bool = False,
     **options: Any,
 ) -> Host:
     """Build a host with an arm attached; arguments as in segmentation_models_pytorch.
@@ -83,6 +93,8 @@ def create_model(
         classes: number of logits
         arm, gate: see `attach`; gate is "zero" or "none". No arm given is "none", the bare host, but for
             smooth_unet: that is published with "smooth@encoder5"
+        one_logit: the network has a single logit z for two classes, and the model returns 0 and z, whose
+            softmax is the sigmoid of z; `published_with_one_logit` says which hosts were published so
         options: of the host, JSON types: `decoder_channels=`, `encoder_depth=`, ... of unet and its like;
             head="8s", "16s" or "32s" and `hidden=` of fcn; form="as_drawn" or "as_coded" and `attention=` of
             mssa; `modules=`, `depths=`, `p=`, `t=`, `r=`, `mask=`, `learning=` of attention56 and its like;
@@ -99,6 +111,8 @@ def create_model(
     for what, value in (("in_channels", in_channels), ("classes", classes)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise UserError(f"{what} is a whole number of at least 1; got {value!r}")
+    if one_logit and classes != 2:
+        raise UserError(f"one_logit tells two classes apart; got classes={classes}")
     pretrained = read_weights(encoder_weights, arch, encoder_name)
     mean, std = normalisation(encoder_name, pretrained, in_channels, timm_name=_timm_name(arch, encoder_name))
     config = {
@@ -109,9 +123,10 @@ def create_model(
         "options": options,
         "mean": mean,
         "std": std,
+        **({"one_logit": True} if one_logit else {}),
     }
     download = pretrained if isinstance(pretrained, str) else None
-    wanted = Wanted(arch, encoder_name, download, in_channels, classes, config)
+    wanted = Wanted(arch, encoder_name, download, in_channels, 1 if one_logit else classes, config)
     model = HOSTS[arch].build(wanted, **options)
     if pretrained is not None and download is None:
         load_encoder_weights(model, pretrained)

@@ -18,7 +18,7 @@ class Host(nn.Module):
     classifier. Inside, the image is normalised as the encoder expects (buffers `mean`, `std`), padded at the
     bottom and at the right to a `multiple` of the network's stride (and to `smallest` at least), and the
     logits are cropped. The padding is zero after normalisation, the mean colour: what convolutions see beyond
-    any border.
+    any border. A single logit z for two classes (`one_logit`) becomes the two logits 0 and z.
 
     Attributes:
         network: the host itself, with the names its own library gave it
@@ -66,6 +66,11 @@ class Host(nn.Module):
         )
         return {**self._config, **arm}
 
+    @property
+    def one_logit(self) -> bool:
+        """Whether the network has a single logit for two classes."""
+        return self._config.get("one_logit", False)
+
     def set_normalisation(self, mean: Sequence[float], std: Sequence[float]) -> None:
         """Set what is subtracted from each channel of an image in [0, 1], and what divides the rest."""
         for name, values in (("mean", mean), ("std", std)):
@@ -100,7 +105,11 @@ class Host(nn.Module):
         output = self.network(x) if torch.compiler.is_compiling() else self._run(x)
         if isinstance(output, dict):
             output = output["out"]
-        return self.logits(output[..., :h, :w] if self.task == "segmentation" else output)
+        if self.task == "segmentation":
+            output = output[..., :h, :w]
+        if self.one_logit and output.shape[1] == 1:  # a head in the output layer's place has one a class
+            output = two_logits(output)
+        return self.logits(output)
 
     def _missing(self, length: int) -> int:
         return -length % self.multiple if length >= self.smallest else self.smallest - length
@@ -116,3 +125,13 @@ class Host(nn.Module):
                 f"{x.shape[-2]}x{x.shape[-1]} a batch normalisation gets one value per channel; "
                 "use a batch of two or more, or larger images"
             ) from error
+
+
+def two_logits(logit: Float[Tensor, "b 1 *size"]) -> Float[Tensor, "b 2 *size"]:
+    """The logits of two classes whose softmax is the sigmoid of one logit z: 0 and z.
+
+    >>> z = torch.tensor([[0.5]])
+    >>> torch.allclose(two_logits(z).softmax(1)[:, 1:], z.sigmoid())
+    True
+    """
+    return torch.cat([torch.zeros_like(logit), logit], 1)

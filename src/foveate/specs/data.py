@@ -13,7 +13,8 @@ class DataSpec:
         source: a folder, an archive, an address, hf:NAME or synthetic[:COUNT[:HEIGHTxWIDTH]].
         size: height and width in pixels to which all images are resized; chosen from the data if not
             given.
-        classes: class names in the order of their ids; taken from the data if not given.
+        classes: class names in the order of their ids; taken from the data if not given. The word ignore in
+            place of a name ignores the pixels of that value. A single name is a class against the rest.
         split: where the data have no splits, percents of train, val and test, such as 80/10/10. Of two, such
             as 80/20, the second validates and is scored.
         split_seed: draws that split.

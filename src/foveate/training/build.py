@@ -4,9 +4,10 @@ from inspect import signature
 
 import torch
 
+from foveate.data.one_class import is_against_rest
 from foveate.errors import UserError, choose
 from foveate.loading.module import DataModule
-from foveate.models.create import create_model
+from foveate.models.create import create_model, published_with_one_logit
 from foveate.models.host import Host
 from foveate.plain import to_plain
 from foveate.specs.model import ModelSpec
@@ -19,7 +20,8 @@ from foveate.training.task import Task
 
 def build_task(spec: RunSpec, data: DataModule) -> Task:
     """The task of a run. Raises `UserError` where model, data and loss do not go together."""
-    model = seeded_model(spec.model, len(data.classes), spec.seed)
+    one_logit = is_against_rest(data.classes) and published_with_one_logit(spec.model.arch)
+    model = seeded_model(spec.model, len(data.classes), spec.seed, one_logit)
     if model.task != data.task:
         targets = {"segmentation": "masks", "classification": "labels"}
         raise UserError(
@@ -35,11 +37,12 @@ def build_task(spec: RunSpec, data: DataModule) -> Task:
         "test_flip": spec.data.test_flip,
     }
     encoder = model.network.get_submodule(model.encoder) if model.encoder else None
-    return Task(model, build_loss(spec.training, data), spec.training, data.task, len(data.classes), encoder)
+    loss = build_loss(spec.training, data, one_logit)
+    return Task(model, loss, spec.training, data.task, len(data.classes), encoder)
 
 
-def seeded_model(spec: ModelSpec, classes: int, seed: int) -> Host:
-    """The model of a run before its first step.
+def seeded_model(spec: ModelSpec, classes: int, seed: int, one_logit: bool = False) -> Host:
+    """The model of a run before its first step; one_logit: as in `create_model`.
 
     The seed draws the host before anything is attached: all arms of one seed begin with the same host.
 
@@ -57,14 +60,20 @@ def seeded_model(spec: ModelSpec, classes: int, seed: int) -> Host:
         classes=classes,
         arm=spec.arm,
         gate=spec.gate,
+        one_logit=one_logit,
         **spec.options,
     )
 
 
-def build_loss(spec: TrainingSpec, data: DataModule) -> Loss:
-    """The loss that the spec names, its class weights counted over the training images."""
+def build_loss(spec: TrainingSpec, data: DataModule, one_logit: bool = False) -> Loss:
+    """The loss that the spec names, its class weights counted over the training images.
+
+    The sigmoid's cross entropy (bce) of one logit z is the softmax's (ce) of the two logits 0 and z.
+    """
     usual = "dice_ce" if data.task == "segmentation" else "ce"
     name = usual if spec.loss == "auto" else choose(spec.loss, loss_names(data.task), f"loss for {data.task}")
+    if one_logit and name == "bce":
+        name = "ce"
     weights = None
     if spec.class_weights != "none":
         weights = class_weights(torch.from_numpy(data.dataset.class_counts), spec.class_weights)

@@ -140,6 +140,7 @@ def test_masks_of_ids_with_names_and_what_is_ignored(make):
     (make.root / "classes.txt").write_text("road\nvoid\ncar\n")
     assert open_dataset(make.root).classes == ("road", "car")
     assert open_dataset(make.root, ["road", "void", "car"]).classes == ("road", "void", "car")
+    assert open_dataset(make.root, ["car"]).classes == ("rest", "car")
 
 
 def test_files_of_one_key_in_any_order_and_far_apart(make):

@@ -18,6 +18,24 @@ def test_as_published_the_attention_is_in_and_parameters_are_the_published_ones(
     assert parameters(detach(model)) == 11_873_441
 
 
+def test_one_logit_for_two_classes_has_the_published_parameters_and_the_sigmoid_as_softmax():
+    torch.manual_seed(0)
+    model = create_model("smooth_unet", classes=2, one_logit=True).eval()
+    assert parameters(model) == 12_661_410
+    torch.manual_seed(0)
+    published = create_model("smooth_unet", classes=1).eval()
+    image = torch.rand(1, 3, 40, 33)
+    z, logits = published(image), model(image)
+    assert torch.equal(logits, torch.cat([torch.zeros_like(z), z], 1))
+    torch.testing.assert_close(logits.softmax(1)[:, 1:], z.sigmoid())
+
+
+def test_a_head_in_place_of_one_logit_has_one_a_class():
+    model = create_model("smooth_unet", "mobilenet_v2", classes=2, one_logit=True, arm="two_branch")
+    assert model.network.segmentation_head[0][0].branches.out_channels == 2
+    assert model.eval()(torch.rand(1, 3, 32, 32)).shape == (1, 2, 32, 32)
+
+
 def test_any_other_arm_takes_the_place_of_the_published_one():
     assert attached(create_model("smooth_unet", arm="none")) == {}
     model = create_model("smooth_unet", "mobilenet_v2", arm="se@encoder5+eca@decoder")

@@ -178,7 +178,8 @@ def _build_heads(model: nn.Module, part: Head) -> list[Exchange]:
     exchanges = []
     for name in _output_layers(network, part):
         layer = network.get_submodule(name)
-        head = create_head(part.name, layer.in_channels, layer.out_channels, **dict(part.options))
+        classes = 2 if isinstance(model, Host) and model.one_logit else layer.out_channels
+        head = create_head(part.name, layer.in_channels, classes, **dict(part.options))
         if isinstance(layer, nn.ConvTranspose2d):  # it scores and enlarges at once; a head only scores
             head = nn.Sequential(head, nn.Upsample(scale_factor=layer.stride, mode="bilinear"))
         exchanges.append(Exchange(prefix + name, head))

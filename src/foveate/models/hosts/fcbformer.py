@@ -152,7 +152,7 @@ class FCBFormer(nn.Module):
         return self.segmentation_head(self.decoder(torch.cat([coarse, self.convolutional(x)], 1)))
 
 
-@host("fcbformer", encoder="tu-pvt_v2_b3")
+@host("fcbformer", encoder="tu-pvt_v2_b3", one_logit=True)
 def _fcbformer(wanted: Wanted) -> Host:
     network = FCBFormer(create_encoder(wanted), wanted.in_channels, wanted.classes)
     return on_encoder(network, wanted)

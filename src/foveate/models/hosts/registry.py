@@ -31,12 +31,14 @@ class Recipe:
 
     build: `(wanted, **options)`. options: their names and types. encoder: from the options to the name of the
     host's own encoder, "none" for a host without. arm: what `create_model` attaches unless told otherwise.
+    one_logit: whether it was published with a single logit for two classes.
     """
 
     build: Builder
     options: Mapping[str, Any]
     encoder: Callable[..., str]
     arm: str
+    one_logit: bool
 
 
 HOSTS: dict[str, Recipe] = {}
@@ -47,6 +49,7 @@ def host(
     options: Mapping[str, Any] | None = None,
     encoder: str | Callable[..., str] = "resnet18",
     arm: str = "none",
+    one_logit: bool = False,
 ) -> Callable[[Builder], Builder]:
     """Register a builder, with its options as its signature has them or as given; a name taken raises."""
 
@@ -55,7 +58,8 @@ def host(
         for name in names:
             if name in HOSTS:
                 raise RuntimeError(f"two hosts are called '{name}'")
-            HOSTS[name] = Recipe(build, types_of(build) if options is None else options, own, arm)
+            known = types_of(build) if options is None else options
+            HOSTS[name] = Recipe(build, known, own, arm, one_logit)
         return build
 
     return register

@@ -49,6 +49,6 @@ def double(channels: int, outputs: int) -> nn.ConvTranspose2d:
     return nn.ConvTranspose2d(channels, outputs, kernel_size=2, stride=2)
 
 
-@host("smooth_unet", arm="smooth@encoder5")
+@host("smooth_unet", arm="smooth@encoder5", one_logit=True)
 def _smooth_unet(wanted: Wanted) -> Host:
     return on_encoder(SmoothUNet(create_encoder(wanted), wanted.classes), wanted)

@@ -1,0 +1,85 @@
+"""One class against the rest: what naming a single class makes of any layout.
+
+The rest is class 0 and the named class is class 1, whatever else the data holds; what is ignored stays so.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import UInt8
+
+from foveate.data.dataset import Entry, KnowsClasses, Read
+from foveate.data.layout import Layout
+from foveate.data.pixels.masks import IGNORE
+from foveate.errors import DataError, choose
+
+REST = "rest"
+"""The class of all that is not of the named one."""
+
+_UNNAMED = (("background", "foreground"), ("0", "1"))
+"""The names of two classes where the data gives none: the second may be called otherwise."""
+
+
+def is_against_rest(classes: Sequence[str]) -> bool:
+    """Whether these are the classes of one against the rest.
+
+    >>> is_against_rest(("rest", "fire")), is_against_rest(("background", "fire"))
+    (True, False)
+    """
+    return len(classes) == 2 and classes[0] == REST
+
+
+def against_rest(layout: Layout, name: str) -> Layout:
+    """The layout with the classes rest and `name`.
+
+    Raises `UserError` for a name that is none of the layout's classes, unless these are two without names.
+    """
+    if name == REST:
+        raise DataError(f"--classes {REST}: is what all other classes are called then; name another class")
+    unnamed = layout.classes in _UNNAMED and name not in layout.classes
+    number = 1 if unnamed else layout.classes.index(choose(name, layout.classes, "class of this dataset"))
+    others = [other for i, other in enumerate(layout.classes) if i != number]
+    shown = ", ".join(others[:6]) + ", ..." * (len(others) > 6)
+    notes = (*layout.notes, f"the rest is {shown}")
+    if layout.task == "classification":
+        parts = {
+            part: tuple(replace(entry, label=int(entry.label == number)) for entry in entries)
+            for part, entries in layout.parts.items()
+        }
+        return replace(layout, classes=(REST, name), colors=(), parts=parts, notes=notes)
+    kind = KnownAgainstRest if isinstance(layout.reader, KnowsClasses) else AgainstRest
+    return replace(
+        layout,
+        classes=(REST, name),
+        colors=(),
+        reader=kind(layout.reader, number),
+        counts={
+            stem: np.array([counts.sum() - counts[number], counts[number]])
+            for stem, counts in layout.counts.items()
+        },
+        notes=notes,
+    )
+
+
+@dataclass(frozen=True)
+class AgainstRest:
+    """Reads an entry with another reader; of its classes `number` becomes 1 and all others 0."""
+
+    reader: Read
+    number: int
+
+    def __call__(self, entry: Entry) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
+        image, mask = self.reader(entry)
+        ids = np.zeros(256, dtype=np.uint8)
+        ids[self.number], ids[IGNORE] = 1, IGNORE
+        return image, ids[mask]
+
+
+class KnownAgainstRest(AgainstRest):
+    """The same of a reader that knows the classes of an entry from annotations."""
+
+    reader: KnowsClasses
+
+    def classes_of(self, entry: Entry) -> Collection[int]:
+        return {int(number == self.number) for number in self.reader.classes_of(entry)}
