@@ -21,7 +21,7 @@ def listening(progress: Progress) -> Iterator[None]:
 
     >>> with listening(print):
     ...     tell(0, 100, "Unpacking photos.zip into /tmp/photos")
-    ...     sizes = list(told(map(len, ["ab", "c"]), 2, "Reading masks"))
+    ...     sizes = list(with_progress(map(len, ["ab", "c"]), 2, "Reading masks"))
     0 100 Unpacking photos.zip into /tmp/photos
     1 2 Reading masks: 1 of 2
     2 2 Reading masks: 2 of 2
@@ -39,7 +39,7 @@ def tell(done: int, total: int | None, note: str) -> None:
         listener(done, total, note)
 
 
-def told(results: Iterable[T], total: int, what: str) -> Iterator[T]:
+def with_progress(results: Iterable[T], total: int, what: str) -> Iterator[T]:
     """The results, the listener told of every one."""
     for done, result in enumerate(results, start=1):
         tell(done, total, f"{what}: {done:,} of {total:,}")

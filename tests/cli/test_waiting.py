@@ -3,7 +3,7 @@ import zipfile
 from foveate.cli import waiting as module
 from foveate.cli.main import main
 from foveate.cli.waiting import waits_told
-from foveate.waiting import tell, told
+from foveate.waiting import tell, with_progress
 
 
 def test_lines_come_at_the_beginning_and_now_and_then(capsys, monkeypatch):
@@ -13,8 +13,8 @@ def test_lines_come_at_the_beginning_and_now_and_then(capsys, monkeypatch):
         tell(0, 40_000_000, "Unpacking a.zip into b")
         for done in range(10, 50, 10):
             tell(done * 10**6, 40_000_000, f"Unpacking a.zip: {done} of 40 MB")
-        assert list(told(range(4), 4, "Reading masks")) == [0, 1, 2, 3]
-        assert list(told(range(2), 2, "Reading every image once")) == [0, 1]
+        assert list(with_progress(range(4), 4, "Reading masks")) == [0, 1, 2, 3]
+        assert list(with_progress(range(2), 2, "Reading every image once")) == [0, 1]
     tell(0, None, "said to nobody")
     assert capsys.readouterr().err.splitlines() == [
         "Unpacking a.zip into b",

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset as TorchDataset
 from foveate.data.dataset import Dataset, Entry
 from foveate.loading.resizing import resize_image, resize_mask
 from foveate.loading.transforms import Augmentation, Draws
-from foveate.waiting import told
+from foveate.waiting import with_progress
 
 Target = UInt8[np.ndarray, "h w"] | int
 Batch = dict[str, Any]
@@ -68,7 +68,7 @@ class Memory:
             images[index], targets[index] = disk[index]
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for _ in told(pool.map(fill, range(count)), count, "Reading images into memory"):
+            for _ in with_progress(pool.map(fill, range(count)), count, "Reading images into memory"):
                 pass
         return cls(disk.entries, images, targets)
 

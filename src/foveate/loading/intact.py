@@ -4,7 +4,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 from foveate.data.dataset import SPLITS, Dataset, Entry
-from foveate.waiting import told
+from foveate.waiting import with_progress
 
 
 def check_intact(dataset: Dataset) -> None:
@@ -21,5 +21,5 @@ def check_intact(dataset: Dataset) -> None:
 
     entries = dict.fromkeys(entry for split in SPLITS for entry in dataset.index(split))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for _ in told(pool.map(decode, entries), len(entries), "Reading every image once"):
+        for _ in with_progress(pool.map(decode, entries), len(entries), "Reading every image once"):
             pass

@@ -17,7 +17,7 @@ from foveate.data.layout import Layout
 from foveate.data.pixels.images import SUFFIXES, read_image, read_raw, read_size
 from foveate.data.pixels.masks import IGNORE, LEFT_OUT, MaskCodec, check_binary, choose_codec, read_mask
 from foveate.errors import DataError
-from foveate.waiting import told
+from foveate.waiting import with_progress
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def survey(entries: Sequence[Entry], codec: MaskCodec | None = None) -> Int64[np
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         rows = pool.map(partial(_survey_one, codec=codec), entries)
-        return np.stack(list(told(rows, len(entries), "Reading masks")))
+        return np.stack(list(with_progress(rows, len(entries), "Reading masks")))
 
 
 def read_indexed(

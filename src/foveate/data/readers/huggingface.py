@@ -20,7 +20,7 @@ from foveate.data.pixels.images import read_image, read_raw
 from foveate.data.pixels.masks import MaskCodec, choose_codec
 from foveate.errors import DataError
 from foveate.extras import require
-from foveate.waiting import told
+from foveate.waiting import with_progress
 
 PREFIX = "hf:"
 IMAGE = ("image", "img", "picture", "photo", "pixel_values")
@@ -75,7 +75,9 @@ def read_huggingface(source: str, classes: Sequence[str] | None = None) -> Layou
         read = ReadRow(source, image)
         return labelled_layout(parts, features[label].names, classes, *notes, reader=read)
     places = [(split, row) for split in known for row in range(len(splits[split]))]
-    found = told((np.unique(_raw(source, *place, mask)) for place in places), len(places), "Reading masks")
+    found = with_progress(
+        (np.unique(_raw(source, *place, mask)) for place in places), len(places), "Reading masks"
+    )
     holders = {
         int(value): f"{source} ({split}, row {row})"
         for (split, row), values in zip(places, found, strict=True)

@@ -24,7 +24,7 @@ from foveate.data.storage.braces import expand
 from foveate.data.storage.shards import read_packed
 from foveate.data.storage.webdataset import Sample, index_shard, is_shard
 from foveate.errors import DataError
-from foveate.waiting import told
+from foveate.waiting import with_progress
 
 
 @reader(
@@ -100,7 +100,7 @@ def _read(shards: Mapping[str, str], classes: Sequence[str] | None, own: Sequenc
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         indexing = pool.map(index_shard, shards.values(), shards)
-        indexed = dict(zip(shards, told(indexing, len(shards), "Reading shards"), strict=True))
+        indexed = dict(zip(shards, with_progress(indexing, len(shards), "Reading shards"), strict=True))
     parts: dict[str, list[Sample]] = {}
     for name, samples in indexed.items():
         parts.setdefault(_part(name), []).extend(samples)
