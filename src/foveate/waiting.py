@@ -20,7 +20,7 @@ def listening(progress: Progress) -> Iterator[None]:
     unpacked and where to, then after every piece. Of files it is their number, after every one.
 
     >>> with listening(print):
-    ...     tell(0, 100, "Unpacking photos.zip into /tmp/photos")
+    ...     report_progress(0, 100, "Unpacking photos.zip into /tmp/photos")
     ...     sizes = list(with_progress(map(len, ["ab", "c"]), 2, "Reading masks"))
     0 100 Unpacking photos.zip into /tmp/photos
     1 2 Reading masks: 1 of 2
@@ -33,7 +33,7 @@ def listening(progress: Progress) -> Iterator[None]:
         _listener.reset(token)
 
 
-def tell(done: int, total: int | None, note: str) -> None:
+def report_progress(done: int, total: int | None, note: str) -> None:
     """Tell the listener, if there is one."""
     if listener := _listener.get():
         listener(done, total, note)
@@ -42,5 +42,5 @@ def tell(done: int, total: int | None, note: str) -> None:
 def with_progress(results: Iterable[T], total: int, what: str) -> Iterator[T]:
     """The results, the listener told of every one."""
     for done, result in enumerate(results, start=1):
-        tell(done, total, f"{what}: {done:,} of {total:,}")
+        report_progress(done, total, f"{what}: {done:,} of {total:,}")
         yield result

@@ -3,19 +3,19 @@ import zipfile
 from foveate.cli import waiting as module
 from foveate.cli.main import main
 from foveate.cli.waiting import waits_told
-from foveate.waiting import tell, with_progress
+from foveate.waiting import report_progress, with_progress
 
 
 def test_lines_come_at_the_beginning_and_now_and_then(capsys, monkeypatch):
     clock = iter(range(0, 1000, 15))
     monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
     with waits_told():
-        tell(0, 40_000_000, "Unpacking a.zip into b")
+        report_progress(0, 40_000_000, "Unpacking a.zip into b")
         for done in range(10, 50, 10):
-            tell(done * 10**6, 40_000_000, f"Unpacking a.zip: {done} of 40 MB")
+            report_progress(done * 10**6, 40_000_000, f"Unpacking a.zip: {done} of 40 MB")
         assert list(with_progress(range(4), 4, "Reading masks")) == [0, 1, 2, 3]
         assert list(with_progress(range(2), 2, "Reading every image once")) == [0, 1]
-    tell(0, None, "said to nobody")
+    report_progress(0, None, "said to nobody")
     assert capsys.readouterr().err.splitlines() == [
         "Unpacking a.zip into b",
         "Unpacking a.zip: 20 of 40 MB, 30 s left",

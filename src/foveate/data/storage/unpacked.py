@@ -14,7 +14,7 @@ from foveate.data.storage.shards import INDEX
 from foveate.data.storage.webdataset import is_shard
 from foveate.errors import DataError
 from foveate.files import write_whole
-from foveate.waiting import tell
+from foveate.waiting import report_progress
 
 DEEPEST = 4
 """How many archives may lie in one another."""
@@ -151,14 +151,14 @@ def _fill(draft: Path, source: Path, archives: tuple[Path, ...], folder: Path) -
     total = sum(archive.stat().st_size for archive in archives)
     names = ", ".join(archive.name for archive in archives)
     size = f"{megabytes(total)}{_said(unpacks_to)}"
-    tell(0, total, f"Unpacking {names} ({size}) into {folder}, once{_stale(source, folder)}")
+    report_progress(0, total, f"Unpacking {names} ({size}) into {folder}, once{_stale(source, folder)}")
     written = read = 0
 
     def count(more: int) -> None:
         nonlocal read
         read += more
         known = total if read <= total else None  # archives in archives were not counted
-        tell(read, known, f"Unpacking {names}: {megabytes(read, known)}")
+        report_progress(read, known, f"Unpacking {names}: {megabytes(read, known)}")
 
     for archive in archives:
         written += unpack_beside(archive, draft, count)
