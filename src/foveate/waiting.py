@@ -12,14 +12,14 @@ _listener: ContextVar[Progress | None] = ContextVar("listener", default=None)
 
 
 @contextmanager
-def listening(progress: Progress) -> Iterator[None]:
+def progress_listener(progress: Progress) -> Iterator[None]:
     """While the block runs, `progress` is told what is waited for on the way to a dataset.
 
     It is called with how much is done, of how much, and words. Of archives these are the bytes that were
     read, of all (None once more was read, for archives in archives are not counted): first 0, with what is
     unpacked and where to, then after every piece. Of files it is their number, after every one.
 
-    >>> with listening(print):
+    >>> with progress_listener(print):
     ...     report_progress(0, 100, "Unpacking photos.zip into /tmp/photos")
     ...     sizes = list(with_progress(map(len, ["ab", "c"]), 2, "Reading masks"))
     0 100 Unpacking photos.zip into /tmp/photos

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from foveate.durations import duration
-from foveate.waiting import listening
+from foveate.waiting import progress_listener
 
 QUIET_SECONDS = 20.0
 
@@ -30,5 +30,5 @@ def waits_told() -> Iterator[None]:
             left = f", {duration((now - began) / done * (total - done))} left" if total else ""
             print(f"{note}{left}", file=sys.stderr, flush=True)
 
-    with listening(tell):
+    with progress_listener(tell):
         yield

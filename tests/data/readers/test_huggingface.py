@@ -8,7 +8,7 @@ import pytest
 from foveate.data.dataset import SPLITS
 from foveate.data.open import open_dataset
 from foveate.errors import DataError
-from foveate.waiting import listening
+from foveate.waiting import progress_listener
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_labels_in_splits(rows, make, tmp_path):
 def test_masks_without_splits(rows, make, tmp_path):
     rows(8, "image", "annotation", "words").save_to_disk(tmp_path / "saved")
     waits = []
-    with listening(lambda *words: waits.append(words)):
+    with progress_listener(lambda *words: waits.append(words)):
         dataset = open_dataset(tmp_path / "saved", classes=["a", "ignore", "b"])
     assert waits[-1] == (8, 8, "Reading masks: 8 of 8")
     assert (dataset.task, dataset.classes) == ("segmentation", ("a", "b"))

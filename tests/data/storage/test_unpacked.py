@@ -9,7 +9,7 @@ import pytest
 from foveate.data.open import open_dataset
 from foveate.data.storage.unpacked import cache_folder, unpacked
 from foveate.errors import DataError
-from foveate.waiting import listening
+from foveate.waiting import progress_listener
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def photos(make, tmp_path_factory, monkeypatch):
 def opened(root) -> tuple[list, str]:
     """What was told of unpacking while a dataset was opened, and how it describes itself."""
     told = []
-    with listening(lambda *words: told.append(words)):
+    with progress_listener(lambda *words: told.append(words)):
         said = open_dataset(root).describe()
     return [words for words in told if words[2].startswith("Unpacking")], said
 

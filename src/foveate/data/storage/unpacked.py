@@ -45,7 +45,7 @@ def archives_in(source: Path) -> tuple[Path, ...]:
 
 def unpacked(source: Path) -> Unpacked:
     """A folder with what the archives at `source` hold (archives inside them included), beside the files and
-    folders that lie there already. It is made once, and whoever is `listening` is told.
+    folders that lie there already. It is made once; a `progress_listener` is called meanwhile.
 
     A file beside it, of its name and .json, says where it is from. Raises `DataError` for archives that are
     damaged or not safe, as `archives.unpack` does.
