@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from foveate.errors import UserError
-from foveate.files import held, write_whole
+from foveate.files import folder_lock, write_whole
 
 
 def test_writes_the_whole_file_and_leaves_nothing_beside_it(tmp_path):
@@ -41,15 +41,15 @@ def test_the_file_has_the_permissions_that_open_gives(tmp_path):
 
 
 def test_a_folder_is_held_against_another_process_until_it_ends(tmp_path):
-    words = "from pathlib import Path; import sys; from foveate.files import held\n"
-    hold = f"{words}with held(Path(sys.argv[1])):\n    print('held', flush=True); sys.stdin.read()"
+    words = "from pathlib import Path; import sys; from foveate.files import folder_lock\n"
+    hold = f"{words}with folder_lock(Path(sys.argv[1])):\n    print('held', flush=True); sys.stdin.read()"
     other = subprocess.Popen(
         [sys.executable, "-c", hold, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert other.stdout.readline() == "held\n"
-    with pytest.raises(UserError, match="another foveate process is at work there"), held(tmp_path):
+    with pytest.raises(UserError, match="another foveate process is at work there"), folder_lock(tmp_path):
         pass
     other.kill()
     other.communicate()
-    with held(tmp_path):
+    with folder_lock(tmp_path):
         assert list(tmp_path.iterdir()) == []

@@ -50,7 +50,7 @@ def write_whole(path: str | Path, mode: str = "wb") -> Iterator[IO]:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def folder_lock(folder: Path) -> Iterator[None]:
     """Keep other processes out of a folder that is written to for long, where they ask for it too.
 
     Ends with the process, however that ends, and leaves nothing behind; on Windows, and on file systems that
@@ -58,7 +58,7 @@ def held(folder: Path) -> Iterator[None]:
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
-    >>> with held(folder):
+    >>> with folder_lock(folder):
     ...     pass
     """
     try:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from foveate.cli.main import main
-from foveate.files import held
+from foveate.files import folder_lock
 
 SMALL = ["--size", "32x48", "--batch", "4", "--options", "{decoder_channels: [16, 16, 8, 8, 8]}"]
 FIT = ["fit", "synthetic:8:32x48", *SMALL, "--epochs", "1", "--precision", "32", "--arm", "se@decoder"]
@@ -79,7 +79,7 @@ def test_fit_says_what_it_read_and_where_the_run_is_and_resumes(run, capsys):
 
 
 def test_fit_leaves_a_folder_alone_where_another_process_is_at_work(tmp_path, capsys):
-    with held(tmp_path):
+    with folder_lock(tmp_path):
         assert main([*FIT, "--out", str(tmp_path), "--resume"]) == 2
     assert f"{tmp_path}: another foveate process is at work there" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ from foveate.errors import UserError
 from foveate.experiments.conclude import conclude
 from foveate.experiments.plan import Plan, make_plan
 from foveate.experiments.result import Comparison, load_comparison
-from foveate.files import held, unfinished
+from foveate.files import folder_lock, unfinished
 from foveate.specs.comparison import ComparisonSpec
 from foveate.training.callbacks import ProgressEvent
 from foveate.training.run import Interrupted, fit
@@ -66,7 +66,7 @@ def compare(
         return done
     if not (out / "comparison.yaml").is_file():
         claim(out, resume=False)
-    with held(out), _resumable(out):
+    with folder_lock(out), _resumable(out):
         _save_spec(plan, out)
         _train(plan, out, tell)
         made = command or f"compare(ComparisonSpec.load({str(out / 'comparison.yaml')!r}), {str(out)!r})"

@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from foveate.errors import UserError
-from foveate.files import held
+from foveate.files import folder_lock
 from foveate.loading.module import DataModule
 from foveate.models.create import settled
 from foveate.specs.run import RunSpec
@@ -81,7 +81,7 @@ def fit(
     except BaseException:
         release(made)
         raise
-    with held(run.folder) if rank_zero_only.rank == 0 else nullcontext():
+    with folder_lock(run.folder) if rank_zero_only.rank == 0 else nullcontext():
         if rank_zero_only.rank == 0:
             run.write_splits(data.dataset.split_table())
             run.write_environment(describe_environment(device, precision))
