@@ -10,10 +10,10 @@ from typing import IO
 from foveate.errors import UserError
 
 
-def leads_out(name: str) -> bool:
+def escapes_folder(name: str) -> bool:
     """Whether a file's name in a table may lie outside the folder that the names are relative to.
 
-    >>> leads_out("images/a.png"), leads_out("../a.png"), leads_out("/a.png")
+    >>> escapes_folder("images/a.png"), escapes_folder("../a.png"), escapes_folder("/a.png")
     (False, True, True)
     """
     return Path(name).is_absolute() or ".." in Path(name).parts

@@ -15,7 +15,7 @@ from foveate.data.layout import Layout
 from foveate.data.pixels.images import read_image
 from foveate.data.pixels.masks import MaskCodec
 from foveate.errors import DataError, choose
-from foveate.files import leads_out
+from foveate.files import escapes_folder
 
 
 def read_labelled(entry: Entry) -> tuple[UInt8[np.ndarray, "h w 3"], int]:
@@ -86,7 +86,7 @@ def read_list(path: Path) -> list[tuple[int, list[str]]]:
 
 def listed(folder: Path, name: str, where: str) -> Path:
     """A file that a list names at `where` ("file:line"); `DataError` if it is not there or lies elsewhere."""
-    if leads_out(name):
+    if escapes_folder(name):
         raise DataError(f"{where}: '{name}' leads out of {folder}; get the dataset from its official source")
     if not (folder / name).is_file():
         raise DataError(

@@ -15,7 +15,7 @@ from foveate.data.pixels.masks import check_names
 from foveate.data.readers.coco_annotations import BACKGROUND, Annotations, ReadCoco, Shape, read_annotations
 from foveate.errors import DataError
 from foveate.extras import require
-from foveate.files import leads_out
+from foveate.files import escapes_folder
 
 _AMONG_IMAGES = "_annotations.coco.json"
 _ALONE = ("annotations.json", "coco.json", "instances.json", _AMONG_IMAGES)
@@ -72,7 +72,7 @@ def _entries(root: Path, part: str, file: Annotations) -> tuple[Entry, ...]:
     folders = [folder for folder in (file.path.parent, *folders, root) if folder.is_dir()]
     entries: dict[str, Entry] = {}
     for key, (name, _, _) in file.images.items():
-        if leads_out(name):
+        if escapes_folder(name):
             raise DataError(
                 f"{file.path}: image {key}, '{name}', leads out of {root}; name it relative to a folder"
             )

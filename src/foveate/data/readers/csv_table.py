@@ -23,7 +23,7 @@ from foveate.data.folders.table import column, first_line, label_ids, read_table
 from foveate.data.layout import Layout, reader
 from foveate.data.pixels.images import RARE, SUFFIXES, is_image_file
 from foveate.errors import DataError
-from foveate.files import leads_out
+from foveate.files import escapes_folder
 
 IMAGE = ("image", "image_path", "image_id", "filename", "file", "path")
 MASK = ("mask", "mask_path", "segmentation")
@@ -119,7 +119,7 @@ def entries_of(root: Path, table: Table) -> tuple[dict[str, list[Entry]], list[F
         try:
             entry = _entry(root, row, table.ids)
         except DataError as error:
-            outside = any(leads_out(name) for name in (row.image, row.mask) if name)
+            outside = any(escapes_folder(name) for name in (row.image, row.mask) if name)
             faults.append(Fault(row.where, error, surplus=not outside))
             continue
         first, known = seen.setdefault(entry.stem, (row, entry))
@@ -217,7 +217,7 @@ def find_file(root: Path, folders: Sequence[str], name: str, what: str, where: s
     """The file that a cell names, relative to `root` or to the first of `folders` in it, with or without its
     ending. `DataError` for one that is not there, with the `what` and `where` of the row.
     """
-    if leads_out(name):
+    if escapes_folder(name):
         raise DataError(f"{where}: the {what} '{name}' leads out of {root}; name it relative to that folder")
     names = [name, *(f"{name}{suffix}" for suffix in [*sorted(SUFFIXES - RARE), *sorted(RARE)])]
     if found := _first_file(root, names):

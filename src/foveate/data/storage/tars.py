@@ -10,7 +10,7 @@ import fsspec
 
 from foveate.data.storage.addresses import Span, read_bytes
 from foveate.errors import DataError
-from foveate.files import leads_out
+from foveate.files import escapes_folder
 
 _BLOCK = 512
 
@@ -79,7 +79,7 @@ def _check(address: str, info: tarfile.TarInfo) -> None:
     name = info.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     if name != info.name:
         raise DataError(f"{address}: the name of the member '{name}' is not UTF-8; pack it under another")
-    if leads_out(name):
+    if escapes_folder(name):
         raise DataError(
             f"{address}: the member '{name}' has the name of a file outside its folder; do not use this tar, "
             "get it from its official source"
