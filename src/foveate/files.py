@@ -82,7 +82,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def unfinished(folder: Path) -> list[Path]:
+def leftover_parts(folder: Path) -> list[Path]:
     """The temporary files in `folder` of writers that were killed."""
     return list(folder.glob(".*.part"))
 

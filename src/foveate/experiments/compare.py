@@ -10,7 +10,7 @@ from foveate.errors import UserError
 from foveate.experiments.conclude import conclude
 from foveate.experiments.plan import Plan, make_plan
 from foveate.experiments.result import Comparison, load_comparison
-from foveate.files import folder_lock, unfinished
+from foveate.files import folder_lock, leftover_parts
 from foveate.specs.comparison import ComparisonSpec
 from foveate.training.callbacks import ProgressEvent
 from foveate.training.run import Interrupted, fit
@@ -90,7 +90,7 @@ def finished(plan: Plan, out: Path) -> Comparison | None:
 
 def _save_spec(plan: Plan, out: Path) -> None:
     try:
-        for path in unfinished(out):
+        for path in leftover_parts(out):
             path.unlink()
         plan.spec.save(out / "comparison.yaml")
         Run(out).write_splits(plan.data.dataset.split_table())

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from foveate.errors import UserError
-from foveate.files import unfinished, write_whole
+from foveate.files import leftover_parts, write_whole
 from foveate.specs.run import RunSpec
 
 
@@ -157,7 +157,7 @@ def claim(folder: Path, resume: bool) -> list[Path]:
         reason = error.strerror or error
         message = f"{folder}: cannot write there ({reason}); choose another folder for the run"
         raise UserError(message) from error
-    parts = set(unfinished(folder))
+    parts = set(leftover_parts(folder))
     held = set(folder.iterdir()) - parts
     if held and not resume:
         raise UserError(
