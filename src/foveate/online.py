@@ -11,12 +11,12 @@ REACH_SECONDS = 3.0
 _TURNED_AWAY = (403, 407, 429, 500, 502, 503, 504)
 
 
-def refusal(url: str, seconds: float | None = None) -> str | None:
+def unreachable_reason(url: str, seconds: float | None = None) -> str | None:
     """Why nothing can be had from an address, through the proxy if one is set; None where it answers.
 
     seconds: how long it may take to answer; `REACH_SECONDS` if not given.
 
-    >>> refusal("http://nowhere.invalid/a.zip").startswith("nowhere.invalid ")
+    >>> unreachable_reason("http://nowhere.invalid/a.zip").startswith("nowhere.invalid ")
     True
     """
     if any(key == "all" or proxy.startswith("socks") for key, proxy in getproxies().items()):

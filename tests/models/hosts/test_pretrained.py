@@ -167,7 +167,7 @@ def test_an_address_without_a_proxy_is_asked_itself(proxy, words, monkeypatch):
     address = os.environ["HTTP_PROXY"]
     monkeypatch.setenv("NO_PROXY", "*")
     start = time.perf_counter()
-    assert words in network.refusal(f"{address}/model/config.json")
+    assert words in network.unreachable_reason(f"{address}/model/config.json")
     assert time.perf_counter() - start < 2
 
 
@@ -188,5 +188,5 @@ def test_a_host_that_never_answers_is_given_up_soon(monkeypatch):
     monkeypatch.setattr(network, "REACH_SECONDS", 0.2)
     start = time.perf_counter()
     # A block of addresses that is kept for documentation.
-    assert network.refusal("https://192.0.2.1").startswith("192.0.2.1 ")
+    assert network.unreachable_reason("https://192.0.2.1").startswith("192.0.2.1 ")
     assert time.perf_counter() - start < 2

@@ -20,7 +20,7 @@ import requests
 
 from foveate.data.info import Download
 from foveate.errors import DataError, UserError
-from foveate.online import refusal
+from foveate.online import unreachable_reason
 
 PATIENCE = 3
 """Attempts in a row that bring nothing new, before a download is given up."""
@@ -68,7 +68,7 @@ class _Transfer:
     progress: Progress | None
 
     def __call__(self, url: str, output_file: str, mover: Any, check_only: bool = False) -> None:
-        if reason := refusal(url, _ANSWER_SECONDS):
+        if reason := unreachable_reason(url, _ANSWER_SECONDS):
             raise UserError(f"cannot download {url}: {reason}; connect to a network and try again")
         idle, problem = 0, ""
         while idle < PATIENCE:

@@ -17,7 +17,7 @@ from torchvision.models import get_weight
 
 from foveate.errors import UserError, choose
 from foveate.models.host import Host
-from foveate.online import refusal
+from foveate.online import unreachable_reason
 
 Weights = str | Path | None
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -64,7 +64,7 @@ def require_download(weights: str, arch: str, encoder_name: str) -> None:
         cached = all(_in_cache(source["repo_id"], file, source["revision"]) for file in files)
     if cached:
         return
-    if reason := "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else refusal(url):
+    if reason := "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else unreachable_reason(url):
         raise UserError(
             f"cannot download the {weights} weights of {encoder_name}: {reason}; use encoder_weights=None "
             "(--encoder-weights none) or the path of a .safetensors file, or run once with a network"
