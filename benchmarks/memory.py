@@ -22,7 +22,7 @@ import torch
 
 from foveate.data.dataset import SPLITS, Dataset
 from foveate.data.pack import pack
-from foveate.loading.frames import Disk, Memory
+from foveate.loading.frames import DiskFrames, MemoryFrames
 from foveate.loading.module import DataModule
 from foveate.specs.data import DataSpec
 from measuring import forget_peak, machine, resident_megabytes
@@ -78,7 +78,7 @@ def pass_over(module: DataModule, epoch: int) -> None:
 def can_hold(dataset: Dataset) -> bool:
     """Whether all images can be decoded into memory."""
     try:
-        held = [Memory.load(Disk(dataset, dataset.index(split), SIZE)) for split in SPLITS]
+        held = [MemoryFrames.load(DiskFrames(dataset, dataset.index(split), SIZE)) for split in SPLITS]
     except MemoryError:
         return False
     return len(held) == len(SPLITS)

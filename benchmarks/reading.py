@@ -34,7 +34,7 @@ from foveate.data.dataset import Dataset, Entry
 from foveate.data.open import open_dataset
 from foveate.data.pixels.masks import IGNORE
 from foveate.data.synthetic import draw_scene
-from foveate.loading.frames import Disk, Frames, Memory
+from foveate.loading.frames import DiskFrames, Frames, MemoryFrames
 from foveate.loading.transforms import PAD, Augmentation
 
 SIZE = (360, 480)
@@ -60,8 +60,10 @@ def write_scenes(root: Path, suffix: str, count: int) -> Path:
 
 def contenders(dataset: Dataset, entries: tuple[Entry, ...]) -> dict[str, tuple[Callable[[], None], int]]:
     """What passes over all entries, and how many times it does."""
-    disk = Disk(dataset, entries, SIZE)
-    from_disk, from_memory = (Frames(source, Augmentation(SIZE)) for source in (disk, Memory.load(disk)))
+    disk = DiskFrames(dataset, entries, SIZE)
+    from_disk, from_memory = (
+        Frames(source, Augmentation(SIZE)) for source in (disk, MemoryFrames.load(disk))
+    )
     plain = v2.Compose(
         [
             v2.ScaleJitter(SIZE, (0.75, 1.5), antialias=True),
@@ -81,7 +83,7 @@ def contenders(dataset: Dataset, entries: tuple[Entry, ...]) -> dict[str, tuple[
         return plain(tv_tensors.Image(image.convert("RGB")), tv_tensors.Mask(mask))
 
     def train() -> None:
-        frames = Frames(Memory.load(disk), Augmentation(SIZE))
+        frames = Frames(MemoryFrames.load(disk), Augmentation(SIZE))
         for epoch in range(EPOCHS):
             for number in range(len(entries)):
                 frames[(epoch, number)]
@@ -118,7 +120,7 @@ def measure(
 
 def growth(dataset: Dataset, entries: tuple[Entry, ...], epochs: int) -> float:
     """Megabytes by which the process's peak grows over epochs of batches from disk, after the first."""
-    frames = Frames(Disk(dataset, entries, SIZE), Augmentation(SIZE))
+    frames = Frames(DiskFrames(dataset, entries, SIZE), Augmentation(SIZE))
     peaks = []
     for epoch in range(epochs + 1):
         for start in range(0, len(frames), BATCH):

@@ -10,7 +10,7 @@ from foveate.errors import UserError
 from foveate.files import folder_lock, write_whole
 
 
-def test_writes_the_whole_file_and_leaves_nothing_beside_it(tmp_path):
+def test_writes_the_whole_file_and_leaves_no_temporary_file(tmp_path):
     with write_whole(tmp_path / "a.bin") as file:
         file.write(b"new")
         assert not (tmp_path / "a.bin").exists()
@@ -18,7 +18,7 @@ def test_writes_the_whole_file_and_leaves_nothing_beside_it(tmp_path):
     assert (tmp_path / "a.bin").read_bytes() == b"new"
 
 
-def test_a_failure_half_way_keeps_what_was_there(tmp_path):
+def test_a_failed_write_keeps_the_old_content(tmp_path):
     (tmp_path / "a.txt").write_text("old")
 
     def fill_the_disk():
@@ -40,14 +40,17 @@ def test_the_file_has_the_permissions_that_open_gives(tmp_path):
     assert len(modes) == 1
 
 
-def test_a_folder_is_held_against_another_process_until_it_ends(tmp_path):
+def test_a_locked_folder_refuses_a_second_process_until_the_first_ends(tmp_path):
     words = "from pathlib import Path; import sys; from foveate.files import folder_lock\n"
     hold = f"{words}with folder_lock(Path(sys.argv[1])):\n    print('held', flush=True); sys.stdin.read()"
     other = subprocess.Popen(
         [sys.executable, "-c", hold, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert other.stdout.readline() == "held\n"
-    with pytest.raises(UserError, match="another foveate process is at work there"), folder_lock(tmp_path):
+    with (
+        pytest.raises(UserError, match="another foveate process is writing to this folder"),
+        folder_lock(tmp_path),
+    ):
         pass
     other.kill()
     other.communicate()

@@ -1,8 +1,8 @@
-"""Lengths of time, as people say them."""
+"""Durations in words, such as "1 min 40 s"."""
 
 
 def duration(seconds: float) -> str:
-    """A length of time with no more digits than matter.
+    """Return a duration in seconds as words in its two largest units at most.
 
     >>> duration(8), duration(100), duration(120), duration(9000)
     ('8 s', '1 min 40 s', '2 min', '2 h 30 min')

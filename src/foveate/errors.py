@@ -1,13 +1,13 @@
-"""What a user did that foveate cannot go on with, said in a sentence."""
+"""Errors that a user can fix; each message is a sentence for the user."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class UserError(ValueError):
-    """Something the user can mend: the message says what is wrong, where, and what to do.
+    """An error that the user can fix: the message says what is wrong, where, and what to do.
 
-    The command line prints it as it is, without a traceback, and exits with code 2.
+    The command line prints the message without a traceback and exits with code 2.
 
     >>> raise UserError("masks/a.png: value 7 is outside the 3 classes; pass --classes or mend the mask")
     Traceback (most recent call last):
@@ -16,11 +16,11 @@ class UserError(ValueError):
 
 
 class DataError(UserError):
-    """The data cannot be used as they are; the message names the file, the value, and the remedy."""
+    """The data cannot be used; the message names the file, the value, and the remedy."""
 
 
 class SeveralDatasets(DataError):
-    """A folder that holds several datasets: one of them has to be named."""
+    """A folder holds several datasets; the user must name one of them."""
 
 
 def choose(name: str, choices: Iterable[str], what: str) -> str:
@@ -37,5 +37,5 @@ def choose(name: str, choices: Iterable[str], what: str) -> str:
         return name
     nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"; did you mean '{nearest[0]}'?" if nearest else "."
-    shown = ", ".join(names[:60]) + (f", ... ({len(names)} in all)" if len(names) > 60 else "")
-    raise UserError(f"unknown {what} '{name}'{hint} There are: {shown or 'none'}")
+    listing = ", ".join(names[:60]) + (f", ... ({len(names)} in all)" if len(names) > 60 else "")
+    raise UserError(f"unknown {what} '{name}'{hint} There are: {listing or 'none'}")

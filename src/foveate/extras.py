@@ -1,4 +1,4 @@
-"""Packages that only some data needs: imported when asked for, and named with their remedy when missing."""
+"""Optional packages: imported on demand; a missing one is an error with the install command."""
 
 import importlib
 from types import ModuleType
@@ -7,7 +7,10 @@ from foveate.errors import DataError
 
 
 def require(module: str, extra: str, purpose: str) -> ModuleType:
-    """Import a package of an extra; `DataError` with the command that installs it if it is not there.
+    """Import and return an optional module; raise `DataError` with the install command if it is missing.
+
+    module: dotted name to import. extra: the extra of foveate that installs it. purpose: what needs it, the
+    start of the message.
 
     >>> require("no_such_package", "data", "a.nii: reading NIfTI")
     Traceback (most recent call last):

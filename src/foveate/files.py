@@ -1,4 +1,4 @@
-"""Files appear whole or not at all."""
+"""Atomic file writes, a lock on a folder, and a check of relative paths."""
 
 import os
 import tempfile
@@ -11,7 +11,7 @@ from foveate.errors import UserError
 
 
 def escapes_folder(name: str) -> bool:
-    """Whether a file's name in a table may lie outside the folder that the names are relative to.
+    """Return whether a path relative to a folder may point outside it: an absolute path, or one with "..".
 
     >>> escapes_folder("images/a.png"), escapes_folder("../a.png"), escapes_folder("/a.png")
     (False, True, True)
@@ -21,11 +21,11 @@ def escapes_folder(name: str) -> bool:
 
 @contextmanager
 def write_whole(path: str | Path, mode: str = "wb") -> Iterator[IO]:
-    """Open a temporary file beside `path` and move it there when the block ends well.
+    """Write a file atomically: open a temporary file beside `path`, and rename it to `path` after the block.
 
-    A reader sees the old content or the new, never a part of it, whatever moment the process dies at. When
-    the block raises (a full disk included) the temporary file is removed and what stood at `path` stays. The
-    folder must exist.
+    A reader sees the old content or the new content, never a part, even if the process is killed. If the
+    block raises (on a full disk, for example), the temporary file is removed and `path` keeps its old
+    content. The folder must exist.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -41,7 +41,7 @@ def write_whole(path: str | Path, mode: str = "wb") -> Iterator[IO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())  # mkstemp makes files private; keep what open() would have given
+        os.chmod(name, 0o666 & ~_umask())  # mkstemp makes files private; use the permissions of open()
         os.replace(name, path)
     except BaseException:
         with suppress(FileNotFoundError):
@@ -51,10 +51,10 @@ def write_whole(path: str | Path, mode: str = "wb") -> Iterator[IO]:
 
 @contextmanager
 def folder_lock(folder: Path) -> Iterator[None]:
-    """Keep other processes out of a folder that is written to for long, where they ask for it too.
+    """Lock a folder against other processes that call this too; raise `UserError` if one holds the lock.
 
-    Ends with the process, however that ends, and leaves nothing behind; on Windows, and on file systems that
-    lock no folders, it keeps nobody out. Raises `UserError` where another process holds it.
+    The lock ends with the process, even if it is killed, and leaves no file behind. On Windows, and on file
+    systems without locks on folders, it has no effect.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -72,8 +72,8 @@ def folder_lock(folder: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UserError(
-                f"{folder}: another foveate process is at work there; wait for it, stop it, or choose "
-                "another folder"
+                f"{folder}: another foveate process is writing to this folder; wait for it, stop it, or "
+                "choose another folder"
             ) from None
         except OSError:
             pass
@@ -83,7 +83,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
 
 
 def leftover_parts(folder: Path) -> list[Path]:
-    """The temporary files in `folder` of writers that were killed."""
+    """Return the temporary files that killed processes left in `folder` (see `write_whole`)."""
     return list(folder.glob(".*.part"))
 
 

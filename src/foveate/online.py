@@ -1,4 +1,4 @@
-"""Is there a network? Asked before a library, or a download of ours, waits and retries for half a minute."""
+"""Check that a server answers before a download; without a network, libraries retry for half a minute."""
 
 import ssl
 import threading
@@ -8,37 +8,37 @@ from urllib.parse import urlsplit
 from urllib.request import build_opener, getproxies
 
 REACH_SECONDS = 3.0
-_TURNED_AWAY = (403, 407, 429, 500, 502, 503, 504)
+_FAILING_STATUS = (403, 407, 429, 500, 502, 503, 504)
 
 
 def unreachable_reason(url: str, seconds: float | None = None) -> str | None:
-    """Why nothing can be had from an address, through the proxy if one is set; None where it answers.
+    """Return why a URL cannot be reached, or None if its server answers. Uses the proxy if one is set.
 
-    seconds: how long it may take to answer; `REACH_SECONDS` if not given.
+    seconds: time limit for the answer; `REACH_SECONDS` if not given.
 
     >>> unreachable_reason("http://nowhere.invalid/a.zip").startswith("nowhere.invalid ")
     True
     """
     if any(key == "all" or proxy.startswith("socks") for key, proxy in getproxies().items()):
-        return None  # urllib knows no such proxies; what downloads does
-    host, patience = urlsplit(url).hostname, seconds or REACH_SECONDS
-    said = [f"{host} does not answer"]
+        return None  # urllib does not support these proxies; the downloading library does
+    host, timeout = urlsplit(url).hostname, seconds or REACH_SECONDS
+    reasons = [f"{host} does not answer"]
 
-    def ask() -> None:
+    def probe() -> None:
         try:
-            # Not HEAD, which signed addresses forbid; the content stays unread.
-            build_opener().open(url, timeout=patience).close()
-            said.append("")
+            # GET, as signed URLs forbid HEAD; the body is not read.
+            build_opener().open(url, timeout=timeout).close()
+            reasons.append("")
         except HTTPError as error:
-            said.append(f"{host} cannot be reached ({error})" if error.code in _TURNED_AWAY else "")
+            reasons.append(f"{host} cannot be reached ({error})" if error.code in _FAILING_STATUS else "")
         except (OSError, HTTPException, ValueError) as error:
-            # Whether a certificate is to be trusted is for the library to say: it may know more of them.
+            # An untrusted certificate is no reason: the downloading library may trust more of them.
             reason = error.reason if isinstance(error, URLError) else error
-            trusted = not isinstance(reason, ssl.SSLCertVerificationError)
-            said.append(f"{host} cannot be reached ({' '.join(str(reason).split())})" if trusted else "")
+            untrusted = isinstance(reason, ssl.SSLCertVerificationError)
+            reasons.append("" if untrusted else f"{host} cannot be reached ({' '.join(str(reason).split())})")
 
-    # The resolver of names has no time limit of its own.
-    thread = threading.Thread(target=ask, daemon=True)
+    # A thread, because name resolution has no timeout.
+    thread = threading.Thread(target=probe, daemon=True)
     thread.start()
-    thread.join(patience + 0.5)
-    return said[-1] or None
+    thread.join(timeout + 0.5)
+    return reasons[-1] or None

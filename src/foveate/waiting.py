@@ -1,4 +1,4 @@
-"""Who is told what data that is opened waits for: archives to be unpacked, every mask or image to be read."""
+"""Progress callbacks for slow data opening: unpacking archives, reading all masks or images."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,11 +13,12 @@ _listener: ContextVar[Progress | None] = ContextVar("listener", default=None)
 
 @contextmanager
 def progress_listener(progress: Progress) -> Iterator[None]:
-    """While the block runs, `progress` is told what is waited for on the way to a dataset.
+    """Inside the block, call `progress(done, total, message)` while data is opened.
 
-    It is called with how much is done, of how much, and words. Of archives these are the bytes that were
-    read, of all (None once more was read, for archives in archives are not counted): first 0, with what is
-    unpacked and where to, then after every piece. Of files it is their number, after every one.
+    For an archive, done and total are bytes. The first call has done = 0 and a message that names the archive
+    and the target folder; more calls follow as bytes are read. total becomes None if more bytes were read
+    than the archive has, because archives inside it are not counted. For files, done and total are their
+    numbers, and each file is one call.
 
     >>> with progress_listener(print):
     ...     report_progress(0, 100, "Unpacking photos.zip into /tmp/photos")
@@ -33,14 +34,14 @@ def progress_listener(progress: Progress) -> Iterator[None]:
         _listener.reset(token)
 
 
-def report_progress(done: int, total: int | None, note: str) -> None:
-    """Tell the listener, if there is one."""
+def report_progress(done: int, total: int | None, message: str) -> None:
+    """Call the `progress_listener`, if there is one."""
     if listener := _listener.get():
-        listener(done, total, note)
+        listener(done, total, message)
 
 
 def with_progress(results: Iterable[T], total: int, what: str) -> Iterator[T]:
-    """The results, the listener told of every one."""
+    """Yield the results, and report progress for each: "WHAT: DONE of TOTAL"."""
     for done, result in enumerate(results, start=1):
         report_progress(done, total, f"{what}: {done:,} of {total:,}")
         yield result

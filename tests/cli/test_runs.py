@@ -81,7 +81,7 @@ def test_fit_says_what_it_read_and_where_the_run_is_and_resumes(run, capsys):
 def test_fit_leaves_a_folder_alone_where_another_process_is_at_work(tmp_path, capsys):
     with folder_lock(tmp_path):
         assert main([*FIT, "--out", str(tmp_path), "--resume"]) == 2
-    assert f"{tmp_path}: another foveate process is at work there" in capsys.readouterr().err
+    assert f"{tmp_path}: another foveate process is writing to this folder" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -15,7 +15,7 @@ def test_lines_come_at_the_beginning_and_now_and_then(capsys, monkeypatch):
             report_progress(done * 10**6, 40_000_000, f"Unpacking a.zip: {done} of 40 MB")
         assert list(with_progress(range(4), 4, "Reading masks")) == [0, 1, 2, 3]
         assert list(with_progress(range(2), 2, "Reading every image once")) == [0, 1]
-    report_progress(0, None, "said to nobody")
+    report_progress(0, None, "nobody listens")
     assert capsys.readouterr().err.splitlines() == [
         "Unpacking a.zip into b",
         "Unpacking a.zip: 20 of 40 MB, 30 s left",

@@ -1,1 +1,1 @@
-"""From a dataset to batches: resizing, augmentation, order, and the data module. PyTorch begins here."""
+"""Batches of a dataset for PyTorch: resizing, augmentation, order, and the data module."""

@@ -1,4 +1,4 @@
-"""Decoded images at one size, from memory or from disk, and the batches made of them."""
+"""Images decoded and resized to one size, kept in memory or read from disk, and batches of them."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -24,9 +24,12 @@ Batch = dict[str, Any]
 def read_resized(
     dataset: Dataset, entry: Entry, size: tuple[int, int]
 ) -> tuple[UInt8[np.ndarray, "h w 3"], Target]:
-    """Decode one entry and bring it to `size`: the image smoothed, the mask by nearest pixel."""
-    read, target = dataset.read(entry)
-    image = read.copy()  # Pillow's arrays are read-only, and PyTorch warns of sharing such.
+    """Decode one entry and resize it to `size` (height, width).
+
+    The image is resized with antialiasing, the mask by nearest pixel; a label is returned as it is.
+    """
+    pixels, target = dataset.read(entry)
+    image = pixels.copy()  # Pillow's arrays are read-only, and PyTorch warns if it shares their memory.
     if image.shape[:2] != tuple(size):
         image = resize_image(torch.from_numpy(image).movedim(-1, 0), size).movedim(0, -1).numpy()
     if isinstance(target, int):
@@ -35,8 +38,8 @@ def read_resized(
 
 
 @dataclass(frozen=True)
-class Disk:
-    """Frames that are decoded whenever they are asked for."""
+class DiskFrames:
+    """Images and targets that are decoded on every access."""
 
     dataset: Dataset
     entries: tuple[Entry, ...]
@@ -47,16 +50,16 @@ class Disk:
 
 
 @dataclass(frozen=True)
-class Memory:
-    """Frames that were decoded once, in one array of images and one of masks (or labels)."""
+class MemoryFrames:
+    """Images and targets that were decoded once: one array of images, and one of masks or labels."""
 
     entries: tuple[Entry, ...]
     images: UInt8[np.ndarray, "n h w 3"]
     targets: np.ndarray
 
     @classmethod
-    def load(cls, disk: Disk) -> "Memory":
-        """Decode all frames with as many threads as there are cores."""
+    def load(cls, disk: DiskFrames) -> "MemoryFrames":
+        """Decode all images and targets, with one thread per core."""
         count, (height, width) = len(disk.entries), disk.size
         images = np.empty((count, height, width, 3), dtype=np.uint8)
         labels = disk.dataset.task == "classification"
@@ -78,15 +81,15 @@ class Memory:
 
 
 class Frames(TorchDataset):
-    """Makes whole batches at once, augmented where there is an augmentation.
+    """A dataset that makes whole batches, and augments them if it has an augmentation.
 
-    Keys are indices, or (epoch, index) pairs as `EpochSampler` gives them. size_at: size of an epoch's
-    training images.
+    Keys are indices, or the pairs (epoch, index) that `EpochSampler` yields. size_at: maps an epoch to the
+    height and width of its training images.
     """
 
     def __init__(
         self,
-        source: Disk | Memory,
+        source: DiskFrames | MemoryFrames,
         augmentation: Augmentation | None = None,
         seed: int = 0,
         size_at: Callable[[int], tuple[int, int]] | None = None,
@@ -100,31 +103,33 @@ class Frames(TorchDataset):
         return self.__getitems__([key])
 
     def __getitems__(self, keys: Sequence[int | tuple[int, int]]) -> Batch:
-        places = [key if isinstance(key, tuple) else (0, key) for key in keys]
-        images, targets = self._read(places)
+        pairs = [key if isinstance(key, tuple) else (0, key) for key in keys]
+        images, targets = self._read(pairs)
         labels = targets.ndim == 1
         return {
             "image": images,
             "label" if labels else "mask": targets,
-            "index": torch.tensor([index for _, index in places]),
-            "stem": [self.source.entries[index].stem for _, index in places],
+            "index": torch.tensor([index for _, index in pairs]),
+            "stem": [self.source.entries[index].stem for _, index in pairs],
         }
 
     def _read(
-        self, places: Sequence[tuple[int, int]]
+        self, pairs: Sequence[tuple[int, int]]
     ) -> tuple[Float32[Tensor, "b 3 h w"], Int64[Tensor, "b h w"] | Int64[Tensor, " b"]]:
-        """Images and targets, each written straight to its place in the batch: memory that is new to the
-        process costs more time than what is written there.
+        """Return the images and targets of (epoch, index) pairs.
+
+        Each is written directly into the batch: to allocate memory for it first would take longer than to
+        write it.
         """
-        for number, (epoch, index) in enumerate(places):
+        for number, (epoch, index) in enumerate(pairs):
             pixels, target = self.source[index]
             image = torch.from_numpy(pixels).movedim(-1, 0)
             mask = None if isinstance(target, int) else torch.from_numpy(target)
             augment = self._augmentation_at(epoch)
             if number == 0:
                 size = image.shape[1:] if augment is None else augment.size
-                images = torch.empty(len(places), 3, *size)
-                targets = torch.empty(len(places), *(() if mask is None else size), dtype=torch.int64)
+                images = torch.empty(len(pairs), 3, *size)
+                targets = torch.empty(len(pairs), *(() if mask is None else size), dtype=torch.int64)
             if augment is None:
                 images[number].copy_(image).div_(255)
             else:

@@ -1,4 +1,4 @@
-"""See that every file of a dataset can be read, before hours are spent on those that can."""
+"""Check that every file of a dataset can be decoded, before training starts."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -8,10 +8,10 @@ from foveate.waiting import with_progress
 
 
 def check_intact(dataset: Dataset) -> None:
-    """Decode every image and mask of all splits once and keep nothing.
+    """Decode every image and mask of all splits once, and discard them.
 
-    Raises the `DataError` of the first that is broken. Scenes that are drawn and shards that lie
-    elsewhere, which are checked as they are read, are left out.
+    Raises the `DataError` of the first broken file. Synthetic scenes and remote shards are skipped: they have
+    no local files, and shards are checked when they are read.
     """
     if dataset.root is None:
         return

@@ -1,4 +1,4 @@
-"""From a dataset to batches: decoded once and kept in memory where that fits, else read by workers."""
+"""Batches of a dataset: images are kept in memory if they fit, else worker processes read them."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from foveate.data.dataset import SPLITS, Dataset
 from foveate.data.open import open_dataset
 from foveate.errors import DataError
-from foveate.loading.frames import Batch, Disk, Frames, Memory
+from foveate.loading.frames import Batch, DiskFrames, Frames, MemoryFrames
 from foveate.loading.intact import check_intact
 from foveate.loading.sampler import EpochSampler
 from foveate.loading.sizes import choose_batch, choose_size
@@ -21,12 +21,17 @@ from foveate.specs.sizes import check_views
 
 
 class DataModule(LightningDataModule):
-    """Batches of one dataset: dicts of image (float32 b 3 h w in [0, 1]), mask (int64 b h w) or label (int64
-    b), index (int64 b, the place in the split) and stem (list of str).
+    """Data loaders of one dataset.
 
-    seed decides the training order and the augmentation, the data spec everything else. epochs is needed for
-    a crop_schedule only. splits: a recorded `Dataset.split_table()` to reproduce. to_score: as in
-    `open_dataset`.
+    A batch is a dict: image (float32 b 3 h w in [0, 1]), mask (int64 b h w) or label (int64 b), index (int64
+    b, position in the split) and stem (list of str).
+
+    Args:
+        spec: dataset, sizes, augmentation
+        seed: seed of the training order and of the augmentation
+        epochs: number of epochs; needed for a crop_schedule only
+        splits: a recorded `Dataset.split_table()` to reproduce
+        to_score: as in `open_dataset`
 
     >>> module = DataModule(DataSpec("synthetic:8", batch=4), seed=0)
     >>> module.setup()
@@ -48,7 +53,7 @@ class DataModule(LightningDataModule):
         self.to_score = to_score
         self._dataset: Dataset | None = None
         self._size: tuple[int, int] | None = None
-        self._memory: dict[str, Memory] = {}
+        self._memory: dict[str, MemoryFrames] = {}
 
     def setup(self, stage: str | None = None) -> None:
         """Open the dataset and check the spec; images are decoded when a loader first needs their split."""
@@ -68,22 +73,20 @@ class DataModule(LightningDataModule):
             self._dataset = dataset
 
     def reseeded(self, seed: int, epochs: int | None) -> "DataModule":
-        """The same data in another order, otherwise augmented, for a run of as many epochs; what is decoded
-        is there for both.
-        """
+        """Return a module of the same data for another seed and number of epochs; images are shared."""
         self.setup()
         other = DataModule(self.spec, seed, epochs, self.recorded_splits, self.to_score)
         other._dataset, other._size, other._memory = self._dataset, self._size, self._memory
         return other
 
     def serves(self, spec: DataSpec, splits: Mapping[str, Sequence[str]] | None) -> bool:
-        """Whether this is the data to train on of another spec, in these splits where any are given."""
+        """Return whether `spec` describes this training data, in the given splits (None: any)."""
         own = replace(self.spec, size=self.size, batch=self.batch)
-        asked = replace(spec, size=spec.size or self.size, batch=spec.batch or self.batch)
-        return own == asked and not self.to_score and splits in (None, self.dataset.split_table())
+        other = replace(spec, size=spec.size or self.size, batch=spec.batch or self.batch)
+        return own == other and not self.to_score and splits in (None, self.dataset.split_table())
 
     def decode(self) -> None:
-        """Read every image of every split once, into memory where they fit; `DataError` for a broken one."""
+        """Decode every image of all splits, into memory if they fit; raise `DataError` for a broken file."""
         if not self.in_memory:
             check_intact(self.dataset)
             return
@@ -115,7 +118,7 @@ class DataModule(LightningDataModule):
 
     @property
     def bytes_needed(self) -> int:
-        """What all decoded images and masks take up."""
+        """Size of all decoded images and masks in bytes."""
         channels = 4 if self.task == "segmentation" else 3
         return len(self.dataset) * self.size[0] * self.size[1] * channels
 
@@ -125,7 +128,7 @@ class DataModule(LightningDataModule):
 
     @property
     def workers(self) -> int:
-        """Processes that read ahead; none beside a model on the CPU when the images are in memory."""
+        """Number of worker processes; by default none if the images are in memory and there is no GPU."""
         if self.spec.workers is not None:
             return self.spec.workers
         if self.in_memory and not torch.cuda.is_available():
@@ -134,7 +137,7 @@ class DataModule(LightningDataModule):
 
     @property
     def plan(self) -> str:
-        """How the images reach the model, in words for the user."""
+        """A sentence for the user: whether the images fit in memory, and how they are read if not."""
         images = f"{len(self.dataset)} images at {self.size[0]}x{self.size[1]}"
         amount = f"{self.bytes_needed / 1e9:.2f} GB"
         if self.in_memory:
@@ -153,8 +156,8 @@ class DataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader:
         sampler = EpochSampler(len(self.dataset.index("train")), self.seed)
-        rest = len(sampler) % self.batch
-        return self._loader("train", sampler, self._augmentation, drop_last=rest == 1 and len(sampler) > 1)
+        single = len(sampler) % self.batch == 1 and len(sampler) > 1  # batch norm cannot train on one image
+        return self._loader("train", sampler, self._augmentation, drop_last=single)
 
     def val_dataloader(self) -> DataLoader:
         return self._loader("val")
@@ -163,7 +166,7 @@ class DataModule(LightningDataModule):
         return self._loader("test")
 
     def eval_dataloader(self, split: str) -> DataLoader:
-        """Any split without augmentation and in its fixed order."""
+        """Return a loader of any split, without augmentation and in the split's order."""
         return self._loader(split)
 
     def _loader(
@@ -179,7 +182,7 @@ class DataModule(LightningDataModule):
             batch_size=self.batch,
             sampler=sampler,
             drop_last=drop_last,
-            collate_fn=_keep,
+            collate_fn=_identity,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
             pin_memory=torch.cuda.is_available(),
@@ -194,13 +197,13 @@ class DataModule(LightningDataModule):
             self._size, tuple(spec.scale), spec.flip, spec.color, *angles, flip_vertical=spec.flip_vertical
         )
 
-    def _frames(self, split: str) -> Disk | Memory:
-        disk = Disk(self.dataset, self.dataset.index(split), self.size)
+    def _frames(self, split: str) -> DiskFrames | MemoryFrames:
+        disk = DiskFrames(self.dataset, self.dataset.index(split), self.size)
         if not self.in_memory:
             return disk
         if split not in self._memory:
-            twin = next((known for known in self._memory.values() if known.entries == disk.entries), None)
-            self._memory[split] = twin or Memory.load(disk)
+            loaded = (frames for frames in self._memory.values() if frames.entries == disk.entries)
+            self._memory[split] = next(loaded, None) or MemoryFrames.load(disk)
         return self._memory[split]
 
     def _check(self) -> None:
@@ -227,9 +230,9 @@ class DataModule(LightningDataModule):
                     f"the crop {crop[0]}x{crop[1]} is larger than the size {self._size[0]}x{self._size[1]}; "
                     "make it smaller, or give a larger size"
                 )
-        _ = self._augmentation  # which checks the rest
+        _ = self._augmentation  # checks its own arguments
 
 
-def _keep(batch: Batch) -> Batch:
-    """`Frames` makes whole batches: nothing is left to collate."""
+def _identity(batch: Batch) -> Batch:
+    """Collate nothing: `Frames` makes whole batches."""
     return batch

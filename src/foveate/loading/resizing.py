@@ -1,4 +1,4 @@
-"""Images and masks in another size: the one way in which all of training, scoring and prediction resizes."""
+"""Resize images and masks; training, scoring and prediction all use these two functions."""
 
 import numpy as np
 import torch
@@ -9,21 +9,23 @@ from torchvision.transforms.v2 import functional as F
 
 
 def resize_image(image: UInt8[Tensor, "3 h w"], size: tuple[int, int]) -> UInt8[Tensor, "3 out_h out_w"]:
-    """Bilinear, smoothed where it shrinks; within one grey level of Pillow.
+    """Resize an image bilinearly, with antialiasing; equals Pillow's result to one grey level.
 
     >>> resize_image(torch.full((3, 8, 8), 7, dtype=torch.uint8), (2, 4)).unique()
     tensor([7], dtype=torch.uint8)
     """
     if image.shape[-2:] == size:
         return image
-    # Channels last, as files are decoded: PyTorch's kernel of this layout is the faster one.
+    # Decoded files are channels last, and PyTorch's kernel is faster in this layout.
     packed = image[None].contiguous(memory_format=torch.channels_last)
     return F.resize(packed, list(size), interpolation=InterpolationMode.BILINEAR, antialias=True)[0]
 
 
 def resize_mask(mask: UInt8[Tensor, "h w"], size: tuple[int, int]) -> UInt8[Tensor, "out_h out_w"]:
-    """By pixel centres, as the image. torchvision's resize always takes NEAREST for a Mask, half a pixel off
-    the image, and NEAREST_EXACT of a plain tensor is slower.
+    """Resize a mask by nearest pixel centre, aligned with `resize_image`.
+
+    torchvision's resize uses NEAREST for a Mask, which is half a pixel off the image; its NEAREST_EXACT for a
+    plain tensor is slower than this.
 
     >>> resize_mask(torch.tensor([[1, 2, 3, 4]], dtype=torch.uint8), (2, 2))
     tensor([[2, 4],

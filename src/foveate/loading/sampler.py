@@ -1,4 +1,4 @@
-"""The order in which training images are seen."""
+"""The order of training images."""
 
 from collections.abc import Iterator
 
@@ -8,13 +8,12 @@ from torch.utils.data import Sampler
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
-    """Yields (epoch, index) in an order that depends on (seed, epoch) alone.
+    """Yield (epoch, index) pairs in an order that depends on (seed, epoch) only.
 
-    The epoch travels with the index, so that workers which outlive an epoch draw the right augmentation. With
-    several processes each takes every `world`-th index. Processes that train together must take equally many
-    steps, so the order is filled up from its start until all have equally many: of 7 images two processes see
-    8, the epoch's first one twice. Images that are scored do not come from here: each process sees every one
-    of them, once.
+    The epoch is part of the key, so that workers that outlive an epoch draw the right augmentation. With
+    several processes, each takes every `world`-th index. All processes must take equally many steps, so the
+    order is extended from its start: of 7 images, two processes see 8, the first one twice. Scoring does not
+    use this sampler: each process scores every image once.
 
     >>> sampler = EpochSampler(4, seed=0)
     >>> sampler.set_epoch(2)

@@ -1,4 +1,4 @@
-"""Image sizes and batch sizes that suit a dataset."""
+"""Default image sizes and batch sizes for a dataset."""
 
 from typing import TYPE_CHECKING
 
@@ -8,29 +8,32 @@ if TYPE_CHECKING:
     from foveate.data.dataset import Dataset
 
 STRIDE = 32
-"""Chosen sizes are multiples of the deepest stride of the usual encoders, so that nothing is padded."""
+"""Chosen sizes are multiples of the deepest stride of common encoders, so that no image is padded."""
 
-_HEADERS = 100
+_SAMPLES = 100
+"""The median size is taken over at most this many images."""
 
 
 def choose_size(dataset: "Dataset", longest: int = 256) -> tuple[int, int]:
-    """Height and width to work at: the median of the training images, scaled down so that the longer side is
-    at most `longest`, in multiples of 32.
+    """Return a height and width in pixels: the median of the training images, scaled down so that the longer
+    side is about `longest` at most, and rounded to multiples of 32.
 
     >>> from foveate.data.open import open_dataset
     >>> choose_size(open_dataset("synthetic:4:360x480"))
     (192, 256)
     """
     entries = dataset.index("train")
-    step = -(-len(entries) // _HEADERS)
+    step = -(-len(entries) // _SAMPLES)
     height, width = np.median([dataset.size_of(entry) for entry in entries[::step]], axis=0)
     factor = min(1.0, longest / max(height, width)) / STRIDE
     return max(1, round(height * factor)) * STRIDE, max(1, round(width * factor)) * STRIDE
 
 
 def choose_batch(task: str, train: int) -> int:
-    """Images a step: up to 8 with masks and 64 with labels, and no more than leaves about eight steps an
-    epoch.
+    """Return a batch size: a power of two that gives about eight steps per epoch or more, from 2 to 8 for
+    segmentation and from 2 to 64 for classification.
+
+    train: number of training images.
 
     >>> choose_batch("segmentation", 367), choose_batch("segmentation", 20)
     (8, 2)

@@ -1,4 +1,4 @@
-"""Training augmentation whose every draw depends on (seed, epoch, index) and on nothing else."""
+"""Training augmentation; its random numbers depend on (seed, epoch, index) only."""
 
 import math
 from collections.abc import Callable
@@ -15,15 +15,16 @@ from foveate.loading.resizing import resize_image, resize_mask
 from foveate.loading.warp import Box, Warp
 
 PAD = (124, 116, 104)
-"""Colour beyond an image's edge: ImageNet's mean, about 0 after normalisation."""
+"""Fill colour outside the image: ImageNet's mean, about 0 after normalisation."""
 
 _LUMA = (0.2989, 0.587, 0.114)
 
 
 @dataclass(frozen=True)
 class Draws:
-    """The random numbers of one sample: scale and place of the window, the flips (0 to 1), the colour
-    factors, rotation and shear (-1 to 1).
+    """The random numbers for one image.
+
+    scale, top, left, flip, flip_vertical: from 0 to 1. color, rotation, shear: from -1 to 1.
     """
 
     scale: float
@@ -37,8 +38,10 @@ class Draws:
 
     @classmethod
     def at(cls, seed: int, epoch: int, index: int) -> "Draws":
-        """All numbers are drawn, used or not, so that switching one change off leaves the others alone; for
-        the same reason new ones come last.
+        """Draw the numbers for one image.
+
+        All numbers are always drawn, so that an augmentation that is switched off does not change the others.
+        For the same reason, new numbers must be added at the end.
         """
         draws = np.random.default_rng((seed, epoch, index)).random(10).tolist()
         color, (rotation, shear) = ([2 * value - 1 for value in part] for part in (draws[4:7], draws[7:9]))
@@ -47,17 +50,16 @@ class Draws:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random scale and window, rotation and shear, flips, and brightness, contrast and saturation.
+    """Random scale and crop, rotation, shear, flips, brightness, contrast and saturation.
 
-    size: height and width of the result. scale: at 1 the image just covers the window that is cut, whatever
-    its size; it is enlarged by a factor between these before, and what lies outside the image is `PAD`, and
-    255 in the mask. So a smaller `size` shows smaller images, not smaller parts of them. rotation, shear:
-    largest angles in degrees, to either side; see `Warp`. flip, flip_vertical: probabilities, left-right and
-    up-down. color: largest relative change of each of the three colour properties.
+    size: height and width of the result in pixels. scale: lowest and highest zoom factor; at 1 the image just
+    covers the crop, whatever `size` is, so that a smaller `size` shows the image smaller and not a smaller
+    part of it. Outside the image, the crop is `PAD` and the mask 255. rotation, shear: largest angles in
+    degrees, in both directions; see `Warp`. flip, flip_vertical: probabilities of a left-right and an up-down
+    flip. color: largest relative change of brightness, contrast and saturation.
 
-    Only what the window shows is resized, not the whole image; where it is turned too, that is one
-    resampling. The colour changes are torchvision's, joined into one linear map without rounding and clipping
-    in between.
+    Only the crop is resized, not the whole image. Crop, rotation and shear are one resampling. The colour
+    changes are torchvision's, combined into one linear map without rounding or clipping in between.
     """
 
     size: tuple[int, int]
@@ -91,7 +93,7 @@ class Augmentation:
         draws: Draws,
         out: Float32[Tensor, "3 out_h out_w"] | None = None,
     ) -> tuple[Float32[Tensor, "3 out_h out_w"], UInt8[Tensor, "out_h out_w"] | None]:
-        """Image in [0, 1], written to `out` where given, and mask, both of `size`.
+        """Return the augmented image in [0, 1], written to `out` if given, and the mask, both of `size`.
 
         >>> augment = Augmentation((4, 6))
         >>> image, mask = torch.zeros(3, 8, 8, dtype=torch.uint8), torch.ones(8, 8, dtype=torch.uint8)
@@ -114,17 +116,16 @@ class Augmentation:
         return change_color(pair[0], *color, out), None if mask is None else pair[1]
 
     def at_size(self, size: tuple[int, int]) -> "Augmentation":
+        """Return the same augmentation with another result size (height, width)."""
         return replace(self, size=size)
 
     def _window(self, whole: tuple[int, int], draws: Draws) -> Box:
-        """Top, left, height and width, in pixels of the image."""
+        """Return top, left, height and width of the crop in pixels of the image."""
         low, high = self.scale
-        scale = (
-            low * (high / low) ** draws.scale
-        )  # even on the scale of factors: halving is as likely as doubling
+        scale = low * (high / low) ** draws.scale  # log-uniform: halving is as likely as doubling
         cover = max(out / side for out, side in zip(self.size, whole, strict=True))
         height, width = (max(1, round(out / (cover * scale))) for out in self.size)
-        # Where the window is larger than the image, the image lies somewhere inside the window.
+        # A window larger than the image contains the whole image at a random position.
         return round(draws.top * (whole[0] - height)), round(draws.left * (whole[1] - width)), height, width
 
     def _cut(
@@ -134,19 +135,22 @@ class Augmentation:
         resize: Callable[[Tensor, tuple[int, int]], Tensor],
         fill: tuple[int, ...],
     ) -> UInt8[Tensor, "*c out_h out_w"]:
-        """The window at `size`: what it shows of the image, resized, in its place on a ground of `fill`."""
+        """Return the window, resized to `size`; pixels outside the image are `fill`."""
         axes = zip(window[:2], window[2:], part.shape[-2:], self.size, strict=True)
-        (rows, out_rows), (columns, out_columns) = (_shown(*axis) for axis in axes)
-        found = resize(part[..., rows, columns], (_length(out_rows), _length(out_columns)))
-        if found.shape[-2:] == self.size:
-            return found
-        ground = part.new_tensor(fill).view(-1, 1, 1).repeat(1, *self.size).view(*part.shape[:-2], *self.size)
-        ground[..., out_rows, out_columns] = found
-        return ground
+        (rows, out_rows), (columns, out_columns) = (_visible(*axis) for axis in axes)
+        resized = resize(part[..., rows, columns], (_length(out_rows), _length(out_columns)))
+        if resized.shape[-2:] == self.size:
+            return resized
+        canvas = part.new_tensor(fill).view(-1, 1, 1).repeat(1, *self.size).view(*part.shape[:-2], *self.size)
+        canvas[..., out_rows, out_columns] = resized
+        return canvas
 
 
-def _shown(start: int, length: int, whole: int, out: int) -> tuple[slice, slice]:
-    """What a window shows of an axis of `whole` pixels, and where that lies among the `out` of the result."""
+def _visible(start: int, length: int, whole: int, out: int) -> tuple[slice, slice]:
+    """Return the part of an image axis of `whole` pixels that a window covers, and its part of the result.
+
+    start, length: the window along the axis. out: pixels of the result along the axis.
+    """
     first, last = max(start, 0), min(start + length, whole)
     at = min(round((first - start) * out / length), out - 1)
     return slice(first, last), slice(at, max(at + 1, round((last - start) * out / length)))
@@ -163,11 +167,10 @@ def change_color(
     saturation: float,
     out: Float32[Tensor, "3 h w"] | None = None,
 ) -> Float32[Tensor, "3 h w"]:
-    """Brightness, then contrast (about the mean grey), then saturation, and 0..255 to [0, 1]; in `out`, where
-    that is given.
+    """Change brightness, then contrast (around the mean grey), then saturation; scale 0..255 to [0, 1].
 
-    Factors of 1 change nothing. The mean is an exact integer sum, so that the bits do not depend on the
-    thread count.
+    Each factor is at least 0, and 1 changes nothing. The result is written to `out` if given. The mean comes
+    from an exact integer sum, so that results are bitwise equal for any number of threads.
 
     >>> change_color(torch.full((3, 1, 1), 51, dtype=torch.uint8), 2.0, 1.0, 1.0).flatten()
     tensor([0.4000, 0.4000, 0.4000])
@@ -176,7 +179,7 @@ def change_color(
     if (brightness, contrast, saturation) == (1, 1, 1):
         return pixels.div_(255)
     red, green, blue = _LUMA
-    columns = pixels.sum(dim=1).to(torch.float64)  # exact, too: whole numbers below 2^24
+    columns = pixels.sum(dim=1).to(torch.float64)  # exact in float32: whole numbers below 2^24
     totals = columns.sum(dim=1).tolist()
     mean = sum(weight * total for weight, total in zip(_LUMA, totals, strict=True)) / pixels[0].numel()
     gain = brightness * contrast

@@ -1,7 +1,4 @@
-"""A window of an image, turned and slanted, in one resampling.
-
-Each pixel of the result looks up where in the image it came from; nothing is resampled twice.
-"""
+"""Crop, rotate and shear an image in one resampling: each output pixel samples its source position."""
 
 import math
 from collections.abc import Sequence
@@ -18,11 +15,11 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Warp:
-    """What a window shows when the image turns about the window's centre.
+    """A crop of an image that is sheared and rotated about the crop's centre.
 
-    window: top, left, height and width in the image's pixels; it may reach beyond the image. size: height and
-    width of the result. The image is first slanted, each row moved to the right by tan(shear) pixels for
-    every pixel that it lies below the centre, and then turned anticlockwise by rotation; both in degrees.
+    window: top, left, height and width of the crop in pixels of the image; it may extend beyond the image.
+    size: height and width of the result. shear: angle in degrees; a row d pixels below the centre moves right
+    by d tan(shear) pixels. rotation: angle in degrees, anticlockwise, applied after the shear.
 
     >>> quarter = Warp(window=(0, 0, 2, 2), size=(2, 2), rotation=90, shear=0)
     >>> quarter.mask(torch.tensor([[1, 2], [3, 4]], dtype=torch.uint8), fill=255)
@@ -36,13 +33,14 @@ class Warp:
     shear: float
 
     def image(self, image: UInt8[Tensor, "3 h w"], fill: Sequence[int]) -> UInt8[Tensor, "3 out_h out_w"]:
-        """Bilinear, with `fill` beyond the edge; where pixels span several of the image's, a mean of as many
-        samples.
+        """Return the warped image, sampled bilinearly, with the colour `fill` outside the image.
+
+        An output pixel that covers several image pixels is the mean of as many samples.
         """
         color = torch.tensor(fill, dtype=torch.float32)[:, None, None]
-        pixels = (image.to(torch.float32) - color)[None]  # beyond the edge, grid_sample finds zeros
+        pixels = (image.to(torch.float32) - color)[None]  # grid_sample returns zeros outside the image
         height, width = image.shape[-2:]
-        offsets = list(product(*(_centres(math.hypot(*step)) for step in zip(*self._steps, strict=True))))
+        offsets = list(product(*(_offsets(math.hypot(*step)) for step in zip(*self._steps, strict=True))))
         total = torch.zeros(1, 3, *self.size)
         for offset in offsets:
             rows, columns = self._points(offset)
@@ -51,23 +49,23 @@ class Warp:
         return (total[0] / len(offsets) + color).round_().clamp_(0, 255).to(torch.uint8)
 
     def mask(self, mask: UInt8[Tensor, "h w"], fill: int) -> UInt8[Tensor, "out_h out_w"]:
-        """The pixel that the centre of each falls into, with `fill` beyond the edge."""
+        """Return the warped mask: the nearest pixel at each pixel centre, and `fill` outside the image."""
         height, width = mask.shape
         rows, columns = (points.floor().long() for points in self._points((0.5, 0.5)))
         inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-        found = mask[rows.clamp_(0, height - 1), columns.clamp_(0, width - 1)]
-        return torch.where(inside, found, fill)
+        values = mask[rows.clamp_(0, height - 1), columns.clamp_(0, width - 1)]
+        return torch.where(inside, values, fill)
 
     @property
     def _steps(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """How far down, and right, in the image a pixel down, and one to the right, in the result leads."""
+        """The linear map from result to image: (d row / d out_row, d row / d out_column), and for columns."""
         cos, sin = math.cos(math.radians(self.rotation)), math.sin(math.radians(self.rotation))
         slant = math.tan(math.radians(self.shear))
         down, right = (side / out for side, out in zip(self.window[2:], self.size, strict=True))
         return (cos * down, sin * right), ((-sin - slant * cos) * down, (cos - slant * sin) * right)
 
     def _points(self, offset: tuple[float, float]) -> list[Float[Tensor, "out_h out_w"]]:
-        """Rows and columns in the image of what lies at `offset` in each pixel; pixel i covers i to i + 1."""
+        """Return the image rows and columns of the point at `offset` in each pixel (i covers i to i + 1)."""
         down, right = (
             torch.arange(side, dtype=torch.float64) + part - side / 2
             for side, part in zip(self.size, offset, strict=True)
@@ -79,7 +77,7 @@ class Warp:
         ]
 
 
-def _centres(span: float) -> list[float]:
-    """Where to sample along a pixel that spans so many of the image's."""
+def _offsets(span: float) -> list[float]:
+    """Return the sample positions, from 0 to 1, along an output pixel that covers `span` image pixels."""
     count = max(1, round(span))
     return [(number + 0.5) / count for number in range(count)]
