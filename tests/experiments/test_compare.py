@@ -16,7 +16,7 @@ from foveate.experiments.gallery import load_gallery
 from foveate.experiments.plan import estimate, make_plan
 from foveate.experiments.result import load_comparison
 from foveate.loading.module import DataModule
-from foveate.models.create import settled
+from foveate.models.create import resolve_encoder
 from foveate.report.page import write_report
 from foveate.training.callbacks import ProgressEvent
 from foveate.training.run import Interrupted
@@ -66,7 +66,7 @@ def test_every_run_is_a_run_directory_of_the_same_spec_but_for_arm_and_seed(cont
             run = Run(continued.out / "runs" / folder / f"seed{seed}")
             assert run.is_complete
             asked = continued.spec.run(arm, seed)
-            assert run.spec == replace(asked, model=settled(asked.model))
+            assert run.spec == replace(asked, model=resolve_encoder(asked.model))
             assert not run.last_checkpoint.exists()
     splits = [path.read_text() for path in continued.out.glob("runs/*/*/splits.json")]
     assert len(splits) == 6

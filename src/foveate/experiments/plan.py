@@ -16,7 +16,7 @@ from foveate.errors import UserError
 from foveate.experiments.arms import PlannedArm, plan_arms
 from foveate.experiments.resuming import check_continues
 from foveate.loading.module import DataModule
-from foveate.models.create import settled
+from foveate.models.create import resolve_encoder
 from foveate.specs.comparison import ComparisonSpec
 from foveate.training.build import build_task
 from foveate.training.environment import device_kind, lightning_precision
@@ -101,7 +101,7 @@ def make_plan(
     """
     flags = dict(trainer_flags or {})
     _check_one_device(flags.get("devices", 1))
-    spec = replace(spec, model=settled(spec.model))
+    spec = replace(spec, model=resolve_encoder(spec.model))
     if out is not None:
         check_continues(spec, out)
     begun = None if out is None else recorded_splits(out)

@@ -47,10 +47,10 @@ def published_with_one_logit(arch: str) -> bool:
     return arch in HOSTS and HOSTS[arch].one_logit
 
 
-def settled(spec: ModelSpec) -> ModelSpec:
+def resolve_encoder(spec: ModelSpec) -> ModelSpec:
     """The spec with the encoder named where it says "auto".
 
-    >>> settled(ModelSpec("fcbformer")).encoder
+    >>> resolve_encoder(ModelSpec("fcbformer")).encoder
     'tu-pvt_v2_b3'
     """
     return replace(spec, encoder=own_encoder(spec.arch, **spec.options)) if spec.encoder == "auto" else spec

@@ -14,7 +14,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from foveate.errors import UserError
 from foveate.files import folder_lock
 from foveate.loading.module import DataModule
-from foveate.models.create import settled
+from foveate.models.create import resolve_encoder
 from foveate.specs.run import RunSpec
 from foveate.specs.training import TrainingSpec
 from foveate.training.averaging import WeightAverage
@@ -60,7 +60,7 @@ def fit(
     Raises `UserError`: a folder that cannot be used, data or names that are wrong, a full disk; its
     subclasses `LossNotFinite` and `Interrupted` (Ctrl-C).
     """
-    spec = replace(spec, model=settled(spec.model))
+    spec = replace(spec, model=resolve_encoder(spec.model))
     run, flags = Run(out), dict(trainer_flags or {})
     device = device_kind(flags.get("accelerator", "auto"))
     precision = flags.pop("precision", None) or lightning_precision(spec.training.precision, device)
