@@ -27,12 +27,12 @@ def host_names() -> tuple[str, ...]:
     return tuple(sorted(HOSTS))
 
 
-def own_encoder(arch: str, /, **options: Any) -> str:
+def default_encoder(arch: str, /, **options: Any) -> str:
     """The encoder that a host has unless one is named; "none" where there is none to choose.
 
     Options of the host may decide it. A timm name is its own encoder, and so is what names no host.
 
-    >>> own_encoder("unet"), own_encoder("fcbformer"), own_encoder("attention56")
+    >>> default_encoder("unet"), default_encoder("fcbformer"), default_encoder("attention56")
     ('resnet18', 'tu-pvt_v2_b3', 'none')
     """
     return HOSTS[arch].encoder(**options) if arch in HOSTS else arch.removeprefix("timm/")
@@ -53,7 +53,9 @@ def resolve_encoder(spec: ModelSpec) -> ModelSpec:
     >>> resolve_encoder(ModelSpec("fcbformer")).encoder
     'tu-pvt_v2_b3'
     """
-    return replace(spec, encoder=own_encoder(spec.arch, **spec.options)) if spec.encoder == "auto" else spec
+    return (
+        replace(spec, encoder=default_encoder(spec.arch, **spec.options)) if spec.encoder == "auto" else spec
+    )
 
 
 def encoder_names() -> tuple[str, ...]:
@@ -84,7 +86,7 @@ def create_model(
     Args:
         arch: one of `host_names()`, or the name of a timm classifier ("resnet18", "timm/resnet18")
         encoder_name: "auto" for the host's own: resnet18 where any will do, else what was published with it
-            (`own_encoder`); one of `encoder_names()`, or "tu-" and a timm name; for arch="dpt" a vision
+            (`default_encoder`); one of `encoder_names()`, or "tu-" and a timm name; for arch="dpt" a vision
             transformer, for "fcn_torchvision" resnet50 or resnet101, for "classifier" any timm name
         encoder_weights: None or "none" (random, never touches the network), "imagenet" or another name the
             encoder has (downloads, once), or the path of a .safetensors file
@@ -138,7 +140,7 @@ def _resolve(arch: str, encoder_name: str, options: dict[str, Any]) -> tuple[str
     if arch not in HOSTS and (arch.startswith("timm/") or timm.is_model(_base(timm_name))):
         arch, encoder_name = "classifier", timm_name
     check_options(choose(arch, host_names(), "arch"), options)
-    own = own_encoder(arch, **options)
+    own = default_encoder(arch, **options)
     if encoder_name == "auto":
         encoder_name = own
     if own == "none":
