@@ -9,8 +9,8 @@ import timm
 from foveate.errors import UserError, choose
 from foveate.models.attaching.attach import attach
 from foveate.models.host import Host
-from foveate.models.hosts.pretrained import Weights, load_encoder_weights, normalisation, read_weights
-from foveate.models.hosts.registry import HOSTS, Wanted, check_options
+from foveate.models.hosts.pretrained import Weights, load_encoder_weights, normalisation, resolve_weights
+from foveate.models.hosts.registry import HOSTS, HostRequest, check_options
 from foveate.shelves import import_shelf
 from foveate.specs.arm import Arm, parse_arm
 from foveate.specs.model import ModelSpec
@@ -115,7 +115,7 @@ def create_model(
             raise UserError(f"{what} is a whole number of at least 1; got {value!r}")
     if one_logit and classes != 2:
         raise UserError(f"one_logit tells two classes apart; got classes={classes}")
-    pretrained = read_weights(encoder_weights, arch, encoder_name)
+    pretrained = resolve_weights(encoder_weights, arch, encoder_name)
     mean, std = normalisation(encoder_name, pretrained, in_channels, timm_name=_timm_name(arch, encoder_name))
     config = {
         "arch": arch,
@@ -128,8 +128,8 @@ def create_model(
         **({"one_logit": True} if one_logit else {}),
     }
     download = pretrained if isinstance(pretrained, str) else None
-    wanted = Wanted(arch, encoder_name, download, in_channels, 1 if one_logit else classes, config)
-    model = HOSTS[arch].build(wanted, **options)
+    request = HostRequest(arch, encoder_name, download, in_channels, 1 if one_logit else classes, config)
+    model = HOSTS[arch].build(request, **options)
     if pretrained is not None and download is None:
         load_encoder_weights(model, pretrained)
     return attach(model, parse_arm(HOSTS[arch].arm if arm is None else arm), gate)

@@ -5,22 +5,22 @@ from torch import nn
 
 from foveate.errors import UserError
 from foveate.models.host import Host
-from foveate.models.hosts.registry import Wanted
+from foveate.models.hosts.registry import HostRequest
 
 
-def create_encoder(wanted: Wanted) -> nn.Module:
+def create_encoder(request: HostRequest) -> nn.Module:
     """An encoder of segmentation_models_pytorch with features at strides 1 to 32."""
     try:
         encoder = smp.encoders.get_encoder(
-            wanted.encoder_name, in_channels=wanted.in_channels, weights=wanted.download
+            request.encoder_name, in_channels=request.in_channels, weights=request.download
         )
     except (ValueError, TypeError, KeyError, RuntimeError, AttributeError, AssertionError) as error:
         raise UserError(
-            f"{wanted.arch} cannot be built with the encoder {wanted.encoder_name}: {error}"
+            f"{request.arch} cannot be built with the encoder {request.encoder_name}: {error}"
         ) from error
     return encoder
 
 
-def on_encoder(network: nn.Module, wanted: Wanted) -> Host:
+def host_on_encoder(network: nn.Module, request: HostRequest) -> Host:
     """A host of a network whose `encoder` has strides up to 32."""
-    return Host(network, wanted.config, multiple=32, encoder="encoder")
+    return Host(network, request.config, multiple=32, encoder="encoder")

@@ -24,8 +24,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from foveate.models.host import Host
-from foveate.models.hosts.encoders import create_encoder, on_encoder
-from foveate.models.hosts.registry import Wanted, host
+from foveate.models.hosts.encoders import create_encoder, host_on_encoder
+from foveate.models.hosts.registry import HostRequest, host
 
 GROUPS = 32
 
@@ -153,6 +153,6 @@ class FCBFormer(nn.Module):
 
 
 @host("fcbformer", encoder="tu-pvt_v2_b3", one_logit=True)
-def _fcbformer(wanted: Wanted) -> Host:
-    network = FCBFormer(create_encoder(wanted), wanted.in_channels, wanted.classes)
-    return on_encoder(network, wanted)
+def _fcbformer(request: HostRequest) -> Host:
+    network = FCBFormer(create_encoder(request), request.in_channels, request.classes)
+    return host_on_encoder(network, request)

@@ -30,8 +30,8 @@ from torch.nn import functional as F
 from foveate.attention.options import at_least
 from foveate.errors import choose
 from foveate.models.host import Host
-from foveate.models.hosts.encoders import create_encoder, on_encoder
-from foveate.models.hosts.registry import Wanted, host
+from foveate.models.hosts.encoders import create_encoder, host_on_encoder
+from foveate.models.hosts.registry import HostRequest, host
 
 HEADS = {"32s": (32,), "16s": (32, 16), "8s": (32, 16, 8)}
 """Which strides each head scores, from coarse to fine."""
@@ -121,9 +121,9 @@ def fully_connected(channels: int, hidden: int) -> nn.Sequential:
 
 
 @host("fcn")
-def _fcn(wanted: Wanted, head: str = "8s", hidden: int | None = None) -> Host:
+def _fcn(request: HostRequest, head: str = "8s", hidden: int | None = None) -> Host:
     choose(head, HEADS, "head of fcn")
     if hidden is None:
-        hidden = 4096 if wanted.encoder_name.startswith("vgg") else 0
+        hidden = 4096 if request.encoder_name.startswith("vgg") else 0
     hidden = at_least(0, "hidden", hidden)
-    return on_encoder(FCN(create_encoder(wanted), wanted.classes, head, hidden), wanted)
+    return host_on_encoder(FCN(create_encoder(request), request.classes, head, hidden), request)

@@ -11,7 +11,7 @@ from foveate.attention.options import at_least
 from foveate.errors import UserError, choose
 from foveate.models.host import Host
 from foveate.models.hosts.pretrained import adapt_channels
-from foveate.models.hosts.registry import Wanted, host, types_of
+from foveate.models.hosts.registry import HostRequest, host, types_of
 
 # Named by create_model itself, or making the output something else than logits.
 _NOT_OPTIONS = {
@@ -28,8 +28,8 @@ _NARROWER = {"decoder_interpolation": Literal["nearest", "nearest-exact", "bilin
 _SMP = dict(smp.MODEL_ARCHITECTURES_MAPPING)
 
 
-def _smp(wanted: Wanted, **options: Any) -> Host:
-    arch, encoder_name = wanted.arch, wanted.encoder_name
+def _smp(request: HostRequest, **options: Any) -> Host:
+    arch, encoder_name = request.arch, request.encoder_name
     for name, value in options.items():
         if name.endswith("channels"):
             for count in [value] if isinstance(value, int) else value:
@@ -40,9 +40,9 @@ def _smp(wanted: Wanted, **options: Any) -> Host:
     try:
         network = _SMP[arch](
             encoder_name,
-            encoder_weights=wanted.download,
-            in_channels=wanted.in_channels,
-            classes=wanted.classes,
+            encoder_weights=request.download,
+            in_channels=request.in_channels,
+            classes=request.classes,
             **options,
             **dynamic,
         )
@@ -53,7 +53,7 @@ def _smp(wanted: Wanted, **options: Any) -> Host:
         ) from error
     multiple = network.encoder.output_stride * (2 if arch == "dpt" else 1)
     smallest = 8 * multiple if arch == "pan" else 1  # PAN halves its last feature three times
-    return Host(network, wanted.config, multiple, smallest, encoder="encoder")
+    return Host(network, request.config, multiple, smallest, encoder="encoder")
 
 
 for name, network in _SMP.items():
@@ -63,17 +63,20 @@ for name, network in _SMP.items():
 
 
 @host("fcn_torchvision", encoder="resnet50")
-def _fcn_torchvision(wanted: Wanted) -> Host:
-    build = getattr(segmentation, f"fcn_{wanted.encoder_name}")
-    weights = "IMAGENET1K_V1" if wanted.download else None
-    network = build(weights=None, weights_backbone=weights, num_classes=wanted.classes, aux_loss=False)
-    network.backbone.conv1 = _adapted(network.backbone.conv1, wanted.in_channels, keep=bool(weights))
-    return Host(network, wanted.config, encoder="backbone")
+def _fcn_torchvision(request: HostRequest) -> Host:
+    build = getattr(segmentation, f"fcn_{request.encoder_name}")
+    weights = "IMAGENET1K_V1" if request.download else None
+    network = build(weights=None, weights_backbone=weights, num_classes=request.classes, aux_loss=False)
+    network.backbone.conv1 = _adapted(network.backbone.conv1, request.in_channels, keep=bool(weights))
+    return Host(network, request.config, encoder="backbone")
 
 
 @host("classifier")
 def _classifier(
-    wanted: Wanted, stem: str = "full", drop_rate: float | None = None, drop_path_rate: float | None = None
+    request: HostRequest,
+    stem: str = "full",
+    drop_rate: float | None = None,
+    drop_path_rate: float | None = None,
 ) -> Host:
     choose(stem, ("full", "small"), "stem")
     rates = {"drop_rate": drop_rate, "drop_path_rate": drop_path_rate}
@@ -82,25 +85,25 @@ def _classifier(
         if not 0 <= rate < 1:
             raise UserError(f"{name}={rate!r}: expected a probability from 0 to below 1")
     arguments = dict(
-        pretrained=wanted.download is not None,
-        in_chans=wanted.in_channels,
-        num_classes=wanted.classes,
+        pretrained=request.download is not None,
+        in_chans=request.in_channels,
+        num_classes=request.classes,
         **rates,
     )
     try:
         try:
-            network = timm.create_model(wanted.encoder_name, dynamic_img_size=True, **arguments)
+            network = timm.create_model(request.encoder_name, dynamic_img_size=True, **arguments)
         except TypeError:  # not a vision transformer of timm's own kind
-            network = timm.create_model(wanted.encoder_name, **arguments)
+            network = timm.create_model(request.encoder_name, **arguments)
     except (TypeError, ValueError, RuntimeError, AssertionError) as error:
-        raise UserError(f"timm cannot build {wanted.encoder_name} with {arguments}: {error}") from error
+        raise UserError(f"timm cannot build {request.encoder_name} with {arguments}: {error}") from error
     if stem == "small":
-        _shrink_stem(network, wanted.encoder_name)
+        _shrink_stem(network, request.encoder_name)
     patch = getattr(getattr(network, "patch_embed", None), "patch_size", 1)
     multiple = max(patch) if isinstance(patch, tuple) else int(patch)
     head = network.default_cfg["classifier"]
     head = head if isinstance(head, str) else head[0]
-    return Host(network, wanted.config, multiple, head=head, task="classification")
+    return Host(network, request.config, multiple, head=head, task="classification")
 
 
 def _adapted(conv: nn.Conv2d, in_channels: int, keep: bool) -> nn.Conv2d:

@@ -35,8 +35,8 @@ from torch.nn import functional as F
 from foveate.attention.mssa import FeatureFusion, MultiScaleSpatialAttention
 from foveate.errors import choose
 from foveate.models.host import Host
-from foveate.models.hosts.encoders import create_encoder, on_encoder
-from foveate.models.hosts.registry import Wanted, host
+from foveate.models.hosts.encoders import create_encoder, host_on_encoder
+from foveate.models.hosts.registry import HostRequest, host
 
 WIDTHS = (8, 48, 96, 192)
 RATES = ((2,), (2,), (4,), (4, 8))
@@ -172,9 +172,9 @@ _FORMS = {"as_drawn": "none", "as_coded": "resnet18"}
 
 
 @host("mssa", encoder=lambda form="as_drawn", **options: _FORMS.get(str(form), "none"))
-def _mssa(wanted: Wanted, form: str = "as_drawn", attention: bool = True) -> Host:
-    sizes = wanted.in_channels, wanted.classes, attention
+def _mssa(request: HostRequest, form: str = "as_drawn", attention: bool = True) -> Host:
+    sizes = request.in_channels, request.classes, attention
     if choose(form, _FORMS, "form of mssa") == "as_coded":
-        return on_encoder(MSSACoded(create_encoder(wanted), *sizes), wanted)
+        return host_on_encoder(MSSACoded(create_encoder(request), *sizes), request)
     network = MSSADrawn(*sizes)
-    return Host(network, wanted.config, network.encoder.output_stride, encoder="encoder")
+    return Host(network, request.config, network.encoder.output_stride, encoder="encoder")

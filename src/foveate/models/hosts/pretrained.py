@@ -23,7 +23,7 @@ Weights = str | Path | None
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-def read_weights(weights: Weights, arch: str, encoder_name: str) -> Path | str | None:
+def resolve_weights(weights: Weights, arch: str, encoder_name: str) -> Path | str | None:
     """None, the name of weights that can be downloaded or lie in the cache, or the path of a file.
 
     Raises `UserError` for a name the encoder does not have, a missing file, and a network out of reach.

@@ -1,4 +1,4 @@
-"""Hosts by name: how each is built, the encoder it has of its own, and the arm it was published with."""
+"""Registry of hosts: for each name its builder, its options, its default encoder and its published arm."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -11,8 +11,12 @@ from foveate.models.hosts.option_types import check_type
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What every host is built from; `download` names pretrained weights, `config` is what the host keeps."""
+class HostRequest:
+    """The arguments of a host's builder.
+
+    arch: registered name of the host. encoder_name: encoder, or "none". download: name of pretrained encoder
+    weights, or None. in_channels, classes: numbers of channels. config: arguments that rebuild the host.
+    """
 
     arch: str
     encoder_name: str
@@ -26,12 +30,13 @@ Builder = Callable[..., Host]
 
 
 @dataclass(frozen=True)
-class Recipe:
+class RegisteredHost:
     """A registered host.
 
-    build: `(wanted, **options)`. options: their names and types. encoder: from the options to the name of the
-    host's own encoder, "none" for a host without. arm: what `create_model` attaches unless told otherwise.
-    one_logit: whether it was published with a single logit for two classes.
+    build: called as `build(request, **options)`. options: names and types of the options. encoder: maps the
+    options to the name of the default encoder, "none" for a host without one. arm: the arm that
+    `create_model` attaches by default. one_logit: whether the host was published with one logit for two
+    classes.
     """
 
     build: Builder
@@ -41,7 +46,7 @@ class Recipe:
     one_logit: bool
 
 
-HOSTS: dict[str, Recipe] = {}
+HOSTS: dict[str, RegisteredHost] = {}
 
 
 def host(
@@ -51,24 +56,28 @@ def host(
     arm: str = "none",
     one_logit: bool = False,
 ) -> Callable[[Builder], Builder]:
-    """Register a builder, with its options as its signature has them or as given; a name taken raises."""
+    """Return a decorator that registers a builder under each name; raise `RuntimeError` for a taken name.
+
+    options: names and types; by default those of the builder's signature. encoder, arm, one_logit:
+    see `RegisteredHost`.
+    """
 
     def register(build: Builder) -> Builder:
-        own = encoder if callable(encoder) else lambda **options: encoder
+        default = encoder if callable(encoder) else lambda **options: encoder
         for name in names:
             if name in HOSTS:
                 raise RuntimeError(f"two hosts are called '{name}'")
             known = types_of(build) if options is None else options
-            HOSTS[name] = Recipe(build, known, own, arm, one_logit)
+            HOSTS[name] = RegisteredHost(build, known, default, arm, one_logit)
         return build
 
     return register
 
 
 def types_of(build: Callable[..., Any]) -> dict[str, Any]:
-    """The parameters that a function or method has behind its first, with their annotated types.
+    """Return the parameters of a function or method after its first, with their annotated types.
 
-    >>> def build(wanted, head: str = "8s"): ...
+    >>> def build(request, head: str = "8s"): ...
     >>> types_of(build)
     {'head': <class 'str'>}
     """
@@ -77,7 +86,7 @@ def types_of(build: Callable[..., Any]) -> dict[str, Any]:
 
 
 def check_options(arch: str, options: Mapping[str, Any]) -> None:
-    """Raise a `UserError` for an option that the host does not take, with the nearest, or of another type."""
+    """Raise a `UserError` for an unknown option (with the nearest name) or a value of the wrong type."""
     known = HOSTS[arch].options
     for name, value in options.items():
         check_type(name, value, known[choose(name, known, f"option of {arch}")])

@@ -25,7 +25,7 @@ from foveate.attention.options import at_least
 from foveate.attention.residual import ResidualAttention, ResidualUnit, activated
 from foveate.errors import UserError
 from foveate.models.host import Host
-from foveate.models.hosts.registry import Wanted, host
+from foveate.models.hosts.registry import HostRequest, host
 
 
 class ResidualAttentionNetwork(nn.Module):
@@ -119,8 +119,8 @@ _RESIDUAL_ATTENTION_OPTIONS = {
 
 
 @host(*_RESIDUAL_ATTENTION, options=_RESIDUAL_ATTENTION_OPTIONS, encoder="none")
-def _residual_attention(wanted: Wanted, **options: Any) -> Host:
-    published = _RESIDUAL_ATTENTION[wanted.arch]
+def _residual_attention(request: HostRequest, **options: Any) -> Host:
+    published = _RESIDUAL_ATTENTION[request.arch]
     sizes = published | options
     for name, example in (("modules", [0, 0, 0]), ("depths", [3, 2, 1])):
         given, stages = sizes[name], len(published[name])
@@ -129,5 +129,5 @@ def _residual_attention(wanted: Wanted, **options: Any) -> Host:
             raise UserError(f"{name}={given!r}: {expected}")
     for count in sizes["modules"]:
         at_least(0, "modules", count)
-    network = ResidualAttentionNetwork(wanted.in_channels, wanted.classes, **sizes)
-    return Host(network, wanted.config, head="fc", task="classification")
+    network = ResidualAttentionNetwork(request.in_channels, request.classes, **sizes)
+    return Host(network, request.config, head="fc", task="classification")

@@ -18,8 +18,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from foveate.models.host import Host
-from foveate.models.hosts.encoders import create_encoder, on_encoder
-from foveate.models.hosts.registry import Wanted, host
+from foveate.models.hosts.encoders import create_encoder, host_on_encoder
+from foveate.models.hosts.registry import HostRequest, host
 
 
 class SmoothUNet(nn.Module):
@@ -50,5 +50,5 @@ def double(channels: int, outputs: int) -> nn.ConvTranspose2d:
 
 
 @host("smooth_unet", arm="smooth@encoder5", one_logit=True)
-def _smooth_unet(wanted: Wanted) -> Host:
-    return on_encoder(SmoothUNet(create_encoder(wanted), wanted.classes), wanted)
+def _smooth_unet(request: HostRequest) -> Host:
+    return host_on_encoder(SmoothUNet(create_encoder(request), request.classes), request)
