@@ -95,7 +95,10 @@ def test_a_small_stem_keeps_the_detail_of_small_images():
             "unknown encoder of fcn_torchvision .* mean",
         ),
         ({"arch": "unet", "encoder_name": "none"}, "unknown encoder .* 'none'"),
-        ({"arch": "attention56", "encoder_name": "resnet18"}, "attention56 has no encoder to choose; leave"),
+        (
+            {"arch": "attention56", "encoder_name": "resnet18"},
+            "attention56 has no choice of encoder; leave out",
+        ),
         (
             {"arch": "dpt", "encoder_name": "resnet18"},
             "dpt needs a vision transformer, such as tu-vit_tiny_patch16_224; got 'resnet18'",
@@ -178,6 +181,6 @@ def test_names():
 
 
 def test_one_logit_is_for_two_classes():
-    with pytest.raises(UserError, match="one_logit tells two classes apart; got classes=3"):
+    with pytest.raises(UserError, match="one_logit is for two classes; got classes=3"):
         create_model("unet", classes=3, one_logit=True)
     assert "one_logit" not in create_model("unet", "mobilenet_v2").config

@@ -1,7 +1,6 @@
-"""A model on disk: `best.safetensors` with the weights, `config.json` with all that rebuilds the model.
+"""Save and load a model: weights in `best.safetensors`, and in `config.json` the arguments that rebuild it.
 
-Nothing on disk is executed: weights are safetensors, the config is JSON. Both appear whole or not
-at all.
+Loading executes no code from disk: weights are safetensors, the config is JSON. Both are written atomically.
 """
 
 import json
@@ -22,15 +21,15 @@ from foveate.models.host import Host
 
 FORMAT = 1
 LARGEST = 65_536
-"""No width, count or side in a config is larger: what a damaged one asks for is not allocated."""
+"""Limit of every number in a config, so that a damaged config cannot allocate huge tensors."""
 
 
 def save_model(model: Host, folder: str | Path, name: str = "best") -> Path:
-    """Write `folder/NAME.safetensors` and `folder/config.json`; returns the path of the weights.
+    """Write `folder/NAME.safetensors` and `folder/config.json`; return the path of the weights.
 
-    The config holds the format's version, the model's `config` and its `notes` (class names, size and
-    whatever else was noted on the model, in JSON types). Each file replaces its predecessor only when it is
-    complete: when the disk is full, a `UserError` says so and the previous checkpoint stays.
+    The config holds the format's version, the model's `config` and its `notes` (class names, size, ..., in
+    JSON types). Each file replaces the previous one only when it is complete: on a full disk, a `UserError`
+    is raised and the previous checkpoint is kept.
     """
     folder = Path(folder)
     weights = folder / f"{name}.safetensors"
@@ -49,19 +48,18 @@ def save_model(model: Host, folder: str | Path, name: str = "best") -> Path:
 
 
 def load_model(path: str | Path, name: str = "best") -> Host:
-    """Rebuild a model from the folder that `save_model` wrote to, or from its .safetensors file.
+    """Rebuild a model from a folder that `save_model` wrote to, or from a .safetensors file in it.
 
-    The model comes in evaluation mode, on the CPU; the network is never touched. Raises `UserError` when a
-    file is missing, truncated, a pickle, or of another version, and when the weights are not those of the
-    model in the config.
+    The model is in evaluation mode, on the CPU; nothing is downloaded. Raises `UserError` if a file is
+    missing, truncated, a pickle, or of another version, or if the weights do not fit the model in the config.
     """
     path = Path(path)
     weights = path if path.is_file() else path / f"{name}.safetensors"
     if not weights.is_file():
-        below = [found for depth in ("*", "*/*", "*/*/*") for found in path.glob(f"{depth}/{weights.name}")]
-        such = f", such as {min(below).parent}" if below else ""
+        matches = [match for depth in ("*", "*/*", "*/*/*") for match in path.glob(f"{depth}/{weights.name}")]
+        example = f", such as {min(matches).parent}" if matches else ""
         raise UserError(
-            f"{weights}: there is no such checkpoint; give the folder that holds {weights.name}{such}"
+            f"{weights}: there is no such checkpoint; give the folder that holds {weights.name}{example}"
         )
     if weights.suffix != ".safetensors":
         raise UserError(
@@ -74,12 +72,12 @@ def load_model(path: str | Path, name: str = "best") -> Host:
 
 
 def _distinct(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a state_dict, tied ones under their first name: loading ties them again."""
-    seen: dict[tuple, str] = {}
+    """Return the tensors of a state_dict, tied ones under their first name only: loading ties them again."""
+    first_names: dict[tuple, str] = {}
     for name, tensor in state.items():
-        owner = tensor.data_ptr() or name
-        seen.setdefault((owner, tensor.shape, tensor.stride()), name)
-    return {name: state[name].contiguous() for name in seen.values()}
+        storage = tensor.data_ptr() or name
+        first_names.setdefault((storage, tensor.shape, tensor.stride()), name)
+    return {name: state[name].contiguous() for name in first_names.values()}
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -113,7 +111,7 @@ def _check_numbers(value: Any, path: Path, name: str = "") -> None:
         for key, part in value.items() if isinstance(value, dict) else enumerate(value):
             _check_numbers(part, path, f"{name}.{key}" if name else str(key))
     elif isinstance(value, int | float) and not abs(value) <= LARGEST:
-        raise UserError(f"{path}: {name} is {value}, and no more than {LARGEST} is possible; is it damaged?")
+        raise UserError(f"{path}: {name} is {value}, above the limit {LARGEST}; the file may be damaged")
 
 
 def _rebuild(config: dict[str, Any], path: Path) -> Host:

@@ -1,4 +1,4 @@
-"""Every host by name: those of segmentation_models_pytorch, torchvision and timm, and the works' own."""
+"""Build a host by name (segmentation_models_pytorch, torchvision, timm, or a paper's) and attach an arm."""
 
 from dataclasses import replace
 from typing import Any
@@ -19,7 +19,7 @@ import_shelf(f"{__package__}.hosts")
 
 
 def host_names() -> tuple[str, ...]:
-    """The values `arch` takes; a bare timm name is understood as arch="classifier" with that encoder.
+    """Return the values of `arch`; the name of a timm model is also accepted, as a classifier.
 
     >>> {"unet", "deeplabv3plus", "fcn", "classifier"} <= set(host_names())
     True
@@ -28,9 +28,9 @@ def host_names() -> tuple[str, ...]:
 
 
 def default_encoder(arch: str, /, **options: Any) -> str:
-    """The encoder that a host has unless one is named; "none" where there is none to choose.
+    """Return the default encoder of a host, or "none" if it has no choice of encoder.
 
-    Options of the host may decide it. A timm name is its own encoder, and so is what names no host.
+    It may depend on the host's options. An `arch` that is not a host is taken as a timm name, and returned.
 
     >>> default_encoder("unet"), default_encoder("fcbformer"), default_encoder("attention56")
     ('resnet18', 'tu-pvt_v2_b3', 'none')
@@ -39,7 +39,7 @@ def default_encoder(arch: str, /, **options: Any) -> str:
 
 
 def published_with_one_logit(arch: str) -> bool:
-    """Whether a host was published with a single logit for two classes.
+    """Return whether a host was published with one logit for two classes.
 
     >>> published_with_one_logit("fcbformer"), published_with_one_logit("unet")
     (True, False)
@@ -48,7 +48,7 @@ def published_with_one_logit(arch: str) -> bool:
 
 
 def resolve_encoder(spec: ModelSpec) -> ModelSpec:
-    """The spec with the encoder named where it says "auto".
+    """Return the spec with the encoder "auto" replaced by the host's default encoder.
 
     >>> resolve_encoder(ModelSpec("fcbformer")).encoder
     'tu-pvt_v2_b3'
@@ -59,7 +59,7 @@ def resolve_encoder(spec: ModelSpec) -> ModelSpec:
 
 
 def encoder_names() -> tuple[str, ...]:
-    """The encoders segmentation hosts take; beside them any timm model as "tu-NAME" (`timm.list_models()`).
+    """Return the encoders of segmentation hosts; "tu-NAME" is accepted too, for any name of a timm model.
 
     >>> "mobilenet_v2" in encoder_names()
     True
@@ -78,31 +78,33 @@ def create_model(
     one_logit: bool = False,
     **options: Any,
 ) -> Host:
-    """Build a host with an arm attached; arguments as in segmentation_models_pytorch.
+    """Build a host and attach an arm; arguments as in segmentation_models_pytorch.
 
     `model(image)` takes images `b in_channels h w` in [0, 1] of any size and returns logits `b classes h w`
     at that size, or `b classes` for classifiers.
 
     Args:
         arch: one of `host_names()`, or the name of a timm classifier ("resnet18", "timm/resnet18")
-        encoder_name: "auto" for the host's own: resnet18 where any will do, else what was published with it
-            (`default_encoder`); one of `encoder_names()`, or "tu-" and a timm name; for arch="dpt" a vision
-            transformer, for "fcn_torchvision" resnet50 or resnet101, for "classifier" any timm name
-        encoder_weights: None or "none" (random, never touches the network), "imagenet" or another name the
-            encoder has (downloads, once), or the path of a .safetensors file
-        in_channels: 3 is RGB. Pretrained first layers are adapted: one channel sums their weights over RGB,
-            more channels repeat them; normalisation takes RGB's mean for one channel and repeats it for more
+        encoder_name: "auto" for the host's default, which is resnet18 or the published encoder (see
+            `default_encoder`); one of `encoder_names()`; or "tu-" and a timm name. Exceptions: arch="dpt"
+            takes a vision transformer, "fcn_torchvision" resnet50 or resnet101, "classifier" any timm name
+        encoder_weights: None or "none" (random weights, no network access); "imagenet" or another name of
+            the encoder's weights (downloaded once); or the path of a .safetensors file
+        in_channels: number of image channels; 3 is RGB. The pretrained first layer is adapted: its weights
+            are summed over RGB for one channel and repeated for more. The normalisation is averaged over RGB
+            for one channel and repeated for more
         classes: number of logits
-        arm, gate: see `attach`; gate is "zero" or "none". No arm given is "none", the bare host, but for
-            smooth_unet: that is published with "smooth@encoder5"
-        one_logit: the network has a single logit z for two classes, and the model returns 0 and z, whose
-            softmax is the sigmoid of z; `published_with_one_logit` says which hosts were published so
-        options: of the host, JSON types: `decoder_channels=`, `encoder_depth=`, ... of unet and its like;
-            head="8s", "16s" or "32s" and `hidden=` of fcn; form="as_drawn" or "as_coded" and `attention=` of
-            mssa; `modules=`, `depths=`, `p=`, `t=`, `r=`, `mask=`, `learning=` of attention56 and its like;
-            stem="small" of timm's ResNets (3x3 without stride or pooling, for images of about 32 pixels)
+        arm, gate: see `attach`; gate is "zero" or "none". By default no arm is attached, except for
+            smooth_unet, which was published with "smooth@encoder5"
+        one_logit: the network has one logit z for two classes; the model returns the logits 0 and z, whose
+            softmax is the sigmoid of z (see `published_with_one_logit`)
+        options: options of the host, in JSON types: `decoder_channels=`, `encoder_depth=`, ... of unet and
+            similar hosts; head="8s", "16s" or "32s" and `hidden=` of fcn; form="as_drawn" or "as_coded" and
+            `attention=` of mssa; `modules=`, `depths=`, `p=`, `t=`, `r=`, `mask=`, `learning=` of attention56
+            and similar hosts; stem="small" of timm's ResNets (3x3 without stride or pooling, for images of
+            about 32 pixels)
 
-    Raises `UserError` for unknown names and arguments, with the nearest one, and for options of wrong types.
+    Raises `UserError` for an unknown name or argument, with the nearest match, and for a wrong option type.
 
     >>> import torch
     >>> model = create_model("unet", "resnet18", classes=3, arm="cbam@decoder")
@@ -114,7 +116,7 @@ def create_model(
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise UserError(f"{what} is a whole number of at least 1; got {value!r}")
     if one_logit and classes != 2:
-        raise UserError(f"one_logit tells two classes apart; got classes={classes}")
+        raise UserError(f"one_logit is for two classes; got classes={classes}")
     pretrained = resolve_weights(encoder_weights, arch, encoder_name)
     mean, std = normalisation(encoder_name, pretrained, in_channels, timm_name=_timm_name(arch, encoder_name))
     config = {
@@ -140,18 +142,18 @@ def _resolve(arch: str, encoder_name: str, options: dict[str, Any]) -> tuple[str
     if arch not in HOSTS and (arch.startswith("timm/") or timm.is_model(_base(timm_name))):
         arch, encoder_name = "classifier", timm_name
     check_options(choose(arch, host_names(), "arch"), options)
-    own = default_encoder(arch, **options)
+    default = default_encoder(arch, **options)
     if encoder_name == "auto":
-        encoder_name = own
-    if own == "none":
+        encoder_name = default
+    if default == "none":
         if encoder_name != "none":
-            raise UserError(f"{arch} has no encoder to choose; leave '{encoder_name}' out")
+            raise UserError(f"{arch} has no choice of encoder; leave out the encoder '{encoder_name}'")
     elif arch == "fcn_torchvision":
         choose(encoder_name, ("resnet50", "resnet101"), f"encoder of {arch}")
     elif arch == "classifier" or encoder_name.startswith("tu-"):
         choose(_base(encoder_name.removeprefix("tu-")), timm.list_models(), "timm model")
     elif arch == "dpt":
-        raise UserError(f"dpt needs a vision transformer, such as {own}; got '{encoder_name}'")
+        raise UserError(f"dpt needs a vision transformer, such as {default}; got '{encoder_name}'")
     else:
         choose(encoder_name, encoder_names(), "encoder (or tu- and a timm name)")
     if arch == "classifier":

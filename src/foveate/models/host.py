@@ -1,4 +1,4 @@
-"""The one shape every model has: an image in [0, 1] of any size goes in, logits at that size come out."""
+"""The interface of every model: from an image in [0, 1] of any size to logits at that size."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,25 +12,25 @@ from foveate.errors import UserError
 
 
 class Host(nn.Module):
-    """A network with its normalisation, its padding and all that rebuilds it.
+    """A network with its normalisation, its padding and the arguments that rebuild it.
 
     `forward(image: b c h w in [0, 1])` returns logits for any h, w: `b classes h w`, or `b classes` from a
-    classifier. Inside, the image is normalised as the encoder expects (buffers `mean`, `std`), padded at the
-    bottom and at the right to a `multiple` of the network's stride (and to `smallest` at least), and the
-    logits are cropped. The padding is zero after normalisation, the mean colour: what convolutions see beyond
-    any border. A single logit z for two classes (`one_logit`) becomes the two logits 0 and z.
+    classifier. The image is normalised as the encoder expects (buffers `mean`, `std`). It is then padded at
+    the bottom and at the right to a multiple of `multiple` pixels, at least to `smallest`, and the logits are
+    cropped to h, w. The padding is zero after normalisation, as in the convolutions: the mean colour.
+    With `one_logit`, the network's one logit z for two classes becomes the logits 0 and z.
 
     Attributes:
-        network: the host itself, with the names its own library gave it
-        logits: an identity that the cropped logits pass through; attention at the place `logits` hangs there
+        network: the host itself, with the submodule names of its library
+        logits: an identity that the cropped logits pass; attention at the place `logits` is attached to it
         task: "segmentation" or "classification"
-        encoder: dotted name inside `network` of the encoder, "" where the network itself is the encoder
-        head: dotted name inside `network` of what follows the features, left out of the encoder's weights
-        notes: what travels with the checkpoint (class names, size, ...), set by whoever knows it; JSON types
+        encoder: dotted name of the encoder inside `network`; "" if the network itself is the encoder
+        head: dotted name inside `network` of the layers after the features; encoder weights exclude it
+        notes: facts that are saved with the checkpoint (class names, size, ...), in JSON types
 
-    Raises `UserError` for an image of another rank or number of channels, and in training when the batch is
-    one image and a batch normalisation gets one value per channel (pooled branches of DeepLabV3, PAN;
-    inputs as small as the stride): PyTorch cannot normalise one value; use a batch of two or more.
+    Raises `UserError` for an image of another rank or number of channels. In training it also raises if the
+    batch is one image and a batch normalisation gets one value per channel, as in the pooled branches of
+    DeepLabV3 and PAN or for an image no larger than the stride: use a batch of two or more.
     """
 
     mean: Tensor
@@ -57,7 +57,7 @@ class Host(nn.Module):
 
     @property
     def config(self) -> dict[str, Any]:
-        """All that `create_model` needs to build this model again, arm included; JSON types."""
+        """The arguments of `create_model` that rebuild this model, with its arm; JSON types."""
         attachments = getattr(self, "attached", None)
         arm = (
             {"arm": "none"}
@@ -68,11 +68,11 @@ class Host(nn.Module):
 
     @property
     def one_logit(self) -> bool:
-        """Whether the network has a single logit for two classes."""
+        """Whether the network has one logit for two classes."""
         return self._config.get("one_logit", False)
 
     def set_normalisation(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        """Set what is subtracted from each channel of an image in [0, 1], and what divides the rest."""
+        """Set the mean and standard deviation of each channel, for images in [0, 1]."""
         for name, values in (("mean", mean), ("std", std)):
             self._config[name] = [float(value) for value in values]
             self.register_buffer(
@@ -80,7 +80,7 @@ class Host(nn.Module):
             )
 
     def example(self) -> Float[Tensor, "1 c h w"]:
-        """A small image of fixed noise, for probing shapes: 64 pixels a side, or what the stride asks."""
+        """Return a small image of fixed noise to probe shapes with: 64 pixels a side, or more if needed."""
         side = max(64, self.multiple, self.smallest)
         noise = torch.rand(
             1, len(self._config["mean"]), side, side, generator=torch.Generator().manual_seed(0)
@@ -88,14 +88,14 @@ class Host(nn.Module):
         return noise.to(self.mean)
 
     def padded(self, size: tuple[int, int]) -> tuple[int, int]:
-        """The height and width that an image of `size` is padded to, at the bottom and at the right."""
+        """Return the height and width that an image of `size` (height, width) is padded to."""
         return size[0] + self._missing(size[0]), size[1] + self._missing(size[1])
 
     def forward(self, image: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         channels = self.mean.shape[1]
         if image.ndim != 4 or image.shape[1] != channels:
             raise UserError(
-                f"the model takes images b {channels} h w; got an input of shape {tuple(image.shape)}"
+                f"the model takes images of shape b {channels} h w; got the shape {tuple(image.shape)}"
             )
         h, w = image.shape[-2:]
         x = (image - self.mean) / self.std

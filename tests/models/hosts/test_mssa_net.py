@@ -54,7 +54,7 @@ def test_its_attention_is_recorded(form, names):
 def test_wrong_forms_and_encoders_are_told():
     with pytest.raises(UserError, match="unknown form of mssa 'as_draw'; did you mean 'as_drawn'"):
         create_model("mssa", form="as_draw")
-    with pytest.raises(UserError, match="mssa has no encoder to choose; leave 'resnet34' out"):
+    with pytest.raises(UserError, match="mssa has no choice of encoder; leave out the encoder 'resnet34'"):
         create_model("mssa", "resnet34")
     with pytest.raises(UserError, match="mssa has no encoder with weights 'imagenet'"):
         create_model("mssa", encoder_weights="imagenet")

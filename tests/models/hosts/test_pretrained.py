@@ -69,7 +69,7 @@ def test_another_encoders_file_is_refused(tmp_path):
     path = tmp_path / "weights.safetensors"
     save_file(create_model("classifier", "mobilenetv3_small_050").network.state_dict(), path)
     with pytest.raises(
-        UserError, match=r"tensors of the encoder are not in the file .* is it another encoder's\?"
+        UserError, match=r"tensors of the encoder are not in the file .* is the file for another encoder\?"
     ):
         create_model("unet", "resnet18", encoder_weights=path)
     path.write_bytes(path.read_bytes()[:1000])

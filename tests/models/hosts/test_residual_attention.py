@@ -128,9 +128,12 @@ def test_the_last_feature_is_normalised_pooled_and_classified():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"depths": [3, 2]}, r"depths=\[3, 2\]: expected 3 whole numbers, one a stage, such as \[3, 2, 1\]"),
+        (
+            {"depths": [3, 2]},
+            r"depths=\[3, 2\]: expected 3 whole numbers, one per stage, such as \[3, 2, 1\]",
+        ),
         ({"depths": 2}, "depths=2: expected a list of whole numbers"),
-        ({"modules": [1]}, r"modules=\[1\]: expected 3 whole numbers, one a stage, such as \[0, 0, 0\]"),
+        ({"modules": [1]}, r"modules=\[1\]: expected 3 whole numbers, one per stage, such as \[0, 0, 0\]"),
         ({"modules": [1, 1, -1]}, "modules=-1: expected a whole number of at least 0"),
         ({"depths": [3, 2, 0]}, "depth=0: expected a whole number of at least 1"),
         ({"t": 0}, "t=0: expected a whole number of at least 1"),

@@ -6,7 +6,7 @@ from torch import nn
 from foveate.evaluation.cost import parameters
 from foveate.models.attaching.attach import attach, attached, detach
 from foveate.models.create import create_model
-from foveate.models.hosts.smooth_unet import double
+from foveate.models.hosts.smooth_unet import doubling
 
 
 @pytest.mark.parametrize("gate", ["zero", "none"])
@@ -43,7 +43,7 @@ def test_any_other_arm_takes_the_place_of_the_published_one():
 
 
 def test_doubling_makes_each_2x2_patch_from_one_position():
-    layer, x = double(3, 2).double(), torch.randn(1, 3, 4, 5, dtype=torch.float64)
+    layer, x = doubling(3, 2).double(), torch.randn(1, 3, 4, 5, dtype=torch.float64)
     patches = torch.einsum("bchw, coij -> bohwij", x, layer.weight)
     expected = rearrange(patches, "b o h w i j -> b o (h i) (w j)") + layer.bias[:, None, None]
     torch.testing.assert_close(layer(x), expected)

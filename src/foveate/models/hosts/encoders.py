@@ -1,4 +1,4 @@
-"""Encoders of segmentation_models_pytorch, and hosts that stand on one."""
+"""Encoders of segmentation_models_pytorch, and hosts built on them."""
 
 import segmentation_models_pytorch as smp
 from torch import nn
@@ -9,7 +9,7 @@ from foveate.models.hosts.registry import HostRequest
 
 
 def create_encoder(request: HostRequest) -> nn.Module:
-    """An encoder of segmentation_models_pytorch with features at strides 1 to 32."""
+    """Build an encoder of segmentation_models_pytorch with features at strides 1 to 32."""
     try:
         encoder = smp.encoders.get_encoder(
             request.encoder_name, in_channels=request.in_channels, weights=request.download
@@ -22,5 +22,5 @@ def create_encoder(request: HostRequest) -> nn.Module:
 
 
 def host_on_encoder(network: nn.Module, request: HostRequest) -> Host:
-    """A host of a network whose `encoder` has strides up to 32."""
+    """Return a host of a network whose submodule `encoder` has strides up to 32."""
     return Host(network, request.config, multiple=32, encoder="encoder")

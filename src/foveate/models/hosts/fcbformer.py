@@ -1,21 +1,23 @@
-"""FCBFormer: a pyramid transformer sees what is there, a fully convolutional branch where it ends.
+"""FCBFormer: a pyramid transformer at coarse resolution and a convolutional branch at full size are fused.
 
 Sanderson, Matuszewski, "FCN-Transformer Feature Fusion for Polyp Segmentation", 2022,
 https://arxiv.org/abs/2208.08352.
 
-- transformer branch: the four levels of PVTv2-B3, strides 4 to 32; each passes two residual blocks to 64
-  channels and is enlarged to stride 4; from coarse to fine each joins the next by concatenation and two
-  residual blocks
-- convolutional branch: a U-Net of residual blocks at full size, 32 channels times 1 1 2 2 4 4, two blocks a
-  level on the way down and three on the way up, each of which takes one feature of the way down
-- both at full size are concatenated, pass two residual blocks, and a 1x1 convolution gives the logits
+- Transformer branch: the four levels of PVTv2-B3, strides 4 to 32. Two residual blocks bring each level to 64
+  channels, and it is enlarged to stride 4. From coarse to fine, levels are concatenated and fused by two
+  residual blocks.
+- Convolutional branch: a U-Net of residual blocks at full size with 32 channels times 1 1 2 2 4 4. Each level
+  has two blocks in the encoder and three in the decoder, and each decoder block takes one encoder feature.
+- Fusion: both branches, at full size, are concatenated and pass two residual blocks; a 1x1 convolution gives
+  the logits.
 
-A residual block is GroupNorm(32), SiLU, 3x3 convolution, twice, beside the identity or a 1x1 convolution.
-All enlargement repeats pixels. With PVTv2-B3 and one class there are 52,962,337 parameters, as published:
-46,404,544 in the transformer branch, 6,384,800 in the convolutional one, 172,993 after them.
+A residual block is twice GroupNorm(32), SiLU, 3x3 convolution, with a shortcut that is the identity or a 1x1
+convolution. All enlargement is by nearest neighbour. With PVTv2-B3 and one class there are 52,962,337
+parameters, as published: 46,404,544 in the transformer branch, 6,384,800 in the convolutional branch, and
+172,993 in the fusion.
 
-The authors' code fixes the image to 352x352; here sizes follow from the image, whose sides are multiples of
-32. `decoder` is the 64 channels that the last 1x1 convolution gets.
+The authors' code takes images of 352x352 only; ours takes any sides that are multiples of 32. The place
+`decoder` is the 64 channels before the last 1x1 convolution.
 """
 
 import torch
@@ -31,7 +33,7 @@ GROUPS = 32
 
 
 class ResidualBlock(nn.Module):
-    """Twice GroupNorm, SiLU and a 3x3 convolution, beside a shortcut.
+    """Twice GroupNorm, SiLU and a 3x3 convolution, with a shortcut.
 
     >>> ResidualBlock(64, 32)(torch.rand(1, 64, 5, 6)).shape
     torch.Size([1, 32, 5, 6])
@@ -39,14 +41,14 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int, outputs: int):
         super().__init__()
-        self.residual = nn.Sequential(*_normalised(channels, outputs), *_normalised(outputs, outputs))
+        self.residual = nn.Sequential(*_norm_silu_conv(channels, outputs), *_norm_silu_conv(outputs, outputs))
         self.shortcut = nn.Identity() if outputs == channels else nn.Conv2d(channels, outputs, 1)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b outputs h w"]:
         return self.residual(x) + self.shortcut(x)
 
 
-def _normalised(channels: int, outputs: int) -> tuple[nn.Module, ...]:
+def _norm_silu_conv(channels: int, outputs: int) -> tuple[nn.Module, ...]:
     return nn.GroupNorm(GROUPS, channels), nn.SiLU(), nn.Conv2d(channels, outputs, 3, padding=1)
 
 
@@ -55,7 +57,7 @@ def two_blocks(channels: int, outputs: int) -> nn.Sequential:
 
 
 class Pyramid(nn.Module):
-    """Features of the encoder's levels, from fine to coarse, become one map of `width` channels.
+    """Fuse the encoder's features, given from fine to coarse, into one map of `width` channels.
 
     >>> levels = [torch.rand(1, c, s, s) for c, s in ((32, 8), (64, 4), (160, 2))]
     >>> Pyramid([32, 64, 160], 64)(levels).shape
@@ -78,9 +80,9 @@ class Pyramid(nn.Module):
 
 
 class ConvolutionalBranch(nn.Module):
-    """A U-Net at full size; every feature of the way down is taken once, in reverse, on the way up.
+    """A U-Net at full size; each decoder block takes one encoder feature, in reverse order.
 
-    `widths` are the channels of its levels, each at half the resolution of the one before.
+    `widths` are the channels of its levels; each level has half the resolution of the previous one.
 
     >>> ConvolutionalBranch(3, (32, 64))(torch.rand(1, 3, 4, 6)).shape
     torch.Size([1, 32, 4, 6])
@@ -90,19 +92,19 @@ class ConvolutionalBranch(nn.Module):
         super().__init__()
         width = widths[0]
         down: list[nn.Module] = [nn.Conv2d(in_channels, width, 3, padding=1)]
-        kept = [width]
+        skip_widths = [width]
         for level, outputs in enumerate(widths):
             if level:
                 down.append(nn.Conv2d(width, width, 3, stride=2, padding=1))
-                kept.append(width)
+                skip_widths.append(width)
             for _ in range(blocks):
                 down.append(ResidualBlock(width, outputs))
-                kept.append(width := outputs)
+                skip_widths.append(width := outputs)
         up: list[nn.Module] = []
         self.middle = two_blocks(width, width)
         for level, outputs in reversed(list(enumerate(widths))):
             for _ in range(blocks + 1):
-                up.append(ResidualBlock(width + kept.pop(), outputs))
+                up.append(ResidualBlock(width + skip_widths.pop(), outputs))
                 width = outputs
             if level:
                 up[-1] = nn.Sequential(
@@ -111,20 +113,20 @@ class ConvolutionalBranch(nn.Module):
         self.down, self.up = nn.ModuleList(down), nn.ModuleList(up)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b width h w"]:
-        kept = []
+        skips = []
         for module in self.down:
-            kept.append(x := module(x))
+            skips.append(x := module(x))
         x = self.middle(x)
         for module in self.up:
-            x = module(torch.cat([x, kept.pop()], 1))
+            x = module(torch.cat([x, skips.pop()], 1))
         return x
 
 
 class FCBFormer(nn.Module):
-    """`encoder`, whose features at strides 4 to 32 are fused with a convolutional branch at full size.
+    """An encoder, whose features at strides 4 to 32 are fused with a convolutional branch at full size.
 
-    `width` are the channels of the fused features, `widths` those of the convolutional branch's levels. Sides
-    of images are multiples of 32.
+    `width` is the number of channels of the fused features; `widths` are those of the convolutional branch's
+    levels. Image sides are multiples of 32.
 
     >>> import segmentation_models_pytorch as smp
     >>> encoder = smp.encoders.get_encoder("resnet18", weights=None)

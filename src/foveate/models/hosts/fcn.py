@@ -1,4 +1,4 @@
-"""FCN: class scores at strides 32, 16 and 8, added from coarse to fine, and enlarged to the image.
+"""FCN: class scores at strides 32, 16 and 8 are added from coarse to fine and enlarged to the image size.
 
 Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic Segmentation", CVPR 2015,
 https://arxiv.org/abs/1411.4038, section 4 and figure 3:
@@ -7,18 +7,20 @@ https://arxiv.org/abs/1411.4038, section 4 and figure 3:
 - 16s: the scores at stride 32 doubled, plus scores at stride 16, enlarged by 16
 - 8s: that sum doubled, plus scores at stride 8, enlarged by 8
 
-Doubling is a transposed convolution, 4x4 with stride 2, which starts as bilinear interpolation and learns;
-the last enlargement is bilinear and does not learn. Scores at strides 16 and 8 start at zero: at first the
-coarse scores decide alone. All as published, except
+Doubling is a transposed convolution, 4x4 with stride 2, which is initialised as bilinear interpolation and
+learnt; the last enlargement is bilinear and fixed. The score layers at strides 16 and 8 start at zero, so
+that only the coarse scores count at first. Differences from the paper:
 
-- the scores at stride 32 start at random, not at zero: zero would keep the first step from the encoder
-- the authors pad the image by 100 pixels and crop; here fc6 is padded by 3, and the last enlargement repeats
-  the border, which is what their crop leaves
-- strides 8 and 16 are not scaled by constants (the later journal version does that)
+- The score layer at stride 32 starts at random. At zero it would pass no gradient to the encoder in the first
+  step.
+- The authors pad the image by 100 pixels and crop the result. Ours pads fc6 by 3, and the last enlargement
+  replicates the border, as their crop does.
+- Scores at strides 8 and 16 are not scaled by constants, as in the later journal version.
 
-With VGG16 the scores see pool3, pool4 and fc7: the first two fully connected layers of the classifier as
-convolutions (7x7 and 1x1, 4096 channels, dropout). Their weights are drawn at random, as the encoders'
-pretrained files lack them. Other encoders have no such layers; their features are scored as they are.
+With VGG16, the scores are computed from pool3, pool4 and fc7: fc6 and fc7, the first two fully connected
+layers of the classifier, are convolutions (7x7 and 1x1, 4096 channels, dropout). Their weights start at
+random, because pretrained encoder files lack them. Other encoders have no such layers: the scores are
+computed from their features.
 """
 
 import torch
@@ -34,11 +36,11 @@ from foveate.models.hosts.encoders import create_encoder, host_on_encoder
 from foveate.models.hosts.registry import HostRequest, host
 
 HEADS = {"32s": (32,), "16s": (32, 16), "8s": (32, 16, 8)}
-"""Which strides each head scores, from coarse to fine."""
+"""The strides at which each head computes scores, from coarse to fine."""
 
 
 def bilinear_doubling(channels: int) -> nn.ConvTranspose2d:
-    """A transposed convolution that starts as bilinear interpolation to twice the size, channel by channel.
+    """Return a transposed convolution initialised as bilinear interpolation to twice the size, per channel.
 
     >>> x = torch.rand(1, 3, 6, 7)
     >>> twice = F.interpolate(x, scale_factor=2, mode="bilinear")
@@ -54,9 +56,9 @@ def bilinear_doubling(channels: int) -> nn.ConvTranspose2d:
 
 
 class Scores(nn.Module):
-    """The score layers, one a stride from coarse to fine, and what adds and enlarges their scores.
+    """One score layer per stride, from coarse to fine; the scores are doubled, added and enlarged.
 
-    `channels` are those of the features, `stride` that of the finest.
+    `channels` are the channels of the features, `stride` is the stride of the finest feature.
     """
 
     def __init__(self, channels: list[int], classes: int, stride: int):
@@ -78,10 +80,10 @@ class Scores(nn.Module):
 
 
 class FCN(nn.Module):
-    """`encoder` with the head "32s", "16s" or "8s"; sides of images are multiples of 32.
+    """An encoder with the head "32s", "16s" or "8s"; image sides are multiples of 32.
 
-    `hidden` are the channels of the two convolutions before the scores at stride 32; 0 leaves them out.
-    `segmentation_head` takes the feature at stride 32 and then those of the finer strides.
+    `hidden` is the number of channels of the two convolutions before the scores at stride 32; 0 omits them.
+    `segmentation_head` takes the feature at stride 32 and then the features at finer strides.
 
     >>> import segmentation_models_pytorch as smp
     >>> network = FCN(smp.encoders.get_encoder("resnet18", weights=None), 5)
@@ -92,7 +94,7 @@ class FCN(nn.Module):
     def __init__(self, encoder: nn.Module, classes: int, head: str = "8s", hidden: int = 0):
         super().__init__()
         self.encoder = encoder
-        # A VGG encoder's features are those before the pooling that ends their stage.
+        # A VGG encoder returns the features before the pooling at the end of each stage.
         self.pooled = isinstance(encoder, VGGEncoder)
         self.levels = [stride.bit_length() - 1 - self.pooled for stride in HEADS[head][1:]]
         deepest, *finer = [encoder.out_channels[level] for level in (-1, *self.levels)]
@@ -109,7 +111,7 @@ class FCN(nn.Module):
 
 
 def fully_connected(channels: int, hidden: int) -> nn.Sequential:
-    """fc6 and fc7 of a VGG as convolutions, which keep the map's size."""
+    """Return fc6 and fc7 of a VGG as convolutions that keep the map's size."""
     return nn.Sequential(
         nn.Conv2d(channels, hidden, 7, padding=3),
         nn.ReLU(),

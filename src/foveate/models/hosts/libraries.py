@@ -1,4 +1,4 @@
-"""Hosts of other libraries, and what these need to take any image size and number of channels."""
+"""Hosts of other libraries, adapted to any image size and number of channels."""
 
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ from foveate.models.host import Host
 from foveate.models.hosts.pretrained import adapt_channels
 from foveate.models.hosts.registry import HostRequest, host, types_of
 
-# Named by create_model itself, or making the output something else than logits.
+# Arguments that create_model sets itself, or that change the output to something other than logits.
 _NOT_OPTIONS = {
     "encoder_name",
     "encoder_weights",
@@ -23,8 +23,8 @@ _NOT_OPTIONS = {
     "aux_params",
     "kwargs",
 }
-# Narrower than their signatures say: another word fails only when the network runs.
-_NARROWER = {"decoder_interpolation": Literal["nearest", "nearest-exact", "bilinear", "bicubic", "area"]}
+# Types narrower than in the signature: other values fail only when the network runs.
+_NARROWED = {"decoder_interpolation": Literal["nearest", "nearest-exact", "bilinear", "bicubic", "area"]}
 _SMP = dict(smp.MODEL_ARCHITECTURES_MAPPING)
 
 
@@ -34,8 +34,8 @@ def _smp(request: HostRequest, **options: Any) -> Host:
         if name.endswith("channels"):
             for count in [value] if isinstance(value, int) else value:
                 at_least(1, name, count)
-    # Vision transformers of one size take any, with interpolated positions; DPT halves and doubles their grid
-    # once, so that images are padded to twice their patch.
+    # dynamic_img_size interpolates the position embeddings of a vision transformer for any image size. DPT
+    # halves and doubles its grid of patches once, so that images are padded to twice the patch size.
     dynamic = {"dynamic_img_size": True} if arch == "dpt" else {}
     try:
         network = _SMP[arch](
@@ -58,7 +58,7 @@ def _smp(request: HostRequest, **options: Any) -> Host:
 
 for name, network in _SMP.items():
     known = {key: kind for key, kind in types_of(network.__init__).items() if key not in _NOT_OPTIONS}
-    options = {key: _NARROWER.get(key, kind) for key, kind in known.items()}
+    options = {key: _NARROWED.get(key, kind) for key, kind in known.items()}
     host(name, options=options, encoder="tu-vit_tiny_patch16_224" if name == "dpt" else "resnet18")(_smp)
 
 
@@ -93,7 +93,7 @@ def _classifier(
     try:
         try:
             network = timm.create_model(request.encoder_name, dynamic_img_size=True, **arguments)
-        except TypeError:  # not a vision transformer of timm's own kind
+        except TypeError:  # a model without the argument dynamic_img_size
             network = timm.create_model(request.encoder_name, **arguments)
     except (TypeError, ValueError, RuntimeError, AssertionError) as error:
         raise UserError(f"timm cannot build {request.encoder_name} with {arguments}: {error}") from error

@@ -1,28 +1,28 @@
-"""MSSA, a light network for street scenes, in the two forms its source has.
+"""MSSA, a light network for street scenes, in two forms: as the paper draws it and as its code runs it.
 
 "Multi Scale Spatial Attention for self-driving cars", ICCV workshops 2021, https://arxiv.org/abs/2007.12685.
 
-As drawn, features of a residual network go down four dilated stages (8, 48, 96, 192 channels at strides 2,
-4, 8, 16) to an attention block, and up again through an attention block and four atrous stages (192, 96, 48,
-8); what each of the five on the way down gives is concatenated to what its counterpart gives. The paper
-states 5.5 million parameters and 1.8 GFLOPs at 1024x1024, but no kernel sizes and no rates. Here
+As drawn, the encoder has four dilated stages (8, 48, 96, 192 channels at strides 2, 4, 8, 16) and an
+attention block; the decoder has an attention block and four atrous stages (192, 96, 48, 8 channels). Each of
+the five encoder outputs is concatenated to the output of its counterpart in the decoder. The paper states 5.5
+million parameters and 1.8 GFLOPs at 1024x1024, but no kernel sizes and no dilation rates. Our choices:
 
-- a stage on the way down halves the size and has residual units of 3x3 convolutions with rates 2, 2, 4, and
-  4 and 8. The units are the residual features: before the stages, the first layer of a ResNet18 alone would
-  take 2.5 billion multiply-accumulates;
-- a stage on the way up mixes channels, doubles the size where its counterpart halved it, and gathers with one
-  3x3 convolution of its counterpart's rate;
-- every 3x3 convolution but the first is depthwise, and 1x1 convolutions mix channels: one dense layer of 192
-  channels at stride 16 would take 1.4 billion multiply-accumulates;
-- scores are taken at stride 2. Whatever doubles the size is bilinear.
+- An encoder stage halves the size and has residual units of 3x3 convolutions with rates 2, 2, 4, and 4 and 8.
+  No residual network precedes the stages: the first layer of a ResNet18 alone would take 2.5 billion
+  multiply-accumulates.
+- A decoder stage mixes channels, doubles the size if its counterpart halved it, and has one 3x3 convolution
+  with its counterpart's rate.
+- Every 3x3 convolution but the first is depthwise, and 1x1 convolutions mix channels: one dense layer of 192
+  channels at stride 16 would take 1.4 billion multiply-accumulates.
+- Class scores are computed at stride 2. All enlargement is bilinear.
 
-This comes to 1.75 billion multiply-accumulates at 1024x1024 and 19 classes, which papers call FLOPs (3.5
-GFLOPs at two each), and to 0.3 million parameters. 5.5 million, used at every position of stride 16, would
-take 22 billion: the two published numbers cannot both be had at the strides drawn.
+This takes 1.75 billion multiply-accumulates at 1024x1024 and 19 classes, which papers call FLOPs (3.5 GFLOPs
+at two each), and 0.3 million parameters. At the strides drawn, the two published numbers exclude each other:
+5.5 million parameters at every position of stride 16 would take 22 billion multiply-accumulates.
 
-As coded, a spatial path of three strided convolutions (64, 128, 256 channels) stands beside a ResNet whose
-features at strides 16 and 32 pass channel attention; both are fused at stride 8, enlarged by 8, and mixed by
-a 1x1 convolution. Here the fusion gives one map a class, which keeps the enlargement cheap.
+As coded, a spatial path of three strided convolutions (64, 128, 256 channels) runs in parallel to a ResNet
+whose features at strides 16 and 32 pass channel attention. Both are fused at stride 8, enlarged by 8, and
+mixed by a 1x1 convolution. Our fusion has one channel per class, which keeps the enlargement cheap.
 """
 
 from itertools import pairwise
@@ -42,20 +42,20 @@ WIDTHS = (8, 48, 96, 192)
 RATES = ((2,), (2,), (4,), (4, 8))
 
 
-def normalised(conv: nn.Conv2d) -> list[nn.Module]:
+def conv_norm(conv: nn.Conv2d) -> list[nn.Module]:
     return [conv, nn.BatchNorm2d(conv.out_channels)]
 
 
 def dense(channels: int, outputs: int, size: int = 1, stride: int = 1) -> list[nn.Module]:
-    return normalised(nn.Conv2d(channels, outputs, size, stride, size // 2, bias=False))
+    return conv_norm(nn.Conv2d(channels, outputs, size, stride, size // 2, bias=False))
 
 
 def depthwise(channels: int, rate: int = 1, stride: int = 1) -> list[nn.Module]:
-    return normalised(nn.Conv2d(channels, channels, 3, stride, rate, rate, groups=channels, bias=False))
+    return conv_norm(nn.Conv2d(channels, channels, 3, stride, rate, rate, groups=channels, bias=False))
 
 
 class Unit(nn.Module):
-    """A residual unit: one depthwise convolution of a rate, and one that mixes channels."""
+    """A residual unit: a dilated depthwise convolution and a 1x1 convolution."""
 
     def __init__(self, channels: int, rate: int):
         super().__init__()
@@ -66,7 +66,7 @@ class Unit(nn.Module):
 
 
 class DilatedStages(nn.Module):
-    """The way down: the image and the features at strides 2, 4, 8 and 16, as encoders give them."""
+    """The encoder; it returns the image and the features at strides 2, 4, 8 and 16."""
 
     def __init__(self, in_channels: int):
         super().__init__()
@@ -86,7 +86,7 @@ class DilatedStages(nn.Module):
 
 
 class AtrousStage(nn.Module):
-    """A stage of the way up: channels are mixed, the size is made that of `beside`, which is concatenated."""
+    """A decoder stage: mix channels, resize to the size of `skip`, convolve, and concatenate `skip`."""
 
     def __init__(self, channels: int, outputs: int, rate: int):
         super().__init__()
@@ -94,18 +94,18 @@ class AtrousStage(nn.Module):
         self.gather = nn.Sequential(*depthwise(outputs, rate), nn.ReLU())
 
     def forward(
-        self, x: Float[Tensor, "b c h w"], beside: Float[Tensor, "b c2 h2 w2"]
+        self, x: Float[Tensor, "b c h w"], skip: Float[Tensor, "b c2 h2 w2"]
     ) -> Float[Tensor, "b c3 h2 w2"]:
         x = self.mix(x)
-        if x.shape[-2:] != beside.shape[-2:]:
-            x = F.interpolate(x, beside.shape[-2:], mode="bilinear")
-        return torch.cat([self.gather(x), beside], 1)
+        if x.shape[-2:] != skip.shape[-2:]:
+            x = F.interpolate(x, skip.shape[-2:], mode="bilinear")
+        return torch.cat([self.gather(x), skip], 1)
 
 
 class MSSADrawn(nn.Module):
-    """The network as drawn; sides of images are multiples of 16.
+    """The network as drawn; image sides are multiples of 16.
 
-    Without `attention`, nothing is done where its two attention blocks stand.
+    attention: False replaces its two attention blocks by identities.
 
     >>> MSSADrawn(3, 19)(torch.rand(2, 3, 32, 48)).shape
     torch.Size([2, 19, 32, 48])
@@ -136,9 +136,9 @@ class MSSADrawn(nn.Module):
 
 
 class MSSACoded(nn.Module):
-    """The network as coded, with `encoder` as its context path; sides of images are multiples of 32.
+    """The network as coded, with `encoder` as its context path; image sides are multiples of 32.
 
-    Without `attention`, nothing is done where the context path's two attention blocks stand.
+    attention: False replaces the context path's two attention blocks by identities.
 
     >>> import segmentation_models_pytorch as smp
     >>> network = MSSACoded(smp.encoders.get_encoder("resnet18", weights=None), 3, 12)
@@ -160,15 +160,15 @@ class MSSACoded(nn.Module):
         self.segmentation_head = nn.Sequential(nn.Conv2d(classes, classes, 1))
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes h w"]:
-        near = self.spatial(x)
+        spatial = self.spatial(x)
         context = [a(f) for a, f in zip(self.attention, self.encoder(x)[-2:], strict=True)]
-        context = [F.interpolate(feature, near.shape[-2:], mode="bilinear") for feature in context]
-        fused = self.fusion(near, torch.cat(context, 1))
+        context = [F.interpolate(feature, spatial.shape[-2:], mode="bilinear") for feature in context]
+        fused = self.fusion(spatial, torch.cat(context, 1))
         return self.segmentation_head(F.interpolate(fused, scale_factor=8, mode="bilinear"))
 
 
 _FORMS = {"as_drawn": "none", "as_coded": "resnet18"}
-"""The forms of mssa, and the encoder that each has of its own."""
+"""The forms of mssa, and the default encoder of each."""
 
 
 @host("mssa", encoder=lambda form="as_drawn", **options: _FORMS.get(str(form), "none"))

@@ -1,7 +1,6 @@
-"""Types of option values: what a signature says of them, seen to before anything is built.
+"""Check option values against the types of a builder's signature, before the host is built.
 
-Options come from YAML and JSON, so that these are the kinds there are: numbers, words, true and false, lists,
-and names with values.
+Options come from YAML and JSON: their values are numbers, strings, booleans, lists, mappings and null.
 """
 
 import types
@@ -11,7 +10,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from foveate.errors import UserError
 
-_ONE = {
+_SINGULAR = {
     int: "a whole number",
     float: "a number",
     bool: "true or false",
@@ -19,11 +18,11 @@ _ONE = {
     dict: "names with values",
     type(None): "none",
 }
-_SEVERAL = {int: "whole numbers", float: "numbers", str: "words"}
+_PLURAL = {int: "whole numbers", float: "numbers", str: "words"}
 
 
 def check_type(name: str, value: object, kind: Any) -> None:
-    """Raise a `UserError` unless `value` is of the annotated type `kind`; without an annotation all are.
+    """Raise a `UserError` unless `value` has the annotated type `kind`; without annotation, any value passes.
 
     >>> check_type("hidden", None, int | None)
     >>> check_type("decoder_channels", [64, "many"], Sequence[int])
@@ -42,9 +41,9 @@ def _fits(value: object, kind: Any) -> bool:
     if kind in (Any, Parameter.empty):
         return True
     if origin in (Union, types.UnionType):
-        return any(_fits(value, one) for one in arguments)
+        return any(_fits(value, member) for member in arguments)
     if origin is Literal:
-        return any(type(value) is type(one) and value == one for one in arguments)
+        return any(type(value) is type(literal) and value == literal for literal in arguments)
     if origin in (Sequence, Iterable, list, tuple):
         return isinstance(value, list | tuple) and all(_fits(item, arguments[0]) for item in value)
     if kind in (int, float):
@@ -55,10 +54,10 @@ def _fits(value: object, kind: Any) -> bool:
 def _words(kind: Any) -> str:
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
-        return ", or ".join(_words(one) for one in arguments)
+        return ", or ".join(_words(member) for member in arguments)
     if origin is Literal:
         *others, last = map(str, arguments)
         return f"{', '.join(others)} or {last}"
     if origin in (Sequence, Iterable, list, tuple):
-        return f"a list of {_SEVERAL.get(arguments[0], arguments[0])}"
-    return _ONE.get(origin or kind, str(kind))
+        return f"a list of {_PLURAL.get(arguments[0], arguments[0])}"
+    return _SINGULAR.get(origin or kind, str(kind))

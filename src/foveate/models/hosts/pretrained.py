@@ -1,6 +1,6 @@
-"""Pretrained encoders: from a safetensors file (never touches the network), or downloaded by name, once.
+"""Pretrained encoder weights: from a safetensors file, without network access, or downloaded once by name.
 
-A download that cannot work says so within seconds: the libraries underneath would retry for half a minute.
+Without a network, an error is raised within seconds; the libraries alone would retry for half a minute.
 """
 
 import re
@@ -24,9 +24,9 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def resolve_weights(weights: Weights, arch: str, encoder_name: str) -> Path | str | None:
-    """None, the name of weights that can be downloaded or lie in the cache, or the path of a file.
+    """Return None, the path of a weights file, or the name of weights that are cached or can be downloaded.
 
-    Raises `UserError` for a name the encoder does not have, a missing file, and a network out of reach.
+    Raises `UserError` for a name that the encoder does not have, for a missing file, and without a network.
     """
     if weights is None or str(weights).lower() == "none":
         return None
@@ -42,7 +42,7 @@ def resolve_weights(weights: Weights, arch: str, encoder_name: str) -> Path | st
 
 
 def require_download(weights: str, arch: str, encoder_name: str) -> None:
-    """Check that an encoder's weights are in the cache or can be had, before a library starts to retry."""
+    """Raise a `UserError` unless an encoder's weights are cached or their server answers."""
     if encoder_name == "none":
         raise UserError(f"{arch} has no encoder with weights '{weights}'; use encoder_weights=None")
     if arch == "fcn_torchvision":
@@ -74,10 +74,10 @@ def require_download(weights: str, arch: str, encoder_name: str) -> None:
 def normalisation(
     encoder_name: str, weights: Path | str | None, in_channels: int, timm_name: str | None
 ) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation per input channel, for images in [0, 1].
+    """Return the mean and standard deviation of each input channel, for images in [0, 1].
 
-    They are timm's for timm's models, those published beside downloaded weights, and ImageNet's otherwise.
-    One channel gets the mean over RGB; more than three repeat RGB.
+    They are timm's for timm's models, those published with downloaded weights, and ImageNet's otherwise.
+    For one channel they are averaged over RGB; for more than three, RGB is repeated.
     """
     mean, std = IMAGENET_MEAN, IMAGENET_STD
     if timm_name is not None:
@@ -87,42 +87,42 @@ def normalisation(
     elif isinstance(weights, str) and encoder_name in smp.encoders.encoders:
         settings = smp.encoders.encoders[encoder_name]["pretrained_settings"]
         if weights in settings:
-            found = smp.encoders.get_preprocessing_params(encoder_name, weights)
-            top = float(found["input_range"][1])
-            mean, std = ([value / top for value in found[key]] for key in ("mean", "std"))
-    return _over_channels(mean, in_channels), _over_channels(std, in_channels)
+            params = smp.encoders.get_preprocessing_params(encoder_name, weights)
+            top = float(params["input_range"][1])
+            mean, std = ([value / top for value in params[key]] for key in ("mean", "std"))
+    return _repeat_rgb(mean, in_channels), _repeat_rgb(std, in_channels)
 
 
 def load_encoder_weights(model: Host, path: str | Path) -> Host:
-    """Load an encoder's weights from a safetensors file, in place: torchvision's, timm's or smp's layout.
+    """Load encoder weights from a safetensors file in torchvision's, timm's or smp's layout into the model.
 
-    The first convolution is adapted to the model's in_channels: one channel sums over RGB, more repeat RGB
-    scaled by 3 / in_channels. A classifier in the file is left out. Raises `UserError` when the file is
-    damaged, or lacks a tensor of the encoder, or has it in another shape.
+    The first convolution is adapted to the model's in_channels: its weights are summed over RGB for one
+    channel, and repeated and scaled by 3 / in_channels for more. A classifier in the file is ignored. Raises
+    `UserError` if the file is damaged, or if a tensor of the encoder is missing or has another shape.
     """
     path = Path(path)
     try:
-        found = load_file(path)
+        tensors = load_file(path)
     except (SafetensorError, OSError) as error:
         raise UserError(f"encoder weights {path}: not a readable safetensors file ({error})") from error
     encoder = model.network.get_submodule(model.encoder)
-    wanted = encoder.state_dict()
+    own = encoder.state_dict()
     if model.head:
-        wanted = {key: value for key, value in wanted.items() if not key.startswith(f"{model.head}.")}
-    state = max((layout(found) for layout in _LAYOUTS), key=lambda state: len(state.keys() & wanted.keys()))
-    missing = [key for key in wanted if key not in state and not key.endswith("num_batches_tracked")]
+        own = {key: value for key, value in own.items() if not key.startswith(f"{model.head}.")}
+    state = max((layout(tensors) for layout in _LAYOUTS), key=lambda state: len(state.keys() & own.keys()))
+    missing = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
     if missing:
         raise UserError(
-            f"encoder weights {path}: {len(missing)} of {len(wanted)} tensors of the encoder are not in the "
-            f"file (the first is {missing[0]}); is it another encoder's?"
+            f"encoder weights {path}: {len(missing)} of {len(own)} tensors of the encoder are not in the "
+            f"file (the first is {missing[0]}); is the file for another encoder?"
         )
-    state = {key: _fitted(key, state[key], value, path) for key, value in wanted.items() if key in state}
+    state = {key: _adapted(key, state[key], value, path) for key, value in own.items() if key in state}
     encoder.load_state_dict(state, strict=False)
     return model
 
 
 def adapt_channels(weight: Tensor, in_channels: int) -> Tensor:
-    """The weight `o 3 kh kw` of a first convolution for another number of input channels.
+    """Adapt the weight `o 3 kh kw` of a first convolution to another number of input channels.
 
     >>> adapt_channels(torch.ones(8, 3, 7, 7), 1).sum() == adapt_channels(torch.ones(8, 3, 7, 7), 4).sum()
     tensor(True)
@@ -132,7 +132,7 @@ def adapt_channels(weight: Tensor, in_channels: int) -> Tensor:
     return weight[:, [channel % 3 for channel in range(in_channels)]] * (3 / in_channels)
 
 
-def _fitted(key: str, tensor: Tensor, target: Tensor, path: Path) -> Tensor:
+def _adapted(key: str, tensor: Tensor, target: Tensor, path: Path) -> Tensor:
     if tensor.ndim == 4 == target.ndim and tensor.shape[1] == 3 != target.shape[1]:
         tensor = adapt_channels(tensor, target.shape[1])
     if tensor.shape != target.shape:
@@ -143,28 +143,28 @@ def _fitted(key: str, tensor: Tensor, target: Tensor, path: Path) -> Tensor:
     return tensor
 
 
-def _without(prefix: str):
+def _strip(prefix: str):
     return lambda state: {key.removeprefix(prefix): value for key, value in state.items()}
 
 
 def _flat(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    # timm's feature extractors (smp's "tu-" encoders) number their stages with an underscore, inside "model".
+    # The keys of timm's feature extractors (smp's "tu-" encoders): layer1.0.x becomes model.layer1_0.x.
     return {"model." + re.sub(r"^(\w+)\.(\d+)\.", r"\1_\2.", key): value for key, value in state.items()}
 
 
 _LAYOUTS = (
-    _without(""),
-    _without("encoder."),
-    _without("model."),
-    _without("network.encoder."),
-    _without("network."),
-    _without("backbone."),
+    _strip(""),
+    _strip("encoder."),
+    _strip("model."),
+    _strip("network.encoder."),
+    _strip("network."),
+    _strip("backbone."),
     lambda state: {f"model.{key}": value for key, value in state.items()},
     _flat,
 )
 
 
-def _over_channels(rgb: tuple[float, ...], channels: int) -> list[float]:
+def _repeat_rgb(rgb: tuple[float, ...], channels: int) -> list[float]:
     if channels == 1:
         return [sum(rgb) / 3]
     return [float(rgb[channel % 3]) for channel in range(channels)]

@@ -1,16 +1,17 @@
 """Residual Attention Networks: classifiers of pre-activation units with attention modules between them.
 
 Wang et al., "Residual Attention Network for Image Classification", CVPR 2017,
-https://arxiv.org/abs/1704.06904. A stem; stages that begin with a residual unit, which widens and, after the
-first, halves the resolution, and go on with attention modules (`foveate.attention.residual`); a last stage of
-three units; batch norm, ReLU, average pooling and one linear layer.
+https://arxiv.org/abs/1704.06904. The network is a stem, three stages, a last stage of three residual units,
+batch norm, ReLU, average pooling and one linear layer. A stage is a residual unit, which changes the number
+of channels and, from the second stage on, halves the resolution, and then attention modules
+(`foveate.attention.residual`).
 
-For ImageNet (table 2 of the paper) the stem is a 7x7 convolution with stride 2 and a max-pool, the stages
+For ImageNet (table 2 of the paper) the stem is a 7x7 convolution with stride 2 and a max-pool. The stages
 have 256, 512, 1024 and 2048 channels, and the masks reach 7x7 from 56, 28 and 14 positions a side. For CIFAR
-the paper states the trunk's depth, 36 m + 20 with m modules a stage, and no table. Here the stem is a 3x3
-convolution to 16 channels, the stages have ResNet-164's 64, 128 and 256 channels at 32, 16 and 8 positions a
-side, 256 again in the last, and masks two, two and one level deep, whose parameters come closest to the
-published ones. docs/hosts.md sets the counts beside the published, layer by layer where they differ.
+the paper states only the trunk's depth, 36 m + 20 with m modules per stage. Ours has a stem of a 3x3
+convolution to 16 channels; stages with the 64, 128 and 256 channels of ResNet-164 at 32, 16 and 8 positions a
+side; 256 channels in the last stage; and masks of two, two and one levels, which come closest to the
+published numbers of parameters. docs/hosts.md compares the numbers, per layer where they differ.
 """
 
 from collections import OrderedDict
@@ -29,13 +30,11 @@ from foveate.models.hosts.registry import HostRequest, host
 
 
 class ResidualAttentionNetwork(nn.Module):
-    """A classifier with `modules[k]` attention modules in stage k, whose masks are `depths[k]` levels deep.
+    """A classifier whose stage k has `modules[k]` attention modules with masks of `depths[k]` levels.
 
-    `widths` are the channels of the stages and, at the end, of the last three units. `stem` is "imagenet"
-    (stride 4) or "cifar" (stride 1). Options are those of `ResidualAttention`: p, t, r, mask, learning.
-    Images have any size.
-
-    `feature_info` lists submodules with their channels and strides, as timm's classifiers do.
+    `widths` are the channels of the stages, the last stage included. `stem` is "imagenet" (stride 4) or
+    "cifar" (stride 1). The options are those of `ResidualAttention`: p, t, r, mask, learning. Images have any
+    size. `feature_info` lists submodules with their channels and strides, as in timm's classifiers.
 
     >>> import torch
     >>> network = ResidualAttentionNetwork(3, 10, (1, 1), (1, 1), (16, 32, 32), "cifar").eval()
@@ -62,13 +61,13 @@ class ResidualAttentionNetwork(nn.Module):
         for number, (outputs, step) in enumerate(zip(widths, steps, strict=True)):
             first = ResidualUnit(width, outputs, step)
             if number < len(modules):
-                rest = [
+                others = [
                     ResidualAttention(outputs, depth=depths[number], **options)
                     for _ in range(modules[number])
                 ]
             else:
-                rest = [ResidualUnit(outputs), ResidualUnit(outputs)]
-            stages.append(nn.Sequential(first, *rest))
+                others = [ResidualUnit(outputs), ResidualUnit(outputs)]
+            stages.append(nn.Sequential(first, *others))
             width, stride = outputs, stride * step
             self.feature_info.append({"num_chs": width, "reduction": stride, "module": f"stages.{number}"})
         self.stages = nn.Sequential(*stages)
@@ -82,7 +81,7 @@ class ResidualAttentionNetwork(nn.Module):
 
 
 def _imagenet_stem(in_channels: int) -> tuple[nn.Sequential, int, int]:
-    """The stem, its channels and its stride."""
+    """Return the stem, its channels and its stride."""
     conv = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)
     pool = nn.MaxPool2d(3, stride=2, padding=1)
     return nn.Sequential(OrderedDict(conv=conv, activation=activated(64), pool=pool)), 64, 4
@@ -123,10 +122,10 @@ def _residual_attention(request: HostRequest, **options: Any) -> Host:
     published = _RESIDUAL_ATTENTION[request.arch]
     sizes = published | options
     for name, example in (("modules", [0, 0, 0]), ("depths", [3, 2, 1])):
-        given, stages = sizes[name], len(published[name])
-        if len(given) != stages:
-            expected = f"expected {stages} whole numbers, one a stage, such as {example}"
-            raise UserError(f"{name}={given!r}: {expected}")
+        values, stages = sizes[name], len(published[name])
+        if len(values) != stages:
+            expected = f"expected {stages} whole numbers, one per stage, such as {example}"
+            raise UserError(f"{name}={values!r}: {expected}")
     for count in sizes["modules"]:
         at_least(0, "modules", count)
     network = ResidualAttentionNetwork(request.in_channels, request.classes, **sizes)
