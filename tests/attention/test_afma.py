@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from foveate.attention import pairwise
 from foveate.attention.afma import AFMA
 from foveate.attention.kernels import afma_bands, afma_level, supports
-from foveate.attention.kernels.chained import chained
+from foveate.attention.kernels.chained import convolve_merged
 from foveate.attention.registry import attention_options, create_attention, is_refiner
 from foveate.errors import UserError
 
@@ -138,7 +138,7 @@ def test_weights_of_chosen_patches_are_rows_of_the_whole(monkeypatch):
         module.weights(logits, image, feature)
 
 
-def test_what_is_in_no_patch_stays_as_it_is():
+def test_pixels_outside_all_patches_are_unchanged():
     module, logits, image, feature, _ = example((19, 23), 1, 3)
     refined = module(logits, image, feature)
     changed = refined != logits
@@ -165,7 +165,7 @@ def test_an_image_without_a_patch_passes_and_trains_nothing(size: tuple[int, int
         module.weights(logits, image, feature)
 
 
-def test_a_mask_that_knows_nothing_is_a_loss_of_0():
+def test_a_mask_without_known_pixels_gives_loss_0():
     module, logits, image, feature, mask = example((16, 24), 1, 4)
     _, loss = module.forward_with_auxiliary(logits, image, feature, torch.full_like(mask, 255))
     loss.backward()
@@ -201,39 +201,39 @@ def test_non_zeros_are_counted_without_the_map(monkeypatch, share: float, rows: 
     torch.manual_seed(0)
     p, q = (torch.rand(2, 3, n, 12) * (torch.rand(2, 3, n, 12) < share) for n in (31, 20))
     expected = (p @ q.mT != 0).sum(-1)
-    assert torch.equal(supports.nonzeros(p, supports.supports(q)), expected)
-    assert torch.equal(supports.nonzeros_in_one_graph(p, q), expected)
+    assert torch.equal(supports.count_nonzeros(p, supports.supports(q)), expected)
+    assert torch.equal(supports.count_nonzeros_traceable(p, q), expected)
 
 
 @pytest.mark.parametrize("processor", ["AVX2", "AVX512"])
-def test_places_that_are_held_together_are_counted(monkeypatch, processor: str):
+def test_the_gram_matrix_of_indicators_counts_common_places(monkeypatch, processor: str):
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: processor)
     torch.manual_seed(0)
     held = torch.rand(2, 3, 31, 12) < 0.3
     y = held.double()
-    assert torch.equal(supports.met_by_places(held, torch.float64), y.mT @ y)
+    assert torch.equal(supports.gram_of_indicators(held, torch.float64), y.mT @ y)
 
 
-def test_a_pixel_is_called_what_comes_first_of_the_most_likely():
+def test_of_equally_likely_classes_the_first_is_predicted():
     torch.manual_seed(0)
     logits = torch.randint(0, 3, (2, 5, 9, 8)).float()
-    assert torch.equal(afma_level._called(logits).long(), logits.argmax(1))
+    assert torch.equal(afma_level._predicted_classes(logits).long(), logits.argmax(1))
     logits[1, 2, 3, 4] = torch.nan
-    assert afma_level._called(logits)[1, 3, 4] == 5, "no class"
+    assert afma_level._predicted_classes(logits)[1, 3, 4] == 5, "no class"
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 5), (9, 4), (12, 13)])
-def test_two_convolutions_are_one(size: tuple[int, int]):
+def test_merged_convolutions_equal_both(size: tuple[int, int]):
     torch.manual_seed(0)
     one = nn.Conv2d(2, 6, 7, padding=3).double()
     two = nn.Conv2d(6, 3, 3, padding=1).double()
     weights = one.weight, one.bias, two.weight, two.bias
     image = torch.randn(2, 2, *size, dtype=torch.float64)
     padded, expected = F.pad(image, [4] * 4), two(one(image))
-    torch.testing.assert_close(chained(padded, *weights), expected, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(convolve_merged(padded, *weights), expected, rtol=1e-9, atol=1e-12)
 
 
-def test_holds_no_map():
+def test_never_allocates_the_map():
     module, *inputs, mask = example((128, 128), 1, 2)
     module, inputs = module.float(), [x.detach().float().requires_grad_() for x in inputs]
     with torch.profiler.profile(profile_memory=True) as profile:

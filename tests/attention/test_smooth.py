@@ -26,7 +26,9 @@ CANCELLING = {(3, "grad.query.weight"), (6, "grad_x"), *((number, "grad.key.bias
 # Of these the record itself is 9.7e-5 off float64, and chunks of rows are 7.6e-5 off to the other side.
 CANCELLING_IN_CHUNKS = CANCELLING | {(6, "grad.key.weight")}
 every_golden_case = pytest.mark.parametrize("number", [1, 2, 3, 5, 6])
-every_kernel = pytest.mark.parametrize("many", [0, pairwise.MANY], ids=["chunks of rows", "fused kernel"])
+every_kernel = pytest.mark.parametrize(
+    "many", [0, pairwise.MIN_CHUNKED_POSITIONS], ids=["chunks of rows", "fused kernel"]
+)
 
 
 def golden(
@@ -52,7 +54,7 @@ def with_gradients(
 @every_golden_case
 @every_kernel
 def test_reproduces_the_published_module(monkeypatch, number: int, many: int):
-    monkeypatch.setattr(pairwise, "MANY", many)
+    monkeypatch.setattr(pairwise, "MIN_CHUNKED_POSITIONS", many)
     module, case = golden(number)
     assert torch.equal(module.smoothed(case["x"]), case["smoothed"].bool())
     ours = with_gradients(module, module, case)
@@ -66,7 +68,7 @@ def test_reproduces_the_published_module(monkeypatch, number: int, many: int):
 @every_golden_case
 @every_kernel
 def test_the_record_is_what_ours_computes_in_float64_to_its_own_rounding(monkeypatch, number: int, many: int):
-    monkeypatch.setattr(pairwise, "MANY", many)
+    monkeypatch.setattr(pairwise, "MIN_CHUNKED_POSITIONS", many)
     module, case = golden(number, torch.float64)
     ours = with_gradients(module, module, case)
     twin = with_gradients(lambda x: naive.smooth(module, x), module, case)

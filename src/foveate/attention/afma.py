@@ -1,28 +1,30 @@
-"""AFMA: logits are corrected by what patches of the image share with patches of an encoder level.
+"""AFMA: logits are corrected by the similarity of patches of the image to patches of an encoder level.
 
 Sang et al., "Small-Object Sensitive Segmentation Using Across Feature Map Attention", TPAMI 2023,
-https://pmc.ncbi.nlm.nih.gov/articles/PMC10823909. For each class, the image through two convolutions, and
-encoder level i through one and over 4^i, are cut into p x p patches; one linear map, shared by both, and ReLU
-make them P and Q. The map is A = P Q^T / p^2: what was lost on the way to the level is found again in the
-image. M are the patches of the logits' one-hot argmax, average-pooled by 2^i; A M, each row of A divided by
-its number of non-zeros + 1e-5, is put together to the correction; logits <- logits * correction + logits. The
-auxiliary loss is the mean square of A - G, where the gold map G = Y Z^T / p^2 is the product of the one-hot
-truth Y and its pooled self Z.
+https://pmc.ncbi.nlm.nih.gov/articles/PMC10823909. Per class:
 
-All as in the authors' code, to rounding, but A is never formed; at 640 x 960, level 1 and 12 classes it has
-113 million entries:
+- Patches: the image passes two convolutions; encoder level i passes one and is divided by 4^i. Both are cut
+  into p x p patches. A shared linear map and ReLU turn them into P (image) and Q (level).
+- Map: A = P Q^T / p^2.
+- Correction: M are the patches of the logits' one-hot argmax, average-pooled by 2^i. The correction is A M,
+  with each row of A divided by its number of non-zeros + 1e-5, and logits <- logits * correction + logits.
+- Auxiliary loss: the mean square of A - G. The gold map is G = Y Z^T / p^2, with the patches Y of the one-hot
+  truth and Z of the truth average-pooled by 2^i.
+
+The results equal those of the authors' code to rounding, but A is never formed; at 640 x 960, level 1 and 12
+classes it has 113 million entries:
 
 - A M = P (Q^T M) / p^2.
-- The squares of A - G add up to (<P^T P, Q^T Q> - 2 <P^T Y, Q^T Z> + <Y^T Y, Z^T Z>) / p^4: products of
-  matrices of p^2 x p^2.
-- An entry of A is 0 exactly where a row of P and one of Q are positive at no common place (see `supports`).
-- The two convolutions of the image have no activation between them, nor have the two layers of the linear
-  map: each pair is one linear map (see `chained`).
+- The sum of squares of A - G is (<P^T P, Q^T Q> - 2 <P^T Y, Q^T Z> + <Y^T Y, Z^T Z>) / p^4, with matrices of
+  p^2 x p^2.
+- An entry of A is 0 exactly if the rows of P and Q have no common positive place (see `supports`).
+- The two convolutions of the image have no activation between them, and neither have the two layers of the
+  linear map: each pair is merged into one linear map (see `chained`).
 
-A rest at the right and at the bottom that fills no patch is not corrected, as in their code. That takes sizes
-which the level's stride divides; here cells of the level that reach beyond the image are left out. Their
-truth knows every pixel; here those of 255 are of no class, and patches of nothing else are left out of the
-mean.
+As in their code, a remainder at the right or bottom that fills no patch is not corrected. Their code requires
+sizes divisible by the level's stride; ours leaves out cells of the level that extend beyond the image. Their
+truth has no unknown pixels; in ours, pixels of 255 have no class, and patches of only such pixels are left
+out of the mean.
 """
 
 from collections.abc import Sequence
@@ -31,11 +33,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from foveate.attention.kernels.afma_bands import padded, refine
-from foveate.attention.kernels.afma_embedding import embedded
-from foveate.attention.kernels.afma_level import level_side, of_level
+from foveate.attention.kernels.afma_bands import pad_image, refine
+from foveate.attention.kernels.afma_embedding import embed_patches
+from foveate.attention.kernels.afma_level import level_maps, level_side
 from foveate.attention.kernels.afma_loss import mean_square
-from foveate.attention.kernels.chained import chained
+from foveate.attention.kernels.chained import convolve_merged
 from foveate.attention.maps import AcrossLevelsMap
 from foveate.attention.options import at_least
 from foveate.attention.pairwise import chosen_queries
@@ -45,12 +47,12 @@ from foveate.errors import UserError
 
 @register("afma")
 class AFMA(nn.Module):
-    """AFMA: logits corrected by what patches of the image share with an encoder level; for small objects.
+    """AFMA: logits corrected by the similarity of image patches to an encoder level; for small objects.
 
     A refiner, for `afma@logits`. `channels` is the number of classes; `level` is the encoder level i, from 1
-    to 5, whose stride is 2^i; `patch_size` is p. Where no patch fits the image or the level, nothing is
-    corrected. `weights` gives an `AcrossLevelsMap` for the image's patches `queries` (default: all, where
-    they fit `pairwise.MATRIX_LIMIT`). Computed in float32 or better, whatever the autocast.
+    to 5, whose stride is 2^i; `patch_size` is p. If no patch fits the image or the level, the logits are
+    returned unchanged. `weights` gives an `AcrossLevelsMap` for the image's patches `queries` (default: all,
+    if they fit `pairwise.MATRIX_LIMIT`). Computed in float32 or better, also under autocast.
 
     >>> afma = AFMA(5, image_channels=3, feature_channels=64, level=1)
     >>> logits, image = torch.randn(2, 5, 64, 96), torch.rand(2, 3, 64, 96)
@@ -93,9 +95,9 @@ class AFMA(nn.Module):
         feature: Float[Tensor, "b d i j"],
         mask: Int[Tensor, "b h w"],
     ) -> tuple[Float[Tensor, "b classes h w"], Float[Tensor, ""]]:
-        """What `forward` gives, and the mean of (A - G)^2, with G from the classes in `mask` (255: unknown).
+        """Return the output of `forward` and the mean of (A - G)^2, with G from the class ids in `mask`.
 
-        Raises `UserError` where no patch fits: nothing would be learnt.
+        Pixels of 255 are unknown. Raises `UserError` if no patch fits: nothing could be learnt.
         """
         self._require_patches(logits)
         refined, loss = self._refine(logits, image, feature, mask)
@@ -115,15 +117,14 @@ class AFMA(nn.Module):
         chosen = chosen_queries(queries, positions, heads=logits.shape[1], keys=rows * columns)
         with torch.autocast(logits.device.type, enabled=False):
             linear = self._linear(dtype)
-            of_image = chained(padded(image.to(dtype)), *self._convolutions(dtype))
-            inside = self._inside(logits, feature)
-            maps = of_image, of_level(inside, *self._of_feature(dtype), cell)
-            p, q = (embedded(one, linear, size) for one in maps)
+            image_maps = convolve_merged(pad_image(image.to(dtype)), *self._convolutions(dtype))
+            feature_maps = level_maps(self._inside(logits, feature), *self._feature_conv(dtype), cell)
+            p, q = (embed_patches(maps, linear, size) for maps in (image_maps, feature_maps))
             values = p[:, :, chosen] @ q.mT / size**2
         return (AcrossLevelsMap(values, grid, (rows, columns), chosen, size, cell),)
 
     def query_grid(self, logits: Float[Tensor, "b classes h w"]) -> tuple[int, int]:
-        """Rows and columns of the image's patches, whose flat positions `queries` are."""
+        """Return the rows and columns of the grid of image patches that `queries` index."""
         return logits.shape[2] // self.patch_size, logits.shape[3] // self.patch_size
 
     def _refine(
@@ -133,24 +134,24 @@ class AFMA(nn.Module):
         with torch.autocast(logits.device.type, enabled=False):
             linear, logits = self._linear(dtype), logits.to(dtype)
             inside = self._inside(logits, feature)
-            others, gathered, *level = level_side(
-                size, cell, mask, logits, inside, linear, *self._of_feature(dtype)
+            q_supports, qm, *level = level_side(
+                size, cell, mask, logits, inside, linear, *self._feature_conv(dtype)
             )
             result, *products = refine(
-                size, mask, others, logits, image.to(dtype), gathered, linear, *self._convolutions(dtype)
+                size, mask, q_supports, logits, image.to(dtype), qm, linear, *self._convolutions(dtype)
             )
             return result, None if mask is None else mean_square(products, level, mask, size, cell)
 
     def _inside(self, logits: Tensor, feature: Tensor) -> Float[Tensor, "b d i j"]:
-        """The cells of the level that lie wholly inside the image."""
+        """Return the cells of the level that are entirely inside the image."""
         (height, width), side = logits.shape[2:], 2**self.level
         rows, columns = height // side, width // side
         inside = feature[..., :rows, :columns]
         if inside.shape[2:] != (rows, columns):
-            found = "x".join(map(str, feature.shape[2:]))
+            actual = "x".join(map(str, feature.shape[2:]))
             raise UserError(
                 f"afma: at level {self.level} an image of {height}x{width} has {rows}x{columns} cells of "
-                f"{side} pixels a side; the feature has {found}: pass the feature at stride {side}, "
+                f"{side} pixels a side; the feature has {actual}: pass the feature at stride {side}, "
                 "or another level="
             )
         return inside
@@ -158,7 +159,7 @@ class AFMA(nn.Module):
     def _linear(self, dtype: torch.dtype) -> Float[Tensor, "pixels pixels"]:
         return self.patch_linear2.weight.to(dtype) @ self.patch_linear1.weight.to(dtype)
 
-    def _of_feature(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    def _feature_conv(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         return self.feature_conv.weight.to(dtype), self.feature_conv.bias.to(dtype)
 
     def _convolutions(self, dtype: torch.dtype) -> list[Tensor]:
@@ -177,5 +178,5 @@ class AFMA(nn.Module):
 
 
 def _wide(x: Tensor) -> torch.dtype:
-    """float32 or better: counts and differences of products need the digits."""
+    """Return float32 or better, which counts and differences of products need."""
     return torch.promote_types(x.dtype, torch.float32)

@@ -1,4 +1,4 @@
-"""What mechanisms that compare every position with every other have in common: attend, and show chosen rows.
+"""Self-attention over all pairs of positions: the output, and chosen rows of the weights.
 
 Positions are flat, `row * width + column`; q, k, v are `b n c` with n = height * width.
 """
@@ -14,22 +14,22 @@ from torch.nn import functional as F
 from foveate.attention.kernels.rowwise import Peaks, attend_by_rows
 from foveate.errors import UserError
 
-MANY = 128
-"""Positions from which on chunks of rows are faster on a CPU than the fused kernel."""
+MIN_CHUNKED_POSITIONS = 128
+"""From this number of positions on, chunks of rows are faster on a CPU than the fused kernel."""
 
 MATRIX_LIMIT = 2**26
-"""The most weights (batch * heads * queries * positions) that `weights` computes: 256 MB in float32."""
+"""Limit of the number of weights (batch * heads * queries * positions) in `weights`: 256 MB in float32."""
 
 
 def positions_first(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b n c"]:
-    """One row a position; contiguous, since fused attention kernels refuse channels that are strided."""
+    """Return one row per position; contiguous, because fused attention kernels refuse strided channels."""
     return rearrange(x, "b c h w -> b (h w) c").contiguous()
 
 
 def attend(
     q: Float[Tensor, "b n d"], k: Float[Tensor, "b n d"], v: Float[Tensor, "b n c"]
 ) -> Float[Tensor, "b n c"]:
-    """softmax(q k^T) v, unscaled, without the n x n matrix; d <= c.
+    """Return softmax(q k^T) v, unscaled, without the n x n matrix; d <= c.
 
     >>> q = k = torch.zeros(1, 2, 1)
     >>> attend(q, k, torch.tensor([[[1.0], [3.0]]])).flatten().tolist()
@@ -41,27 +41,27 @@ def attend(
 def attend_with_peaks(
     q: Float[Tensor, "b n d"], k: Float[Tensor, "b n d"], v: Float[Tensor, "b n c"]
 ) -> tuple[Float[Tensor, "b n c"], Peaks | None]:
-    """What `attend` gives, and the peaks of the rows where they come with it.
+    """Return the result of `attend`, and the peaks of the rows, or None if the kernel does not give them.
 
-    On a CPU from chunks of rows, unless there are few, and in float32 for half precision, which is many times
-    slower backward. Elsewhere, and in exports, PyTorch's fused kernels: they want one width, so that narrower
-    queries and keys are filled up with zeros, which change no product.
+    On a CPU, chunks of rows are used from `MIN_CHUNKED_POSITIONS` on, and half precision is computed in
+    float32, because its backward pass is many times slower. Otherwise, and in exports, PyTorch's fused kernel
+    is used. It needs one width, so narrower queries and keys are padded with zeros, which change no product.
     """
     if on_cpu := q.device.type == "cpu":
         q, k, v = (a.to(torch.promote_types(a.dtype, torch.float32)) for a in (q, k, v))
-    if on_cpu and not torch.compiler.is_exporting() and q.shape[1] >= MANY:
+    if on_cpu and not torch.compiler.is_exporting() and q.shape[1] >= MIN_CHUNKED_POSITIONS:
         return attend_by_rows(q, k, v)
     q, k = (F.pad(a, (0, v.shape[-1] - a.shape[-1])) for a in (q, k))
     q, k, v = (rearrange(a, "b n c -> b 1 n c") for a in (q, k, v))
     with torch.autocast(q.device.type, enabled=not on_cpu and torch.is_autocast_enabled()):
-        found = F.scaled_dot_product_attention(q, k, v, scale=1.0)
-    return rearrange(found, "b 1 n c -> b n c"), None
+        attended = F.scaled_dot_product_attention(q, k, v, scale=1.0)
+    return rearrange(attended, "b 1 n c -> b n c"), None
 
 
 def rows(
     q: Float[Tensor, "b n d"], k: Float[Tensor, "b n d"], positions: Int64[Tensor, " q"]
 ) -> Float[Tensor, "b q n"]:
-    """The rows of softmax(q k^T) at `positions`."""
+    """Return the rows of softmax(q k^T) at `positions`."""
     return (q[:, positions] @ k.mT).softmax(-1)
 
 
@@ -71,9 +71,10 @@ def chosen_queries(
     heads: int = 1,
     keys: int | None = None,
 ) -> Int64[Tensor, " q"]:
-    """The flat positions whose rows are wanted, all of them for None, checked against the map and the limit.
+    """Return the flat positions in `queries`, or all for None; check them against the map and the limit.
 
-    `keys` is the length of a row, for rows over something else than the positions of the map.
+    keys: length of a row of weights; by default the number of positions. Raises `UserError` for positions
+    outside the map, and if there are more weights than `MATRIX_LIMIT`.
 
     >>> chosen_queries([0, 11], torch.zeros(1, 8, 3, 4))
     tensor([ 0, 11])
@@ -84,10 +85,10 @@ def chosen_queries(
     batch, _, height, width = x.shape
     count = height * width
     chosen = torch.as_tensor(range(count) if queries is None else queries, device=x.device)
-    whole = (
+    integers = (
         chosen.ndim == 1 and len(chosen) > 0 and not chosen.is_floating_point() and chosen.dtype != torch.bool
     )
-    if not whole or chosen.min() < 0 or chosen.max() >= count:
+    if not integers or chosen.min() < 0 or chosen.max() >= count:
         raise UserError(
             f"queries={chosen.tolist()}: expected flat positions from 0 to {count - 1} "
             f"in a map of {height}x{width}"

@@ -26,7 +26,7 @@ def test_products_of_matrices_that_lie_any_way(dtype: torch.dtype):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("many", [1, 512])
 def test_products_of_each_pair_of_two_batches(monkeypatch, dtype: torch.dtype, many: int):
-    monkeypatch.setattr(libraries, "MANY", many)
+    monkeypatch.setattr(libraries, "MIN_ONEDNN_ROWS", many)
     torch.manual_seed(0)
     a, b = torch.randn(2, 3, 7, 5, dtype=dtype), torch.randn(2, 3, 5, 4, dtype=dtype).mT
     expected = torch.einsum("...ik,...jk->...ij", a, b)

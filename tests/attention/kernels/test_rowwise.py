@@ -67,7 +67,9 @@ def test_few_positions_are_left_to_the_fused_kernel(monkeypatch):
     asked = []
     kernel = F.scaled_dot_product_attention
     monkeypatch.setattr(F, "scaled_dot_product_attention", lambda *a, **o: asked.append(1) or kernel(*a, **o))
-    many, few = (torch.randn(1, n, 2) for n in (pairwise.MANY, pairwise.MANY - 1))
+    many, few = (
+        torch.randn(1, n, 2) for n in (pairwise.MIN_CHUNKED_POSITIONS, pairwise.MIN_CHUNKED_POSITIONS - 1)
+    )
     attend(many, many, many)
     assert not asked
     attend(few, few, few)

@@ -1,1 +1,1 @@
-"""Products computed by hand, forward and backward, without the attention matrix."""
+"""Kernels with their own backward pass that never hold the attention matrix."""

@@ -1,6 +1,6 @@
-"""How patches become P and Q in AFMA: one linear map for both, and ReLU.
+"""The embedding that makes P and Q from patches in AFMA: one shared linear map, and ReLU.
 
-With autograd in `embedded`; forward and backward by hand for kernels that write their own backward pass.
+`embed_patches` has a gradient by autograd; `embed` and `embed_backward` are for kernels with their own.
 """
 
 import torch
@@ -11,27 +11,27 @@ from foveate.attention.kernels.patches import patches
 from foveate.attention.kernels.products import product
 
 
-def embedded(
+def embed_patches(
     maps: Float[Tensor, "b c h w"], linear: Float[Tensor, "pixels pixels"], size: int
 ) -> Float[Tensor, "b c n pixels"]:
-    """The patches of maps, each through the linear map and ReLU."""
+    """Cut maps into patches and embed each, with a gradient."""
     return (patches(maps, size) @ linear.mT).relu_()
 
 
 def embed(
     x: Float[Tensor, "b c n pixels"], linear: Float[Tensor, "pixels pixels"]
 ) -> Float[Tensor, "b c n pixels"]:
-    """Patches through the linear map and ReLU, without a gradient."""
+    """Embed patches, without a gradient."""
     return product(x, linear).relu_()
 
 
 def embed_backward(
-    of_p: Float[Tensor, "b c n pixels"],
+    grad_p: Float[Tensor, "b c n pixels"],
     p: Float[Tensor, "b c n pixels"],
     x: Float[Tensor, "b c n pixels"],
     linear: Float[Tensor, "pixels pixels"],
 ) -> tuple[Float[Tensor, "b c n pixels"], Float[Tensor, "pixels pixels"]]:
-    """The gradients of the patches and of the linear map, where `embed` gave p."""
-    # `of_p * (p > 0)`, in one pass over them.
-    of_product = torch.ops.aten.threshold_backward(of_p, p, 0)
-    return product(of_product, linear.mT), of_product.flatten(0, 2).mT @ x.flatten(0, 2)
+    """Return the gradients of the patches x and of the linear map, given p = embed(x, linear)."""
+    # grad_p * (p > 0) in one pass.
+    grad_product = torch.ops.aten.threshold_backward(grad_p, p, 0)
+    return product(grad_product, linear.mT), grad_product.flatten(0, 2).mT @ x.flatten(0, 2)

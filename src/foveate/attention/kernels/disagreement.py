@@ -1,14 +1,14 @@
-"""Which positions attend to something quite different from a neighbour: the decision inside Smooth Attention.
+"""Smooth Attention's decision: which positions attend very differently from a neighbouring position.
 
 With A = softmax(q k^T), position i of the grid disagrees if max_k |A_ik - A_jk| > t for one of its 8
-neighbours j. (Replicating edges adds only positions that are i itself or already among the 8.) Nothing as
-large as A is formed:
+neighbours j. (Replicated edges add only i itself or positions already among the 8.) The matrix A is never
+formed:
 
-- `by_largest`: |A_ik - A_jk| > t needs A_ik > t or A_jk > t, and a row that sums to 1 has at most
-  ceil(1/t) - 1 such entries; most rows have none. So only rows whose largest entry is above t are computed
-  again, and compared with their neighbours' at that many of their largest keys, where a neighbour's entry is
-  a gather and a dot product.
-- `by_rows`: whole rows of A, a few lines of the grid at a time, every pair once, in four directions; cheaper
+- `by_largest`: |A_ik - A_jk| > t requires A_ik > t or A_jk > t. A row sums to 1, so it has at most
+  ceil(1/t) - 1 such entries, and most rows have none. Only rows whose largest entry is above t are
+  recomputed. They are compared with their neighbours at that many of their largest keys; there a neighbour's
+  entry takes a gather and a dot product.
+- `by_rows`: whole rows of A, a few lines of the grid at a time, each pair once, in four directions; cheaper
   for small maps and tiny thresholds.
 """
 
@@ -26,11 +26,11 @@ from foveate.attention.kernels.rowwise import Peaks, attend_by_rows
 NEIGHBOURS = tuple((down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if (down, right) != (0, 0))
 DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
 CHUNK = 2**20
-"""Values held at a time: 4 MB in float32."""
+"""Number of values computed at a time: 4 MB in float32."""
 
 
 def decisive_keys(threshold: float) -> int:
-    """How many entries of a row that sums to 1 can lie above the threshold.
+    """Return how many entries above the threshold a row that sums to 1 can have.
 
     >>> decisive_keys(0.1), decisive_keys(0.4), decisive_keys(0.5), decisive_keys(1.0)
     (9, 2, 1, 0)
@@ -39,7 +39,7 @@ def decisive_keys(threshold: float) -> int:
 
 
 def neighbours(positions: Int64[Tensor, " r"], height: int, width: int) -> Int64[Tensor, "r 8"]:
-    """The flat positions of the 8 neighbours of flat positions, edges replicated.
+    """Return the flat positions of the 8 neighbours of each flat position, edges replicated.
 
     >>> neighbours(torch.tensor([0]), height=1, width=2)
     tensor([[0, 0, 1, 0, 1, 0, 0, 1]])
@@ -56,9 +56,9 @@ def disagreeing(
     threshold: float,
     peaks: Peaks | None = None,
 ) -> Bool[Tensor, "b n"]:
-    """Positions whose attention differs by more than `threshold` from a neighbour's; in float32 or better.
+    """Return which positions' attention differs by more than `threshold` from a neighbour's.
 
-    `peaks` are those of the rows, where they are known.
+    Computed in float32 or better. peaks: those of the rows, if known.
 
     >>> q = torch.tensor([[[9.0, 0.0], [9.0, 0.0], [0.0, 9.0], [0.0, 9.0]]])
     >>> disagreeing(q, q, height=1, threshold=0.4)
@@ -84,7 +84,7 @@ def _disagreeing(
         return by_largest(q, k, peaks, height, threshold, count)
 
 
-# Compilers see one operator: how many rows are looked at depends on the values.
+# One operator for compilers: the number of recomputed rows depends on the values.
 _opaque = torch.library.custom_op(
     "foveate::disagreeing",
     _disagreeing,
@@ -104,14 +104,14 @@ def _operations(
     threshold: float,
     out_shape: torch.Size,
 ) -> int:
-    """Of q k^T, which counters cannot see inside the operator; with the peaks known, of few rows of it."""
+    """FLOPs of q k^T, which a counter cannot see inside the operator; about 0 if the peaks are known."""
     return 2 * q.numel() * k[1] if decisive_keys(threshold) and top is None else 0
 
 
 def by_rows(
     q: Float[Tensor, "b n c"], k: Float[Tensor, "b n c"], height: int, threshold: float
 ) -> Bool[Tensor, "b n"]:
-    """The decision from whole rows of attention, a few lines of the grid at a time."""
+    """Decide by whole rows of attention, a few lines of the grid at a time."""
     grid = rearrange(q, "b (h w) c -> b h w c", h=height)
     differs = torch.zeros(grid.shape[:3], dtype=torch.bool, device=q.device)
     for block in _blocks(height, grid[:, 0, :, 0].numel() * k.shape[1]):
@@ -128,7 +128,7 @@ def by_largest(
     threshold: float,
     count: int,
 ) -> Bool[Tensor, "b n"]:
-    """The decision from the `count` largest keys of each row that has an entry above the threshold."""
+    """Decide by the `count` largest keys of each row that has an entry above the threshold."""
     n, channels = q.shape[1:]
     differs = torch.zeros(q.shape[:2], dtype=torch.bool, device=q.device)
     step = max(1, CHUNK // max(n, (len(NEIGHBOURS) + count) * channels))
@@ -146,18 +146,18 @@ def by_largest(
 
 
 def _mark(differs: Bool[Tensor, "b h w"], a: Float[Tensor, "b h w n"], threshold: float) -> None:
-    """Set both positions of every neighbouring pair whose rows lie further apart."""
+    """Mark both positions of every neighbouring pair whose rows differ by more than the threshold."""
     every, (height, width) = slice(None), differs.shape[1:]
     for down, right in DIRECTIONS:
-        one = (every, slice(0, height - down), slice(max(0, -right), width - max(0, right)))
-        two = (every, slice(down, height), slice(max(0, right), width + min(0, right)))
-        apart = (a[one] - a[two]).abs_().amax(-1) > threshold
-        differs[one] |= apart
-        differs[two] |= apart
+        first = (every, slice(0, height - down), slice(max(0, -right), width - max(0, right)))
+        second = (every, slice(down, height), slice(max(0, right), width + min(0, right)))
+        apart = (a[first] - a[second]).abs_().amax(-1) > threshold
+        differs[first] |= apart
+        differs[second] |= apart
 
 
 def _blocks(height: int, values: int) -> list[slice]:
-    """Lines of the grid to look at together, each of so many values; one more to compare the last with."""
+    """Return blocks of grid lines of `values` numbers each; a block ends with the first line of the next."""
     if torch.compiler.is_exporting():  # a graph for any size has no loop
         return [slice(None)]
     lines = max(1, CHUNK // values)

@@ -1,9 +1,9 @@
-"""Matrix products in float32 at what the processor can do, for kernels that write their own backward pass.
+"""Fast float32 matrix products on a CPU, for kernels with their own backward pass.
 
-PyTorch leaves float32 products on a CPU to MKL, which keeps to AVX2 on AMD processors; oneDNN, which it also
-carries, uses AVX-512 there and is more than twice as fast (446 against 206 GFLOP/s on two cores of an EPYC
-9005). Of public functions only convolutions reach it, for some shapes; the operator that compiled code calls
-takes all. The way round can go when `a @ b.mT` is as fast.
+PyTorch computes float32 products on a CPU with MKL, which uses only AVX2 on AMD processors. oneDNN, which
+PyTorch also contains, uses AVX-512 there and is more than twice as fast (446 against 206 GFLOP/s on two cores
+of an EPYC 9005). Public functions call oneDNN for convolutions of some shapes only; the operator behind
+compiled code takes all shapes. This workaround can go when `a @ b.mT` is as fast.
 """
 
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-MANY = 512
-"""Rows of each pair from which oneDNN, called pair by pair, is faster than one batched product of MKL."""
+MIN_ONEDNN_ROWS = 512
+"""From this number of rows on, oneDNN called per pair is faster than one batched product of MKL."""
 
 
 def product(a: Float[Tensor, "*rows k"], b: Float[Tensor, "columns k"]) -> Float[Tensor, "*rows columns"]:
-    """a b^T, without a gradient. Either may be strided: a transposed matrix costs nothing more.
+    """Return a b^T, without a gradient. Both may be strided: transposed matrices are as fast.
 
     >>> product(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0], [0.0, 1.0]]))
     tensor([[11.,  2.]])
@@ -35,17 +35,17 @@ def product(a: Float[Tensor, "*rows k"], b: Float[Tensor, "columns k"]) -> Float
 def products(
     a: Float[Tensor, "*batch rows k"], b: Float[Tensor, "*batch columns k"]
 ) -> Float[Tensor, "*batch rows columns"]:
-    """`product` of each pair of two batches.
+    """Return the `product` of each pair of two batches.
 
     >>> products(torch.ones(3, 2, 1), torch.ones(3, 4, 1)).shape
     torch.Size([3, 2, 4])
     """
-    if not _by_onednn(a) or a.shape[-2] < MANY:
+    if not _by_onednn(a) or a.shape[-2] < MIN_ONEDNN_ROWS:
         return a @ b.mT
-    found = a.new_empty(*a.shape[:-1], b.shape[-2])
-    for one, left, right in _each_pair(found, a, b):
-        one.copy_(product(left, right))
-    return found
+    result = a.new_empty(*a.shape[:-1], b.shape[-2])
+    for matrix, left, right in _each_pair(result, a, b):
+        matrix.copy_(product(left, right))
+    return result
 
 
 def add_products(
@@ -53,25 +53,25 @@ def add_products(
     a: Float[Tensor, "*batch rows k"],
     b: Float[Tensor, "*batch columns k"],
 ) -> None:
-    """Add the `products` to a contiguous total, without a place for all of them.
+    """Add the `products` to a contiguous total in place, without memory for all of them.
 
     >>> total = torch.ones(1, 1, 1)
     >>> add_products(total, torch.ones(1, 1, 2), torch.ones(1, 1, 2))
     >>> total.item()
     3.0
     """
-    if not _by_onednn(a) or a.shape[-2] < MANY:
+    if not _by_onednn(a) or a.shape[-2] < MIN_ONEDNN_ROWS:
         total += a @ b.mT
         return
-    for one, left, right in _each_pair(total, a, b):
-        one += product(left, right)
+    for matrix, left, right in _each_pair(total, a, b):
+        matrix += product(left, right)
 
 
 def _each_pair(*batches: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """The matrices of each pair; into the first of them is written."""
-    written, *read = batches
-    pairs = written.view(-1, *written.shape[-2:])  # never a copy
-    return zip(pairs, *(x.flatten(0, -3) for x in read), strict=True)
+    """Iterate over the matrices of several batches together; those of the first batch are writable views."""
+    target, *inputs = batches
+    matrices = target.view(-1, *target.shape[-2:])  # never a copy
+    return zip(matrices, *(x.flatten(0, -3) for x in inputs), strict=True)
 
 
 def _by_onednn(a: Tensor) -> bool:

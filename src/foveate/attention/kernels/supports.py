@@ -1,6 +1,7 @@
-"""Which vectors of non-negative numbers have a product above 0: those that are positive at a common place.
+"""Count the non-zeros of A = P Q^T without A, for P and Q without negative entries.
 
-So the zeros of A = P Q^T are counted without A, from products of 0/1 indicators, a few rows at a time.
+The product of two such vectors is above 0 exactly if both are positive at a common place. So the non-zeros
+are counted from products of 0/1 indicators, a few rows at a time.
 """
 
 import torch
@@ -10,45 +11,46 @@ from torch import Tensor
 from foveate.attention.kernels.products import product
 
 ROWS = 1024
-"""Rows of P that are compared at a time."""
+"""Number of rows of P that are compared at a time."""
 
 
 def supports(q: Float[Tensor, "b c m pixels"]) -> Shaped[Tensor, "b c m pixels"]:
-    """1 where the vectors are positive, 0 elsewhere; bytes where the processor multiplies those faster."""
+    """Return 1 where q is positive and 0 elsewhere; as int8 if the processor multiplies bytes faster."""
     return _indicators(q > 0, q.dtype)
 
 
-def nonzeros(
-    p: Float[Tensor, "b c n pixels"], others: Shaped[Tensor, "b c m pixels"]
+def count_nonzeros(
+    p: Float[Tensor, "b c n pixels"], q_supports: Shaped[Tensor, "b c m pixels"]
 ) -> Int64[Tensor, "b c n"]:
-    """Of each row of P Q^T: how many entries are not 0; `others` are the supports of Q.
+    """Return the number of non-zeros in each row of P Q^T; `q_supports` are the supports of Q.
 
     >>> q = torch.tensor([[[[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]]]])
-    >>> nonzeros(torch.tensor([[[[3.0, 1.0], [0.0, 1.0]]]]), supports(q)).tolist()
+    >>> count_nonzeros(torch.tensor([[[[3.0, 1.0], [0.0, 1.0]]]]), supports(q)).tolist()
     [[[2, 1]]]
     """
     counts = torch.empty(p.shape[:3], dtype=torch.int64, device=p.device)
-    for found, places, other in zip(*(x.flatten(0, 1) for x in (counts, supports(p), others)), strict=True):
-        for start in range(0, len(places), ROWS):
+    triples = zip(*(x.flatten(0, 1) for x in (counts, supports(p), q_supports)), strict=True)
+    for count, p_support, q_support in triples:
+        for start in range(0, len(p_support), ROWS):
             block = slice(start, start + ROWS)
-            met = _common(places[block], other).clamp_(max=1)
-            found[block] = met.sum(-1, dtype=met.dtype)
+            nonzero = _overlaps(p_support[block], q_support).clamp_(max=1)
+            count[block] = nonzero.sum(-1, dtype=nonzero.dtype)
     return counts
 
 
-def met_by_places(
-    held: Bool[Tensor, "b c n pixels"], dtype: torch.dtype
+def gram_of_indicators(
+    y: Bool[Tensor, "b c n pixels"], dtype: torch.dtype
 ) -> Float[Tensor, "b c pixels pixels"]:
-    """Of each pair of places: how many of the n vectors are 1 at both. Y^T Y, of a Y of zeros and ones.
+    """Return Y^T Y of a boolean Y: for each pair of places, how many of the n vectors are 1 at both.
 
-    >>> met_by_places(torch.tensor([[[[True, True], [False, True]]]]), torch.float32).tolist()
+    >>> gram_of_indicators(torch.tensor([[[[True, True], [False, True]]]]), torch.float32).tolist()
     [[[[1.0, 1.0], [1.0, 2.0]]]]
     """
-    places = _indicators(held, dtype).mT
-    found = places.new_empty(*places.shape[:3], places.shape[2], dtype=dtype)
-    for met, one in zip(found.flatten(0, 1), places.flatten(0, 1), strict=True):
-        met.copy_(_common(one, one))
-    return found
+    columns = _indicators(y, dtype).mT
+    gram = columns.new_empty(*columns.shape[:3], columns.shape[2], dtype=dtype)
+    for matrix, vectors in zip(gram.flatten(0, 1), columns.flatten(0, 1), strict=True):
+        matrix.copy_(_overlaps(vectors, vectors))
+    return gram
 
 
 def _indicators(true: Bool[Tensor, "b c m pixels"], dtype: torch.dtype) -> Shaped[Tensor, "b c m pixels"]:
@@ -60,15 +62,15 @@ def _indicators(true: Bool[Tensor, "b c m pixels"], dtype: torch.dtype) -> Shape
     return true.to(torch.int8 if bytewise else dtype)
 
 
-def _common(one: Shaped[Tensor, "n pixels"], other: Shaped[Tensor, "m pixels"]) -> Shaped[Tensor, "n m"]:
-    """At how many places each pair is positive."""
-    return torch._int_mm(one, other.mT) if one.dtype == torch.int8 else product(one, other)
+def _overlaps(a: Shaped[Tensor, "n pixels"], b: Shaped[Tensor, "m pixels"]) -> Shaped[Tensor, "n m"]:
+    """Return at how many places both vectors of each pair are 1."""
+    return torch._int_mm(a, b.mT) if a.dtype == torch.int8 else product(a, b)
 
 
-def nonzeros_in_one_graph(
+def count_nonzeros_traceable(
     p: Float[Tensor, "b c n pixels"], q: Float[Tensor, "b c m pixels"]
 ) -> Int64[Tensor, "b c n"]:
-    """`nonzeros` for compilers, which see one operator, and for exports, which see one product."""
+    """`count_nonzeros` for compilers, as one opaque operator, and for exports, as one product."""
     if torch.compiler.is_exporting():
         return ((p > 0).to(p.dtype) @ (q > 0).to(q.dtype).mT > 0).sum(-1)
     return _opaque(p.detach(), q.detach())
@@ -76,7 +78,7 @@ def nonzeros_in_one_graph(
 
 _opaque = torch.library.custom_op(
     "foveate::nonzeros",
-    lambda p, q: nonzeros(p, supports(q)),
+    lambda p, q: count_nonzeros(p, supports(q)),
     mutates_args=(),
     schema="(Tensor p, Tensor q) -> Tensor",
 )
