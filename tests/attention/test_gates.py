@@ -4,9 +4,9 @@ import torch
 from timm.layers.global_context import GlobalContext as TimmBlock
 
 from foveate.attention.external import doubly_normalized
-from foveate.attention.gate import halved, surroundings
+from foveate.attention.gate import mean_pool_2x2, window_mean
 from foveate.attention.registry import create_attention
-from foveate.attention.simam import distinctness
+from foveate.attention.simam import inverse_energy
 
 
 def image(channels: int = 4, height: int = 6, width: int = 9) -> torch.Tensor:
@@ -26,7 +26,7 @@ def test_simam_is_the_least_energy_of_a_linear_classifier():
     """The energy: the mean of (-1 - w x - b)^2 over the channel, plus (1 - w t - b)^2 + r w^2."""
     x, r = image(1, 3, 5).double(), 0.1
     mean, squares = x.mean(), x.square().mean()
-    for t, found in zip(x.flatten(), distinctness(x, r).flatten(), strict=True):
+    for t, found in zip(x.flatten(), inverse_energy(x, r).flatten(), strict=True):
         curvature = torch.stack([squares + t**2 + r, mean + t, mean + t, torch.tensor(2.0)]).view(2, 2)
         slope = torch.stack([t - mean, torch.zeros_like(t)])
         least = 2 - slope @ torch.linalg.solve(curvature, slope)
@@ -56,10 +56,10 @@ def test_bam_keeps_at_least_what_came_and_at_most_twice():
 def test_the_gating_signal_is_what_lies_around():
     x = torch.zeros(1, 1, 12, 12)
     x[..., 5, 5] = 1
-    around = surroundings(halved(x), 3)[0, 0]
+    around = window_mean(mean_pool_2x2(x), 3)[0, 0]
     assert around.nonzero().amin(0).tolist() == [1, 1]
     assert around.nonzero().amax(0).tolist() == [3, 3]
-    assert halved(torch.ones(1, 2, 5, 3)).unique().tolist() == [1]
+    assert mean_pool_2x2(torch.ones(1, 2, 5, 3)).unique().tolist() == [1]
 
 
 def test_a_memory_is_shared_out_even_where_no_slot_looks():

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from foveate.attention.placebo import kernel_shape, spread
+from foveate.attention.placebo import even_positions, kernel_shape
 from foveate.attention.registry import attention_names, create_attention
 
 
@@ -25,7 +25,7 @@ def test_every_learnable_weight_counts_once(wanted: int):
 
 
 def test_weights_fill_the_centre_first():
-    assert spread(8, 72).tolist() == [4 + 9 * channel for channel in range(8)]
+    assert even_positions(8, 72).tolist() == [4 + 9 * channel for channel in range(8)]
 
 
 def test_is_linear_and_local():

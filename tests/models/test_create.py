@@ -33,7 +33,7 @@ def test_images_may_have_other_channels_than_rgb(arch, channels):
     model = host(arch, in_channels=channels, classes=5)
     assert model(torch.rand(1, channels, 33, 40)).shape[:2] == (1, 5)
     with pytest.raises(
-        UserError, match=rf"takes images b {channels} h w; got an input of shape \(1, 3, 33, 40\)"
+        UserError, match=rf"takes images of shape b {channels} h w; got the shape \(1, 3, 33, 40\)"
     ):
         model(torch.rand(1, 3, 33, 40))
 

@@ -1,1 +1,1 @@
-"""Attention mechanisms, one a file, behind one registry and one contract (see `registry` and `maps`)."""
+"""Attention mechanisms, one per file, with one registry and one contract (see `registry` and `maps`)."""

@@ -7,13 +7,13 @@ Park et al., "BAM: Bottleneck Attention Module", BMVC 2018, https://arxiv.org/ab
 - equation 3: M_c(F) = BN(W1 (W0 mean(F) + b0) + b1)
 - equation 4: M_s(F) = BN(f3^1x1(f2^3x3(f1^3x3(f0^1x1(F))))), the 3x3 convolutions dilated by 4
 
-The equations show no activation; as in the authors' code a ReLU stands between layers. That code departs from
-the equations twice, which form="code" follows and form="paper" does not: it multiplies the two scores where
-equation 2 adds them, and batch norm follows every layer but the last where equations 3 and 4 have it behind
-the last alone. It also pools over a square as high as the map, which fails on maps that are not square; both
-forms here pool over all positions.
+The equations show no activation; as in the authors' code, there is a ReLU between layers. The code differs
+from the equations in two ways: it multiplies the two scores, which equation 2 adds; and batch norm follows
+every layer but the last, while in equations 3 and 4 it follows only the last. form="paper" is the equations,
+form="code" the code. The code also pools over a square as high as the map, which fails on maps that are not
+square; both forms here pool over all positions.
 
-The channel score's batch norm sees one value an image, so that training takes batches of two or more.
+The channel score's batch norm sees one value per image: training needs batches of two or more.
 """
 
 from collections.abc import Sequence

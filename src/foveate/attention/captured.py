@@ -1,4 +1,4 @@
-"""Running a module only to look inside: a part's output is caught, and batch-norm statistics stay."""
+"""Run a module to inspect it: capture a submodule's output, and keep batch-norm statistics unchanged."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 @contextmanager
 def statistics_kept(module: nn.Module) -> Iterator[None]:
-    """Inside the block a forward pass of `module` in training moves no batch-norm statistics.
+    """Inside the block, forward passes of `module` in training do not update batch-norm statistics.
 
     >>> import torch
     >>> norm = nn.BatchNorm2d(1)
@@ -28,9 +28,9 @@ def statistics_kept(module: nn.Module) -> Iterator[None]:
 
 
 def captured(module: nn.Module, part: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Run `module(x)`; return its output and what its submodule `part` gave on the way.
+    """Run `module(x)`; return its output and the output of its submodule `part`.
 
-    The hook is gone afterwards, also when the forward pass raises, and batch-norm statistics do not move.
+    The hook is removed afterwards, even after an exception, and batch-norm statistics do not change.
 
     >>> import torch
     >>> half = nn.Sequential(nn.ReLU(), nn.Hardtanh())

@@ -1,4 +1,4 @@
-"""CBAM: scale channels by what each shows on average and at most, then positions by the same over channels.
+"""CBAM: scale channels by their mean and maximum over positions, then positions by those over channels.
 
 Woo et al., "CBAM: Convolutional Block Attention Module", ECCV 2018, https://arxiv.org/abs/1807.06521:
 
@@ -12,11 +12,11 @@ renames weights). The batch norm's momentum is 0.1, the authors' 0.01, which onl
 few steps.
 
 gates="sigmoid_tanh" is arm D of Jeong, Hwang, Seo and Hong (2023), attention-based fine-tuning for reducing
-misclassification. The source gives nothing but the label "sig & tanh". Our reading takes it in the order of
-application: the channel gate stays a sigmoid, the spatial gate is tanh. Its sign then belongs to a place, so
-that a pixel's score can be turned round, in keeping with the work's aim of activations that can be negative;
-a sign a channel would add little, since the next layer's weights have one already. In the source's table this
-arm scores below the one with two sigmoids, on average over hosts.
+misclassification. The source gives only the label "sig & tanh". We read it in the order of application: the
+channel gate stays a sigmoid, the spatial gate becomes tanh. The sign then belongs to a position and can
+reverse a pixel's score, which fits the work's aim of activations that can be negative. A sign per channel
+would add little, because the next layer's weights have signs. In the source's table this arm scores below the
+one with two sigmoids, on average over hosts.
 """
 
 from collections.abc import Sequence
@@ -57,9 +57,9 @@ class CBAM(nn.Module):
     ) -> None:
         super().__init__()
         hidden = max(1, channels // at_least(1, "reduction", reduction))
-        of_channels, of_positions = GATES[one_of(GATES, "gates", gates)]
-        self.channel = ChannelAttn(channels, rd_channels=hidden, gate_layer=of_channels)
-        self.spatial = SpatialAttn(odd("kernel_size", kernel_size), gate_layer=of_positions)
+        channel_gate, spatial_gate = GATES[one_of(GATES, "gates", gates)]
+        self.channel = ChannelAttn(channels, rd_channels=hidden, gate_layer=channel_gate)
+        self.spatial = SpatialAttn(odd("kernel_size", kernel_size), gate_layer=spatial_gate)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         return self.spatial(self.channel(x))

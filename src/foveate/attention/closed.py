@@ -1,4 +1,4 @@
-"""Closed gates: what a gate of exactly 0 multiplies must not reach the output, not even as 0 * inf = NaN."""
+"""Closed gates: a gate of exactly 0 must block inf and NaN too, although 0 * inf is NaN."""
 
 import torch
 from jaxtyping import Float
@@ -8,11 +8,11 @@ from torch import Tensor
 def finite_where_closed(
     change: Float[Tensor, "*shape"], gate: Float[Tensor, "*gates"], otherwise: Tensor | float = 0.0
 ) -> Float[Tensor, "*shape"]:
-    """`change`, with `otherwise` in place of inf and NaN where `gate` is exactly 0.
+    """Replace inf and NaN in `change` by `otherwise` where `gate` is exactly 0.
 
-    change: what is multiplied by the gate. gate: of a shape that broadcasts against `change`. otherwise: a
-    number, or a tensor of the shape of `change`. Where no gate is 0, `change` is returned as it is. Exported
-    graphs hold no check: a gate that was trained is not 0.
+    change: the tensor that the gate multiplies. gate: broadcasts against `change`. otherwise: a number, or a
+    tensor of the shape of `change`. If no gate is 0, `change` itself is returned. Exported graphs contain no
+    check, because a trained gate is not 0.
 
     >>> finite_where_closed(torch.tensor([1.0, float("inf")]), torch.zeros(1))
     tensor([1., 0.])

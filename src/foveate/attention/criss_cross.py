@@ -1,4 +1,4 @@
-"""Criss-cross attention: every position gathers from its own row and column, and in a second turn from all.
+"""Criss-cross attention: each position attends to its row and column; a second turn reaches all positions.
 
 Huang et al., "CCNet: Criss-Cross Attention for Semantic Segmentation", ICCV 2019,
 https://arxiv.org/abs/1811.11721:
@@ -12,8 +12,8 @@ As in the authors' code the sum is multiplied by gamma, learnt from 0, which equ
 and key have an eighth of the channels (`reduction`). Two convolutions stand around the paper's module; they
 are its head rather than the attention.
 
-A position lies in its row and in its column; its score counts once, with the row. Scores are h + w numbers a
-position: memory grows with n (h + w) instead of n^2.
+A position is in its row and in its column; its own score counts once, with the row. There are h + w scores
+per position, so memory grows with n (h + w) instead of n^2.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ from foveate.attention.registry import register
 def cross_weights(
     q: Float[Tensor, "b h w d"], k: Float[Tensor, "b h w d"]
 ) -> tuple[Float[Tensor, "b h w h"], Float[Tensor, "b h w w"]]:
-    """What every position takes from its column (0 from itself) and from its row: together 1.
+    """Return each position's weights over its column (0 at itself) and over its row; together they sum to 1.
 
     >>> column, row = cross_weights(*2 * [torch.zeros(1, 2, 3, 4)])
     >>> column[0, 0, 0].tolist(), row[0, 0, 0].tolist()
@@ -50,7 +50,7 @@ def cross_weights(
 def gather(
     columns: Float[Tensor, "b h w h"], rows: Float[Tensor, "b h w w"], v: Float[Tensor, "b h w c"]
 ) -> Float[Tensor, "b h w c"]:
-    """The weighted sum of what lies in column and row."""
+    """Return the weighted sum of the values in each position's column and row."""
     along = rearrange(columns, "b h w i -> b w h i") @ rearrange(v, "b i w c -> b w i c")
     return rearrange(along, "b w h c -> b h w c") + rows @ v
 
@@ -58,7 +58,7 @@ def gather(
 def cross_rows(
     columns: Float[Tensor, "b h w h"], rows: Float[Tensor, "b h w w"], positions: Int64[Tensor, " q"]
 ) -> Float[Tensor, "b q n"]:
-    """The weights of chosen positions over all positions: 0 outside row and column."""
+    """Return the weights of chosen positions over all positions: 0 outside row and column."""
     batch, height, width, _ = columns.shape
     y, x = positions // width, positions % width
     whole = columns.new_zeros(batch, len(positions), height, width)
@@ -98,11 +98,11 @@ class CrissCrossAttention(nn.Module):
         self.recurrence = at_least(1, "recurrence", recurrence)
 
     def turn(self, x: Float[Tensor, "b c h w"]) -> tuple[Tensor, Tensor, Tensor]:
-        """The weights over columns and rows of one turn, and its result."""
+        """Return the weights over columns and over rows of one turn, and its output."""
         q, k, v = (rearrange(f(x), "b c h w -> b h w c") for f in (self.query, self.key, self.value))
         columns, rows = cross_weights(q, k)
-        found = rearrange(gather(columns.to(v.dtype), rows.to(v.dtype), v), "b h w c -> b c h w")
-        return columns, rows, x + (self.gamma * finite_where_closed(found, self.gamma)).to(x.dtype)
+        attended = rearrange(gather(columns.to(v.dtype), rows.to(v.dtype), v), "b h w c -> b c h w")
+        return columns, rows, x + (self.gamma * finite_where_closed(attended, self.gamma)).to(x.dtype)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         for _ in range(self.recurrence):

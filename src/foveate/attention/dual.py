@@ -7,14 +7,14 @@ Fu et al., "Dual Attention Network for Scene Segmentation", CVPR 2019, https://a
 - channel attention, equations 3 and 4: E = gamma_c softmax(A A^T) A + A, over channels, without parameters
   but gamma_c
 
-The sum of both, y = x + gamma_p (...) + gamma_c (...) with gammas learnt from 0, counts x once, so that it
-starts at the identity. The paper's network puts convolutions before, between and after, which are its head
-rather than the attention.
+Our sum of both, y = x + gamma_p (...) + gamma_c (...) with gammas learnt from 0, contains x once, so that it
+starts at the identity. The convolutions before, between and after the attention in the paper's network belong
+to its head and are left out.
 
-Paper and authors' code differ twice. The code's B and C have an eighth of the channels, the paper's figure
-all of them: `reduction`, by default 8. And the code subtracts the scores of channels from their largest
-before the softmax: not the usual shift, which changes nothing, but softmax(-A A^T), so that a channel gathers
-from those least like it. form="code", the default, does as the code; form="paper" is equation 3.
+Paper and authors' code differ twice. B and C have an eighth of the channels in the code and all channels in
+the paper's figure: `reduction`, by default 8. And the code subtracts the channel scores from their maximum
+before the softmax. This is not the usual shift, which changes nothing, but softmax(-A A^T): a channel gathers
+from the least similar channels. form="code", the default, follows the code; form="paper" is equation 3.
 """
 
 from collections.abc import Sequence
@@ -70,7 +70,7 @@ class DualAttention(nn.Module):
         return x + (self.position_gamma * positions + self.channel_gamma * channels).to(x.dtype)
 
     def channel_weights(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c c"]:
-        """In float32 or better: scores are sums over all positions, beyond what half precision resolves."""
+        """Return the channels' weights, in float32 or better: half precision cannot resolve the scores."""
         flat = x.flatten(2).to(torch.promote_types(x.dtype, torch.float32))
         with torch.autocast(x.device.type, enabled=False):
             return (self.sign * flat @ flat.mT).softmax(-1)

@@ -1,4 +1,4 @@
-"""External attention: every position is written anew from a small memory that all images share.
+"""External attention: each position attends to a small learnt memory that all images share.
 
 Guo et al., "Beyond Self-Attention: External Attention Using Two Linear Layers for Visual Tasks", TPAMI 2022,
 https://arxiv.org/abs/2105.02358:
@@ -7,13 +7,13 @@ https://arxiv.org/abs/2105.02358:
 - equations 9 to 11, double normalisation: softmax of F M_k^T over positions, then each position's row divided
   by its sum over slots
 
-Both normalisations together are softmax over slots of (scores - logsumexp over positions), which is how they
-are computed: rows sum to 1 even where all their entries are tiny. (The authors' code divides by the sum plus
-1e-9, so that positions which no slot looks at fade to 0.)
+Both normalisations together equal the softmax over slots of (scores - logsumexp over positions), and are
+computed in this form: rows sum to 1 even if all their entries are tiny. (The authors' code divides by the sum
+plus 1e-9, so that the result is near 0 at positions with tiny entries only.)
 
-Around it stands what the authors' segmentation network has: a 1x1 convolution before, a 1x1 convolution and
-batch norm after, the sum with x, and a ReLU. That code starts M_v as a view of M_k's storage, so that on a
-CPU both stay one memory; here, as in the paper, they are two.
+The other layers are those of the authors' segmentation network: a 1x1 convolution before, a 1x1 convolution
+and batch norm after, the sum with x, and a ReLU. Their code initialises M_v as a view of M_k's storage, so
+that both share memory on a CPU; ours are separate, as in the paper.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from foveate.attention.registry import register
 
 
 def doubly_normalized(scores: Float[Tensor, "b slots h w"]) -> Float[Tensor, "b slots h w"]:
-    """Softmax over positions, then shares over slots; each position's shares sum to 1.
+    """Return the softmax over positions, divided by its sum over slots; each position's shares sum to 1.
 
     >>> import torch
     >>> doubly_normalized(torch.tensor([[[[0.0, 3.0]], [[5.0, 5.0]]]])).sum(1).tolist()
@@ -41,8 +41,8 @@ def doubly_normalized(scores: Float[Tensor, "b slots h w"]) -> Float[Tensor, "b 
 class ExternalAttention(nn.Module):
     """External attention: positions rebuilt from a learnt memory, and added to x.
 
-    `slots` is the number of rows of the memory. `weights` gives a `MemoryMap`: what share each slot has in
-    what is added at each position.
+    `slots` is the number of rows of the memory. `weights` gives a `MemoryMap`: the share of each slot in the
+    value that is added at each position.
 
     >>> import torch
     >>> external = ExternalAttention(16, slots=8)

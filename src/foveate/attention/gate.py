@@ -6,17 +6,16 @@ https://arxiv.org/abs/1804.03999:
 - equation 1: q = psi relu(W_x x + W_g g + b_g) + b_psi, all 1x1 convolutions, at the resolution of g
 - equation 2: a = sigmoid(q), resampled bilinearly to x; the output is a x
 
-g is the decoder's map one level below the skip x that is gated: the places `skips` give both. x is brought to
-the resolution of g bilinearly, as a is brought back; at half the size these are means over 2x2 positions.
+g is the decoder's map one level below the skip x: the places `skips` give both. x is resized bilinearly to
+the resolution of g, and a back to that of x; at half the size, x becomes means over 2x2 positions.
 
-Elsewhere a mechanism sees one map, and the gating signal is our reading: x itself, averaged over a window
-around each position. What stays of the idea is that a position is judged by itself and by its coarse
-surroundings together; what is lost is that deeper features do the judging.
+At other places a mechanism sees one map, and we take as g the map x averaged over a window around each
+position. A position is still judged by itself and by its coarse surroundings, but not by deeper features.
 
 The authors' code has a 2x2 convolution of stride 2 for W_x, a 1x1 convolution with batch norm and ReLU that
-makes the first g, and a 1x1 convolution and batch norm after a x; none is in the equations, and none is here.
-The paper starts its gates open, so that all passes at first. The residual gate around this module gives that
-start exactly; without it, a starts near 1/2.
+makes the first g, and a 1x1 convolution and batch norm after a x. They are not in the equations, and ours
+omits them. The paper's gates start open, so that x passes unchanged at first. The residual gate around this
+module gives that start exactly; without it, a starts near 1/2.
 """
 
 from collections.abc import Sequence
@@ -31,24 +30,24 @@ from foveate.attention.registry import register
 from foveate.errors import UserError
 
 
-def halved(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c rows columns"]:
-    """Means over 2x2 positions; at the right and bottom edge of odd sizes, over those there are.
+def mean_pool_2x2(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c rows columns"]:
+    """Average over 2x2 positions; at the right and bottom edge of odd sizes, over the existing positions.
 
     >>> import torch
-    >>> halved(torch.tensor([[[[1.0, 3.0, 7.0]]]])).tolist()
+    >>> mean_pool_2x2(torch.tensor([[[[1.0, 3.0, 7.0]]]])).tolist()
     [[[[2.0, 7.0]]]]
     """
-    # Padding and counting, since pooling with ceil_mode ties exported programs to the example's size.
+    # Sums and counts instead of ceil_mode=True, which fixes exported programs to the example's size.
     ones = x.new_ones(1, 1, *x.shape[2:])
     sums, counts = (F.avg_pool2d(F.pad(a, (0, 1, 0, 1)), 2) for a in (x, ones))
     return sums / counts
 
 
-def surroundings(x: Float[Tensor, "b c h w"], side: int) -> Float[Tensor, "b c h w"]:
-    """Means over the window of `side` x `side` (odd) around each position, as much of it as is inside.
+def window_mean(x: Float[Tensor, "b c h w"], side: int) -> Float[Tensor, "b c h w"]:
+    """Average over a window of `side` x `side` (odd) around each position, over its part inside the map.
 
     >>> import torch
-    >>> surroundings(torch.tensor([[[[1.0, 3.0, 8.0]]]]), 3).tolist()
+    >>> window_mean(torch.tensor([[[[1.0, 3.0, 8.0]]]]), 3).tolist()
     [[[[2.0, 4.0, 5.5]]]]
     """
     return F.avg_pool2d(x, side, stride=1, padding=side // 2, count_include_pad=False)
@@ -59,9 +58,9 @@ class AttentionGate(nn.Module):
     """Attention gate: positions weighted by themselves and a coarser gating signal.
 
     With `signal_channels`, `forward(x, signal)` takes the signal b signal_channels rows columns, coarser than
-    x; without, x makes it. `reduction` divides the channels in which both are compared (at least one stays);
-    `context` is the side of the window that makes the signal of x, odd, in units of two positions: None
-    stands for 5, and nothing else is possible where a signal is given. `weights` gives a `SpatialMap` in
+    x; without it, the signal is computed from x. `reduction` divides the channels in which both are compared
+    (at least one stays). `context` is the side of the window that averages x to a signal, odd, in units of
+    two positions; None means 5, and with `signal_channels` it must be None. `weights` gives a `SpatialMap` in
     (0, 1).
 
     >>> import torch
@@ -86,8 +85,7 @@ class AttentionGate(nn.Module):
         super().__init__()
         if signal_channels is not None and context is not None:
             raise UserError(
-                f"context={context!r}: the decoder gives the gating signal here, and no window makes it; "
-                "leave context out"
+                f"context={context!r}: the decoder gives the gating signal here; leave context out"
             )
         hidden = max(1, channels // at_least(1, "reduction", reduction))
         self.context = odd("context", 5 if context is None else context)
@@ -99,9 +97,9 @@ class AttentionGate(nn.Module):
         self, x: Float[Tensor, "b c h w"], signal: Float[Tensor, "b c2 rows columns"] | None
     ) -> Float[Tensor, "b 1 h w"]:
         if signal is None:
-            coarse = halved(x)
-            # W_g and the mean are both linear: the mean comes second, over fewer channels.
-            gating = surroundings(self.signal(coarse), self.context)
+            coarse = mean_pool_2x2(x)
+            # W_g and the mean are both linear; the mean is taken second, over fewer channels.
+            gating = window_mean(self.signal(coarse), self.context)
         else:
             coarse = F.interpolate(x, size=signal.shape[2:], mode="bilinear")
             gating = self.signal(signal)

@@ -1,16 +1,16 @@
-"""Global context: one attention map for the whole image gathers a context that every position adds.
+"""Global context: one attention map for the whole image gives one context that is added at all positions.
 
 Cao et al., "GCNet: Non-local Networks Meet Squeeze-Excitation Networks and Beyond", ICCV Workshops 2019,
 https://arxiv.org/abs/1904.11492, equation 5: z_i = x_i + W_v2 relu(LN(W_v1 sum_j a_j x_j)), where
-a = softmax over positions of W_k x, the same for every i. It is non-local attention after the finding that
-trained networks give all queries nearly the same row.
+a = softmax over positions of W_k x, the same for every i. It simplifies non-local attention, because in
+trained networks all queries have nearly the same row.
 
-timm's module computes this, with two things mended here. Its last layer starts with zero weights and a random
-bias, the authors' with both zero, so that theirs starts at the identity and timm's does not: ours does. And
-reduced to one channel the layer norm leaves nothing of the context: at least 4 channels stay.
+We use timm's module with two corrections. The last layer starts with zero weights and zero bias, as in the
+authors' code, so that the module starts at the identity; timm's bias is random. And at least 4 channels stay
+inside the transform: with one channel, the layer norm removes all information.
 
-fusion="scale" is the paper's other fusion, z_i = x_i sigmoid(W_v2 relu(LN(...))), which is timm's default;
-the paper and the authors' code add.
+fusion="scale" is the paper's other fusion, z_i = x_i sigmoid(W_v2 relu(LN(...))), and timm's default; the
+paper and the authors' code use the sum.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from foveate.attention.registry import register
 
 @register("global_context")
 class GlobalContext(nn.Module):
-    """Global context: every position adds the same context, gathered where one map says.
+    """Global context: every position adds the same context, a weighted mean over one attention map.
 
     `reduction` divides the channels inside the transform (at least 4 stay); `fusion` is add or scale.
     `weights` gives a `PairwiseMap` with one head whose rows are all equal, for the flat positions `queries`

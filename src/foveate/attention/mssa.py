@@ -1,4 +1,4 @@
-"""MSSA's attention block: features plus the same features with each channel scaled by what the image shows.
+"""MSSA's attention block: features plus the same features with each channel scaled by a gate of the image.
 
 "Multi Scale Spatial Attention for self-driving cars", ICCV workshops 2021, https://arxiv.org/abs/2007.12685.
 The source has two readings:
@@ -6,10 +6,10 @@ The source has two readings:
 - form="as_drawn", the paper's figure: y = x + x g(x)
 - form="as_coded", what the authors' code runs on two levels of its context path: y = x g(x)
 
-Neither says what g is made of. Here it is g(x) = sigmoid(W mean(x) + b), W from all channels to all channels:
-the attention refinement of BiSeNet (Yu et al., ECCV 2018, https://arxiv.org/abs/1808.00897, figure 2b), whose
-parts the coded network has. BiSeNet's batch norm after W is left out: at the published batch of one image it
-would see a single value a channel.
+Neither defines g. Ours is g(x) = sigmoid(W mean(x) + b), W from all channels to all channels: the attention
+refinement of BiSeNet (Yu et al., ECCV 2018, https://arxiv.org/abs/1808.00897, figure 2b), whose parts the
+coded network uses. BiSeNet's batch norm after W is left out: with the published batch of one image it would
+see one value per channel.
 
 `FeatureFusion` is the module that joins two paths of the coded network, BiSeNet's figure 2c.
 """

@@ -1,11 +1,10 @@
-"""Plain self-attention over positions: every position adds what it finds at the positions that match it.
+"""Plain self-attention over positions: each position adds the values of the positions that match it.
 
 Zhang et al., "Self-Attention Generative Adversarial Networks", ICML 2019, https://arxiv.org/abs/1805.08318,
 equations 1 to 3, after Wang et al., "Non-local Neural Networks", CVPR 2018, https://arxiv.org/abs/1711.07971:
 A = softmax(Q K^T) over keys, without scaling, and y = gamma A V + x with gamma learnt from 0. Query, key and
-value keep all channels (the papers divide them) and nothing follows A V (the papers have one more 1x1
-convolution), so that this is Smooth Attention with nothing smoothed, and a comparison of both shows the
-smoothing.
+value keep all channels, which the papers reduce, and the papers' 1x1 convolution after A V is left out. So
+this is Smooth Attention without smoothing, and a comparison of both shows the effect of smoothing.
 """
 
 from collections.abc import Sequence
@@ -47,8 +46,8 @@ class NonLocal(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         q, k, v = (positions_first(f(x)) for f in (self.query, self.key, self.value))
-        found = rearrange(attend(q, k, v), "b (h w) c -> b c h w", h=x.shape[2])
-        return x + (self.gamma * finite_where_closed(found, self.gamma)).to(x.dtype)
+        attended = rearrange(attend(q, k, v), "b (h w) c -> b c h w", h=x.shape[2])
+        return x + (self.gamma * finite_where_closed(attended, self.gamma)).to(x.dtype)
 
     def weights(
         self, x: Float[Tensor, "b c h w"], queries: Sequence[int] | Tensor | None = None

@@ -1,4 +1,4 @@
-"""Checks of option values, where they are used: each returns the value or says what was expected."""
+"""Checks of option values: each returns the value, or raises a `UserError` that says what was expected."""
 
 from collections.abc import Iterable
 
@@ -20,7 +20,7 @@ def at_least(minimum: int, name: str, value: object) -> int:
 
 
 def odd(name: str, value: object) -> int:
-    """Return `value` if it is an odd whole number of at least 1, as kernels that keep the size need.
+    """Return `value` if it is an odd whole number of at least 1, such as the size of a centred kernel.
 
     >>> odd("kernel_size", 4)
     Traceback (most recent call last):

@@ -1,15 +1,14 @@
-"""A convolution with as many weights as the attention it is compared with, and nothing attention-like.
+"""Placebo: a plain convolution with as many parameters as the attention it is compared with.
 
-The control of a comparison: if an attention helps no more than this does, the gain came from having more
-parameters.
+It is the control of a comparison: if an attention helps no more than its placebo, the gain comes from the
+additional parameters.
 
-- It is local and linear: x + conv(x), with no gate, no pooling, no normalisation, no activation, no bias.
+- It is local and linear: x + conv(x), without gate, pooling, normalisation, activation or bias.
 - It keeps the identity path, as attention mechanisms do (a gate scales x, self-attention adds to x). Inside
-  the residual gate x + g (a(x) - x) it becomes x + g conv(x), and without the gate the host's features are
-  still there.
-- The count is met exactly, for every number. The convolution is 3x3 with the fewest channels a group (larger
-  only if even all channels in one group have too few weights), and of its weights as many as asked for,
-  spread evenly over channels and taps, are learnable; the rest are zero.
+  the residual gate x + g (a(x) - x) it becomes x + g conv(x); without the gate, the host's features remain.
+- It has exactly the requested number of parameters. The kernel is 3x3 with as few channels per group as
+  possible, and larger only if one group of all channels has too few weights. The requested number of weights,
+  spread evenly over channels and taps, is learnable; the others are zero.
 """
 
 import math
@@ -25,8 +24,8 @@ from foveate.attention.registry import register
 
 
 def kernel_shape(channels: int, parameters: int) -> tuple[int, int, int, int]:
-    """Shape (out, in a group, k, k) of the smallest grouped kernel, k odd and at least 3, with room for
-    `parameters`.
+    """Return the shape (out, in per group, k, k) of the smallest grouped kernel with at least `parameters`
+    weights; k is odd and at least 3.
 
     >>> kernel_shape(64, 500), kernel_shape(64, 1000), kernel_shape(64, 40000)
     ((64, 1, 3, 3), (64, 2, 3, 3), (64, 32, 5, 5))
@@ -39,10 +38,10 @@ def kernel_shape(channels: int, parameters: int) -> tuple[int, int, int, int]:
     return channels, width, size, size
 
 
-def spread(parameters: int, places: int) -> Int64[Tensor, " parameters"]:
-    """Which of `places` flat positions are learnable: evenly spread, each once, and centred.
+def even_positions(parameters: int, places: int) -> Int64[Tensor, " parameters"]:
+    """Return `parameters` distinct positions from 0 to `places` - 1, evenly spread and centred.
 
-    >>> spread(3, 9).tolist(), spread(1, 9).tolist()
+    >>> even_positions(3, 9).tolist(), even_positions(1, 9).tolist()
     ([1, 4, 7], [4])
     """
     return (2 * torch.arange(parameters) + 1) * places // (2 * parameters)
@@ -50,10 +49,10 @@ def spread(parameters: int, places: int) -> Int64[Tensor, " parameters"]:
 
 @register("placebo")
 class Placebo(nn.Module):
-    """Placebo: a plain convolution with a given number of parameters, to set a gain by attention against.
+    """Placebo: a plain convolution with a given number of parameters, the control for an attention's gain.
 
-    `parameters` is the number of learnable weights, met exactly; None stands for a depthwise 3x3 convolution,
-    9 * channels. `weights` is empty: there is nothing to see.
+    `parameters` is the exact number of learnable weights; None means 9 * channels, a depthwise 3x3
+    convolution. `weights` is empty: it has no attention map.
 
     >>> import torch
     >>> placebo = Placebo(64, parameters=612)
@@ -71,9 +70,9 @@ class Placebo(nn.Module):
         self.shape = kernel_shape(channels, count)
         bound = 1 / math.sqrt(
             max(1.0, count / channels)
-        )  # as nn.Conv2d, for the weights an output really has
+        )  # as nn.Conv2d, for the learnable weights per output
         self.weight = nn.Parameter(torch.empty(count).uniform_(-bound, bound))
-        self.register_buffer("positions", spread(count, math.prod(self.shape)), persistent=False)
+        self.register_buffer("positions", even_positions(count, math.prod(self.shape)), persistent=False)
 
     def kernel(self) -> Float[Tensor, "out width k k"]:
         flat = self.weight.new_zeros(math.prod(self.shape))

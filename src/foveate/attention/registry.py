@@ -6,15 +6,15 @@ The contract every mechanism keeps:
 - `forward(x: b c h w) -> b c h w` keeps shape, dtype and memory format
 - `weights(x, queries=None) -> tuple[AttentionMap, ...]`: what forward applies, in order of application, with
   no effect on the module; `queries` chooses the rows of pairwise maps and means nothing to the other kinds
-- `starts_at_identity`: whether a gate of its own makes the new module the identity, so that a second zero
-  gate in series (two zero gates never learn) is not put around it
+- `starts_at_identity`: whether the new module is the identity by a gate of its own; then no second zero gate
+  is put around it, because two zero gates in series never learn
 
-A mechanism with `takes_signal = True` does all this, and where a decoder joins a skip with a coarser map (a
-place of the group `skips`) it is told of that map, too: by a second, positional-only argument of the
-constructor, the map's channels, and of `forward` and `weights`, the map.
+A mechanism with `takes_signal = True` keeps this contract. At a place of the group `skips`, where a decoder
+joins a skip with a coarser map, it also gets that map: the map's channels are a second, positional-only
+argument of the constructor, and the map is a second argument of `forward` and `weights`.
 
-A refiner (`refiner = True`) sits at `logits` and sees more of the same pass, the network's input image and
-the encoder's feature at stride 2^level, `level` being one of its options. It has:
+A refiner (`refiner = True`) is attached at `logits`. It also gets the network's input image and the encoder's
+feature at stride 2^level, where `level` is one of its options. It has:
 
 - constructor: `channels` of the logits, `image_channels`, `feature_channels`, and then options with defaults
 - `forward(logits, image, feature)` and `weights(logits, image, feature, queries=None)`
@@ -38,7 +38,7 @@ _classes: dict[str, type[nn.Module]] = {}
 
 
 def register(name: str) -> Callable[[Mechanism], Mechanism]:
-    """Class decorator that makes a mechanism known as `name`; a name that is taken raises `ValueError`."""
+    """Return a class decorator that registers a mechanism as `name`; raise `ValueError` for a taken name."""
 
     def add(cls: Mechanism) -> Mechanism:
         if name in _classes:
@@ -50,7 +50,7 @@ def register(name: str) -> Callable[[Mechanism], Mechanism]:
 
 
 def attention_names() -> tuple[str, ...]:
-    """The names of all mechanisms, sorted.
+    """Return the names of all mechanisms, sorted.
 
     >>> "cbam" in attention_names()
     True
@@ -76,7 +76,7 @@ def attention_options(name: str) -> dict[str, object]:
 
 
 def is_refiner(name: str) -> bool:
-    """Whether a mechanism refines logits, and so belongs at that place alone.
+    """Return whether a mechanism is a refiner, which can only be attached at `logits`.
 
     >>> is_refiner("afma"), is_refiner("cbam")
     (True, False)
@@ -85,7 +85,7 @@ def is_refiner(name: str) -> bool:
 
 
 def takes_signal(name: str) -> bool:
-    """Whether a mechanism also sees the coarser map of a decoder, where there is one.
+    """Return whether a mechanism also takes the coarser map of a decoder, at places that have one.
 
     >>> takes_signal("gate"), takes_signal("cbam")
     (True, False)
@@ -96,9 +96,9 @@ def takes_signal(name: str) -> bool:
 def create_attention(name: str, channels: int, /, *context: int, **options: object) -> nn.Module:
     """Build the mechanism `name` for feature maps of `channels` channels.
 
-    For a refiner `channels` are those of the logits, one a class, and `context` those of the image and
-    of the encoder's feature; for a mechanism that takes a signal, `context` may be the signal's. Raises
-    `UserError` for an unknown name or option (with the nearest one) and for values out of range.
+    For a refiner, `channels` is the number of classes, and `context` is the channels of the image and of the
+    encoder's feature. For a mechanism that takes a signal, `context` may be the signal's channels. Raises
+    `UserError` for an unknown name or option, with the nearest match, and for values out of range.
 
     >>> import torch
     >>> create_attention("cbam", 64, reduction=8)(torch.rand(2, 64, 12, 16)).shape
@@ -126,7 +126,7 @@ def _inputs(name: str) -> str:
 
 
 def describe_attention(name: str) -> str:
-    """One line on the mechanism and, on a second line, its options with their defaults.
+    """Return a line that describes the mechanism, and a second line with its options and their defaults.
 
     >>> print(describe_attention("se"))
     se: Squeeze-and-Excitation: channels weighted by what the whole image shows.

@@ -1,19 +1,20 @@
-"""Residual attention: a mask found at lower resolutions weights the features of a trunk, element by element.
+"""Residual attention: a mask computed at lower resolutions weights the features of a trunk elementwise.
 
 Wang et al., "Residual Attention Network for Image Classification", CVPR 2017,
-https://arxiv.org/abs/1704.06904. After p residual units the module splits into a trunk of t units, T, and a
-soft mask branch, M: `depth` times max-pool and r units, as many times r units and bilinear interpolation
-back, a residual unit on the skip connection of every level but the deepest, and two 1x1 convolutions. Then
+https://arxiv.org/abs/1704.06904. After p residual units the module splits into a trunk T of t units and a
+soft mask branch M. The mask branch is `depth` times max-pool and r units, `depth` times r units and bilinear
+interpolation, a residual unit on the skip connection of every level but the deepest, and two 1x1
+convolutions. Then
 
 - learning="residual", equation 3: H = (1 + M) T;  learning="naive", equation 1: H = M T
 - mask="mixed", equation 4: M = sigmoid(z)
 - mask="channel", equation 5: M = z / |z|, over the channels of a position
 - mask="spatial", equation 6: M = sigmoid((z - mean) / std), over the positions of a channel
 
-and p units more. What the paper leaves open is settled so: max-pooling is 3x3 with stride 2, which rounds
-sizes up; interpolation is between centres of pixels; each 1x1 convolution follows batch norm and ReLU, as
-every convolution of a pre-activation unit does; equations 5 and 6 keep off a division by 0 with 1e-12 and
-1e-5. With these, Attention-56 comes to 31.8 million parameters; the paper says 31.9.
+and p units more. Our choices where the paper is silent: max-pooling is 3x3 with stride 2, which rounds sizes
+up; interpolation is between pixel centres; batch norm and ReLU precede each 1x1 convolution, as in a
+pre-activation unit; equations 5 and 6 avoid division by 0 with 1e-12 and 1e-5. Attention-56 then has 31.8
+million parameters; the paper says 31.9.
 """
 
 from collections import OrderedDict
@@ -30,17 +31,17 @@ from foveate.attention.registry import register
 
 
 def mixed(z: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-    """Equation 4: every element by itself."""
+    """Equation 4: the sigmoid of each element."""
     return z.sigmoid()
 
 
 def channel(z: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-    """Equation 5: the channels of a position have length 1; so values lie in [-1, 1]."""
+    """Equation 5: the channel vector of each position is scaled to length 1; values are in [-1, 1]."""
     return F.normalize(z, dim=1)
 
 
 def spatial(z: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-    """Equation 6: the positions of a channel have mean 0 and deviation 1 before the sigmoid."""
+    """Equation 6: each channel is normalised to mean 0 and standard deviation 1 before the sigmoid."""
     centred = z - z.mean((2, 3), keepdim=True)
     return (centred * (centred.square().mean((2, 3), keepdim=True) + 1e-5).rsqrt()).sigmoid()
 
@@ -48,16 +49,16 @@ def spatial(z: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
 MASKS = {"mixed": mixed, "channel": channel, "spatial": spatial}
 
 
-def activated(channels: int) -> nn.Sequential:
-    """Batch norm and ReLU: what stands before every convolution."""
+def norm_relu(channels: int) -> nn.Sequential:
+    """Return batch norm and ReLU, which precede every convolution."""
     return nn.Sequential(OrderedDict(bn=nn.BatchNorm2d(channels), relu=nn.ReLU()))
 
 
 class ResidualUnit(nn.Module):
     """The pre-activation bottleneck: x + W3 a(W2 a(W1 a(x))), a batch norm and ReLU, W2 3x3, W1 and W3 1x1.
 
-    A quarter of `outputs` (default: `channels`) is kept inside. Where channels or resolution change, a(x)
-    passes a 1x1 convolution in place of x.
+    W1 and W2 give a quarter of the `outputs` channels (default: `channels`). If channels or resolution
+    change, the shortcut is a 1x1 convolution of a(x) in place of x.
 
     >>> import torch
     >>> ResidualUnit(8, 16, stride=2)(torch.rand(2, 8, 5, 9)).shape
@@ -68,12 +69,12 @@ class ResidualUnit(nn.Module):
         super().__init__()
         outputs = outputs or channels
         inner = max(1, outputs // 4)
-        self.activation = activated(channels)
+        self.activation = norm_relu(channels)
         self.residual = nn.Sequential(
             nn.Conv2d(channels, inner, 1, bias=False),
-            activated(inner),
+            norm_relu(inner),
             nn.Conv2d(inner, inner, 3, stride, padding=1, bias=False),
-            activated(inner),
+            norm_relu(inner),
             nn.Conv2d(inner, outputs, 1, bias=False),
         )
         same = outputs == channels and stride == 1
@@ -84,19 +85,19 @@ class ResidualUnit(nn.Module):
         return self.residual(y) + (x if self.shortcut is None else self.shortcut(y))
 
 
-def units(count: int, channels: int) -> nn.Sequential:
+def residual_units(count: int, channels: int) -> nn.Sequential:
     return nn.Sequential(*(ResidualUnit(channels) for _ in range(count)))
 
 
 class Hourglass(nn.Module):
-    """Down by max-pooling, r units, the levels below beside a skip connection, r units, and up again."""
+    """Max-pooling, r units, deeper levels in parallel to a skip connection, r units, and interpolation."""
 
     def __init__(self, channels: int, r: int, depth: int) -> None:
         super().__init__()
-        self.down = units(r, channels)
+        self.down = residual_units(r, channels)
         self.below = Hourglass(channels, r, depth - 1) if depth > 1 else None
         self.skip = ResidualUnit(channels) if depth > 1 else nn.Identity()
-        self.up = units(r, channels)
+        self.up = residual_units(r, channels)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         y = self.down(F.max_pool2d(x, 3, stride=2, padding=1))
@@ -112,9 +113,9 @@ class SoftMask(nn.Module):
         super().__init__()
         self.hourglass = Hourglass(channels, r, depth)
         self.score = nn.Sequential(
-            activated(channels),
+            norm_relu(channels),
             nn.Conv2d(channels, channels, 1, bias=False),
-            activated(channels),
+            norm_relu(channels),
             nn.Conv2d(channels, channels, 1, bias=False),
         )
         self.normalise = MASKS[one_of(MASKS, "mask", mask)]
@@ -156,10 +157,10 @@ class ResidualAttention(nn.Module):
         learning: str = "residual",
     ) -> None:
         super().__init__()
-        self.before = units(at_least(0, "p", p), channels)
-        self.trunk = units(at_least(1, "t", t), channels)
+        self.before = residual_units(at_least(0, "p", p), channels)
+        self.trunk = residual_units(at_least(1, "t", t), channels)
         self.mask = SoftMask(channels, at_least(1, "r", r), at_least(1, "depth", depth), mask)
-        self.after = units(p, channels)
+        self.after = residual_units(p, channels)
         self.learning = one_of(("residual", "naive"), "learning", learning)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:

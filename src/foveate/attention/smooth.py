@@ -3,13 +3,13 @@
 "Smooth Attention: Improving Image Semantic Segmentation", 2024,
 https://doi.org/10.20944/preprints202409.1283. With A = softmax(Q K^T), unscaled, the row of position i
 becomes the mean of the rows of its 8 neighbours (itself left out, edges replicated) if max_k |A_ik - A_jk| >
-t for one of them; then y = gamma A' V + x with gamma learnt from 0. The decision carries no gradient. All as
-in the authors' code, to rounding.
+t for one of them; then y = gamma A' V + x with gamma learnt from 0. The decision has no gradient. The results
+equal those of the authors' code to rounding.
 
 The n x n matrix is never formed: averaging rows of A and then multiplying by V equals averaging rows of
-O = A V. So O comes from rows of A that are not kept, O' is its mean over neighbours where a row is smoothed,
-and the decision needs only the largest entries of each row (see `disagreement`). Memory grows with n instead
-of n^2.
+O = A V. O is computed from rows of A that are discarded; where a row is smoothed, the mean of O over the
+neighbours replaces it; the decision needs only the largest entries of each row (see `disagreement`). Memory
+grows with n instead of n^2.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from foveate.attention.registry import register
 
 
 def neighbour_mean(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-    """The mean of the 8 neighbours of every position, itself left out, edges replicated.
+    """Return the mean of the 8 neighbours of each position, without the position, edges replicated.
 
     >>> neighbour_mean(torch.tensor([[[[8.0, 0.0]]]]))  # left of 8 is 8 again: 5 of the 8 neighbours
     tensor([[[[5., 3.]]]])
@@ -48,20 +48,20 @@ def smooth_rows(
     height: int,
     positions: Int64[Tensor, " q"],
 ) -> Float[Tensor, "b q n"]:
-    """The rows of A' at `positions`."""
+    """Return the rows of A' at `positions`."""
     around = neighbours(positions, height, q.shape[1] // height)
-    mean = sum(rows(q, k, one) for one in around.unbind(1)) / 8
+    mean = sum(rows(q, k, neighbour) for neighbour in around.unbind(1)) / 8
     return torch.where(smoothed[:, positions, None], mean, rows(q, k, positions))
 
 
 @register("smooth")
 class SmoothAttention(nn.Module):
-    """Smooth Attention: self-attention, averaged over neighbours where neighbouring positions look elsewhere.
+    """Smooth Attention: self-attention, averaged over neighbours where their attention differs strongly.
 
-    `threshold` is t, above 0: the largest difference of two neighbours' attention to one position that is
-    left alone. Nothing is smoothed for t >= 1. Memory grows with h * w, time with its square. `weights` gives
-    a `PairwiseMap` with one head, of the smoothed rows of the flat positions `queries` (default: all, where
-    they fit `pairwise.MATRIX_LIMIT`).
+    `threshold` is t, above 0: a position is smoothed if its attention to some position differs by more than t
+    from a neighbour's. For t >= 1 nothing is smoothed. Memory grows with h * w, time with its square.
+    `weights` gives a `PairwiseMap` with one head, of the smoothed rows of the flat positions `queries`
+    (default: all, if they fit `pairwise.MATRIX_LIMIT`).
 
     >>> attention = SmoothAttention(8, threshold=0.1)
     >>> x = torch.rand(1, 8, 5, 9)
@@ -86,16 +86,16 @@ class SmoothAttention(nn.Module):
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         height = x.shape[2]
         q, k, v = (positions_first(f(x)) for f in (self.query, self.key, self.value))
-        found, peaks = attend_with_peaks(q, k, v)
-        found = rearrange(found, "b (h w) c -> b c h w", h=height)
+        attended, peaks = attend_with_peaks(q, k, v)
+        attended = rearrange(attended, "b (h w) c -> b c h w", h=height)
         if self.threshold < 1:
             smoothed = disagreeing(q, k, height, self.threshold, peaks)
             smoothed = rearrange(smoothed, "b (h w) -> b 1 h w", h=height)
-            found = torch.where(smoothed, neighbour_mean(found), found)
-        return x + (self.gamma * finite_where_closed(found, self.gamma)).to(x.dtype)
+            attended = torch.where(smoothed, neighbour_mean(attended), attended)
+        return x + (self.gamma * finite_where_closed(attended, self.gamma)).to(x.dtype)
 
     def smoothed(self, x: Float[Tensor, "b c h w"]) -> Bool[Tensor, "b h w"]:
-        """The positions whose rows are smoothed."""
+        """Return which positions' rows are smoothed."""
         q, k = (positions_first(f(x)) for f in (self.query, self.key))
         return rearrange(disagreeing(q, k, x.shape[2], self.threshold), "b (h w) -> b h w", h=x.shape[2])
 

@@ -1,4 +1,4 @@
-"""Strip pooling: each position is gated by what its row and its column show on average.
+"""Strip pooling: each value is gated by the means of its row and of its column.
 
 Hou et al., "Strip Pooling: Rethinking Spatial Pooling for Scene Parsing", CVPR 2020,
 https://arxiv.org/abs/2003.13328, the strip pooling module:
@@ -7,13 +7,13 @@ https://arxiv.org/abs/2003.13328, the strip pooling module:
 - equation 4: y(i, j) = y^h(i) + y^v(j)
 - equation 5: z = sigmoid(f(y)) x, f a 1x1 convolution
 
-As in the authors' code, batch norm follows the convolutions along the strips, and a ReLU the sum. timm's
-StripAttn is a lighter relative and not this module: its convolutions along the strips see one channel each,
-and f, the norms and the ReLU are left out, so that no channel learns from another. The paper's mixed pooling
-module, which ends its network, is not an attention and not here.
+As in the authors' code, batch norm follows the convolutions along the strips, and a ReLU follows the sum.
+timm's StripAttn is another, lighter module: its convolutions are depthwise, and f, the norms and the ReLU are
+missing, so that channels are not mixed. The paper's mixed pooling module at the end of its network is not an
+attention and is left out.
 
-On a map of a single row the rows' batch norm sees one value an image, on one of a single column the columns':
-training takes batches of two or more there.
+On a map of one row, the rows' batch norm sees one value per image, and on a map of one column the columns'
+batch norm does: training then needs batches of two or more.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ from foveate.attention.registry import register
 
 @register("strip")
 class StripPooling(nn.Module):
-    """Strip pooling: values weighted by what their row and their column show.
+    """Strip pooling: values weighted by the means of their row and column.
 
     `kernel_size` is that of the convolutions along the strips, odd. `weights` gives a `MaskMap` in (0, 1).
 

@@ -7,11 +7,11 @@ https://arxiv.org/abs/2103.14030:
   `shifted`, in windows displaced by half their side; the perceptron half is left out
 - equation 4: softmax(Q K^T / sqrt(d) + B) V a head, with B from a table of (2 m - 1)^2 displacements a head
 
-Any size is taken: where a window reaches outside the map it is filled up, and what fills it is masked, so
-that nothing is gathered from there. The authors' code and timm's fill up with zeros and attend to them (they
-are no zeros after the biases of key and value). Shifted windows begin outside the map, where the authors roll
-the map and mask what the roll brings together: the windows are the same, and so is the attention. A map no
-larger than a window is cut by shifted windows too, where the authors' code stops shifting.
+The map may have any size: a window that extends beyond the map is padded, and the padding is masked. The
+authors' code and timm's pad with zeros and attend to them, which are not zero after the biases of key and
+value. Our shifted windows begin outside the map; the authors roll the map and mask pairs that the roll brings
+together, which gives the same windows and the same attention. Ours also shifts the windows of a map no larger
+than a window; the authors' code does not.
 """
 
 from collections.abc import Sequence
@@ -29,14 +29,14 @@ from foveate.errors import UserError
 
 
 def slots(height: int, width: int, side: int, before: int = 0) -> tuple[Int64[Tensor, " n"], int]:
-    """Where every position of the map comes in the sequence of windows, and how many windows there are.
+    """Return the index of each position of the map in the sequence of windows, and the number of windows.
 
     The first window begins `before` rows and columns outside the map.
 
     >>> slots(2, 3, side=2)  # 0 1 | 4
     (tensor([0, 1, 4, 2, 3, 6]), 2)
     """
-    # A graph for any size has no axis that may be a single one: there, two windows a line at least.
+    # A graph exported for any size cannot have an axis of length 1: use two windows per line at least.
     least = 2 if torch.compiler.is_exporting() else 1
     down, across = (torch.sym_max(least, (n + before + side - 1) // side) for n in (height, width))
     row, column = (torch.arange(n) + before for n in (height, width))
@@ -46,7 +46,7 @@ def slots(height: int, width: int, side: int, before: int = 0) -> tuple[Int64[Te
 
 
 def displacements(side: int) -> Int64[Tensor, "q k"]:
-    """For every pair of positions in a window, its place in the table of (2 side - 1)^2 displacements.
+    """Return, for each pair of positions in a window, the index of its displacement among (2 side - 1)^2.
 
     >>> displacements(2).tolist()
     [[4, 3, 1, 0], [5, 4, 2, 1], [7, 6, 4, 3], [8, 7, 5, 4]]
@@ -62,13 +62,13 @@ def window_weights(
     bias: Float[Tensor, "heads q k"],
     inside: Bool[Tensor, "windows k"],
 ) -> Float[Tensor, "b windows heads q k"]:
-    """Equation 4's softmax, over the positions that are inside the map."""
+    """Return the softmax of equation 4 over the positions inside the map."""
     scores = q * q.shape[-1] ** -0.5 @ k.mT + bias
     return scores.masked_fill(~inside[:, None, None], torch.finfo(scores.dtype).min).softmax(-1)
 
 
 def default_heads(channels: int) -> int:
-    """One head for 32 channels, as in the paper, or fewer so that all heads are equally wide.
+    """Return one head per 32 channels, as in the paper, or the next lower number that divides the channels.
 
     >>> default_heads(96), default_heads(80), default_heads(17)
     (3, 2, 1)
@@ -80,9 +80,9 @@ def default_heads(channels: int) -> int:
 class WindowAttention(nn.Module):
     """Window attention: positions gather from those in the same window, in several heads.
 
-    `window_size` is the windows' side; `shifted` displaces them by half of it, so that two attentions at
-    successive places, one of each kind, join what a window border divides. `heads` must divide the channels;
-    None takes one for 32 channels, or the next fewer that divide them. Memory grows with h w window_size^2.
+    `window_size` is the side of the windows. `shifted` displaces them by half of it: two attentions at
+    successive places, one shifted, attend across window borders. `heads` must divide the channels; None means
+    one per 32 channels, or the next lower number that divides them. Memory grows with h w window_size^2.
     `weights` gives a `PairwiseMap` with these heads, for the flat positions `queries` (default: all, where
     they fit `pairwise.MATRIX_LIMIT`).
 
@@ -113,7 +113,7 @@ class WindowAttention(nn.Module):
     def _attend(
         self, x: Float[Tensor, "b c h w"]
     ) -> tuple[Float[Tensor, "b windows heads q k"], Float[Tensor, "b windows heads k d"], Tensor]:
-        """The weights and values of every window, and the slots of the map's positions."""
+        """Return the weights and values of every window, and the `slots` of the map's positions."""
         places, count = slots(x.shape[2], x.shape[3], self.side, self.before)
         places, length = places.to(x.device), count * self.side**2
         normed = self.norm(rearrange(x, "b c h w -> b (h w) c"))
@@ -126,9 +126,9 @@ class WindowAttention(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         weights, v, places = self._attend(x)
-        found = rearrange(weights.to(v.dtype) @ v, "b windows heads n d -> b (windows n) (heads d)")
-        found = rearrange(self.projection(found[:, places]), "b (h w) c -> b c h w", h=x.shape[2])
-        return x + found.to(x.dtype)
+        attended = rearrange(weights.to(v.dtype) @ v, "b windows heads n d -> b (windows n) (heads d)")
+        attended = rearrange(self.projection(attended[:, places]), "b (h w) c -> b c h w", h=x.shape[2])
+        return x + attended.to(x.dtype)
 
     def weights(
         self, x: Float[Tensor, "b c h w"], queries: Sequence[int] | Tensor | None = None

@@ -7,10 +7,10 @@ https://arxiv.org/abs/2010.03045:
 - equations 6 and 7: y = (x g_cw + x g_hc + x g_hw) / 3, where each gate is sigmoid(BN(conv7x7(Z-pool over the
   third axis))), of one channel
 
-The paper rotates x so that the pooled axis takes the channels' place, gates the rotated map and rotates it
-back. Here the gates alone are turned, which is the same and copies nothing: y = x (g_cw + g_hc + g_hw) / 3.
-The convolutions' planes lie as in the authors' code: (c, w), (h, c), (h, w). The batch norms' momentum is
-0.1, the authors' 0.01.
+The paper rotates x so that the pooled axis becomes the channel axis, gates the rotated map and rotates it
+back. Ours permutes only the gates, which gives the same without copies of x: y = x (g_cw + g_hc + g_hw) / 3.
+The planes of the convolutions are those of the authors' code: (c, w), (h, c), (h, w). The momentum of the
+batch norms is 0.1, the authors' 0.01.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from foveate.attention.registry import register
 
 
 def z_pool(x: Float[Tensor, "b c h w"], axis: int) -> Float[Tensor, "b 2 rows columns"]:
-    """The maximum and the mean over `axis`; the two other axes become the plane.
+    """Stack the maximum and the mean over `axis`; the two other axes become the plane.
 
     >>> z_pool(torch.rand(1, 3, 5, 9), axis=2).shape
     torch.Size([1, 2, 3, 9])
@@ -40,8 +40,8 @@ def z_pool(x: Float[Tensor, "b c h w"], axis: int) -> Float[Tensor, "b 2 rows co
 class TripletAttention(nn.Module):
     """Triplet Attention: gates over channel and width, height and channel, height and width, averaged.
 
-    `kernel_size` is that of the three convolutions, odd; they are all there is to learn, whatever the number
-    of channels. `weights` gives a `MaskMap` in (0, 1), the mean of the three gates.
+    `kernel_size` is that of the three convolutions, odd; the number of parameters does not depend on the
+    channels. `weights` gives a `MaskMap` in (0, 1), the mean of the three gates.
 
     >>> triplet = TripletAttention(64).eval()
     >>> sum(p.numel() for p in triplet.parameters())

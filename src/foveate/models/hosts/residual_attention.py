@@ -23,7 +23,7 @@ from timm.layers import SelectAdaptivePool2d
 from torch import Tensor, nn
 
 from foveate.attention.options import at_least
-from foveate.attention.residual import ResidualAttention, ResidualUnit, activated
+from foveate.attention.residual import ResidualAttention, ResidualUnit, norm_relu
 from foveate.errors import UserError
 from foveate.models.host import Host
 from foveate.models.hosts.registry import HostRequest, host
@@ -71,7 +71,7 @@ class ResidualAttentionNetwork(nn.Module):
             width, stride = outputs, stride * step
             self.feature_info.append({"num_chs": width, "reduction": stride, "module": f"stages.{number}"})
         self.stages = nn.Sequential(*stages)
-        self.activation = activated(width)
+        self.activation = norm_relu(width)
         self.pool = SelectAdaptivePool2d(pool_type="avg", flatten=True)
         self.fc = nn.Linear(width, classes)
         self.apply(_initialise)
@@ -84,7 +84,7 @@ def _imagenet_stem(in_channels: int) -> tuple[nn.Sequential, int, int]:
     """Return the stem, its channels and its stride."""
     conv = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)
     pool = nn.MaxPool2d(3, stride=2, padding=1)
-    return nn.Sequential(OrderedDict(conv=conv, activation=activated(64), pool=pool)), 64, 4
+    return nn.Sequential(OrderedDict(conv=conv, activation=norm_relu(64), pool=pool)), 64, 4
 
 
 def _cifar_stem(in_channels: int) -> tuple[nn.Sequential, int, int]:
