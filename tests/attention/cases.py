@@ -120,7 +120,7 @@ CASES = (
     Case("cbam", naive.cbam, (ChannelMap, SpatialMap), scaled, {"reduction": 2, "kernel_size": 3}),
     Case(
         "cbam",
-        partial(naive.cbam, of_positions=torch.tanh),
+        partial(naive.cbam, spatial_gate=torch.tanh),
         (ChannelMap, SpatialMap),
         scaled,
         {"gates": "sigmoid_tanh"},

@@ -20,14 +20,14 @@ def attention_matrix(module: nn.Module, x: Tensor) -> Tensor:
 def neighbour_rows(matrix: Tensor, height: int, width: int) -> Tensor:
     """For every position, the rows of the matrix of its 8 neighbours, edges replicated: 8 b n n."""
     rows = matrix.unflatten(1, (height, width))
-    found = []
+    samples = []
     for down in (-1, 0, 1):
         for right in (-1, 0, 1):
             if (down, right) != (0, 0):
                 y = (torch.arange(height) + down).clamp(0, height - 1)
                 x = (torch.arange(width) + right).clamp(0, width - 1)
-                found.append(rows[:, y][:, :, x].flatten(1, 2))
-    return torch.stack(found)
+                samples.append(rows[:, y][:, :, x].flatten(1, 2))
+    return torch.stack(samples)
 
 
 def decide_and_smooth(module: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -58,7 +58,7 @@ def perceptron(first: nn.Module, second: nn.Module, pooled: Tensor) -> Tensor:
     return F.linear(hidden, second.weight.flatten(1), second.bias)
 
 
-def cbam(module: nn.Module, x: Tensor, of_positions: Callable[[Tensor], Tensor] = torch.sigmoid) -> Tensor:
+def cbam(module: nn.Module, x: Tensor, spatial_gate: Callable[[Tensor], Tensor] = torch.sigmoid) -> Tensor:
     fc1, fc2 = module.channel.fc1, module.channel.fc2
     both = perceptron(fc1, fc2, x.mean((2, 3))) + perceptron(fc1, fc2, x.amax((2, 3)))
     x = x * torch.sigmoid(both)[:, :, None, None]
@@ -69,7 +69,7 @@ def cbam(module: nn.Module, x: Tensor, of_positions: Callable[[Tensor], Tensor] 
         mean, variance = score.mean(), score.var(unbiased=False)
     else:
         mean, variance = norm.running_mean, norm.running_var
-    return x * of_positions((score - mean) / (variance + norm.eps).sqrt() * norm.weight + norm.bias)
+    return x * spatial_gate((score - mean) / (variance + norm.eps).sqrt() * norm.weight + norm.bias)
 
 
 def se(module: nn.Module, x: Tensor) -> Tensor:
@@ -105,8 +105,8 @@ def placebo(module: nn.Module, x: Tensor) -> Tensor:
     y = x.clone()
     for i, weight in enumerate(module.weight):
         flat = int((i + 0.5) * places / count)
-        target, rest = divmod(flat, width * size**2)
-        member, tap = divmod(rest, size**2)
+        target, within = divmod(flat, width * size**2)
+        member, tap = divmod(within, size**2)
         source = target // width * width + member
         window = padded[:, source, tap // size :, tap % size :][:, : x.shape[2], : x.shape[3]]
         y[:, target] = y[:, target] + weight * window

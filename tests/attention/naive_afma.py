@@ -22,24 +22,24 @@ def one_hot(ids: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
 def attention_map(module: nn.Module, image: Tensor, feature: Tensor) -> Tensor:
     """A = P Q^T / p^2: b classes n_image n_feature."""
     p, scale = module.patch_size, 2**module.level
-    of_image = F.conv2d(image, module.image_conv1.weight, module.image_conv1.bias, padding=3)
-    of_image = F.conv2d(of_image, module.image_conv2.weight, module.image_conv2.bias, padding=1)
+    image_maps = F.conv2d(image, module.image_conv1.weight, module.image_conv1.bias, padding=3)
+    image_maps = F.conv2d(image_maps, module.image_conv2.weight, module.image_conv2.bias, padding=1)
     inside = feature[..., : image.shape[2] // scale, : image.shape[3] // scale]
-    of_feature = F.conv2d(inside, module.feature_conv.weight, module.feature_conv.bias) / 4**module.level
+    feature_maps = F.conv2d(inside, module.feature_conv.weight, module.feature_conv.bias) / 4**module.level
 
     def embed(x: Tensor) -> Tensor:
         return torch.relu(patches(x, p) @ module.patch_linear1.weight.T @ module.patch_linear2.weight.T)
 
-    return embed(of_image) @ embed(of_feature).mT / p**2
+    return embed(image_maps) @ embed(feature_maps).mT / p**2
 
 
 def correction(module: nn.Module, logits: Tensor, matrix: Tensor) -> Tensor:
-    """Each row of A over its non-zeros, times the pooled one-hot logits, folded; 0 in the rest."""
+    """Return A M with each row of A divided by its number of non-zeros, as a map; 0 outside patches."""
     p, (height, width) = module.patch_size, logits.shape[-2:]
     winners = one_hot(logits.argmax(1), logits.shape[1], logits.dtype)
     pooled = patches(F.avg_pool2d(winners, 2**module.level), p)
-    found = matrix / ((matrix != 0).sum(-1, keepdim=True) + 1e-5) @ pooled
-    folded = F.fold(found.mT.flatten(0, 1), (height, width), p, stride=p)
+    corrected = matrix / ((matrix != 0).sum(-1, keepdim=True) + 1e-5) @ pooled
+    folded = F.fold(corrected.mT.flatten(0, 1), (height, width), p, stride=p)
     return folded.unflatten(0, logits.shape[:2]).squeeze(2)
 
 
@@ -48,7 +48,7 @@ def refine(module: nn.Module, logits: Tensor, image: Tensor, feature: Tensor) ->
 
 
 def gold_map(module: nn.Module, mask: Tensor, matrix: Tensor) -> Tensor:
-    """The same product of the one-hot truth and its average-pooled self."""
+    """Return G, the product of the patches of the one-hot truth and of the average-pooled one-hot truth."""
     truth, p = one_hot(mask, matrix.shape[1], matrix.dtype), module.patch_size
     return patches(truth, p) @ patches(F.avg_pool2d(truth, 2**module.level), p).mT / p**2
 

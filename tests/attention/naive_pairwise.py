@@ -76,5 +76,5 @@ def window_tokens(module: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
 
 
 def window_from(module: nn.Module, x: Tensor, matrix: Tensor) -> Tensor:
-    found = torch.einsum("bhqk,bkhd->bqhd", matrix, window_tokens(module, x)[2]).flatten(2)
-    return x + F.linear(found, module.projection.weight, module.projection.bias).mT.reshape(x.shape)
+    attended = torch.einsum("bhqk,bkhd->bqhd", matrix, window_tokens(module, x)[2]).flatten(2)
+    return x + F.linear(attended, module.projection.weight, module.projection.bias).mT.reshape(x.shape)

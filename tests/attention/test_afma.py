@@ -33,8 +33,8 @@ def check_record(file: Path, number: int) -> None:
     afma.load_state_dict(parameters)
 
     logits = head(decoder)
-    (found,) = afma.weights(logits, case["image"], feature)
-    torch.testing.assert_close(found.values, case["attention"], rtol=1e-4, atol=1e-5)
+    (across,) = afma.weights(logits, case["image"], feature)
+    torch.testing.assert_close(across.values, case["attention"], rtol=1e-4, atol=1e-5)
     refined, auxiliary = afma.forward_with_auxiliary(logits, case["image"], feature, case["label"])
     log_probabilities = refined.log_softmax(1)
     loss = 5 * F.nll_loss(log_probabilities, case["label"], case["class_weight"]) + auxiliary
@@ -102,24 +102,24 @@ def test_agrees_with_the_whole_map(monkeypatch, size, level, patch_size, band, u
         mask[1, :, ::5] = 255
     matrix = naive.attention_map(module, image, feature)
     expected = naive.refine(module, logits, image, feature), naive.auxiliary_loss(module, matrix, mask)
-    found = module.forward_with_auxiliary(logits, image, feature, mask)
-    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
-    assert torch.equal(module(logits, image, feature), found[0])
+    actual = module.forward_with_auxiliary(logits, image, feature, mask)
+    torch.testing.assert_close(actual, expected, rtol=1e-9, atol=1e-12)
+    assert torch.equal(module(logits, image, feature), actual[0])
     torch.testing.assert_close(
         module.weights(logits, image, feature)[0].values, matrix, rtol=1e-9, atol=1e-12
     )
 
     weight, inputs = torch.randn_like(logits), (logits, image, feature, *module.parameters())
-    gradients = [torch.autograd.grad((a * weight).sum() + 3 * loss, inputs) for a, loss in (found, expected)]
+    gradients = [torch.autograd.grad((a * weight).sum() + 3 * loss, inputs) for a, loss in (actual, expected)]
     torch.testing.assert_close(*gradients, rtol=1e-9, atol=1e-12)
 
 
 def test_the_map_is_what_forward_applies():
     module, logits, image, feature, _ = example((19, 23), 1, 3)
-    (found,) = module.weights(logits, image, feature)
-    assert (found.grid, found.feature_grid, found.patch_size) == ((6, 7), (3, 3), 3)
-    assert found.queries.tolist() == list(range(42))
-    matrix = found.values
+    (across,) = module.weights(logits, image, feature)
+    assert (across.grid, across.feature_grid, across.patch_size) == ((6, 7), (3, 3), 3)
+    assert across.queries.tolist() == list(range(42))
+    matrix = across.values
     assert ((matrix == 0).any(-1) & (matrix > 0).any(-1)).any()  # rows that divide by fewer than all
     expected = logits * naive.correction(module, logits, matrix) + logits
     torch.testing.assert_close(module(logits, image, feature), expected, rtol=1e-9, atol=1e-12)
@@ -209,9 +209,9 @@ def test_non_zeros_are_counted_without_the_map(monkeypatch, share: float, rows: 
 def test_the_gram_matrix_of_indicators_counts_common_places(monkeypatch, processor: str):
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: processor)
     torch.manual_seed(0)
-    held = torch.rand(2, 3, 31, 12) < 0.3
-    y = held.double()
-    assert torch.equal(supports.gram_of_indicators(held, torch.float64), y.mT @ y)
+    indicators = torch.rand(2, 3, 31, 12) < 0.3
+    y = indicators.double()
+    assert torch.equal(supports.gram_of_indicators(indicators, torch.float64), y.mT @ y)
 
 
 def test_of_equally_likely_classes_the_first_is_predicted():
@@ -225,11 +225,11 @@ def test_of_equally_likely_classes_the_first_is_predicted():
 @pytest.mark.parametrize("size", [(1, 1), (2, 5), (9, 4), (12, 13)])
 def test_merged_convolutions_equal_both(size: tuple[int, int]):
     torch.manual_seed(0)
-    one = nn.Conv2d(2, 6, 7, padding=3).double()
-    two = nn.Conv2d(6, 3, 3, padding=1).double()
-    weights = one.weight, one.bias, two.weight, two.bias
+    first = nn.Conv2d(2, 6, 7, padding=3).double()
+    second = nn.Conv2d(6, 3, 3, padding=1).double()
+    weights = first.weight, first.bias, second.weight, second.bias
     image = torch.randn(2, 2, *size, dtype=torch.float64)
-    padded, expected = F.pad(image, [4] * 4), two(one(image))
+    padded, expected = F.pad(image, [4] * 4), second(first(image))
     torch.testing.assert_close(convolve_merged(padded, *weights), expected, rtol=1e-9, atol=1e-12)
 
 
@@ -280,11 +280,11 @@ def test_autocast_changes_nothing_inside(dtype: torch.dtype):
     gradients = torch.autograd.grad(exact.sum() + loss, learnt)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         refined, same_loss = module.forward_with_auxiliary(logits, image.float(), feature, mask)
-        found = torch.autograd.grad(refined.float().sum() + same_loss, learnt)
+        actual = torch.autograd.grad(refined.float().sum() + same_loss, learnt)
     assert (refined.dtype, same_loss.dtype) == (dtype, torch.float32)
     assert torch.equal(refined, exact.to(dtype))
     assert same_loss == loss
-    torch.testing.assert_close(found, gradients)
+    torch.testing.assert_close(actual, gradients)
 
 
 def test_a_frozen_module_still_passes_gradients_on():
@@ -295,8 +295,8 @@ def test_a_frozen_module_still_passes_gradients_on():
     for wanted in ([0], [2], [0, 1, 2]):
         inputs = [x.detach().requires_grad_(i in wanted) for i, x in enumerate((logits, image, feature))]
         refined, loss = module.forward_with_auxiliary(*inputs, mask)
-        found = torch.autograd.grad(refined.sum() + loss, [inputs[i] for i in wanted])
-        torch.testing.assert_close(found, tuple(whole[i] for i in wanted))
+        actual = torch.autograd.grad(refined.sum() + loss, [inputs[i] for i in wanted])
+        torch.testing.assert_close(actual, tuple(whole[i] for i in wanted))
 
 
 def test_compiles_in_one_graph_and_exports_for_sizes_that_patches_cover(unchecked: None):

@@ -5,7 +5,7 @@ from torch import nn
 from foveate.attention.captured import captured
 
 
-def test_gives_the_output_and_what_a_part_gave():
+def test_returns_the_output_and_that_of_a_submodule():
     module = nn.Sequential(nn.Linear(3, 3), nn.Sigmoid())
     output, inner = captured(module, module[0], x := torch.randn(2, 3))
     assert torch.equal(output, module(x))

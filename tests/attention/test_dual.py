@@ -19,6 +19,6 @@ def test_channels_are_compared_in_float32_under_autocast():
         assert torch.equal(module.channel_weights(x), exact)
 
 
-def test_an_unknown_form_is_told():
+def test_an_unknown_form_raises_a_clear_error():
     with pytest.raises(UserError, match="unknown form 'papr'; did you mean 'paper'"):
         DualAttention(8, form="papr")

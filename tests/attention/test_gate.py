@@ -33,9 +33,9 @@ def test_agrees_with_the_equations(size: tuple[int, int], coarse: tuple[int, int
     module, (x, signal) = gate(), maps(size, coarse)
     passing = gate_by(module, x, signal)
     torch.testing.assert_close(module(x, signal), x * passing, rtol=1e-12, atol=1e-12)
-    (found,) = module.weights(x, signal)
-    assert isinstance(found, SpatialMap)
-    torch.testing.assert_close(found.values, passing.squeeze(1), rtol=1e-12, atol=1e-12)
+    (spatial,) = module.weights(x, signal)
+    assert isinstance(spatial, SpatialMap)
+    torch.testing.assert_close(spatial.values, passing.squeeze(1), rtol=1e-12, atol=1e-12)
 
 
 @every_size
@@ -92,13 +92,13 @@ def test_compiles_and_exports_for_any_size(unchecked: None):
     torch.testing.assert_close(program.module()(*other), module(*other))
 
 
-def test_a_window_is_for_signals_of_its_own(unchecked: None):
+def test_context_with_a_given_signal_is_an_error(unchecked: None):
     assert attention_options("gate") == {"reduction": 2, "context": None}
     with pytest.raises(UserError, match="context=5: the decoder gives the gating signal here"):
         create_attention("gate", 6, 5, context=5)
 
 
-def test_other_counts_of_inputs_are_told():
+def test_other_counts_of_inputs_raise_a_clear_error():
     expected = r"gate takes the channels of one feature map, or of one and a gating signal; got \(6, 5, 4\)"
     with pytest.raises(UserError, match=expected):
         create_attention("gate", 6, 5, 4)

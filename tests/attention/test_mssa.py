@@ -21,6 +21,6 @@ def test_fusion_follows_its_equation(training: bool):
     torch.testing.assert_close(fusion(one, two), y + y * gate[:, :, None, None])
 
 
-def test_an_unknown_form_is_told():
+def test_an_unknown_form_raises_a_clear_error():
     with pytest.raises(UserError, match="unknown form 'as_draw'; did you mean 'as_drawn'"):
         MultiScaleSpatialAttention(8, form="as_draw")

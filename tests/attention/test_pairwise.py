@@ -15,7 +15,7 @@ MECHANISMS = (SmoothAttention, NonLocal, DualAttention, CrissCrossAttention, Win
 
 
 @pytest.mark.parametrize("attention", MECHANISMS)
-def test_holds_no_matrix_of_positions(attention: type):
+def test_never_allocates_the_matrix_of_positions(attention: type):
     module, x = attention(8), torch.randn(1, 8, 64, 64, requires_grad=True)
     with torch.profiler.profile(profile_memory=True) as profile:
         module(x).sum().backward()
@@ -38,7 +38,7 @@ def test_queries_lie_inside_the_map(unchecked: None, queries: list):
         NonLocal(8).weights(torch.randn(1, 8, 5, 9), queries=queries)
 
 
-def test_a_matrix_that_does_not_fit_asks_for_queries(monkeypatch):
+def test_a_matrix_above_the_limit_is_an_error_that_suggests_queries(monkeypatch):
     monkeypatch.setattr(pairwise, "MATRIX_LIMIT", 1000)
     x = torch.randn(1, 8, 5, 9)
     with pytest.raises(UserError, match="choose at most 22 positions with queries="):

@@ -77,6 +77,6 @@ def test_negligible_channels_give_no_infinite_mask():
     ],
     ids=str,
 )
-def test_wrong_options_are_told(options: dict, words: str):
+def test_wrong_options_raise_a_clear_error(options: dict, words: str):
     with pytest.raises(UserError, match=words):
         ResidualAttention(8, **options)

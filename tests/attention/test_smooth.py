@@ -47,8 +47,8 @@ def with_gradients(
     x = case["x"].clone().requires_grad_()
     y = function(x)
     names, parameters = zip(*module.named_parameters(), strict=True)
-    found = torch.autograd.grad((y * case["loss_weight"]).sum(), (x, *parameters))
-    return {"y": y.detach(), **dict(zip(["grad_x", *(f"grad.{n}" for n in names)], found, strict=True))}
+    gradients = torch.autograd.grad((y * case["loss_weight"]).sum(), (x, *parameters))
+    return {"y": y.detach(), **dict(zip(["grad_x", *(f"grad.{n}" for n in names)], gradients, strict=True))}
 
 
 @every_golden_case
@@ -128,11 +128,11 @@ def test_the_product_that_decides_is_counted():
 
 
 def test_the_decision_is_taken_in_float32_under_autocast(monkeypatch):
-    seen = []
-    monkeypatch.setattr(disagreement, "_opaque", lambda q, k, *_: seen.append(q.dtype) or q[..., 0] > 0)
+    dtypes = []
+    monkeypatch.setattr(disagreement, "_opaque", lambda q, k, *_: dtypes.append(q.dtype) or q[..., 0] > 0)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         SmoothAttention(8)(torch.randn(1, 8, 5, 9))
-    assert seen == [torch.float32]
+    assert dtypes == [torch.float32]
 
 
 def test_compiles_to_machine_code(unchecked: None):

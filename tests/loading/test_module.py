@@ -25,7 +25,7 @@ def same(left, right):
     )
 
 
-def test_a_batch_has_what_the_contract_says():
+def test_a_batch_has_the_documented_entries():
     batch = epoch(DataModule(SPEC, seed=0))[0]
     assert batch["image"].shape == (4, 3, 32, 48)
     assert batch["image"].dtype == torch.float32
@@ -71,7 +71,7 @@ def test_resized_masks_hold_class_ids_only(make):
     assert batch["mask"].unique().tolist() == [0, 1, 255]
 
 
-def test_seed_and_epoch_change_what_is_seen_and_nothing_else_does():
+def test_only_seed_and_epoch_change_the_batches():
     first, again = DataModule(SPEC, seed=0), DataModule(SPEC, seed=0)
     torch.manual_seed(99)
     assert all(map(same, epoch(first), epoch(again)))
@@ -80,7 +80,7 @@ def test_seed_and_epoch_change_what_is_seen_and_nothing_else_does():
 
 
 @pytest.mark.parametrize(("train", "sizes"), [(10, [4, 4, 2]), (9, [4, 4]), (8, [4, 4]), (1, [1])])
-def test_only_a_rest_of_one_image_is_dropped(train, sizes):
+def test_only_a_last_batch_of_one_image_is_dropped(train, sizes):
     spec = dataclasses.replace(SPEC, source=f"synthetic:{train}:32x48")
     assert [len(batch["stem"]) for batch in epoch(DataModule(spec, seed=0))] == sizes
 
@@ -93,7 +93,7 @@ def test_crops_follow_their_schedule():
     assert next(iter(module.val_dataloader()))["image"].shape[-2:] == (32, 48)
 
 
-def test_all_changes_reach_the_images():
+def test_all_augmentations_reach_the_images():
     plain = DataSpec("synthetic:10:32x48", size=(32, 48), batch=4, workers=0, scale=(1, 1), flip=0, color=0)
     (before, *_) = epoch(DataModule(plain, seed=0))
     for change in ({"rotation": 30.0}, {"shear": 20.0}, {"flip_vertical": 1.0}):
@@ -161,7 +161,7 @@ def test_a_broken_image_is_named_before_training_starts(make):
         ({"split": (90, 20)}, "the split 90/20 must be two or three percents"),
     ],
 )
-def test_specs_that_make_no_sense(changes, words):
+def test_invalid_specs_raise_a_clear_error(changes, words):
     with pytest.raises(DataError, match=words):
         DataModule(dataclasses.replace(SPEC, **changes), seed=0, epochs=4).setup()
 
@@ -172,18 +172,18 @@ def test_a_schedule_needs_the_number_of_epochs():
         DataModule(spec, seed=0).setup()
 
 
-def test_chosen_sizes_are_multiples_of_32_no_longer_than_asked(make):
+def test_default_sizes_are_multiples_of_32_up_to_the_longest_side(make):
     assert choose_size(open_dataset("synthetic:4:360x480")) == (192, 256)
     assert choose_size(open_dataset("synthetic:4:360x480"), longest=512) == (352, 480)
     assert choose_size(open_dataset(make.pairs())) == (32, 32)
 
 
-def test_chosen_batches_leave_several_steps_an_epoch():
+def test_default_batches_leave_several_steps_per_epoch():
     assert [choose_batch("segmentation", train) for train in (3, 14, 64, 5000)] == [2, 2, 8, 8]
     assert [choose_batch("classification", train) for train in (20, 5000)] == [2, 64]
 
 
-def test_data_that_is_opened_once_serves_runs_of_other_lengths():
+def test_opened_data_can_be_reused_for_other_seeds_and_epochs():
     spec = DataSpec("synthetic:4", size=(32, 64), crop_schedule=((0.5, (16, 32)),))
     module = DataModule(spec, epochs=2)
     module.setup()

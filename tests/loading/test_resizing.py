@@ -14,9 +14,9 @@ SIZES = [(24, 32), (45, 60), (91, 77), (7, 200)]
 def test_images_are_those_of_pillow_within_a_grey_level(make, size):
     photo = make.photo(0, (60, 90))
     expected = np.asarray(Image.fromarray(photo).resize(size[::-1], Image.Resampling.BILINEAR))
-    found = resize_image(torch.from_numpy(photo.copy()).movedim(-1, 0), size).movedim(0, -1).numpy()
-    assert np.abs(found.astype(int) - expected).max() <= 1
-    assert (found != expected).mean() < 0.01
+    resized = resize_image(torch.from_numpy(photo.copy()).movedim(-1, 0), size).movedim(0, -1).numpy()
+    assert np.abs(resized.astype(int) - expected).max() <= 1
+    assert (resized != expected).mean() < 0.01
 
 
 @pytest.mark.parametrize("size", SIZES)

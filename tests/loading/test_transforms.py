@@ -25,7 +25,7 @@ def test_draws_depend_on_seed_epoch_and_index_alone():
     assert len(others) == 5
 
 
-def test_draws_that_came_later_leave_the_earlier_ones_alone():
+def test_added_draws_do_not_change_earlier_ones():
     draws = Draws.at(3, 4, 5)
     scale, top, left, flip, *color = np.random.default_rng((3, 4, 5)).random(7)
     assert (draws.scale, draws.top, draws.left, draws.flip) == (scale, top, left, flip)
@@ -40,14 +40,14 @@ def test_draws_that_came_later_leave_the_earlier_ones_alone():
         assert 0.9 < max(values) < 1
 
 
-def test_switched_off_it_only_converts():
+def test_an_augmentation_that_is_off_only_converts():
     image, mask = pair()
     out, truth = Augmentation((24, 32), (1, 1), flip=0, color=0)(image, mask, Draws.at(0, 0, 0))
     assert torch.equal(out, image / 255)
     assert torch.equal(truth, mask)
 
 
-def test_image_and_mask_stay_together():
+def test_image_and_mask_stay_aligned():
     image, mask = pair((60, 80))
     augment = Augmentation((30, 40), (0.4, 2.5), flip=0.5, color=0)
     for index in range(50):
@@ -84,7 +84,7 @@ def test_a_window_larger_than_the_image_is_padded_with_the_mean_colour_and_ignor
 
 
 @pytest.mark.parametrize("top", [0.0, 0.5, 0.999, 1.0])
-def test_of_an_image_that_becomes_tiny_a_pixel_is_left(top):
+def test_a_tiny_image_keeps_at_least_one_pixel(top):
     image, mask = torch.full((3, 1, 1), 9, dtype=torch.uint8), torch.ones(1, 1, dtype=torch.uint8)
     augment = Augmentation((5, 7), (0.05, 0.05), flip=0, color=0)
     out, truth = augment(image, mask, Draws(0.5, top, top, 1.0, (0.0, 0.0, 0.0)))
@@ -109,7 +109,7 @@ def test_at_scale_1_the_image_just_covers_a_window_of_another_shape(size, rows, 
     assert torch.equal(truth, mask[1:rows:2, 1:columns:2])
 
 
-def test_flip_turns_both():
+def test_a_horizontal_flip_flips_image_and_mask():
     image, mask = pair()
     draws = Draws(0.0, 0.0, 0.0, 0.4, (0.0, 0.0, 0.0))
     out, truth = Augmentation((24, 32), (1, 1), flip=0.5, color=0)(image, mask, draws)
@@ -117,7 +117,7 @@ def test_flip_turns_both():
     assert torch.equal(out, image.flip(-1) / 255)
 
 
-def test_upside_down_turns_both():
+def test_a_vertical_flip_flips_image_and_mask():
     image, mask = pair()
     draws = Draws(0.0, 0.0, 0.0, 1.0, (0.0, 0.0, 0.0), flip_vertical=0.4)
     out, truth = Augmentation((24, 32), (1, 1), color=0, flip_vertical=0.5)(image, mask, draws)
@@ -126,7 +126,7 @@ def test_upside_down_turns_both():
 
 
 @pytest.mark.parametrize("options", [{"rotation": 25.0}, {"shear": 15.0}, {"rotation": 180.0, "shear": 10.0}])
-def test_turned_and_slanted_image_and_mask_stay_together(options):
+def test_rotated_and_sheared_image_and_mask_stay_aligned(options):
     image, mask = pair((60, 80))
     augment = Augmentation((30, 40), (0.4, 2.5), flip=0.5, color=0, flip_vertical=0.5, **options)
     plain = Augmentation((30, 40), (0.4, 2.5), flip=0.5, color=0, flip_vertical=0.5)
@@ -139,16 +139,16 @@ def test_turned_and_slanted_image_and_mask_stay_together(options):
         assert not torch.equal(out, plain(image, mask, draws)[0])
 
 
-def test_a_turn_by_nothing_is_the_window_itself():
+def test_a_rotation_by_0_is_the_window_itself():
     image, mask = pair((60, 80))
     options = {"size": (30, 40), "scale": (2, 2), "flip": 0, "color": 0}
     turned, plain = Augmentation(**options, rotation=40.0), Augmentation(**options)
     still = Draws(0.3, 0.2, 0.9, 1.0, (0.0, 0.0, 0.0), rotation=0.0)
-    for one, other in zip(turned(image, mask, still), plain(image, mask, still), strict=True):
-        assert torch.equal(one, other)
+    for a, b in zip(turned(image, mask, still), plain(image, mask, still), strict=True):
+        assert torch.equal(a, b)
 
 
-def test_colour_is_torchvisions_but_for_its_rounding():
+def test_colour_changes_equal_torchvisions_without_its_rounding():
     image = torch.randint(60, 180, (3, 20, 20), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     ours = change_color(image, 1.15, 0.9, 1.1)
     theirs = F.adjust_saturation(F.adjust_contrast(F.adjust_brightness(image / 255, 1.15), 0.9), 1.1)

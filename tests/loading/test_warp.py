@@ -37,14 +37,14 @@ def naive(pixels, warp, fill, samples=(1, 1)):
 
     for i in range(warp.size[0]):
         for j in range(warp.size[1]):
-            found = []
+            values = []
             for part in range(samples[0]):
                 for other in range(samples[1]):
                     x = ((j + (other + 0.5) / samples[1]) / warp.size[1] - 0.5) * width
                     y = ((i + (part + 0.5) / samples[0]) / warp.size[0] - 0.5) * height
                     x, y = np.linalg.solve(forward, np.array([x, y]))
-                    found.append(look_up(left + width / 2 + x, top + height / 2 + y))
-            out[i, j] = np.mean(found, axis=0)
+                    values.append(look_up(left + width / 2 + x, top + height / 2 + y))
+            out[i, j] = np.mean(values, axis=0)
     return out
 
 
@@ -82,8 +82,8 @@ def test_right_angles_are_anticlockwise_and_exact(quarters):
 def test_shear_moves_lower_rows_to_the_right():
     mask = torch.zeros(9, 9, dtype=torch.uint8)
     mask[:, 4] = 1
-    found = Warp((0, 0, 9, 9), (9, 9), 0.0, 45.0).mask(mask, FILL)
-    assert torch.equal(found == 1, torch.eye(9, dtype=torch.bool))
+    sheared = Warp((0, 0, 9, 9), (9, 9), 0.0, 45.0).mask(mask, FILL)
+    assert torch.equal(sheared == 1, torch.eye(9, dtype=torch.bool))
 
 
 def test_beyond_the_edge_is_the_fill():

@@ -60,7 +60,7 @@ def test_the_config_is_json_that_names_everything(saved):
     assert sorted(os.listdir(saved)) == ["best.safetensors", "config.json"]
 
 
-def test_loading_draws_nothing(saved):
+def test_loading_does_not_change_the_random_state(saved):
     torch.manual_seed(2)
     expected = torch.rand(1)
     torch.manual_seed(2)
@@ -68,7 +68,7 @@ def test_loading_draws_nothing(saved):
     assert torch.equal(torch.rand(1), expected)
 
 
-def test_a_normalisation_of_its_own_survives(tmp_path):
+def test_a_custom_normalisation_is_saved(tmp_path):
     model = create_model("unet", "mobilenet_v2")
     model.set_normalisation([0.1, 0.2, 0.3], [1, 1, 1])
     save_model(model, tmp_path)
@@ -198,6 +198,6 @@ def test_when_the_disk_is_full_the_previous_checkpoint_survives(model, folder):
     assert sorted(os.listdir(folder)) == ["best.safetensors", "config.json"]
 
 
-def test_a_missing_folder_is_told(model, tmp_path):
+def test_a_missing_folder_raises_a_clear_error(model, tmp_path):
     with pytest.raises(UserError, match="cannot be written"):
         save_model(model, tmp_path / "nowhere")

@@ -39,16 +39,16 @@ def test_images_may_have_other_channels_than_rgb(arch, channels):
 
 
 def test_the_image_is_normalised_inside_and_padded_with_the_mean_colour():
-    model, seen = host("unet"), []
-    handle = model.network.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    model, inputs = host("unet"), []
+    handle = model.network.register_forward_pre_hook(lambda module, args: inputs.append(args[0]))
     image = torch.rand(1, 3, 30, 40)
     model(image)
     handle.remove()
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-    torch.testing.assert_close(seen[0][..., :30, :40], (image - mean[:, None, None]) / std[:, None, None])
-    assert seen[0].shape == (1, 3, 32, 64)
-    assert seen[0][..., 30:, :].eq(0).all()
-    assert seen[0][..., 40:].eq(0).all()
+    torch.testing.assert_close(inputs[0][..., :30, :40], (image - mean[:, None, None]) / std[:, None, None])
+    assert inputs[0].shape == (1, 3, 32, 64)
+    assert inputs[0][..., 30:, :].eq(0).all()
+    assert inputs[0][..., 40:].eq(0).all()
 
 
 def test_normalisation_is_the_encoders_and_fits_its_channels():
@@ -114,7 +114,7 @@ def test_a_small_stem_keeps_the_detail_of_small_images():
         ({"in_channels": 0}, "in_channels is a whole number of at least 1; got 0"),
     ],
 )
-def test_unknown_names_and_impossible_values_are_told(arguments, words):
+def test_unknown_names_and_impossible_values_raise_a_clear_error(arguments, words):
     with pytest.raises(UserError, match=words):
         create_model(**arguments)
 
@@ -122,8 +122,8 @@ def test_unknown_names_and_impossible_values_are_told(arguments, words):
 WRONG = [[1], "x", True, 2.5, {"a": 1}, [["a"]], None, -1]
 
 
-def told(arch, **options):
-    """What `create_model` says against these options; "" where it takes them."""
+def error_message(arch, **options):
+    """Return the error message of `create_model` for these options; "" if it accepts them."""
     try:
         create_model(arch, **options)
     except UserError as error:
@@ -135,10 +135,12 @@ def told(arch, **options):
 def test_an_option_of_a_wrong_type_is_named_with_its_value_and_what_is_expected(arch):
     with torch.device("meta"):
         for option in HOSTS[arch].options:
-            said = [(value, words) for value in WRONG if (words := told(arch, **{option: value}))]
-            assert len(said) >= 5
-            assert any("expected" in words for _, words in said)
-            for value, words in said:
+            messages = [
+                (value, words) for value in WRONG if (words := error_message(arch, **{option: value}))
+            ]
+            assert len(messages) >= 5
+            assert any("expected" in words for _, words in messages)
+            for value, words in messages:
                 assert option in words
                 assert repr(value).strip("[]'") in words
 
@@ -161,7 +163,7 @@ def test_an_option_of_a_wrong_type_is_named_with_its_value_and_what_is_expected(
         ({"arch": "classifier", "drop_rate": 1}, "drop_rate=1: expected a probability from 0 to below 1"),
     ],
 )
-def test_values_that_options_cannot_have_are_told(arguments, words):
+def test_values_that_options_cannot_have_raise_a_clear_error(arguments, words):
     with pytest.raises(UserError, match=words):
         create_model(**arguments)
 

@@ -28,10 +28,10 @@ def test_agrees_with_the_whole_matrix(monkeypatch, chunk: int):
     monkeypatch.setattr(rowwise, "ROWS", 1)
     q, k, v = inputs()
     weight = torch.randn_like(v)
-    found, peaks = attend_by_rows(q, k, v)
+    actual, peaks = attend_by_rows(q, k, v)
     expected = naive(q, k, v)
-    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
-    gradients = [torch.autograd.grad((y * weight).sum(), (q, k, v)) for y in (found, expected)]
+    torch.testing.assert_close(actual, expected, rtol=1e-12, atol=1e-12)
+    gradients = [torch.autograd.grad((y * weight).sum(), (q, k, v)) for y in (actual, expected)]
     torch.testing.assert_close(*gradients, rtol=1e-11, atol=1e-11)
     scores = q @ k.mT
     torch.testing.assert_close(peaks.top, scores.amax(-1))
@@ -41,18 +41,18 @@ def test_agrees_with_the_whole_matrix(monkeypatch, chunk: int):
 
 def test_takes_gradients_that_are_one_number_repeated():
     q, k, v = inputs(torch.float32)
-    found = [torch.autograd.grad(form(q, k, v).sum(), v)[0] for form in (attend, naive)]
-    torch.testing.assert_close(*found)
-    found = [torch.autograd.grad(y.sum(), v)[0] for y in (attend_by_rows(q, k, v)[0], naive(q, k, v))]
-    torch.testing.assert_close(*found)
+    gradients = [torch.autograd.grad(form(q, k, v).sum(), v)[0] for form in (attend, naive)]
+    torch.testing.assert_close(*gradients)
+    gradients = [torch.autograd.grad(y.sum(), v)[0] for y in (attend_by_rows(q, k, v)[0], naive(q, k, v))]
+    torch.testing.assert_close(*gradients)
 
 
 def test_compiles_in_one_graph(unchecked: None):
     q, k, v = inputs(torch.float32)
     compiled = torch.compile(attend_by_rows, backend="aot_eager", fullgraph=True)
-    found = [form(q, k, v)[0] for form in (compiled, attend_by_rows)]
-    torch.testing.assert_close(*found)
-    torch.testing.assert_close(*(torch.autograd.grad(y.square().sum(), (q, k, v)) for y in found))
+    outputs = [form(q, k, v)[0] for form in (compiled, attend_by_rows)]
+    torch.testing.assert_close(*outputs)
+    torch.testing.assert_close(*(torch.autograd.grad(y.square().sum(), (q, k, v)) for y in outputs))
     torch.library.opcheck(rowwise._attend, (q, k, v))
 
 
@@ -64,13 +64,15 @@ def test_its_products_are_counted():
 
 
 def test_few_positions_are_left_to_the_fused_kernel(monkeypatch):
-    asked = []
+    fused_calls = []
     kernel = F.scaled_dot_product_attention
-    monkeypatch.setattr(F, "scaled_dot_product_attention", lambda *a, **o: asked.append(1) or kernel(*a, **o))
+    monkeypatch.setattr(
+        F, "scaled_dot_product_attention", lambda *a, **o: fused_calls.append(1) or kernel(*a, **o)
+    )
     many, few = (
         torch.randn(1, n, 2) for n in (pairwise.MIN_CHUNKED_POSITIONS, pairwise.MIN_CHUNKED_POSITIONS - 1)
     )
     attend(many, many, many)
-    assert not asked
+    assert not fused_calls
     attend(few, few, few)
-    assert asked
+    assert fused_calls

@@ -111,7 +111,7 @@ def test_a_head_of_an_arm_replaces_the_scores_of_every_stride():
     assert list(model.state_dict()) == names
 
 
-def test_wrong_options_are_told():
+def test_wrong_options_raise_a_clear_error():
     with pytest.raises(UserError, match="unknown head of fcn '8'; did you mean '8s'"):
         create_model("fcn", head="8")
     with pytest.raises(UserError, match="hidden=-1: expected a whole number of at least 0"):

@@ -51,7 +51,7 @@ def test_its_attention_is_recorded(form, names):
     assert list(recording.maps) == [f"mssa@{name}" for name in names]
 
 
-def test_wrong_forms_and_encoders_are_told():
+def test_wrong_forms_and_encoders_raise_a_clear_error():
     with pytest.raises(UserError, match="unknown form of mssa 'as_draw'; did you mean 'as_drawn'"):
         create_model("mssa", form="as_draw")
     with pytest.raises(UserError, match="mssa has no choice of encoder; leave out the encoder 'resnet34'"):

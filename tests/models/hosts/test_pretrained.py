@@ -93,7 +93,7 @@ def test_a_tensor_of_another_shape_is_refused(tmp_path):
         ("imagnet", "unknown weights of resnet18 'imagnet'; did you mean 'imagenet'"),
     ],
 )
-def test_weights_that_are_not_there(weights, words):
+def test_missing_weights_are_refused(weights, words):
     with pytest.raises(UserError, match=words):
         create_model("unet", "resnet18", encoder_weights=weights)
 
@@ -144,17 +144,19 @@ def empty_caches(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("proxy", ["refuses", "forbids"], indirect=True)
 @pytest.mark.parametrize(("arch", "encoder"), ENCODERS)
-def test_without_a_network_it_is_told_in_one_line_within_five_seconds(arch, encoder, proxy, empty_caches):
+def test_without_a_network_there_is_an_error_of_one_line_within_five_seconds(
+    arch, encoder, proxy, empty_caches
+):
     refuses_to_download(arch, encoder, {"refuses": "refused", "forbids": "403 Forbidden"}[proxy])
 
 
 @pytest.mark.parametrize("proxy", ["is silent"], indirect=True)
-def test_a_proxy_that_never_answers_is_given_up_within_five_seconds(proxy, empty_caches):
+def test_a_proxy_that_never_answers_times_out_within_five_seconds(proxy, empty_caches):
     refuses_to_download("unet", "resnet18", "huggingface.co ")
 
 
 @pytest.mark.parametrize(("arch", "encoder"), ENCODERS)
-def test_offline_mode_is_told(arch, encoder, empty_caches, monkeypatch):
+def test_offline_mode_raises_a_clear_error(arch, encoder, empty_caches, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     refuses_to_download(arch, encoder, "HF_HUB_OFFLINE is set")
 
@@ -162,7 +164,7 @@ def test_offline_mode_is_told(arch, encoder, empty_caches, monkeypatch):
 @pytest.mark.parametrize(
     ("proxy", "words"), [("forbids", "HTTP Error 403"), ("is silent", "")], indirect=["proxy"]
 )
-def test_an_address_without_a_proxy_is_asked_itself(proxy, words, monkeypatch):
+def test_without_a_proxy_the_server_is_asked_directly(proxy, words, monkeypatch):
     monkeypatch.setattr(network, "REACH_SECONDS", 0.3)
     address = os.environ["HTTP_PROXY"]
     monkeypatch.setenv("NO_PROXY", "*")
@@ -176,13 +178,13 @@ def refuses_to_download(arch: str, encoder: str, words: str) -> None:
     with pytest.raises(UserError, match="cannot download the imagenet weights of") as error:
         create_model(arch, encoder, encoder_weights="imagenet")
     assert time.perf_counter() - start < 5
-    told = str(error.value)
-    assert "\n" not in told
-    assert words in told
-    assert "use encoder_weights=None (--encoder-weights none) or the path of a .safetensors file" in told
+    message = str(error.value)
+    assert "\n" not in message
+    assert words in message
+    assert "use encoder_weights=None (--encoder-weights none) or the path of a .safetensors file" in message
 
 
-def test_a_host_that_never_answers_is_given_up_soon(monkeypatch):
+def test_a_server_that_never_answers_times_out_soon(monkeypatch):
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(network, "REACH_SECONDS", 0.2)

@@ -142,6 +142,6 @@ def test_the_last_feature_is_normalised_pooled_and_classified():
         ({"depth": 2}, "unknown option of attention56 'depth'; did you mean 'depths'"),
     ],
 )
-def test_wrong_options_are_told(options, words):
+def test_wrong_options_raise_a_clear_error(options, words):
     with pytest.raises(UserError, match=words):
         create_model("attention56", classes=10, **options)

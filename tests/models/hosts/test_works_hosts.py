@@ -26,7 +26,7 @@ def build(name, **options):
 
 @pytest.mark.parametrize("channels", [1, 4])
 @pytest.mark.parametrize("name", HOSTS)
-def test_images_of_other_channels_and_odd_sizes_go_in(name, channels):
+def test_takes_other_channels_and_odd_sizes(name, channels):
     model = build(name, in_channels=channels, classes=5).eval()
     for size in ((33, 47), (7, 90)):
         with torch.no_grad():
@@ -47,7 +47,7 @@ def test_a_gradient_reaches_every_parameter(name):
 
 
 @pytest.mark.parametrize("name", HOSTS)
-def test_checkpoints_bring_it_back_whole(name, tmp_path):
+def test_a_saved_host_is_loaded_unchanged(name, tmp_path):
     model = build(name, in_channels=4, classes=3).eval()
     save_model(model, tmp_path)
     again = load_model(tmp_path)
@@ -57,7 +57,7 @@ def test_checkpoints_bring_it_back_whole(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", [name for name in HOSTS if not name.startswith("attention")])
-def test_the_second_remedy_fits_every_segmentation_host(name):
+def test_the_two_branch_head_fits_every_segmentation_host(name):
     model = attach(build(name, arm="none", classes=3), "cbam@decoder+two_branch(activation=tanh)")
     logits = model(torch.rand(2, 3, 40, 33))
     assert logits.shape == (2, 3, 40, 33)
