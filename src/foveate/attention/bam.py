@@ -42,7 +42,7 @@ def _branch(convolutions: Sequence[nn.Conv2d], form: str) -> nn.Sequential:
 
 @register("bam")
 class BottleneckAttention(nn.Module):
-    """BAM: a mask from channel and position scores, whose part of x is added to x.
+    """BAM: a mask from channel and position scores; x times the mask is added to x.
 
     `reduction` divides the channels inside both branches (at least one stays); `dilation` is that of the 3x3
     convolutions; `form` is paper or code, see above. `weights` gives a `MaskMap` in (0, 1): the output is x

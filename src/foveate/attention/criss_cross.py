@@ -70,7 +70,7 @@ def cross_rows(
 
 @register("criss_cross")
 class CrissCrossAttention(nn.Module):
-    """Criss-cross attention: every position gathers from its row and column, in two turns from everywhere.
+    """Criss-cross attention: each position attends to its row and column; two turns reach all positions.
 
     `reduction` divides the channels of query and key (at least one stays); `recurrence` is the number of
     turns, all with the same weights. Memory grows with h w (h + w). `weights` gives one `PairwiseMap` with

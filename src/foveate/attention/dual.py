@@ -1,4 +1,4 @@
-"""Dual attention: every position gathers from positions that match it, every channel from channels.
+"""Dual attention: each position attends to the positions that match it, each channel to other channels.
 
 Fu et al., "Dual Attention Network for Scene Segmentation", CVPR 2019, https://arxiv.org/abs/1809.02983:
 
@@ -33,7 +33,7 @@ from foveate.attention.registry import register
 
 @register("dual")
 class DualAttention(nn.Module):
-    """Dual attention: positions gather from matching positions, channels from channels.
+    """Dual attention: positions attend to matching positions, channels to channels.
 
     `reduction` divides the channels of query and key (at least one stays); `form`, "code" or "paper", is the
     sign of the channels' scores, see above. Memory grows with h * w, time with its square. `weights` gives a

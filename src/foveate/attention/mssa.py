@@ -28,7 +28,7 @@ from foveate.attention.registry import register
 
 @register("mssa")
 class MultiScaleSpatialAttention(nn.Module):
-    """MSSA's attention block: features plus the same features, channels weighted by what the image shows.
+    """MSSA's attention block: features plus the same features with channels weighted by a gate of the image.
 
     `form` is "as_drawn", x + x g(x), or "as_coded", x g(x). `weights` gives g, a `ChannelMap` in (0, 1).
 
@@ -59,9 +59,9 @@ class MultiScaleSpatialAttention(nn.Module):
 
 
 class FeatureFusion(nn.Module):
-    """Two maps of one size become one: y = relu(bn(conv3x3([a; b]))), and y + y sigmoid(W2 relu(W1 mean(y))).
+    """Fuse two maps a, b of one size: y = relu(bn(conv3x3([a; b]))), then y + y sigmoid(W2 relu(W1 mean(y))).
 
-    `inputs` are the channels of both together, `outputs` those of the result.
+    `inputs` is the number of channels of both maps together, `outputs` that of the result.
 
     >>> FeatureFusion(24, 6)(torch.rand(2, 8, 5, 9), torch.rand(2, 16, 5, 9)).shape
     torch.Size([2, 6, 5, 9])
@@ -81,7 +81,7 @@ class FeatureFusion(nn.Module):
         )
 
     def forward(
-        self, one: Float[Tensor, "b c1 h w"], two: Float[Tensor, "b c2 h w"]
+        self, a: Float[Tensor, "b c1 h w"], b: Float[Tensor, "b c2 h w"]
     ) -> Float[Tensor, "b outputs h w"]:
-        y = self.join(torch.cat([one, two], 1))
+        y = self.join(torch.cat([a, b], 1))
         return y + y * self.gate(y)

@@ -22,7 +22,7 @@ from foveate.attention.registry import register
 
 @register("nonlocal")
 class NonLocal(nn.Module):
-    """Plain self-attention: every position gathers from all positions that match it.
+    """Plain self-attention: each position attends to all positions that match it.
 
     Memory grows with h * w, time with its square. `weights` gives a `PairwiseMap` with one head, for the flat
     positions `queries` (default: all, where they fit `pairwise.MATRIX_LIMIT`).

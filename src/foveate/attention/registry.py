@@ -60,12 +60,12 @@ def attention_names() -> tuple[str, ...]:
 
 
 def attention_class(name: str) -> type[nn.Module]:
-    """The class registered as `name`; an unknown name raises a `UserError` with the nearest one."""
+    """Return the class registered as `name`; raise a `UserError` with the nearest match if there is none."""
     return _classes[choose(name, attention_names(), "attention")]
 
 
 def attention_options(name: str) -> dict[str, object]:
-    """The options of a mechanism with their defaults.
+    """Return the options of a mechanism with their defaults.
 
     >>> attention_options("smooth")
     {'threshold': 0.4}
@@ -129,7 +129,7 @@ def describe_attention(name: str) -> str:
     """Return a line that describes the mechanism, and a second line with its options and their defaults.
 
     >>> print(describe_attention("se"))
-    se: Squeeze-and-Excitation: channels weighted by what the whole image shows.
+    se: Squeeze-and-Excitation: channels weighted by a gate from the means of all channels.
       options: reduction=16
     """
     summary = (inspect.getdoc(attention_class(name)) or "").split("\n", 1)[0]

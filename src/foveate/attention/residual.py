@@ -126,7 +126,7 @@ class SoftMask(nn.Module):
 
 @register("residual")
 class ResidualAttention(nn.Module):
-    """Residual attention: features of a trunk weighted by a mask found at lower resolutions.
+    """Residual attention: features of a trunk weighted by a mask computed at lower resolutions.
 
     `p` units stand before and after (0 or more), `t` in the trunk, `r` at each of the `depth` resolutions of
     the mask branch, on the way down and on the way up. `mask` is "mixed", "channel" or "spatial", `learning`

@@ -19,7 +19,7 @@ from foveate.attention.registry import register
 
 @register("se")
 class SqueezeExcitation(nn.Module):
-    """Squeeze-and-Excitation: channels weighted by what the whole image shows.
+    """Squeeze-and-Excitation: channels weighted by a gate from the means of all channels.
 
     `reduction` divides the channels between the two layers; at least one stays. `weights` gives a
     `ChannelMap` in (0, 1).

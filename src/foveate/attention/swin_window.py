@@ -78,7 +78,7 @@ def default_heads(channels: int) -> int:
 
 @register("swin_window")
 class WindowAttention(nn.Module):
-    """Window attention: positions gather from those in the same window, in several heads.
+    """Window attention: positions attend to the positions of the same window, in several heads.
 
     `window_size` is the side of the windows. `shifted` displaces them by half of it: two attentions at
     successive places, one shifted, attend across window borders. `heads` must divide the channels; None means

@@ -1,1 +1,1 @@
-"""Hosts, one network a file; each registers itself with `foveate.models.hosts.registry.host`."""
+"""Hosts, one network per file; each registers itself with `foveate.models.hosts.registry.host`."""
