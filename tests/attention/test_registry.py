@@ -33,6 +33,11 @@ def test_an_unknown_option_offers_the_nearest():
         create_attention("smooth", 8, **{"name": "se"})
 
 
+def test_channels_are_given_by_position_or_by_name():
+    by_name, by_position = create_attention("cbam", channels=8, reduction=4), create_attention("cbam", 8, reduction=4)
+    assert str(by_name) == str(by_position)
+
+
 @pytest.mark.parametrize("channels", [0, -1, 8.0, True, "8"])
 def test_channels_are_a_positive_whole_number(unchecked: None, channels: object):
     with pytest.raises(UserError, match=r"channels=.*expected a whole number of at least 1"):

@@ -93,7 +93,7 @@ def takes_signal(name: str) -> bool:
     return getattr(attention_class(name), "takes_signal", False)
 
 
-def create_attention(name: str, channels: int, /, *context: int, **options: object) -> nn.Module:
+def create_attention(name: str, /, channels: int, *context: int, **options: object) -> nn.Module:
     """Build the mechanism `name` for feature maps of `channels` channels.
 
     For a refiner, `channels` is the number of classes, and `context` is the channels of the image and of the
@@ -102,6 +102,8 @@ def create_attention(name: str, channels: int, /, *context: int, **options: obje
 
     >>> import torch
     >>> create_attention("cbam", 64, reduction=8)(torch.rand(2, 64, 12, 16)).shape
+    torch.Size([2, 64, 12, 16])
+    >>> create_attention("se", channels=64)(torch.rand(2, 64, 12, 16)).shape
     torch.Size([2, 64, 12, 16])
     >>> create_attention("afma", 12, 3, 64, level=1).level
     1

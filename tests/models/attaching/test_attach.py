@@ -204,3 +204,9 @@ def test_a_model_with_an_attribute_of_that_name_is_refused():
     model.attached = True
     with pytest.raises(UserError, match="has an attribute 'attached' of its own"):
         attach(model, "se@0", example=torch.rand(1, 3, 8, 8))
+
+
+@pytest.mark.parametrize("option", ["channels", "name"])
+def test_what_an_arm_cannot_choose_is_an_unknown_option(option):
+    with pytest.raises(UserError, match=f"unknown se option '{option}'"):
+        small_unet(f"se@decoder({option}=8)")

@@ -19,13 +19,14 @@ from torch import Tensor, nn
 from foveate.attention.registry import create_attention, is_refiner, takes_signal
 from foveate.errors import UserError, choose
 from foveate.models.attaching.attachments import Attachments, Exchange, Hook
+from foveate.models.attaching.check import check_arm
 from foveate.models.attaching.gates import ResidualGate
 from foveate.models.attaching.heads import create_head
 from foveate.models.attaching.refiners import Refinement, context_of
 from foveate.models.host import Host
 from foveate.models.places.find import Place, match_places, named_places, probe_model
 from foveate.models.places.probe import Probe
-from foveate.specs.arm import Arm, AttentionAt, Head, parse_arm
+from foveate.specs.arm import Arm, AttentionAt, Head
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -51,7 +52,7 @@ def attach(model: Model, arm: str | Arm, gate: str = "zero", example: Tensor | N
     """
     if not isinstance(model, nn.Module):
         raise UserError(f"attention is attached to an nn.Module, and {model!r} is a {type(model).__name__}")
-    arm = parse_arm(arm)
+    arm = check_arm(arm)
     choose(gate, ("zero", "none"), "gate")
     if isinstance(getattr(model, "attached", None), Attachments):
         raise UserError(f"the model already carries the arm '{model.attached.arm}'; call detach(model) first")
