@@ -60,7 +60,7 @@ def test_what_is_no_module_and_no_image_is_told_in_a_sentence():
 
 
 def test_another_name_is_told_what_there_is():
-    with pytest.raises(AttributeError, match=r"no attribute 'atach'; it has create_model"):
+    with pytest.raises(AttributeError, match=r"no attribute 'atach'; it has doctor, fit"):
         _ = foveate.atach
 
 

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "fit": "foveate.api.fit",
+    "compare": "foveate.api.compare",
+    "evaluate": "foveate.evaluation.evaluate",
     "create_model": "foveate.models.create",
     "create_attention": "foveate.attention.registry",
     "attention_names": "foveate.attention.registry",
@@ -21,6 +24,8 @@ _HOMES = {
     "detach": "foveate.models.attaching.attach",
     "record": "foveate.inspection.record",
     "load": "foveate.prediction.predictor",
+    "FitResult": "foveate.api.fit",
+    "ComparisonResult": "foveate.api.compare",
     "DataSpec": "foveate.specs.data",
     "ModelSpec": "foveate.specs.model",
     "TrainingSpec": "foveate.specs.training",
@@ -29,6 +34,10 @@ _HOMES = {
 }
 
 __all__ = [  # noqa: RUF022 (in the order in which they are met)
+    "doctor",
+    "fit",
+    "compare",
+    "evaluate",
     "create_model",
     "create_attention",
     "attention_names",
@@ -36,6 +45,8 @@ __all__ = [  # noqa: RUF022 (in the order in which they are met)
     "detach",
     "record",
     "load",
+    "FitResult",
+    "ComparisonResult",
     "DataSpec",
     "ModelSpec",
     "TrainingSpec",
@@ -44,8 +55,12 @@ __all__ = [  # noqa: RUF022 (in the order in which they are met)
 ]
 
 if TYPE_CHECKING:
+    from foveate.api.compare import ComparisonResult, compare
+    from foveate.api.doctor import doctor
+    from foveate.api.fit import FitResult, fit
     from foveate.attention.registry import attention_names, create_attention
     from foveate.errors import UserError
+    from foveate.evaluation.evaluate import evaluate
     from foveate.inspection.record import record
     from foveate.models.attaching.attach import attach, detach
     from foveate.models.create import create_model
@@ -57,6 +72,8 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "doctor":  # a package that can be called
+        return import_module("foveate.doctor")
     if name not in _HOMES:
         raise AttributeError(f"module 'foveate' has no attribute '{name}'; it has {', '.join(__all__)}")
     value = getattr(import_module(_HOMES[name]), name)

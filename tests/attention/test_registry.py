@@ -34,7 +34,10 @@ def test_an_unknown_option_offers_the_nearest():
 
 
 def test_channels_are_given_by_position_or_by_name():
-    by_name, by_position = create_attention("cbam", channels=8, reduction=4), create_attention("cbam", 8, reduction=4)
+    by_name, by_position = (
+        create_attention("cbam", channels=8, reduction=4),
+        create_attention("cbam", 8, reduction=4),
+    )
     assert str(by_name) == str(by_position)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from foveate.cli.commands.fit import fit
+from foveate.cli.flags import asked
 from foveate.cli.parser import arguments, build, normalise
 from foveate.specs.model import ModelSpec
 
@@ -17,9 +18,10 @@ def test_a_config_is_understood(path):
     parser = build(fit, "foveate fit")
     flags = vars(parser.parse_args(normalise(["photos", "--config", str(path)], parser)))
     given = arguments(fit, flags)
-    assert given["images"].spec("photos").source == "photos"
-    given["model"].spec(given["arm"], ModelSpec())
-    assert given["training"].spec(given["epochs"]).epochs == given["epochs"]
+    wanted = asked("photos", given["images"], given["model"], given["training"])
+    assert wanted.data.source == "photos"
+    assert wanted.host(ModelSpec(), given["arm"]).arm == given["arm"]
+    assert wanted.schedule(given["epochs"]).epochs == given["epochs"]
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 
-from foveate.cli.flags import DataFlags, ModelFlags, TrainingFlags, described_arguments
+from foveate.cli.flags import DataFlags, ModelFlags, TrainingFlags, asked, described_arguments
 from foveate.cli.main import main
 from foveate.data.open import open_dataset
 from foveate.errors import UserError
@@ -32,16 +32,20 @@ def test_flags_and_their_help_are_those_of_the_specs(capsys):
 
 def test_defaults_are_those_of_the_specs():
     assert DataFlags().spec("photos") == DataSpec("photos")
-    assert ModelFlags().spec("none", ModelSpec()) == ModelSpec()
-    assert TrainingFlags().spec(None) == TrainingSpec()
+    said = asked("photos", DataFlags(), ModelFlags(), TrainingFlags())
+    assert said.host(ModelSpec()) == ModelSpec()
+    assert said.schedule(30) == TrainingSpec(epochs=30)
+
+
+def host(model: ModelFlags, usual: ModelSpec) -> ModelSpec:
+    return asked("photos", DataFlags(), model, TrainingFlags()).host(usual)
 
 
 def test_without_an_arch_the_host_is_the_one_for_the_data():
     usual = ModelSpec("classifier", "resnet18", options={"stem": "small"})
-    assert ModelFlags().spec("se@encoder4", usual) == ModelSpec(
-        "classifier", "resnet18", arm="se@encoder4", options={"stem": "small"}
-    )
-    assert ModelFlags(arch="fpn", encoder="resnet34").spec("none", usual) == ModelSpec("fpn", "resnet34")
+    assert host(ModelFlags(), usual) == ModelSpec("classifier", "resnet18", options={"stem": "small"})
+    assert host(ModelFlags(options={"a": 1}), usual).options == {"stem": "small", "a": 1}
+    assert host(ModelFlags(arch="fpn", encoder="resnet34"), usual) == ModelSpec("fpn", "resnet34")
 
 
 def test_values_are_read_as_people_write_them():

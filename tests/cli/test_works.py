@@ -10,6 +10,7 @@ import yaml
 from PIL import Image
 
 from foveate.cli.commands.compare import compare
+from foveate.cli.flags import asked
 from foveate.cli.main import main
 from foveate.cli.parser import arguments, build, normalise
 from foveate.loading.module import DataModule
@@ -54,10 +55,12 @@ def test_a_work_starts(path, sources):
     """Its first, middle and last arm are built, and make one training step as a run makes it."""
     arms = arms_of(path)
     given = flags(path, *SMALL, *(["--encoder", "tu-pvt_v2_b0"] if "fcbformer" in path.stem else []))
+    source = sources["labels" if path.stem.startswith("residual") else "masks"]
+    wanted = asked(source, given["images"], given["model"], given["training"])
     spec = ComparisonSpec(
-        given["images"].spec(sources["labels" if path.stem.startswith("residual") else "masks"]),
-        given["model"].spec("none", ModelSpec()),
-        given["training"].spec(given["epochs"]),
+        wanted.data,
+        wanted.host(ModelSpec()),
+        wanted.schedule(given["epochs"]),
         arms=tuple(given["arms"]),
         seeds=given["seeds"],
     )

@@ -3,9 +3,10 @@
 import inspect
 import re
 from collections.abc import Callable, Collection
-from dataclasses import MISSING, asdict, dataclass, fields, replace
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, get_type_hints
 
+from foveate.api.settings import Settings
 from foveate.errors import UserError
 from foveate.specs.data import DataSpec
 from foveate.specs.model import ModelSpec
@@ -81,22 +82,14 @@ class ModelFlags:
     arch: str | None = None
     options: dict[str, Any] | None = None
 
-    def spec(self, arm: str, usual: ModelSpec) -> ModelSpec:
-        """The model of a run with this arm; `usual` is the host for the data at hand."""
-        given = asdict(self)
-        if self.arch is None:
-            given |= {"arch": usual.arch, "options": usual.options | (self.options or {})}
-            given["encoder"] = usual.encoder if self.encoder == "auto" else self.encoder
-        return replace(usual, **given | {"options": given["options"] or {}}, arm=arm)
+    def given(self) -> dict[str, Any]:
+        """The fields, but for those that are left to be chosen for the data."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @flags_of(TrainingSpec, without=["epochs"])
 class TrainingFlags:
     """Training."""
-
-    def spec(self, epochs: int | None) -> TrainingSpec:
-        """How a run is trained; without epochs, for as long as the default is."""
-        return TrainingSpec(**asdict(self), **({} if epochs is None else {"epochs": epochs}))
 
 
 @dataclass(frozen=True)
@@ -118,6 +111,11 @@ class DeviceFlags:
         if self.devices < 1:
             raise UserError(f"--devices: {self.devices} is too few; train on at least 1")
         return asdict(self)
+
+
+def asked(data: str, images: DataFlags, model: ModelFlags, training: TrainingFlags) -> Settings:
+    """What the flags say."""
+    return Settings(images.spec(data), model.given(), asdict(training))
 
 
 def parse_names(words: list[str] | None) -> tuple[str, ...] | None:

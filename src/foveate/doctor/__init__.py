@@ -1,1 +1,23 @@
-"""What is wrong with a dataset: each image and mask is decoded once, and checks judge what was measured."""
+"""What is wrong with a dataset: each image and mask is decoded once, and checks judge what was measured.
+
+`foveate.doctor(data)` is a public function, but an import of any module of this package binds the name
+`foveate.doctor` to the package. The package itself can be called, so that both work, in any order.
+"""
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+
+class _CallablePackage(ModuleType):
+    def __call__(
+        self, data: str | Path, limit: int | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> Any:
+        """The `Diagnosis` of a dataset, by `foveate.api.doctor.doctor`, which stands above this package."""
+        return import_module("foveate.api.doctor").doctor(data, limit, progress)
+
+
+sys.modules[__name__].__class__ = _CallablePackage

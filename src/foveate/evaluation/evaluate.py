@@ -143,6 +143,24 @@ def seen_in_training(run: str | Path, data: str | Path, split: str = "test") -> 
     return len(set(stems) & {*splits["train"], *splits["val"]}), len(stems)
 
 
+def caution(run: str | Path, data: str | Path | None = None, split: str = "test") -> str:
+    """Why scores of these images are better than those of new ones would be, in a sentence; empty where
+    nothing says so.
+    """
+    if data is not None:
+        seen, total = seen_in_training(run, data, split)
+        if not seen:
+            return ""
+        return (
+            f"{seen} of these {total} images have names of images that the run was trained with: of new "
+            f"ones, expect less. `foveate evaluate {run}` scores its own test images."
+        )
+    own = Run(run).splits
+    if split != "train" and own[split] == own["val"]:
+        return "The best epoch was chosen on these images too: expect a little less of others."
+    return ""
+
+
 def data_of(
     run: Path, data: str | Path | None, size: tuple[int, int] | None, trained: tuple[str, ...]
 ) -> DataModule:

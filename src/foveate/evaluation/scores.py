@@ -84,7 +84,7 @@ class ClassScores:
     recall: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Scores:
     """A data set's scores in [0, 1]: means over classes, overall accuracy, and each class.
 
@@ -116,6 +116,21 @@ class Scores:
     def balanced_accuracy(self) -> float:
         """Mean class accuracy under its name in classification."""
         return self.mean_accuracy
+
+    def __repr__(self) -> str:
+        """The means in percent.
+
+        >>> scores(np.array([[3, 1], [0, 4]]), ["road", "car"], images=2)
+        Scores(mIoU 77.5%, Dice 87.3%, accuracy 87.5%, mean accuracy 87.5%; 2 classes, 2 images)
+        """
+        means = {
+            "mIoU": self.miou,
+            "Dice": self.dice,
+            "accuracy": self.accuracy,
+            "mean accuracy": self.mean_accuracy,
+        }
+        shown = ", ".join(f"{name} {100 * value:.1f}%" for name, value in means.items())
+        return f"Scores({shown}; {len(self.classes)} classes, {self.images} images)"
 
 
 def scores(confusion: Num[ndarray, "c c"], classes: Sequence[str], images: int = 0) -> Scores:

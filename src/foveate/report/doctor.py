@@ -1,16 +1,18 @@
 """The doctor's page: what a dataset is, what is wrong with it, how to train on it; as text, HTML and JSON."""
 
+import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foveate.doctor.copying import Copied, copy_mended
 from foveate.doctor.exam import Exam
 from foveate.doctor.facts import Facts
 from foveate.doctor.finding import SEVERITIES, Finding, counted
 from foveate.doctor.survey import Survey
-from foveate.errors import DataError
+from foveate.errors import DataError, UserError
 from foveate.files import write_whole
 from foveate.report import outlines
 from foveate.report.html import fill
@@ -36,10 +38,15 @@ _SEEN = frozenset(["uniform", "shifted", "swapped", "sizes", "rotation", "smooth
 """Checks whose findings are judged by looking at an image with its mask."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diagnosis:
-    """All that the doctor says of a dataset."""
+    """All that the doctor says of a dataset; as text, its page for a terminal.
 
+    source: the dataset as the user named it. findings: the severest first. advice: how to train on it, None
+    where there is too little to train on.
+    """
+
+    source: str
     survey: Survey
     facts: Facts
     findings: tuple[Finding, ...]
@@ -64,10 +71,33 @@ class Diagnosis:
         numbers = [(severity, sum(f.severity == severity for f in self.findings)) for severity in SEVERITIES]
         return ", ".join(counted(number, severity) for severity, number in numbers if number) + "."
 
+    def save(self, path: str | Path) -> Path:
+        """Write the page with pictures to a .html file, or everything with the names of all files to .json.
 
-def as_text(diagnosis: Diagnosis, source: str) -> str:
+        Returns the path. Raises `UserError` for another ending.
+        """
+        path = Path(path)
+        writers = {".html": write_page, ".json": write_json}
+        if path.suffix not in writers:
+            raise UserError(f"{path}: the doctor's page is HTML or JSON; name a file in .html or .json")
+        writers[path.suffix](self, path)
+        return path
+
+    def fix(self, folder: str | Path, progress: Callable[[int, int], None] | None = None) -> Copied:
+        """Copy the dataset to a new folder with everything mended that needs no decision.
+
+        `progress(done, files)` is called after each. Raises `DataError` where not all images were looked at,
+        and for a folder that is not empty.
+        """
+        return copy_mended(self.survey, self.findings, Path(folder), progress)
+
+    def __repr__(self) -> str:
+        return as_text(self)
+
+
+def as_text(diagnosis: Diagnosis) -> str:
     """The page for a terminal."""
-    facts, name = diagnosis.facts, diagnosis.survey.folder.name
+    source, facts, name = diagnosis.source, diagnosis.facts, diagnosis.survey.folder.name
     width = max(len(heading) for heading, _ in facts.rows)
     lines = [source, *(f"  {heading:<{width}}  {said}" for heading, said in facts.rows)]
     if facts.classes:
@@ -118,14 +148,21 @@ def as_plain(diagnosis: Diagnosis) -> dict[str, Any]:
     }
 
 
-def write_page(diagnosis: Diagnosis, source: str, path: Path) -> None:
+def write_page(diagnosis: Diagnosis, path: Path) -> None:
     """Write the page as one file of HTML that needs no network; it shows some of the pairs it speaks of."""
     with write_whole(path, "w") as file:
-        file.write(as_html(diagnosis, source))
+        file.write(as_html(diagnosis))
 
 
-def as_html(diagnosis: Diagnosis, source: str) -> str:
+def write_json(diagnosis: Diagnosis, path: Path) -> None:
+    """Write `as_plain` as JSON."""
+    with write_whole(path, "w") as file:
+        file.write(json.dumps(as_plain(diagnosis), indent=2, ensure_ascii=False) + "\n")
+
+
+def as_html(diagnosis: Diagnosis) -> str:
     """The page as a string. Names of files and classes are escaped."""
+    source = diagnosis.source
     return fill(
         "doctor.html",
         source=source,

@@ -1,15 +1,13 @@
 """`foveate compare`: the main job. Does attention help on these images?"""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foveate.cli.flags import DataFlags, DeviceFlags, ModelFlags, TrainingFlags
+from foveate.cli.flags import DataFlags, DeviceFlags, ModelFlags, TrainingFlags, asked
 
 if TYPE_CHECKING:
     from foveate.experiments.compare import ComparisonEvent
     from foveate.experiments.plan import Plan
-    from foveate.experiments.result import Comparison
 
 
 _STAGES = {
@@ -54,58 +52,37 @@ def compare(
       foveate compare photos/ --arms none cbam@decoder "smooth@encoder5(threshold=0.4)" \\
         --placebo --seeds 3 --epochs 20 --out runs/photos
     """
-    from foveate.cli.progress import progress
-    from foveate.data.open import open_dataset, require_source
+    from foveate.data.open import require_source
 
     require_source(data)
-    from foveate.experiments.compare import finished
-    from foveate.experiments.defaults import default_comparison
-    from foveate.experiments.plan import estimate, make_plan, recorded_splits
-    from foveate.experiments.resuming import check_data
-    from foveate.models.attaching.check import check_arm
+    from foveate.api.compare import open_comparison
+    from foveate.cli.progress import progress
 
-    given = images.spec(data)
-    for arm in arms or ():
-        check_arm(arm)
-    if out:
-        check_data(Path(out), data)
-    how = (given.classes, given.split_seed, given.val_from_train)
+    wanted = asked(data, images, model, training)
     with progress("Opening the data"):
-        dataset = open_dataset(data, *how, shares=given.split)
-    named = Path(data).resolve().name if Path(data).exists() else dataset.name
-    folder = Path(out or Path("runs", named))
-    check_data(folder, data)
-    begun = recorded_splits(folder)
-    if begun not in (None, dataset.split_table()):  # what is chosen from the data stays as it was
-        dataset = open_dataset(data, *how, splits=begun)
-    usual = default_comparison(dataset)
-    spec = replace(
-        usual,
-        data=replace(given, size=given.size or usual.data.size, batch=given.batch or usual.data.batch),
-        model=model.spec("none", usual.model),
-        training=training.spec(usual.training.epochs if epochs is None else epochs),
-        arms=tuple(arms) if arms else usual.arms,
-        placebo=placebo,
-        seeds=seeds,
-        first_seed=seed,
-    )
+        opened = open_comparison(wanted, arms, placebo, seeds, epochs, seed, out)
+    from foveate.experiments.compare import finished
+    from foveate.experiments.plan import estimate, make_plan
+
+    folder = opened.folder
     with progress("Reading every image once"):
-        plan = make_plan(spec, folder, devices.trainer())
+        plan = make_plan(opened.spec, folder, devices.trainer())
     if (done := finished(plan, folder)) is not None:
         print(f"All {len(plan.runs)} runs are done, since {done.finished}; add arms or seeds to go on.\n")
-        _conclude(done, folder)
+        _conclude(folder)
         return
     height, width = plan.data.size
-    print(dataset.describe())
+    print(opened.dataset.describe())
     print(f"\n{plan.spec.model.host} at {height}x{width}, {seeds} seeds of each arm:")
     print("\n".join(f"  {arm.arm}" for arm in plan.arms), flush=True)
     with progress("Timing a few steps of each arm"):
         expected = estimate(plan, folder)
     print(f"\n{expected.describe()}\n", flush=True)
-    _conclude(_run(plan, folder), folder)
+    _run(plan, folder)
+    _conclude(folder)
 
 
-def _run(plan: "Plan", folder: Path) -> "Comparison":
+def _run(plan: "Plan", folder: Path) -> None:
     from foveate.cli.progress import progress
     from foveate.cli.typed import command_line
     from foveate.experiments.compare import compare as run
@@ -124,17 +101,14 @@ def _run(plan: "Plan", folder: Path) -> "Comparison":
             advance((event.run - 1 + now.step / now.steps) / event.runs, _WHOLE, note, event.seconds_left)
 
         try:
-            return run(plan.spec, folder, tell, command_line(), plan=plan)
+            run(plan.spec, folder, tell, command_line(), plan=plan)
         except Interrupted as stop:
             raise KeyboardInterrupt(str(stop)) from stop
 
 
-def _conclude(comparison: "Comparison", folder: Path) -> None:
-    from foveate.report import words
+def _conclude(folder: Path) -> None:
+    from foveate.api.compare import ComparisonResult
     from foveate.report.page import write_report
 
     report = write_report(folder)
-    print(words.headline(comparison))
-    for arm in comparison.arms:
-        print(f"  {arm.arm}: {' '.join(words.verdict(comparison, arm))}")
-    print(f"\n{report}")
+    print(f"{ComparisonResult(folder).summary}\n\n{report}")

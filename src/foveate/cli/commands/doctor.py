@@ -1,6 +1,5 @@
 """`foveate doctor`: what is wrong with a dataset, and what to do about it."""
 
-import json as plain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,27 +36,22 @@ def doctor(
     for flag, path in (("--out", out), ("--json", json)):
         _check_target(flag, path)
     survey = _visit(data, limit)
-    from foveate.doctor.copying import check_copy
-    from foveate.doctor.facts import gather
-    from foveate.doctor.finding import judge
+    from foveate.api.doctor import diagnose
+    from foveate.cli.progress import progress
+    from foveate.report.doctor import write_json, write_page
 
     if fix:
+        from foveate.doctor.copying import check_copy
+
         check_copy(survey, Path(fix))
-    from foveate.cli.progress import progress
-
-    with progress("Judging"):
-        findings, facts = judge(survey), gather(survey)
-    with progress("Working out advice"):
-        from foveate.experiments.advice import advise
-        from foveate.report.doctor import Diagnosis, as_plain, as_text, write_page
-
-        diagnosis = Diagnosis(survey, facts, findings, advise(survey, facts))
-    print(as_text(diagnosis, data))
+    with progress("Judging, and working out advice"):
+        diagnosis = diagnose(survey, data)
+    print(diagnosis)
     if out:
-        write_page(diagnosis, data, Path(out))
+        write_page(diagnosis, Path(out))
         print(f"\n{out}")
     if json:
-        _write_json(as_plain(diagnosis), Path(json))
+        write_json(diagnosis, Path(json))
         print(f"\n{json}")
     if fix:
         _fix(diagnosis, Path(fix))
@@ -77,19 +71,11 @@ def _visit(data: str, limit: int | None) -> "Survey":
         return visit(data, limit, advance)
 
 
-def _write_json(tree: dict, path: Path) -> None:
-    from foveate.files import write_whole
-
-    with write_whole(path, "w") as file:
-        file.write(plain.dumps(tree, indent=2, ensure_ascii=False) + "\n")
-
-
 def _fix(diagnosis: "Diagnosis", folder: Path) -> None:
     from foveate.cli.progress import progress
-    from foveate.doctor.copying import copy_mended
 
     with progress("Copying") as advance:
-        done = copy_mended(diagnosis.survey, diagnosis.findings, folder, advance)
+        done = diagnosis.fix(folder, advance)
     print(
         f"\n{folder}: {done.untouched:,} images copied as they are, {done.mended:,} mended,"
         f" {done.left_out:,} left out; files without their other half left out: {done.lonely:,};"

@@ -1,7 +1,5 @@
 """`foveate evaluate`: the scores of a trained run."""
 
-from pathlib import Path
-
 
 def evaluate(
     run: str,
@@ -30,19 +28,9 @@ def evaluate(
     shape = None if size is None else parse_size(size, "--size")
     from foveate.evaluation import evaluate as evaluation
     from foveate.models.checkpoints import load_model
-    from foveate.training.run_directory import Run
 
     with progress("Scoring") as advance:
         scores = evaluation.evaluate(run, data, split=split, size=shape, device=device, progress=advance)
     print(score_table(scores, load_model(run).task, split if data is None else ""))
-    if data is not None:
-        seen, total = evaluation.seen_in_training(run, data, split)
-        if seen:
-            print(
-                f"\n{seen} of these {total} images have names of images that the run was trained with: of "
-                f"new ones, expect less. `foveate evaluate {run}` scores its own test images."
-            )
-        return
-    own = Run(Path(run)).splits
-    if split != "train" and own[split] == own["val"]:
-        print("\nThe best epoch was chosen on these images too: expect a little less of others.")
+    if warning := evaluation.caution(run, data, split):
+        print(f"\n{warning}")

@@ -2,16 +2,13 @@
 
 import os
 from contextlib import nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foveate.cli.flags import DataFlags, DeviceFlags, ModelFlags, TrainingFlags
-from foveate.cli.host import check_host
+from foveate.cli.flags import DataFlags, DeviceFlags, ModelFlags, TrainingFlags, asked
 
 if TYPE_CHECKING:
     from foveate.loading.module import DataModule
     from foveate.specs.run import RunSpec
-    from foveate.training.run_directory import RunResult
 
 
 def fit(
@@ -45,45 +42,25 @@ def fit(
     from foveate.data.open import require_source
 
     require_source(data)
-    from foveate.cli.progress import progress
-    from foveate.experiments.defaults import default_comparison
-    from foveate.loading.module import DataModule
-    from foveate.specs.run import RunSpec
+    from foveate.api.fit import check_run, open_run
 
     first = os.environ.get("LOCAL_RANK", "0") == "0"  # of several processes, one speaks
-    given = images.spec(data)
+    wanted = asked(data, images, model, training)
     if first:
-        _check(model, training, arm, epochs, out, resume)
-    module = DataModule(given, seed, epochs)
+        check_run(wanted, arm, epochs, out, resume)
+    from foveate.cli.progress import progress
+
     with progress("Opening the data") if first else nullcontext():
-        module.setup()
-    usual = default_comparison(module.dataset).model
-    if first and model.arch is None:
-        check_host(model, arm, {module.task: usual})
-    spec = RunSpec(module.spec, model.spec(arm, usual), training.spec(epochs), seed)
+        spec, module = open_run(wanted, arm, epochs, seed)
     if first:
         print(f"{module.dataset.describe()}\n{module.plan}", flush=True)
     opened = None if resume else module  # a run that goes on has splits of its own
-    result = _train(spec, out, resume, devices, opened)
+    _train(spec, out, resume, devices, opened)
     if first:
-        _report(result)
+        _report(out)
 
 
-def _check(model: ModelFlags, training: TrainingFlags, arm: str, epochs: int, out: str, resume: bool) -> None:
-    """Tell what is wrong with anything but the data before the data is read, which may take long."""
-    from foveate.experiments.defaults import HOSTS
-    from foveate.models.attaching.check import check_arm
-    from foveate.training.run_directory import claim, release
-
-    training.spec(epochs)
-    check_arm(arm)
-    release(claim(Path(out), resume))
-    check_host(model, arm, HOSTS)
-
-
-def _train(
-    spec: "RunSpec", out: str, resume: bool, devices: DeviceFlags, data: "DataModule | None"
-) -> "RunResult":
+def _train(spec: "RunSpec", out: str, resume: bool, devices: DeviceFlags, data: "DataModule | None") -> None:
     from foveate.cli.progress import progress
     from foveate.training.callbacks import ProgressEvent
     from foveate.training.run import Interrupted
@@ -98,29 +75,18 @@ def _train(
             )
 
         try:
-            return train(spec, out, resume, trainer_flags=devices.trainer(), progress=tell, data=data)
+            train(spec, out, resume, trainer_flags=devices.trainer(), progress=tell, data=data)
         except Interrupted as stop:
             raise KeyboardInterrupt(f"{stop} (the same command with --resume)") from stop
 
 
-def _report(result: "RunResult") -> None:
+def _report(out: str) -> None:
+    from foveate.api.fit import score_run
     from foveate.cli.progress import progress
     from foveate.cli.table import score_table
-    from foveate.durations import duration
-    from foveate.evaluation.evaluate import evaluate
-    from foveate.models.checkpoints import load_model
-    from foveate.training.run_directory import Run
 
     with progress("Scoring") as advance:
-        scores = evaluate(result.folder, progress=advance)
-    run, task = Run(result.folder), load_model(result.folder).task
-    run.last_checkpoint.unlink(missing_ok=True)  # there is nothing left to resume
-    splits = run.splits
-    score = "mean IoU" if task == "segmentation" else "accuracy"
-    images = "validation" if splits["val"] == splits["test"] else "test"
-    print(
-        f"\nBest validation {score} {100 * result.best_score:.1f}% in epoch {result.best_epoch} of"
-        f" {result.epochs}, after {duration(result.seconds)}. On the {images} images:\n"
-    )
-    print(score_table(scores, task))
+        result = score_run(out, advance)
+    print(f"\n{result.summary} On the {result.scored_on} images:\n")
+    print(score_table(result.scores, result.model().task))
     print(f"\n{result.folder}")

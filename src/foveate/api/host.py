@@ -1,33 +1,33 @@
-"""The host that a command trains, looked at with its arm while nothing has been read, or little."""
+"""The host that a call trains, built with its arm before anything is read, or little."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from foveate.cli.flags import ModelFlags
 from foveate.errors import UserError
 
 if TYPE_CHECKING:
+    from foveate.api.settings import Settings
     from foveate.specs.model import ModelSpec
 
 
-def check_host(model: ModelFlags, arm: str, usual: Mapping[str, "ModelSpec"]) -> None:
+def check_host(asked: "Settings", arm: str, usual: "Mapping[str, ModelSpec]") -> None:
     """Build the host with its arm, and say by which flags what is wrong can be mended.
 
-    usual: by the task of the data, the host that is taken where the flags name none. While the task is not
+    usual: by the task of the data, the host that is taken where no arch is given. While the task is not
     known, it is enough that one of them can be built.
     """
     from foveate.training.build import seeded_model
 
     told: list[str] = []
     for task, host in usual.items():
-        spec = model.spec(arm, host)
+        spec = asked.host(host, arm)
         try:
             seeded_model(replace(spec, encoder_weights="none"), classes=2, seed=0)
             return
         except UserError as error:
-            if model.arch is not None or _names_an_option(str(error)):
+            if "arch" in asked.model or _names_an_option(str(error)):
                 raise
             said = str(error).rstrip(".")
             told.append(

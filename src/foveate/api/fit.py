@@ -1,0 +1,149 @@
+"""`foveate.fit`: one arm, one seed, from images to a scored run directory."""
+
+from collections.abc import Callable
+from functools import cached_property
+from inspect import signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from foveate.api.host import check_host
+from foveate.api.settings import Settings, settings
+from foveate.durations import duration
+from foveate.specs.run import RunSpec
+
+if TYPE_CHECKING:
+    from foveate.evaluation.scores import Scores
+    from foveate.loading.module import DataModule
+    from foveate.models.host import Host
+    from foveate.training.callbacks import ProgressEvent
+    from foveate.training.run_directory import RunResult
+
+
+class FitResult:
+    """A trained and scored run, read from its folder: `foveate.FitResult("runs/best")` opens one again."""
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+
+    @cached_property
+    def training(self) -> "RunResult":
+        """How training went: epochs, the best one and its validation score, seconds."""
+        from foveate.training.run_directory import Run
+
+        return Run(self.folder).result
+
+    @cached_property
+    def scores(self) -> "Scores":
+        """The scores on the test images."""
+        from foveate.evaluation.evaluate import read_scores
+
+        return read_scores(self.folder)
+
+    @property
+    def scored_on(self) -> str:
+        """The images that were scored: "validation" where the data have no others to test on, else "test"."""
+        from foveate.training.run_directory import Run
+
+        splits = Run(self.folder).splits
+        return "validation" if splits["val"] == splits["test"] else "test"
+
+    def model(self) -> "Host":
+        """The trained network with its best weights, in evaluation mode on the CPU.
+
+        `foveate.load(result.folder)` predicts images of any size with it.
+        """
+        from foveate.models.checkpoints import load_model
+
+        return load_model(self.folder).eval()
+
+    @property
+    def summary(self) -> str:
+        """The best epoch and the time, in a sentence."""
+        best, of = self.training, self.training.score_name.removeprefix("val_")
+        score = {"miou": "mean IoU"}.get(of, of)
+        return (
+            f"Best validation {score} {100 * best.best_score:.1f}% in epoch {best.best_epoch} of"
+            f" {best.epochs}, after {duration(best.seconds)}."
+        )
+
+    def __repr__(self) -> str:
+        return f"{self.folder}: {self.summary}\n{self.scores} of the {self.scored_on} images"
+
+
+def fit(
+    data: str | Path,
+    arm: str = "none",
+    *,
+    epochs: int = 30,
+    seed: int = 0,
+    out: str | Path = "runs/fit",
+    resume: bool = False,
+    accelerator: str = "auto",
+    progress: "Callable[[ProgressEvent], None] | None" = None,
+    **fields: Any,
+) -> FitResult:
+    """Train one arm on your images and score it on the test images; `foveate fit` in Python.
+
+    Args:
+        data: a folder of images with masks or of class folders, or drawn scenes: "synthetic:COUNT".
+        arm: the attention and where it sits, such as "cbam@decoder"; "none" is the bare host.
+        epochs: passes over the training images.
+        seed: of the initial weights, the order of the images and the augmentation.
+        out: the run directory. It must be new or empty, unless `resume`.
+        resume: go on from the last finished epoch in `out`.
+        accelerator: "auto", "cpu" or "gpu".
+        progress: called after every training step and every validation.
+        fields: fields of `DataSpec`, `ModelSpec` and `TrainingSpec`, such as `size=(192, 256)`,
+            `encoder="resnet34"` or `lr=3e-4`. What is not given suits the data.
+
+    Raises `UserError` before anything is written for what is wrong in the arguments or the data, and
+    `foveate.training.run.Interrupted` on Ctrl-C; the same call with `resume=True` goes on.
+
+    Example:
+        result = foveate.fit("photos", arm="cbam@decoder", epochs=20, out="runs/best")
+        result.scores.miou, result.model()
+    """
+    asked = settings(data, fields, "foveate.fit", signature(fit).parameters)
+    check_run(asked, arm, epochs, out, resume)
+    spec, module = open_run(asked, arm, epochs, seed)
+    from foveate.training.run import fit as train
+
+    opened = None if resume else module  # a run that goes on has splits of its own
+    train(spec, out, resume, trainer_flags={"accelerator": accelerator}, progress=progress, data=opened)
+    return score_run(out)
+
+
+def check_run(asked: Settings, arm: str, epochs: int, out: str | Path, resume: bool) -> None:
+    """Tell what is wrong with anything but the data before the data is read, which may take long."""
+    from foveate.models.attaching.check import check_arm
+    from foveate.training.run_directory import claim, release
+
+    asked.schedule(epochs)
+    check_arm(arm)
+    release(claim(Path(out), resume))
+    from foveate.experiments.defaults import HOSTS
+
+    check_host(asked, arm, HOSTS)
+
+
+def open_run(asked: Settings, arm: str, epochs: int, seed: int) -> "tuple[RunSpec, DataModule]":
+    """Open the data, and choose what was left open for it."""
+    from foveate.experiments.defaults import default_comparison
+    from foveate.loading.module import DataModule
+
+    module = DataModule(asked.data, seed, epochs)
+    module.setup()
+    usual = default_comparison(module.dataset).model
+    if "arch" not in asked.model:
+        check_host(asked, arm, {module.task: usual})
+    return RunSpec(module.spec, asked.host(usual, arm), asked.schedule(epochs), seed), module
+
+
+def score_run(out: str | Path, progress: Callable[[int, int], None] | None = None) -> FitResult:
+    """Score a trained run on its test images. `progress(done, images)` is called after each batch."""
+    from foveate.evaluation.evaluate import evaluate
+    from foveate.training.run_directory import Run
+
+    evaluate(out, progress=progress)
+    Run(out).last_checkpoint.unlink(missing_ok=True)  # there is nothing left to resume
+    return FitResult(out)

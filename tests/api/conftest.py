@@ -1,0 +1,50 @@
+"""Two small networks for all tests of the functions: a fitted arm, and a comparison of it with the host."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import foveate
+from foveate.api.compare import ComparisonResult
+from foveate.api.fit import FitResult
+
+DATA = "synthetic:12"
+ARM = "se@decoder(reduction=4)"
+
+
+@pytest.fixture(scope="session")
+def small() -> dict[str, Any]:
+    """Keywords with which an epoch takes a second."""
+    return {
+        "size": (32, 64),
+        "batch": 4,
+        "arch": "unet",
+        "encoder": "mobilenet_v2",
+        "options": {"decoder_channels": [8, 8, 8, 8, 8]},
+        "precision": "32",
+        "epochs": 1,
+        "accelerator": "cpu",
+    }
+
+
+@pytest.fixture(scope="session")
+def fitted(small, tmp_path_factory) -> tuple[FitResult, list]:
+    """What `fit` gave, and the events that it told."""
+    events: list = []
+    out = tmp_path_factory.mktemp("fit") / "best"
+    return foveate.fit(DATA, arm=ARM, out=out, progress=events.append, **small), events
+
+
+@pytest.fixture(scope="session")
+def compared(small, tmp_path_factory) -> tuple[ComparisonResult, list]:
+    """What `compare` gave, and the events that it told."""
+    events: list = []
+    out = tmp_path_factory.mktemp("compare") / "c"
+    return foveate.compare(DATA, arms=ARM, seeds=2, out=out, progress=events.append, **small), events
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Path:
+    """A folder that is not there, two deep."""
+    return tmp_path / "deep" / "run"
