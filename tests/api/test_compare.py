@@ -75,7 +75,7 @@ def test_other_data_in_its_folder_is_refused(compared, small):
 
 
 def test_a_folder_without_a_comparison_is_told(tmp_path):
-    with pytest.raises(foveate.UserError, match="holds no comparison.json"):
+    with pytest.raises(foveate.UserError, match=r"holds no comparison\.json"):
         _ = foveate.ComparisonResult(tmp_path).verdicts
 
 

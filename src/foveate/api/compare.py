@@ -102,23 +102,24 @@ class ComparisonResult:
         from foveate.report import words
 
         told = self.comparison
-        table = [("arm", words.score_name(told.score), "change", "95% interval", "", "verdict")]
-        for row in self.rows():
-            percent = f"{words.percent(row[told.score])}%"
-            if row["verdict"] is None:
-                table.append((row["arm"], percent, "", "", "", ""))
-                continue
-            change = words.points(row["difference"]), words.interval(row["low"], row["high"])
-            table.append((row["arm"], percent, *change, words.p_value(row["p"]), row["verdict"]))
+        arms, seeds = words.counted(len(told.contenders), "arm"), words.counted(len(told.seeds), "seed")
+        about = f"{told.dataset}: {arms}, {seeds}, {told.findings.images} test images; changes in points"
+        head = ("arm", words.score_name(told.score), "change", "95% interval", "", "verdict")
+        table = [head, *(_cells(row, told.score) for row in self.rows())]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = (
-            "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) for line in table
-        )
-        about = (
-            f"{told.dataset}: {words.counted(len(told.contenders), 'arm')},"
-            f" {words.counted(len(told.seeds), 'seed')}, {told.findings.images} test images; changes in points"
-        )
-        return "\n".join([about, *map(str.rstrip, lines), str(self.folder)])
+        lines = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in table)
+        return "\n".join([about, *lines, str(self.folder)])
+
+
+def _cells(row: dict[str, Any], score: str) -> tuple[str, ...]:
+    """A row in words: the score in percent, differences in points; the host has none."""
+    from foveate.report import words
+
+    percent = f"{words.percent(row[score])}%"
+    if row["verdict"] is None:
+        return (row["arm"], percent, "", "", "", "")
+    change = words.points(row["difference"]), words.interval(row["low"], row["high"])
+    return (row["arm"], percent, *change, words.p_value(row["p"]), row["verdict"])
 
 
 @dataclass(frozen=True)
