@@ -2,9 +2,7 @@
 
 import re
 import sys
-from pathlib import Path
 
-from foveate.cli.results import check_folder, check_free, make_folder
 from foveate.errors import UserError
 
 
@@ -43,24 +41,12 @@ def inspect(
     Example:
       foveate inspect runs/a photos/ --out looks --pixels 40,60 200,310 --figures panels pixels matrix
     """
-    target, places = Path(out), [_parse_pixel(text) for text in pixels or ()]
-    check_folder(target, None if images is None else Path(images))
-    if target.is_dir():
-        check_free(target, sorted(path.name for path in target.iterdir()), overwrite)
+    places = [_parse_pixel(text) for text in pixels or ()]
+    from foveate.api.inspect import inspect as draw
     from foveate.cli.progress import progress
-    from foveate.inspection.inspect import inspect as look
-    from foveate.report.inspection import write_page
 
-    made = not target.exists()
-    make_folder(target)
-    try:
-        with progress("Inspecting") as advance:
-            found = look(run, target, images, split, places, figures or (), limit, device, advance)
-    except BaseException:
-        if made and not any(target.iterdir()):
-            target.rmdir()
-        raise
-    page = write_page(found)
+    with progress("Inspecting") as advance:
+        found, page = draw(run, images, out, split, places, figures or (), limit, overwrite, device, advance)
     for error in found.left_out:
         print(f"foveate: left out: {error}", file=sys.stderr)
     count = len(found.drawings)
