@@ -65,6 +65,7 @@ def test_evaluate_scores_any_split(fitted):
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
+        ({"data": "nowhere"}, "nowhere: there is no such folder"),
         ({"epoch": 3}, r"unknown argument of foveate.fit 'epoch'; did you mean 'epochs'\?"),
         ({"encodr": "resnet18"}, r"unknown argument of foveate.fit 'encodr'; did you mean 'encoder'\?"),
         ({"batch": "four"}, "batch is 'four'; expected int"),
@@ -76,5 +77,5 @@ def test_evaluate_scores_any_split(fitted):
 )
 def test_what_is_wrong_is_told_before_anything_is_written(wrong, words, small, fresh):
     with pytest.raises(foveate.UserError, match=words):
-        foveate.fit("synthetic:12", out=fresh, **small | wrong)
+        foveate.fit(**{"data": "synthetic:12", "out": fresh} | small | wrong)
     assert not fresh.parent.exists()

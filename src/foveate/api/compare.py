@@ -194,9 +194,10 @@ def open_comparison(
     Raises `UserError` for what is wrong in the arms, the data and the spec, and for a folder that holds a
     comparison of other data.
     """
-    from foveate.data.open import open_dataset
+    from foveate.data.open import open_dataset, require_source
     from foveate.models.attaching.check import check_arm
 
+    require_source(asked.data.source)
     for arm in arms or ():
         check_arm(arm)
     from foveate.experiments.defaults import default_comparison

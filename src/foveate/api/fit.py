@@ -114,10 +114,12 @@ def fit(
 
 
 def check_run(asked: Settings, arm: str, epochs: int, out: str | Path, resume: bool) -> None:
-    """Tell what is wrong with anything but the data before the data is read, which may take long."""
+    """Tell what is wrong with anything but the images before they are read, which may take long."""
+    from foveate.data.open import require_source
     from foveate.models.attaching.check import check_arm
     from foveate.training.run_directory import claim, release
 
+    require_source(asked.data.source)
     asked.schedule(epochs)
     check_arm(arm)
     release(claim(Path(out), resume))

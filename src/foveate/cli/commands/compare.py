@@ -52,9 +52,6 @@ def compare(
       foveate compare photos/ --arms none cbam@decoder "smooth@encoder5(threshold=0.4)" \\
         --placebo --seeds 3 --epochs 20 --out runs/photos
     """
-    from foveate.data.open import require_source
-
-    require_source(data)
     from foveate.api.compare import open_comparison
     from foveate.cli.progress import progress
 

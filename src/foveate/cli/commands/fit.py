@@ -39,9 +39,6 @@ def fit(
       foveate fit photos/ --arch unet --encoder resnet18 --arm cbam@decoder \\
         --size 192x256 --epochs 20 --seed 0 --out runs/a
     """
-    from foveate.data.open import require_source
-
-    require_source(data)
     from foveate.api.fit import check_run, open_run
 
     first = os.environ.get("LOCAL_RANK", "0") == "0"  # of several processes, one speaks
