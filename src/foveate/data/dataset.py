@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float64, Int64, UInt8
 
 from foveate.data.pixels.images import read_size
+from foveate.data.pixels.palette import Color
 from foveate.errors import DataError
 
 SPLITS = ("train", "val", "test")
@@ -28,7 +29,6 @@ SPLIT_NAMES = {
 """What folders, tables and shards call the three splits."""
 
 Task = Literal["segmentation", "classification"]
-Color = tuple[int, int, int]
 Read = Callable[["Entry"], tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"] | int]]
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from foveate.data.dataset import Color, Task
+from foveate.data.dataset import Task
+from foveate.data.pixels.palette import Color
 
 
 @dataclass(frozen=True)

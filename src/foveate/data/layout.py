@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
-from foveate.data.dataset import Color, Entry, Read, Task
+from foveate.data.dataset import Entry, Read, Task
 from foveate.data.info import DatasetInfo
+from foveate.data.pixels.palette import Color
 from foveate.errors import choose
 from foveate.shelves import import_shelf
 

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 from PIL import ImageOps
 
-from foveate.data.dataset import Color
 from foveate.data.pixels.images import open_image
+from foveate.data.pixels.palette import Color
 
 SAME_COLOR = 24.0
 """Distance in RGB up to which a colour is a named one that JPEG has changed a little."""

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from foveate.data.dataset import Color, Entry, Read, Task
+from foveate.data.dataset import Entry, Read, Task
 from foveate.data.folders.listing import folders_in, list_images
 from foveate.data.folders.pair_folders import has_masks, pairs_of, spare_folders, spare_lists, split_roots
 from foveate.data.folders.pairing import by_split, match
 from foveate.data.layout import Layout, LayoutReader
 from foveate.data.open import is_path, read_layout, unknown
+from foveate.data.pixels.palette import Color
 from foveate.data.readers.coloured import colors_file, read_colors
 from foveate.data.readers.csv_table import entries_of, read_rows, tables_in
 from foveate.data.recognise import recognise

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from foveate.data.dataset import Color
+from foveate.data.pixels.palette import Color
 from foveate.doctor.decoding import nearest_named
 from foveate.doctor.finding import Mend
 

@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Int64
 
-from foveate.data.dataset import Color
 from foveate.data.pixels.images import LOSSY
 from foveate.data.pixels.masks import IGNORE, LEFT_OUT, MAX_UNNAMED, MaskCodec, choose_codec
+from foveate.data.pixels.palette import Color
 from foveate.data.published.camvid import CAMVID
 from foveate.data.readers.coloured import color_codec, colors_file
 from foveate.doctor.decoding import pack

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
-from foveate.evaluation.confusion import IGNORE
+from foveate.data.pixels.masks import IGNORE
 
 BINS = 15
 

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Int64, Integer
 from torch import Tensor
 
-IGNORE = 255
+from foveate.data.pixels.masks import IGNORE
 
 
 def confusion_matrices(

@@ -27,7 +27,7 @@ from numpy import ndarray
 from scipy import ndimage
 from torch import Tensor
 
-from foveate.evaluation.confusion import IGNORE
+from foveate.data.pixels.masks import IGNORE
 from foveate.evaluation.ratios import ratio
 
 AREA_EDGES = (0.0005, 0.002, 0.01, 0.05)

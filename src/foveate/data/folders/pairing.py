@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from foveate.data.dataset import SPLIT_NAMES, SPLITS, Color, Entry
+from foveate.data.dataset import SPLIT_NAMES, SPLITS, Entry
 from foveate.data.folders.listing import list_images
 from foveate.data.folders.pair_folders import image_stem, pairs_of, split_folders, unended
 from foveate.data.layout import Layout
 from foveate.data.pixels.images import SUFFIXES, read_image, read_raw, read_size
 from foveate.data.pixels.masks import IGNORE, LEFT_OUT, MaskCodec, check_binary, choose_codec, read_mask
+from foveate.data.pixels.palette import Color
 from foveate.errors import DataError
 from foveate.waiting import with_progress
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from foveate.data.pixels.masks import IGNORE, Color, MaskCodec
+from foveate.data.pixels.masks import IGNORE, MaskCodec
+from foveate.data.pixels.palette import Color
 from foveate.errors import choose
 
 REMEDY = "mend the mask, or get the dataset again"

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 
 from foveate.data.pixels.images import read_raw
+from foveate.data.pixels.palette import Color
 from foveate.errors import DataError
 
 IGNORE = 255
@@ -23,8 +24,6 @@ LEFT_OUT = "ignore"
 
 _LEFT_OUT = re.compile(r"ignored?", re.IGNORECASE)
 _VOID = re.compile(r"(void|ignored?|unlabell?ed|unlabell?ed[ _-]?pixels?)", re.IGNORECASE)
-
-Color = tuple[int, int, int]
 
 
 def is_void(name: str) -> bool:

@@ -2,6 +2,9 @@
 
 import colorsys
 
+Color = tuple[int, int, int]
+"""Red, green and blue, each 0 to 255."""
+
 IGNORED = (150, 150, 150)
 RIGHT = (222, 226, 230)
 WRONG = (213, 94, 0)
@@ -20,7 +23,7 @@ _OKABE_ITO = (
 )
 
 
-def palette(classes: int) -> tuple[tuple[int, int, int], ...]:
+def palette(classes: int) -> tuple[Color, ...]:
     """One RGB triple a class: the eight of Okabe and Ito (2008), told apart by colour-blind readers too;
     beyond these, hues in golden-ratio steps at three lightnesses.
 

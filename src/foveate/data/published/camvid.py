@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from foveate.data.dataset import SPLIT_NAMES, Color
+from foveate.data.dataset import SPLIT_NAMES
 from foveate.data.folders.pair_folders import find_folder
 from foveate.data.folders.pairing import pair_splits, read_indexed
 from foveate.data.info import DatasetInfo
 from foveate.data.layout import Layout, reader
+from foveate.data.pixels.palette import Color
 
 CAMVID: dict[str, Color] = {
     "Sky": (128, 128, 128),

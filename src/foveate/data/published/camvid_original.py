@@ -8,13 +8,14 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from foveate.data.dataset import Color, Entry
+from foveate.data.dataset import Entry
 from foveate.data.folders.coded import coded_layout
 from foveate.data.folders.listing import piece
 from foveate.data.folders.pairing import pair
 from foveate.data.info import DatasetInfo, Download
 from foveate.data.layout import Layout, reader
 from foveate.data.pixels.codecs import table_codec
+from foveate.data.pixels.palette import Color
 from foveate.data.published.camvid import CAMVID
 
 OTHER = "Other"

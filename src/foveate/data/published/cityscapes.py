@@ -7,12 +7,13 @@ ones. There polegroup cannot be told from pole, nor a licence plate from a car: 
 from collections.abc import Sequence
 from pathlib import Path
 
-from foveate.data.dataset import Color, Entry
+from foveate.data.dataset import Entry
 from foveate.data.folders.coded import coded_layout
 from foveate.data.folders.listing import piece
 from foveate.data.info import DatasetInfo
 from foveate.data.layout import Layout, reader
 from foveate.data.pixels.codecs import table_codec
+from foveate.data.pixels.palette import Color
 from foveate.errors import DataError
 
 LAYOUT = "leftImg8bit/<split>/<city>/*_leftImg8bit.png and gtFine/<split>/<city>/*_gtFine_labelIds.png"

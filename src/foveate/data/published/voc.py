@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from foveate.data.dataset import Color, Entry
+from foveate.data.dataset import Entry
 from foveate.data.folders.coded import coded_layout, listed, read_list
 from foveate.data.info import DatasetInfo, Download
 from foveate.data.layout import Layout, reader
 from foveate.data.pixels.codecs import table_codec
+from foveate.data.pixels.palette import Color
 
 NAMES = (
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from foveate.data.dataset import Color
 from foveate.data.folders.pair_folders import beside, pairs_of
 from foveate.data.folders.pairing import pair_all, read_pair, survey
 from foveate.data.folders.table import SEPARATORS
 from foveate.data.layout import Layout, reader
 from foveate.data.pixels.codecs import table_codec
 from foveate.data.pixels.masks import MaskCodec, is_void
+from foveate.data.pixels.palette import Color
 from foveate.data.readers.csv_table import tables_in
 from foveate.errors import DataError, choose
 
