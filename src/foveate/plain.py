@@ -1,10 +1,13 @@
-"""Dataclasses to plain JSON types and back, with errors that name the key.
+"""Dataclasses to plain JSON types and back: `to_plain` and `from_plain` for specs, which users write;
+`to_json` and `from_json` for results, which hold NaN.
 
 Nothing but dict, list, str, int, float, bool and None goes to disk: such a tree is YAML and JSON at once,
-and a checkpoint that holds it loads with `weights_only=True`.
+and a checkpoint that holds it loads with `weights_only=True`. What users write is read strictly, with errors
+that name the key. Results are read leniently: an unknown key is left out, null stands for NaN.
 """
 
 import dataclasses
+import math
 import types
 from collections.abc import Mapping
 from pathlib import Path
@@ -120,3 +123,45 @@ def _from_mapping(kind: type, value: Any, where: str) -> Any:
             raise UserError(f"{where or kind.__name__}: the key '{name}' is missing; it has no default")
     inner = f"{where}." if where else ""
     return kind(**{key: from_plain(hints[key], item, f"{inner}{key}") for key, item in value.items()})
+
+
+def to_json(value: Any) -> Any:
+    """Turn a tree of dataclasses into what `json.dumps` writes as standard JSON.
+
+    >>> to_json((1, float("nan")))
+    [1, None]
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [to_json(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def from_json(kind: Any, value: Any) -> Any:
+    """Rebuild a value of the annotated type from `to_json`'s output; null stands for NaN where a float
+    belongs.
+
+    >>> from_json(tuple[float, ...], [1, None])
+    (1.0, nan)
+    """
+    origin, inner = get_origin(kind), get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        hints = get_type_hints(kind)
+        known = {name: from_json(hints[name], item) for name, item in value.items() if name in hints}
+        return kind(**known)
+    if origin in (Union, types.UnionType):
+        rest = [option for option in inner if option is not type(None)]
+        return None if value is None else from_json(rest[0], value)
+    if origin is tuple:
+        kinds = [inner[0]] * len(value) if len(inner) == 2 and inner[1] is Ellipsis else inner
+        return tuple(from_json(k, item) for k, item in zip(kinds, value, strict=True))
+    if origin is dict:
+        return {key: from_json(inner[1], item) for key, item in value.items()}
+    if kind is float:
+        return float("nan") if value is None else float(value)
+    return value

@@ -12,8 +12,8 @@ from torchmetrics.classification import (
 
 from foveate.evaluation.confusion import confusion_matrices
 from foveate.evaluation.errors import NearHalf, SizeBin
-from foveate.evaluation.plain import from_plain, to_plain
 from foveate.evaluation.scores import Scores, scores
+from foveate.plain import from_json, to_json
 
 NAMES = ("road", "car", "sign", "pole")
 
@@ -88,6 +88,6 @@ def test_scores_survive_json_with_nan_as_null():
     s = dataclasses.replace(
         s, near_half=NearHalf(0.5, float("nan"), 0.0), objects=(SizeBin(0.0, 1.0, 0, float("nan"), 0.5),)
     )
-    text = json.dumps(to_plain(s), allow_nan=False)
-    back = from_plain(Scores, json.loads(text))
+    text = json.dumps(to_json(s), allow_nan=False)
+    back = from_json(Scores, json.loads(text))
     assert str(dataclasses.asdict(back)) == str(dataclasses.asdict(s))

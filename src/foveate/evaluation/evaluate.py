@@ -18,11 +18,11 @@ from foveate.evaluation.calibration import CalibrationBins
 from foveate.evaluation.confusion import confusion_matrices
 from foveate.evaluation.errors import ErrorCounts
 from foveate.evaluation.per_image import write_per_image
-from foveate.evaluation.plain import from_plain, to_plain
 from foveate.evaluation.scores import Scores, scores
 from foveate.files import write_whole
 from foveate.loading.module import DataModule
 from foveate.models.checkpoints import load_model
+from foveate.plain import from_json, to_json
 from foveate.prediction.views import with_views
 from foveate.specs.data import DataSpec
 from foveate.training.run_directory import Run
@@ -119,7 +119,7 @@ def read_scores(run: str | Path, name: str = "scores.json") -> Scores:
     path = Path(run) / name
     if not path.exists():
         raise UserError(f"{path}: there are no such scores; run `foveate evaluate {run}` first")
-    return from_plain(Scores, json.loads(path.read_text()))
+    return from_json(Scores, json.loads(path.read_text()))
 
 
 def read_per_image(
@@ -203,7 +203,7 @@ def _write(run: Path, suffix: str, evaluation: Evaluation, about: dict) -> None:
     classes = [of_class.name for of_class in evaluation.scores.classes]
     write_per_image(run / f"per_image{suffix}.csv", evaluation.stems, evaluation.confusions, classes)
     with write_whole(run / f"scores{suffix}.json", "w") as file:
-        json.dump({**about, **to_plain(evaluation.scores)}, file, indent=2)
+        json.dump({**about, **to_json(evaluation.scores)}, file, indent=2)
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from foveate.errors import UserError
-from foveate.evaluation.plain import from_plain, to_plain
 from foveate.files import write_whole
+from foveate.plain import from_json, to_json
 from foveate.verdicts.comparison import ArmResult
 from foveate.verdicts.comparison import Comparison as Findings
 
@@ -108,7 +108,7 @@ class Comparison:
             writer = csv.writer(file)
             writer.writerow([item.name for item in dataclasses.fields(CurvePoint)])
             writer.writerows(dataclasses.astuple(point) for point in self.curves)
-        plain: dict[str, Any] = {"format": FORMAT, **to_plain(dataclasses.replace(self, curves=()))}
+        plain: dict[str, Any] = {"format": FORMAT, **to_json(dataclasses.replace(self, curves=()))}
         with write_whole(folder / "comparison.json", "w") as file:
             json.dump(plain, file, indent=1, ensure_ascii=False, allow_nan=False)
 
@@ -159,7 +159,7 @@ def load_comparison(folder: Path | str) -> Comparison:
         raise UserError(f"{path}: was written by another version of foveate; run `foveate compare` again")
     with (Path(folder) / "curves.csv").open(encoding="utf-8", newline="") as file:
         curves = tuple(_point(row) for row in csv.DictReader(file))
-    return dataclasses.replace(from_plain(Comparison, plain), curves=curves)
+    return dataclasses.replace(from_json(Comparison, plain), curves=curves)
 
 
 def _point(row: dict[str, str]) -> CurvePoint:

@@ -19,9 +19,9 @@ from numpy import ndarray
 from foveate.errors import UserError
 from foveate.evaluation.cost import Cost
 from foveate.evaluation.error_rates import ERROR_RATES, error_rates
-from foveate.evaluation.plain import from_plain, to_plain
 from foveate.evaluation.ratios import mean_over_classes
 from foveate.evaluation.scores import Counts, accuracy, counts, iou
+from foveate.plain import from_json, to_json
 from foveate.verdicts.statistics import (
     LEVEL,
     Estimate,
@@ -95,12 +95,12 @@ class Comparison:
 
     def to_json(self) -> dict:
         """This comparison in plain JSON types."""
-        return to_plain(self)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, plain: dict) -> "Comparison":
         """The comparison that `to_json` wrote."""
-        return from_plain(cls, plain)
+        return from_json(cls, plain)
 
 
 def class_scores(features: Num[ndarray, "*n f"], task: Task) -> Float[ndarray, "*n c"]:
