@@ -121,7 +121,7 @@ def test_a_model_without_attention_has_a_view_and_no_sights():
 def test_maps_of_a_padded_image_cover_more_than_the_image():
     model = create_model("unet", classes=3, arm="se@encoder2+cbam@logits", **SMALL)
     _, sights = look(Predictor(model, "cpu"), "photo", PHOTO)
-    covers = {(sight.label, sight.kind): sight.covers for sight in sights}
+    covers = {(sight.label, sight.found.kind): sight.covers for sight in sights}
     assert covers["se@encoder2", "channel"] == (90 / 96, 70 / 96)
     assert covers["cbam@logits", "spatial"] == (1.0, 1.0)
     assert [sight.gate for sight in sights] == [0.0, 0.0, 0.0]

@@ -45,13 +45,13 @@ class BottleneckAttention(nn.Module):
     """BAM: a mask from channel and position scores; x times the mask is added to x.
 
     `reduction` divides the channels inside both branches (at least one stays); `dilation` is that of the 3x3
-    convolutions; `form` is paper or code, see above. `weights` gives a `MaskMap` in (0, 1): the output is x
-    times (1 + mask).
+    convolutions; `form` is paper or code, see above. `weights` gives a `MaskMap` in (0, 1) whose factor is
+    1 + mask.
 
     >>> import torch
     >>> bam = BottleneckAttention(32).eval()
     >>> (mask,) = bam.weights(x := torch.rand(1, 32, 8, 12))
-    >>> torch.allclose(bam(x), x * (1 + mask.values))
+    >>> torch.allclose(bam(x), x * mask.factor)
     True
     """
 
@@ -77,4 +77,4 @@ class BottleneckAttention(nn.Module):
         self, x: Float[Tensor, "b c h w"], queries: Sequence[int] | Tensor | None = None
     ) -> tuple[MaskMap]:
         with statistics_kept(self):
-            return (MaskMap(self._mask(x)),)
+            return (MaskMap(self._mask(x), offset=1.0),)

@@ -30,7 +30,8 @@ from foveate.attention.registry import register
 class MultiScaleSpatialAttention(nn.Module):
     """MSSA's attention block: features plus the same features with channels weighted by a gate of the image.
 
-    `form` is "as_drawn", x + x g(x), or "as_coded", x g(x). `weights` gives g, a `ChannelMap` in (0, 1).
+    `form` is "as_drawn", x + x g(x), or "as_coded", x g(x). `weights` gives g in (0, 1), a `ChannelMap`
+    whose factor is what x is multiplied by: 1 + g or g.
 
     >>> attention = MultiScaleSpatialAttention(32)
     >>> (gate,) = attention.weights(x := torch.rand(1, 32, 8, 8))
@@ -55,7 +56,8 @@ class MultiScaleSpatialAttention(nn.Module):
     def weights(
         self, x: Float[Tensor, "b c h w"], queries: Sequence[int] | Tensor | None = None
     ) -> tuple[ChannelMap]:
-        return (ChannelMap(self.gate(x).flatten(1)),)
+        offset = 1.0 if self.form == "as_drawn" else 0.0
+        return (ChannelMap(self.gate(x).flatten(1), offset),)
 
 
 class FeatureFusion(nn.Module):

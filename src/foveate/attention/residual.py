@@ -134,7 +134,8 @@ class ResidualAttention(nn.Module):
     position stays one: any size works, and on h x w positions depths beyond log2 of the longer side add units
     but no lower resolution. The paper takes the depth at which the mask branch reaches 7x7.
 
-    `weights` gives M, a `MaskMap` in [0, 1], for "channel" in [-1, 1].
+    `weights` gives M, a `MaskMap` in [0, 1], for "channel" in [-1, 1]. Its factor, 1 + M or M, multiplies the
+    trunk T inside the module, not x.
 
     >>> import torch
     >>> attention = ResidualAttention(8, depth=2).eval()
@@ -173,4 +174,4 @@ class ResidualAttention(nn.Module):
         self, x: Float[Tensor, "b c h w"], queries: Sequence[int] | Tensor | None = None
     ) -> tuple[MaskMap]:
         _, mask = captured(self, self.mask, x)
-        return (MaskMap(mask),)
+        return (MaskMap(mask, offset=1.0 if self.learning == "residual" else 0.0, trunk=True),)

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from segmentation_models_pytorch.base.modules import SCSEModule
 from torch import Tensor, nn
 
-from foveate.attention.maps import ChannelMap, SpatialMap
+from foveate.attention.maps import ChannelMap, SpatialMap, summed
 from foveate.attention.options import at_least
 from foveate.attention.registry import register
 
@@ -24,7 +24,8 @@ class ConcurrentSqueezeExcitation(nn.Module):
     """scSE: a gate over channels and a gate over positions, applied side by side and added.
 
     `reduction` divides the channels inside the channel gate; at least one stays. `weights` gives a
-    `ChannelMap` and a `SpatialMap`, both in (0, 1): x times their sum is the output.
+    `ChannelMap` and a `SpatialMap`, both in (0, 1): x times their sum is the output. The factor of
+    a channel is its mean over positions, that of a position its mean over channels.
 
     >>> import torch
     >>> scse = ConcurrentSqueezeExcitation(32)
@@ -48,4 +49,4 @@ class ConcurrentSqueezeExcitation(nn.Module):
     def weights(
         self, x: Float[Tensor, "b c h w"], queries: Sequence[int] | Tensor | None = None
     ) -> tuple[ChannelMap, SpatialMap]:
-        return ChannelMap(self.scse.cSE(x).flatten(1)), SpatialMap(self.scse.sSE(x).squeeze(1))
+        return summed(self.scse.cSE(x).flatten(1), self.scse.sSE(x).squeeze(1))

@@ -7,14 +7,7 @@ import torch
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from foveate.attention.maps import (
-    AcrossLevelsMap,
-    AttentionMap,
-    MaskMap,
-    MemoryMap,
-    PairwiseMap,
-    SpatialMap,
-)
+from foveate.attention.maps import AttentionMap
 from foveate.errors import UserError
 from foveate.inspection.record import mechanisms, record
 from foveate.inspection.sources import Truth
@@ -58,7 +51,7 @@ def look(
     def queries(height: int, width: int) -> torch.Tensor:
         covers = coverage((height, width), fed, padded)
         if side := of_patches.get((height, width)):
-            covers = _patched((height, width), fed, side)
+            covers = _patched((height, width), side, fed)
         cells = [cell_of(pixel, size, (height, width), covers) for pixel in pixels]
         return torch.cat([torch.tensor(cells), sampled_rows(height, width)])
 
@@ -82,20 +75,16 @@ def _covers(
     found: AttentionMap, inputs: tuple[torch.Tensor, ...], fed: Size, padded: Size
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Which share of a map lies over the image, and of what an across-levels map looks at."""
-    if isinstance(found, AcrossLevelsMap):
-        of_image, of_level = found.patch_size, found.patch_size * found.cell
-        return _patched(found.grid, fed, of_image), _patched(found.feature_grid, fed, of_level)
-    if isinstance(found, SpatialMap | MaskMap | MemoryMap):
-        grid = tuple(found.values.shape[-2:])
-    else:
-        grid = found.grid if isinstance(found, PairwiseMap) else tuple(inputs[0].shape[-2:])
-    return coverage(grid, fed, padded), (1.0, 1.0)
+    if found.patches is not None:
+        of_image, of_level = found.patches
+        return _patched(*of_image, fed), _patched(*of_level, fed)
+    return coverage(found.positions or tuple(inputs[0].shape[-2:]), fed, padded), (1.0, 1.0)
 
 
-def _patched(grid: Size, fed: Size, side: int) -> tuple[float, float]:
+def _patched(grid: Size, side: int, fed: Size) -> tuple[float, float]:
     """The share of a grid of patches, `side` long, that lies over the image: a rest beyond it is in none.
 
-    >>> _patched((6, 6), (64, 64), 10)
+    >>> _patched((6, 6), 10, (64, 64))
     (1.0666666666666667, 1.0666666666666667)
     """
     return fed[0] / (grid[0] * side), fed[1] / (grid[1] * side)

@@ -13,14 +13,13 @@ from jaxtyping import Float, Integer, Num, UInt8
 from numpy import ndarray
 from PIL import Image, ImageDraw
 
-from foveate.attention.maps import AttentionMap, ChannelMap, MaskMap, MemoryMap, PairwiseMap, SpatialMap
-from foveate.data.pixels.palette import IGNORED, RIGHT, WRONG
+from foveate.attention.maps import AttentionMap, ChannelMap, PairwiseMap
+from foveate.data.pixels.masks import IGNORE
+from foveate.data.pixels.palette import IGNORED, RIGHT, WRONG, Color
 from foveate.errors import UserError
-from foveate.evaluation.confusion import IGNORE
 
 BAR = (0, 114, 178)
 
-Color = tuple[int, int, int]
 Rgb = UInt8[ndarray, "h w 3"]
 
 
@@ -56,21 +55,11 @@ def error_map(prediction: Integer[ndarray, "h w"], truth: Integer[ndarray, "h w"
 
 
 def spatial(found: AttentionMap, index: int = 0, query: int = 0) -> Float[ndarray, "h w"] | None:
-    """Reduce a map to one value a position for one image of the batch; None for a channel map, which has no
-    places.
-
-    Mask maps are averaged over channels. Of a pairwise map it is where query number `query` looks, averaged
-    over heads; of a memory map, the share of slot number `query`.
+    """One value a position for one image of the batch (see `AttentionMap.picture`); None for a map without
+    positions, such as a channel map. Maps of factors give the factor.
     """
-    if isinstance(found, SpatialMap):
-        return found.values[index].float().numpy()
-    if isinstance(found, MaskMap):
-        return found.values[index].float().mean(0).numpy()
-    if isinstance(found, MemoryMap):
-        return found.values[index, query].float().numpy()
-    if isinstance(found, PairwiseMap):
-        return found.values[index, :, query].float().mean(0).reshape(found.grid).numpy()
-    return None
+    values = found.picture(index, query)
+    return None if values is None else values.numpy()
 
 
 def heat(
@@ -114,7 +103,7 @@ def attention_overlay(
 def channel_bars(found: ChannelMap, index: int = 0, size: tuple[int, int] = (120, 240)) -> Rgb:
     """Draw a channel map of one image as bars: one a channel, from 0 to the largest factor (at least 1)."""
     height, width = size
-    values = found.values[index].float().numpy()
+    values = found.factor[index].float().numpy()
     of_column = np.arange(width) * len(values) // width
     tops = values[of_column] / max(1.0, float(values.max()))
     filled = np.arange(height)[::-1, None] < np.round(tops * height)[None]

@@ -14,16 +14,7 @@ from numpy import ndarray
 from PIL import Image
 from torch import Tensor
 
-from foveate.attention.maps import (
-    AcrossLevelsMap,
-    AttentionMap,
-    ChannelMap,
-    ChannelPairsMap,
-    MaskMap,
-    MemoryMap,
-    PairwiseMap,
-    SpatialMap,
-)
+from foveate.attention.maps import AttentionMap
 from foveate.prediction.predictor import Prediction
 
 LONGEST = 800
@@ -78,11 +69,6 @@ class Sight:
     gate: float | None = None
 
     @property
-    def kind(self) -> str:
-        """What sort of map it is, in a word."""
-        return KINDS[type(self.found)]
-
-    @property
     def title(self) -> str:
         """The label, and the gate where there is one."""
         return self.label if self.gate is None else f"{self.label}, {gate_said(self.gate)}"
@@ -103,16 +89,6 @@ class Sight:
         """Of a pairwise map: the flat positions whose rows `matrix` holds."""
         return self.found.queries[len(self.pixels) :].numpy()
 
-
-KINDS = {
-    ChannelMap: "channel",
-    SpatialMap: "spatial",
-    MaskMap: "mask",
-    PairwiseMap: "pairwise",
-    AcrossLevelsMap: "levels",
-    ChannelPairsMap: "channel-pairs",
-    MemoryMap: "memory",
-}
 
 ENTRIES, FEWEST = 2**18, 64
 """Entries of a pairwise map, for each head, beyond which its rows are sampled, and the fewest rows then: what

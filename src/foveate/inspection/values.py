@@ -9,35 +9,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from foveate.attention.maps import (
-    AcrossLevelsMap,
-    ChannelMap,
-    ChannelPairsMap,
-    MaskMap,
-    MemoryMap,
-    PairwiseMap,
-    SpatialMap,
-)
+from foveate.attention.maps import FactorMap
 from foveate.files import write_whole
 from foveate.inspection.subjects import Sight
-
-MEANINGS = {
-    ChannelMap: (("channel",), "factor of each channel"),
-    SpatialMap: (("row", "column"), "factor of each position of the feature map"),
-    MaskMap: (("channel", "row", "column"), "factor of each element of the feature map"),
-    PairwiseMap: (
-        ("head", "query", "key"),
-        "attention of position queries[query] to position key, flat positions (row * width + column) of the "
-        "grid; the first queries are those of the pixels, the others those of the matrix",
-    ),
-    AcrossLevelsMap: (
-        ("class", "query", "key"),
-        "what patch queries[query] of the image's grid has in common with patch key of the feature grid, "
-        "each row * columns + column; the first queries are those of the pixels",
-    ),
-    ChannelPairsMap: (("query", "key"), "attention of channel query to channel key"),
-    MemoryMap: (("slot", "row", "column"), "share of each slot of the memory at each position"),
-}
 
 
 def save_values(folder: Path, sights: Sequence[Sight]) -> None:
@@ -52,20 +26,22 @@ def save_values(folder: Path, sights: Sequence[Sight]) -> None:
 
 
 def _key(sight: Sight) -> str:
-    return f"{sight.label}-{sight.number + 1}-{sight.kind}"
+    return f"{sight.label}-{sight.number + 1}-{sight.found.kind}"
 
 
 def _meaning(sight: Sight) -> dict[str, Any]:
-    axes, meaning = MEANINGS[type(sight.found)]
-    rest = {name: value for name, value in asdict(sight.found).items() if name != "values"}
+    found = sight.found
+    rest = {name: value for name, value in asdict(found).items() if name != "values"}
+    effect = {"effect": found.effect} if isinstance(found, FactorMap) else {}
     return {
         "attention": sight.label,
-        "kind": sight.kind,
-        "shape": list(sight.found.values.shape[1:]),
-        "axes": axes,
-        "meaning": meaning,
+        "kind": found.kind,
+        "shape": list(found.values.shape[1:]),
+        "axes": found.axes,
+        "meaning": found.meaning,
+        **effect,
         "share_over_the_image": sight.covers,
         "gate": sight.gate,
         **{name: value.tolist() if isinstance(value, Tensor) else value for name, value in rest.items()},
-        **({"pixels": sight.pixels} if "query" in axes and sight.pixels else {}),
+        **({"pixels": sight.pixels} if "query" in found.axes and sight.pixels else {}),
     }

@@ -149,8 +149,8 @@ def test_masks_stand_between_the_features():
     seen = sight(MaskMap(values), before=before, after=after, gate=0.25)
     drawn = rows(seen)
     assert [name for name, _ in drawn][:2] == ["mean of channels", "channel 2"]
-    assert list(drawn[0][1]) == ["Before", "Mask", "After"]
-    assert np.allclose(drawn[0][1]["Mask"], values[0].mean(0))
+    assert list(drawn[0][1]) == ["Before", "Factor", "After"]
+    assert np.allclose(drawn[0][1]["Factor"], values[0].mean(0))
     page = mask(seen)
     first = [axes for axes in page.axes if axes.images and axes.images[0].get_array().shape == (5, 6)][:3]
     for axes, expected in zip(first, (before, values[0], after), strict=True):
@@ -161,7 +161,7 @@ def test_masks_stand_between_the_features():
 def test_a_mask_of_other_channels_than_the_features_is_shown_in_the_mean():
     seen = sight(MaskMap(torch.rand(1, 1, 5, 6)), before=torch.rand(4, 5, 6), after=torch.rand(4, 5, 6))
     assert [name for name, _ in rows(seen)] == ["mean of channels"]
-    assert list(rows(sight(MaskMap(torch.rand(1, 2, 5, 6))))[0][1]) == ["Mask"]
+    assert list(rows(sight(MaskMap(torch.rand(1, 2, 5, 6))))[0][1]) == ["Factor"]
 
 
 def test_pixels_show_where_each_looks_as_the_mean_over_heads():

@@ -14,6 +14,7 @@ from foveate.inspection.figures.style import (
     VERMILION,
     aspect,
     color_bar,
+    factor_note,
     laid,
     plain,
     sheet,
@@ -28,10 +29,10 @@ SHOWN = 3
 @figure("channels", 1, "the factor of each channel, and the channels it raises and lowers most", ChannelMap)
 def channels(sight: Sight) -> Figure:
     """Draw the bars, and below them channels before and after their factor."""
-    factors = sight.found.values[0].float().numpy()
+    factors = sight.found.factor[0].float().numpy()
     most, least = extremes(factors)
     title = f"{sight.title}: factor of each of {len(factors)} channels"
-    note = f"From {factors.min():.3f} to {factors.max():.3f}; at 1 a channel stays as it is."
+    note = factor_note(sight, "at 1 a channel stays as it is")
     feature = sight.before
     if feature is None or len(feature) != len(factors):
         page = sheet(8, 3.2, title, note)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from foveate.data.pixels.palette import IGNORED, RIGHT, WRONG
+from foveate.data.pixels.palette import IGNORED, RIGHT, WRONG, Color
 from foveate.evaluation.confusion import confusion_matrices
 from foveate.evaluation.scores import scores
 from foveate.inspection.figures.registry import figure
@@ -24,7 +24,7 @@ from foveate.inspection.figures.style import (
     plain,
     sheet,
 )
-from foveate.inspection.overlays import Color, colorize, error_map
+from foveate.inspection.overlays import colorize, error_map
 from foveate.inspection.subjects import View, shrunk
 
 CLASSES = 12

@@ -12,7 +12,7 @@ from numpy import ndarray
 
 from foveate.data.pixels.palette import WRONG
 from foveate.inspection.overlays import BAR
-from foveate.inspection.subjects import Size, shrunk
+from foveate.inspection.subjects import Sight, Size, shrunk
 
 BLUE, VERMILION = ("#{:02x}{:02x}{:02x}".format(*color) for color in (BAR, WRONG))
 INK, SOFT = "#1b1e23", "#5c6470"
@@ -106,6 +106,16 @@ def grey(image: UInt8[ndarray, "h w 3"], light: float = 0.35) -> UInt8[ndarray, 
     """The image without its colours, and pale, to lie under marks."""
     luma = image @ np.array([0.299, 0.587, 0.114])
     return np.repeat((luma * (1 - light) + 255 * light).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def factor_note(sight: Sight, aside: str) -> str:
+    """What a map of factors does to the features: how it acts, its range, and how far the gate lets it."""
+    factors = sight.found.factor[0]
+    effect = sight.found.effect
+    note = f"Factors from {float(factors.min()):.3f} to {float(factors.max()):.3f}, {aside}: {effect}."
+    if sight.gate is not None:
+        note += f" The gate lets {100 * sight.gate:.0f}% of the change through."
+    return note
 
 
 def aspect(size: Size) -> float:
