@@ -231,5 +231,14 @@ def test_remaining_time_follows_the_pace_of_the_run_under_way(continued):
     assert clock.seconds_left("none", 2, resumed) == pytest.approx(4.0 + 1.1 * (20.0 + 5.0))
 
 
+def test_remaining_time_is_not_told_in_the_first_steps_of_an_arm(continued):
+    clock = Clock(make_plan(replace(continued.spec, seeds=3)), continued.out)
+    clock.done = {}
+    early = ProgressEvent(1, 1, 1, 64, 0.5, None, seconds_elapsed=20.0, seconds_left=1260.0)
+    assert clock.seconds_left("none", 0, early) is None
+    known = ProgressEvent(1, 1, 4, 64, 0.5, None, seconds_elapsed=24.0, seconds_left=360.0)
+    assert clock.seconds_left("none", 0, known) > 360
+
+
 def _sha(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,13 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from foveate.verdicts.statistics import (
+    detectable_at_spread_of,
     detectable_difference,
     estimate,
     holm,
     leave_one_out,
-    spread,
 )
 
 
@@ -153,6 +155,25 @@ def test_detectable_difference_grows_with_arms_and_is_out_of_reach_for_one_seed(
     assert detectable_difference(3, 60, seed_sd=0.0, image_sd=0.0) == 0
 
 
-def test_spread_gives_back_the_units_of_detectable_difference():
+def test_the_measured_spread_is_in_the_units_of_the_forecast():
     e = estimate(*means(draw(200, 300, 0.01, 0.05)))
-    assert spread(e) == pytest.approx((0.01, 0.05), rel=0.15)
+    assert detectable_at_spread_of(e) == pytest.approx(detectable_difference(200, 300, 0.01, 0.05), rel=0.15)
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 8])
+@pytest.mark.parametrize("images", [12, 60])
+def test_a_detectable_difference_is_never_below_half_the_interval(seeds, images):
+    """Heavy tails: a few images carry the difference, so that its variance has few degrees of freedom."""
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        training = rng.choice([0.0, 0.01]) * rng.standard_normal((seeds, 1))
+        gains = training + 0.05 * rng.standard_t(1.5, (1, images)) + 0.01 * rng.standard_t(2, (seeds, images))
+        e = estimate(*means(gains))
+        assert detectable_at_spread_of(e) >= (e.high - e.low) / 2
+
+
+def test_fewer_degrees_of_freedom_take_a_larger_difference_and_no_spread_none():
+    known = estimate(*means(draw(3, 40, 0.01, 0.05)))
+    assert detectable_at_spread_of(replace(known, image_df=4.0)) > 1.1 * detectable_at_spread_of(known)
+    assert np.isnan(detectable_at_spread_of(replace(known, seed_variance=float("nan"))))
+    assert detectable_at_spread_of(estimate(*means(np.full((3, 10), 0.1)))) < 1e-12

@@ -36,6 +36,8 @@ class ComparisonEvent:
 
 
 Tell = Callable[[ComparisonEvent], None]
+KNOWN_STEPS, KNOWN_SECONDS = 3, 2.0
+"""What of an arm's first run has to be over before its pace is told."""
 
 
 def compare(
@@ -139,9 +141,14 @@ class Clock:
         """Take note of how long a run took."""
         self.done[arm, seed] = seconds
 
-    def seconds_left(self, arm: str, seed: int, event: ProgressEvent) -> float:
-        """The rest of the run under way and all that follow it and are not complete."""
+    def seconds_left(self, arm: str, seed: int, event: ProgressEvent) -> float | None:
+        """The rest of the run under way and all that follow it and are not complete; None in the first steps
+        of an arm's first run, which are slower than the rest.
+        """
         usual = {name: seconds for (name, _), seconds in self.done.items()}
+        early = event.step - event.resumed_at < KNOWN_STEPS or event.seconds_elapsed < KNOWN_SECONDS
+        if arm not in usual and early and event.step < event.steps:
+            return None
         own = max(1, event.steps - event.resumed_at)
         whole = (event.seconds_elapsed + event.seconds_left) * event.steps / own
         seen = (event.step - event.resumed_at) / event.steps

@@ -14,6 +14,7 @@ import torch
 
 from foveate.errors import UserError
 from foveate.experiments.arms import PlannedArm, plan_arms
+from foveate.experiments.rehearsal import rehearse
 from foveate.experiments.resuming import check_continues
 from foveate.loading.module import DataModule
 from foveate.models.create import resolve_encoder
@@ -23,9 +24,10 @@ from foveate.training.environment import device_kind, lightning_precision
 from foveate.training.optimization import create_optimizer, parameter_groups
 from foveate.training.run_directory import Run
 from foveate.verdicts.statistics import detectable_difference
+from foveate.verdicts.verdict import detectable_words
 
 HOPELESS = 0.5
-"""From a detectable difference of this on, the user is told that hardly any can be shown."""
+"""From a detectable difference of this on, the user is told to add test images or seeds."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,10 @@ class Plan:
 class Estimate:
     """What a comparison will take.
 
-    `seconds`: training of the runs that are not done yet. `memory`: where the images are kept.
-    `detectable`: the smallest true difference (in the score, 0 to 1) that it has an 80% chance to show, for
-    the spread that small runs usually have.
+    `seconds`: all that is left to do, scores and pictures included; `in_steps`: of these, training steps and
+    validation. `memory`: where the images are kept.
+    `detectable`: a forecast of the smallest true difference (in the score, 0 to 1) that it has an 80% chance
+    to show, from the spread that small runs usually have.
     """
 
     seconds: float
@@ -67,25 +70,23 @@ class Estimate:
     test_images: int
     memory: str
     detectable: float
+    in_steps: float = 0.0
 
     def describe(self) -> str:
         """All of it in a sentence or two for the user.
 
         >>> Estimate(5400, 9, 0, 20, 60, "14 images fit in memory", 0.043).describe().splitlines()[0]
         '9 runs of 20 epochs: about 1 h 30 min; 14 images fit in memory.'
-        >>> "hardly any difference can be shown" in Estimate(60, 9, 4, 2, 2, "all", 1.8).describe()
+        >>> "Add test images or seeds." in Estimate(60, 9, 4, 2, 2, "all", 1.8).describe()
         True
         """
         left = f"{self.runs - self.runs_done} left of " if self.runs_done else ""
-        many = f"With {self.test_images} test images and as much spread as small runs usually have,"
-        hopeful = (
-            f"{many} differences of about {100 * self.detectable:.1f} points or more will probably be shown."
-            if self.detectable < HOPELESS
-            else f"{many} hardly any difference can be shown: it takes more test images, or more seeds."
-        )
+        hopeless = " Add test images or seeds." if self.detectable >= HOPELESS else ""
+        words = detectable_words(self.detectable, "forecast")
         return (
             f"{left}{self.runs} runs of {self.epochs} epoch{'s' * (self.epochs > 1)}: "
-            f"about {_about(self.seconds)}; {self.memory}.\n{hopeful}"
+            f"about {_about(self.seconds)}; {self.memory}.\n"
+            f"Forecast for {self.test_images} test images: {words}{hopeless}"
         )
 
 
@@ -134,26 +135,28 @@ def _check_one_device(devices: Any) -> None:
 
 
 def estimate(plan: Plan, out: Path | None = None, steps: int = 3) -> Estimate:
-    """Time a few real training steps of every arm and say how long all runs will take.
+    """Time a few real training steps of every arm and a short run of the host, and say how long everything
+    will take that is left: training, saving, scoring, measuring costs, drawing pictures.
 
     `out` is the comparison's directory: runs that are complete there are not counted. Every crop of a
-    crop_schedule is timed and counts for its share of the epochs; validations and the scores at the end count
-    as a third of the training steps that as many images would take. Nothing is written.
+    crop_schedule is timed and counts for its share of the epochs; validations count as a third of the
+    training steps that as many images would take. Nothing is written but to a temporary folder.
     """
     spec, data = plan.spec, plan.data
-    train, val, test = (math.ceil(len(data.dataset.index(s)) / data.batch) for s in ("train", "val", "test"))
+    train, val = (math.ceil(len(data.dataset.index(s)) / data.batch) for s in ("train", "val"))
     epochs = spec.training.epochs
-    per_run = epochs * train + (epochs / spec.training.validate_every * val + test) / 3
-    seconds, done = 0.0, 0
-    for arm in plan.arms:
-        complete = [out is not None and Run(plan.folder(out, arm, s)).is_complete for s in spec.seed_numbers]
-        done += sum(complete)
-        if not all(complete):
-            step = _step_seconds(plan, arm, steps)
-            seconds += step * per_run * complete.count(False)
+    per_run = epochs * train + epochs / spec.training.validate_every * val / 3
+    complete = [arm for arm, seed in plan.runs if out and Run(plan.folder(out, arm, seed)).is_complete]
+    left = {arm: spec.seeds - complete.count(arm) for arm in plan.arms}
+    step = {arm: _step_seconds(plan, arm, steps) for arm, runs in left.items() if runs}
+    seconds = in_steps = sum(seconds * per_run * left[arm] for arm, seconds in step.items())
+    if step:
+        beside = rehearse(plan, next(iter(step.values())))
+        seconds += (beside.start + epochs * beside.epoch + beside.score) * sum(left.values())
+        seconds += beside.conclude * len(plan.arms)
     images = len(data.dataset.index("test"))
     detectable = detectable_difference(spec.seeds, images, arms=len(plan.arms) - 1)
-    return Estimate(seconds, len(plan.runs), done, epochs, images, data.plan, detectable)
+    return Estimate(seconds, len(plan.runs), len(complete), epochs, images, data.plan, detectable, in_steps)
 
 
 def _step_seconds(plan: Plan, arm: PlannedArm, steps: int) -> float:

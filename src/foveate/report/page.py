@@ -68,7 +68,7 @@ def _detectable(comparison: Comparison) -> str:
     smallest = words.detectable(comparison)
     if smallest is None or smallest >= 1:
         return "unknown" if smallest is None else "none"
-    return f"{words.points(smallest).lstrip('+')} points"
+    return f"about {100 * smallest:.1f} points"
 
 
 def _gallery_lead(comparison: Comparison) -> str:

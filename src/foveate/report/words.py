@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from foveate.evaluation.cost import Cost
 from foveate.experiments.result import Comparison, Contender
+from foveate.verdicts.statistics import detectable_difference
+from foveate.verdicts.verdict import detectable_words
 
 SCORE_NAMES = {"miou": "mean IoU", "iou": "IoU"}
 
@@ -211,10 +213,10 @@ def notes(comparison: Comparison) -> list[str]:
         " 0.05. “Not shown” does not mean “no effect”: it means that it cannot be told from chance here.",
     ]
     if (smallest := detectable(comparison)) is not None:
+        forecast = detectable_difference(seeds, images, arms=len(comparison.contenders) - 1)
         said.append(
-            f"With these seeds and images, {smallest_words(smallest)} would have been shown four times out of"
-            " five. That goes by the spread seen here, what was said before training by the spread that small"
-            " runs usually have. Smaller effects take more seeds or test images."
+            f"{detectable_words(smallest, 'measured')} The forecast before training was:"
+            f" {detectable_words(forecast, 'forecast')} Smaller effects take more seeds or test images."
         )
     if comparison.placebos:
         said.append(
@@ -230,17 +232,6 @@ def detectable(comparison: Comparison) -> float | None:
     """
     known = [comparison.result(arm.arm).detectable for arm in comparison.arms]
     return max((value for value in known if math.isfinite(value) and value > 0), default=None)
-
-
-def smallest_words(difference: float) -> str:
-    """The smallest difference that could have been shown.
-
-    >>> smallest_words(0.0213), smallest_words(1.04)
-    ('a true difference of about 2.13 points', 'not even the largest difference')
-    """
-    if difference >= 1:
-        return "not even the largest difference"
-    return f"a true difference of about {points(difference).lstrip('+')} points"
 
 
 def _list(names: Sequence[str]) -> str:

@@ -25,13 +25,12 @@ from foveate.plain import from_json, to_json
 from foveate.verdicts.statistics import (
     LEVEL,
     Estimate,
-    detectable_difference,
+    detectable_at_spread_of,
     estimate,
     holm,
     leave_one_out,
-    spread,
 )
-from foveate.verdicts.verdict import Verdict, decide, sentence
+from foveate.verdicts.verdict import Verdict, decide
 
 Task = Literal["segmentation", "classification"]
 Confusions = Mapping[str, Mapping[int, Integer[ndarray, "n c c"]]]
@@ -72,7 +71,6 @@ class ArmResult:
     seed_differences: tuple[float, ...] = ()
     p_holm: float = float("nan")
     verdict: Verdict | None = None
-    sentence: str = ""
     detectable: float = float("nan")
     placebo: str | None = None
     versus_placebo: Estimate | None = None
@@ -195,7 +193,7 @@ def compare(
         results[arm] = replace(results[arm], placebo=placebo, versus_placebo=own.minus(beside))
     first = results.pop(baseline)
     others = list(results.values())
-    arms = (first, *_with_verdicts(others, metric, first.cost))
+    arms = (first, *_with_verdicts(others))
     return Comparison(baseline, metric, len(next(iter(runs[baseline].values()))), LEVEL, arms)
 
 
@@ -237,20 +235,17 @@ def _errors(errors: Errors, seeds: list[int], arm: str, baseline: str) -> tuple[
     return tuple(detail for detail in found if not np.isnan(detail.score))
 
 
-def _with_verdicts(results: list[ArmResult], metric: str, baseline_cost: Cost | None) -> list[ArmResult]:
-    """Adjust the p-values over the arms and say what follows."""
+def _with_verdicts(results: list[ArmResult]) -> list[ArmResult]:
+    """Adjust the p-values over the arms and decide."""
     adjusted = holm([r.difference.p for r in results])
     against_placebo = holm([r.versus_placebo.p if r.versus_placebo else float("nan") for r in results])
-    told = []
+    decided = []
     for r, p, p_placebo in zip(results, adjusted, against_placebo, strict=True):
         d = r.difference
-        detectable = detectable_difference(d.seeds, d.images, *spread(d), arms=len(results))
+        detectable = detectable_at_spread_of(d, arms=len(results))
         verdict = decide(d, p)
-        words = sentence(r.arm, metric, verdict, d, p, detectable, r.cost, baseline_cost)
-        told.append(
-            replace(r, p_holm=p, p_placebo=p_placebo, verdict=verdict, sentence=words, detectable=detectable)
-        )
-    return told
+        decided.append(replace(r, p_holm=p, p_placebo=p_placebo, verdict=verdict, detectable=detectable))
+    return decided
 
 
 def _shared(runs: Confusions, arm: str, opponent: str) -> list[int]:

@@ -171,6 +171,7 @@ def detectable_difference(
     images: int,
     seed_sd: float = 0.01,
     image_sd: float = 0.08,
+    image_df: float | None = None,
     power: float = 0.8,
     arms: int = 1,
     level: float = LEVEL,
@@ -179,7 +180,8 @@ def detectable_difference(
 
     `seed_sd`: standard deviation over seeds of the paired difference; `image_sd`: what the images contribute,
     so that image_sd^2 / images is the image variance of this module (both in units of the score). The
-    defaults are rough values for mIoU of small runs; `spread` gives measured ones. `arms` is how many arms
+    defaults are rough values for mIoU of small runs, for a forecast; `detectable_at_spread_of` takes measured
+    ones. `image_df`: degrees of freedom of the image variance; images - 1 if None. `arms` is how many arms
     are compared with the baseline: the first of Holm's steps asks for (1 - level) / arms.
 
     >>> round(detectable_difference(seeds=3, images=60), 3)
@@ -190,25 +192,37 @@ def detectable_difference(
     if seeds < 2 or images < 2:
         return float("inf")
     variances = np.array([seed_sd**2 / seeds, image_sd**2 / images])
-    return _detectable(variances, seeds, images, power, (1 - level) / arms)
+    df = np.array([seeds - 1.0, images - 1.0 if image_df is None else image_df])
+    return _detectable(variances, df, power, (1 - level) / arms)
 
 
-def _detectable(variances: Float[ndarray, "2"], seeds: int, images: int, power: float, tail: float) -> float:
-    """Average the power over the chi-square spread of both variance estimates, by their quantiles."""
-    df = np.array([seeds - 1, images - 1])
-    quantiles = (np.arange(200) + 0.5) / 200
-    seed_estimate, image_estimate = (
-        v * stats.chi2.ppf(quantiles, d) / d for v, d in zip(variances, df, strict=True)
-    )
-    points = stats.t.isf(tail / 2, df) ** 2
-    half = np.sqrt(points[0] * seed_estimate[:, None] + points[1] * image_estimate[None, :])
+def detectable_at_spread_of(of: Estimate, power: float = 0.8, arms: int = 1, level: float = LEVEL) -> float:
+    """The smallest true difference that these seeds and images find with the given power, at the spread that
+    was measured with them; NaN where the estimate has no interval. It is never below half the interval.
+
+    >>> gains = np.array([[0.01, 0.03, 0.02, 0.02], [0.02, 0.03, 0.02, 0.03], [0.02, 0.02, 0.01, 0.03]])
+    >>> e = estimate(gains.mean(1), leave_one_out(gains[..., None])[..., 0] / 3)
+    >>> detectable_at_spread_of(e) > (e.high - e.low) / 2
+    True
+    """
+    if of.seeds < 2 or of.images < 2:
+        return float("inf")
+    variances = np.array([of.seed_variance, of.image_variance])
+    return _detectable(variances, np.array([of.seeds - 1.0, of.image_df]), power, (1 - level) / arms)
+
+
+def _detectable(variances: Float[ndarray, "2"], df: Float[ndarray, "2"], power: float, tail: float) -> float:
+    """Average the power over the chi-square spread of both variance estimates, by their quantiles.
+
+    The half width is that of `estimate`, with A + B for J, which is no larger.
+    """
     error = np.sqrt(variances.sum())
-    if error == 0:
-        return 0.0
+    if not error > 0:
+        return float(error)
+    quantiles = (np.arange(200) + 0.5) / 200
+    over_seeds, over_images = (stats.chi2.ppf(quantiles, d) / d for d in df)
+    points = stats.t.isf(tail / 2, df) ** 2
+    both = points[0] * variances[0] * over_seeds[:, None] + points[1] * variances[1] * over_images[None, :]
+    half = np.sqrt(np.maximum(both, points[1] * variances.sum() * over_images[None, :]))
     upper = half.max() + 10 * error
     return float(optimize.brentq(lambda d: stats.norm.sf((half - d) / error).mean() - power, 0.0, upper))
-
-
-def spread(of: Estimate) -> tuple[float, float]:
-    """The measured (seed_sd, image_sd) of a difference, in the units `detectable_difference` takes."""
-    return (of.seed_variance * of.seeds) ** 0.5, (of.image_variance * of.images) ** 0.5
