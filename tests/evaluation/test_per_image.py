@@ -27,3 +27,14 @@ def test_what_an_image_has_not_is_left_empty_in_the_file(tmp_path):
     assert [row["image"] for row in rows] == ["a", "b,c"]
     assert [row["recall pole"] for row in rows] == ["0.0", ""]
     assert rows[1]["miou"] == "1.0"
+
+
+def test_a_label_has_its_truth_and_its_prediction(tmp_path):
+    confusions = np.zeros((2, 3, 3), int)
+    confusions[0, 1, 1] = confusions[1, 2, 0] = 1
+    write_per_image(tmp_path / "per_image.csv", ["a", "b"], confusions, CLASSES, "classification")
+    assert (tmp_path / "per_image.csv").read_text().splitlines() == [
+        "image,truth,prediction,right",
+        "a,car,car,1",
+        "b,pole,road,0",
+    ]

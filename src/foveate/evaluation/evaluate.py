@@ -73,7 +73,7 @@ def evaluate(
         with_views(model), module.eval_dataloader(split), module.classes, module.task, device, progress, total
     )
     about = {"split": split, "data": str(module.spec.source), "size": list(module.size)}
-    _write(run, _suffix(split, size, data), evaluation, about)
+    _write(run, _suffix(split, size, data), evaluation, about, module.task)
     return evaluation.scores
 
 
@@ -194,14 +194,15 @@ def _suffix(split: str, size: tuple[int, int] | None, data: str | Path | None) -
     return "".join("-" + re.sub(r"[^\w.-]", "-", part) for part in parts)
 
 
-def _write(run: Path, suffix: str, evaluation: Evaluation, about: dict) -> None:
+def _write(run: Path, suffix: str, evaluation: Evaluation, about: dict, task: str) -> None:
     arrays = {"stems": np.array(evaluation.stems), "confusions": evaluation.confusions}
     if evaluation.errors is not None:
         arrays["errors"] = evaluation.errors
     with write_whole(run / f"per_image{suffix}.npz") as file:
         np.savez_compressed(file, **arrays)
     classes = [of_class.name for of_class in evaluation.scores.classes]
-    write_per_image(run / f"per_image{suffix}.csv", evaluation.stems, evaluation.confusions, classes)
+    table = run / f"per_image{suffix}.csv"
+    write_per_image(table, evaluation.stems, evaluation.confusions, classes, task)
     with write_whole(run / f"scores{suffix}.json", "w") as file:
         json.dump({**about, **to_json(evaluation.scores)}, file, indent=2)
 

@@ -1,4 +1,4 @@
-"""From a template to a page: one file of HTML that holds its style and its pictures, and needs no network."""
+"""From a template to a page: one file of HTML that holds all it needs, style and pictures too."""
 
 from importlib.resources import files
 from typing import Any
@@ -11,7 +11,7 @@ def fill(template: str, **values: Any) -> str:
     that is not given raises.
 
     >>> "<title>What cbam@decoder does</title>" in fill(
-    ...     "inspection.html", arm="cbam@decoder", run="runs/a", images=[], available=0, left_out=[]
+    ...     "inspection.html", subject="cbam@decoder", run="runs/a", images=[], available=0, left_out=[]
     ... )
     True
     """
@@ -27,4 +27,5 @@ def fill(template: str, **values: Any) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, loader=FunctionLoader(read)
     )
     page = environment.get_template(template)
-    return page.render(values, style=Markup(read("style.css")), version=__version__)
+    own = {"style": Markup(read("style.css")), "script": Markup(read("sorting.js"))}
+    return page.render(values, **own, version=__version__)

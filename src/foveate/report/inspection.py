@@ -23,11 +23,19 @@ def render(found: Inspection) -> str:
     return fill(
         "inspection.html",
         run=found.run,
-        arm=found.arm,
+        subject=_subject(found),
         images=images,
         available=found.available,
         left_out=[str(error) for error in found.left_out],
     )
+
+
+def _subject(found: Inspection) -> str:
+    """What was looked at: the arm, or the attention that the host itself is built of."""
+    if found.arm != "none":
+        return found.arm
+    labels = {drawing.attention for drawings in found.drawings.values() for drawing in drawings}
+    return "the host's own attention" if any(labels) else "the bare host"
 
 
 def _image(name: str, drawings: list[Drawing]) -> dict[str, Any]:

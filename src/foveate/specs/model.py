@@ -37,11 +37,19 @@ class ModelSpec:
 
     @property
     def host(self) -> str:
-        """The host in words; an encoder that is still "auto" is left out.
+        """The host in words, with the options that make it another network; an encoder that is still "auto"
+        is left out.
 
         >>> ModelSpec("unet", "resnet18").host, ModelSpec("attention56").host
         ('unet with resnet18', 'attention56')
+        >>> ModelSpec("attention92_cifar", options={"modules": [0, 0, 0]}).host
+        'attention92_cifar (modules 0,0,0)'
         """
-        return (
-            self.arch if self.encoder in ("auto", "none", self.arch) else f"{self.arch} with {self.encoder}"
-        )
+        known = self.encoder in ("auto", "none", self.arch)
+        name = self.arch if known else f"{self.arch} with {self.encoder}"
+        options = "; ".join(f"{key} {_written(value)}" for key, value in sorted(self.options.items()))
+        return f"{name} ({options})" if options else name
+
+
+def _written(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
