@@ -85,3 +85,18 @@ def test_a_placebo_beside_a_refiner_sits_at_the_logits_with_its_parameters():
     planned = plan_arms(["afma@logits(level=1,patch_size=2)"], True, build_host)
     assert planned[2].arm.startswith("placebo@logits(parameters=")
     assert count(build_host(planned[2].arm)) == count(build_host(planned[1].arm))
+
+
+def test_folders_are_called_by_the_names_that_are_given():
+    arms = ["A=none", "B=se@encoder(reduction=8)", "eca@decoder"]
+    planned = plan_arms(arms, True, build)
+    assert [(arm.name, arm.folder) for arm in planned] == [
+        ("A", "A"),
+        ("B", "B"),
+        ("B-placebo", "B-placebo"),
+        ("", "eca@decoder"),
+        ("", planned[-1].folder),
+    ]
+    assert planned[1].arm == "se@encoder(reduction=8)"
+    with pytest.raises(UserError, match="leave the name out"):
+        plan_arms(["P=placebo@encoder", "se@encoder"], False, build)

@@ -28,6 +28,18 @@ SKILL = {
     "smooth@encoder5(threshold=0.4)": 0.805,
     "placebo@encoder5(parameters=98816)": 0.79,
 }
+MANY = {
+    "none": 0.80,
+    "cbam@decoder": 0.835,
+    "cbam@encoder5": 0.81,
+    "se@decoder(reduction=8)": 0.80,
+    "se@encoder5(reduction=8)": 0.78,
+    "smooth@encoder5(threshold=0.4)": 0.805,
+    "smooth@encoder4(threshold=0.4)": 0.80,
+    "cbam@decoder+two_branch(activation=selu)": 0.83,
+    "eca@decoder": 0.79,
+}
+NAMES = ("host", "A", "B", "C", "D", "smooth5", "smooth4", "cbam_and_head", "eca")
 SEEDS = (0, 1, 2)
 
 
@@ -45,12 +57,15 @@ def comparison_folder(tmp_path: Path, comparison: Comparison) -> Path:
     return folder
 
 
-def draw_comparison() -> Comparison:
+def draw_comparison(
+    skills: dict[str, float] = SKILL, placebos: dict[str, str] | None = None, names: tuple[str, ...] = ()
+) -> Comparison:
+    """`placebos` maps arms to theirs; by default every second of the arms is the one before's."""
     rng = np.random.default_rng(0)
     truths = rng.dirichlet([4, 4, 0.3, 6, 1, 0.6], size=40)
     luck = rng.normal(0, 0.04, (40, 1))
     runs = {}
-    for arm, skill in SKILL.items():
+    for arm, skill in skills.items():
         runs[arm] = {seed: _confusions(rng, truths, skill + luck + rng.normal(0, 0.002)) for seed in SEEDS}
     truth = np.round(truths * 4000)
     for by_seed in runs.values():
@@ -65,12 +80,14 @@ def draw_comparison() -> Comparison:
             31.9 + 0.6 * k,
             (212 + k) * 2**20,
         )
-        for k, arm in enumerate(SKILL)
+        for k, arm in enumerate(skills)
     }
-    placebos = dict(zip(list(SKILL)[1::2], list(SKILL)[2::2], strict=True))
-    errors = {arm: {seed: _errors(rng, skill) for seed in SEEDS} for arm, skill in SKILL.items()}
+    if placebos is None:
+        placebos = dict(zip(list(skills)[1::2], list(skills)[2::2], strict=True))
+    errors = {arm: {seed: _errors(rng, skill) for seed in SEEDS} for arm, skill in skills.items()}
     findings = compare(runs, CLASSES, placebos=placebos, costs=costs, errors=errors)
-    contenders = tuple(_contender(arm, runs[arm], placebos) for arm in SKILL)
+    called = dict(zip(skills, names, strict=False))
+    contenders = tuple(_contender(arm, runs[arm], placebos, called.get(arm, "")) for arm in skills)
     return Comparison(
         task="segmentation",
         dataset="street scenes",
@@ -94,7 +111,7 @@ def draw_comparison() -> Comparison:
             "Processor": "2 cores",
             "Host name": "<b>box</b>",
         },
-        curves=_curves(rng),
+        curves=_curves(rng, skills),
     )
 
 
@@ -123,18 +140,18 @@ def _fit_rows(matrices, truth):
     return scaled
 
 
-def _contender(arm, by_seed, placebos):
+def _contender(arm, by_seed, placebos, name):
     of = [counts(by_seed[seed].sum(0)) for seed in SEEDS]
     per_class = {name: tuple(float(iou(one)[k]) for one in of) for k, name in enumerate(CLASSES)}
     beside = tuple(key for key, value in placebos.items() if value == arm)
     role = "host" if arm == "none" else "placebo" if beside else "arm"
     scores = {"miou": tuple(float(mean_over_classes(iou(one))) for one in of)}
-    return Contender(arm, arm.partition("(")[0], role, beside, scores, per_class)
+    return Contender(arm, arm.partition("(")[0], role, beside, scores, per_class, name)
 
 
-def _curves(rng):
+def _curves(rng, skills):
     points = []
-    for arm, skill in SKILL.items():
+    for arm, skill in skills.items():
         for seed in SEEDS:
             pace = rng.uniform(4, 6)
             for epoch in range(20):
@@ -153,10 +170,10 @@ def _curves(rng):
     return tuple(points)
 
 
-def draw_gallery() -> list[Exhibit]:
+def draw_gallery(skills: dict[str, float] = SKILL) -> list[Exhibit]:
     rng = np.random.default_rng(1)
     y, x = np.mgrid[:96, :128]
-    exhibits = []
+    exhibits, changed = [], list(skills)[1]
     for number in range(4):
         truth = np.where(y < 30 + 6 * number, 0, np.where(y > 70, 3, 1)).astype(np.uint8)
         truth[20:80, 20 * number + 30 : 20 * number + 34] = 2
@@ -165,7 +182,7 @@ def draw_gallery() -> list[Exhibit]:
         image = np.array(COLORS, np.uint8)[np.where(truth == 255, 0, truth)]
         image = np.clip(image + rng.normal(0, 12, image.shape), 0, 255).astype(np.uint8)
         panels = []
-        for arm in SKILL:
+        for arm in skills:
             prediction = np.where(truth == 255, 0, truth).astype(np.uint8)
             row, column = rng.integers(0, 60, 2)
             prediction[row : row + 25, column : column + 40] = rng.integers(0, 6)
@@ -177,6 +194,6 @@ def draw_gallery() -> list[Exhibit]:
             said = "how much each position is let through" if attention is not None else ""
             panels.append(Panel(arm, score, prediction=prediction, attention=attention, attends=said))
         exhibits.append(
-            Exhibit(f"scene_{number:04d}<img src=x>", image, truth, None, tuple(panels), "cbam@decoder", 0.12)
+            Exhibit(f"scene_{number:04d}<img src=x>", image, truth, None, tuple(panels), changed, 0.12)
         )
     return exhibits

@@ -6,7 +6,9 @@ from typing import NoReturn
 
 import pytest
 
-from foveate.report.page import write_report
+from foveate.report.page import render, write_report
+
+from .conftest import MANY, NAMES, draw_comparison, draw_gallery
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 A4 = 688  # CSS pixels between margins of 14 mm
@@ -125,3 +127,27 @@ def test_the_dark_page_is_dark(browser, address):
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     page.close()
     assert background == "rgb(20, 22, 26)"
+
+
+def test_many_arms_are_sorted_by_a_click_and_fit_the_window(browser, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text(render(draw_comparison(MANY, {}, NAMES), tuple(draw_gallery(MANY))), encoding="utf-8")
+    page = browser.new_page(viewport={"width": 390, "height": 900})
+    requests, complaints = [], []
+    page.on("request", lambda sent: requests.append(sent.url))
+    page.on("console", lambda said: complaints.append(said.text))
+    page.goto(path.as_uri(), wait_until="networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+    def column(number):
+        cells = f"#arms tbody td:nth-child({number})"
+        return page.eval_on_selector_all(cells, "cells => cells.map(cell => +cell.dataset.by)")
+
+    page.locator("#arms th:nth-child(3) button").click()
+    assert column(3) == sorted(column(3))
+    page.locator("#arms th:nth-child(3) button").click()
+    assert column(3) == sorted(column(3), reverse=True)
+    assert page.locator("#arms th:nth-child(3)").get_attribute("aria-sort") == "descending"
+    page.close()
+    assert complaints == []
+    assert [url for url in requests if not url.startswith("data:")] == [path.as_uri()]

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from foveate.errors import UserError
 from foveate.models.attaching.check import check_arm
-from foveate.specs.arm import Arm, AttentionAt, Head, parse_arm
+from foveate.specs.arm import Arm, AttentionAt, Head, parse_arm, parse_named_arm
 
 WORDS = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True).filter(lambda word: word != "none")
 VALUES = st.one_of(
@@ -95,3 +95,20 @@ def test_what_an_arm_names_is_checked_without_a_model(text, words):
 def test_an_attention_without_a_place_is_told_what_it_lacks():
     with pytest.raises(UserError, match="'cbam' is an attention and needs a place, such as cbam@decoder"):
         check_arm("cbam")
+
+
+def test_a_name_stands_before_the_arm():
+    assert parse_named_arm("A=none") == ("A", parse_arm("none"))
+    assert parse_named_arm("deep-5.b = smooth@encoder5(threshold=0.4)") == (
+        "deep-5.b",
+        parse_arm("smooth@encoder5(threshold=0.4)"),
+    )
+    assert parse_named_arm("two_branch(activation=selu)")[0] == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["..", ".hidden", "-rf", "a/b", "a\\b", "", "a b", "x" * 61, "ends.", "none", "a:b"]
+)
+def test_names_that_are_no_folders_are_refused(name):
+    with pytest.raises(UserError, match="name"):
+        parse_named_arm(f"{name}=se@decoder")

@@ -69,3 +69,14 @@ def test_a_comparison_may_grow_but_not_change(tmp_path):
     ):
         with pytest.raises(UserError, match=words):
             check_continues(other, tmp_path)
+
+
+def test_each_name_means_one_arm_and_each_arm_has_one_name():
+    data = DataSpec("synthetic")
+    assert ComparisonSpec(data, arms=("A=none", "B=se@decoder", "cbam@decoder")).arms[1] == "B=se@decoder"
+    with pytest.raises(UserError, match="the name 'b' means both se@decoder and cbam@decoder"):
+        ComparisonSpec(data, arms=("B=se@decoder", "b=cbam@decoder"))
+    with pytest.raises(UserError, match="se@decoder is given twice, as 'A' and 'B'"):
+        ComparisonSpec(data, arms=("A=se@decoder", "B=se@decoder"))
+    with pytest.raises(UserError, match="no arm to compare"):
+        ComparisonSpec(data, arms=("A=none",))

@@ -46,8 +46,8 @@ class ComparisonResult:
 
     @property
     def verdicts(self) -> dict[str, str]:
-        """By arm: "helps", "hurts", "not shown" or "no verdict"."""
-        return {item.arm: str(self.comparison.result(item.arm).verdict) for item in self.comparison.arms}
+        """By arm (by its name where it was given one): "helps", "hurts", "not shown" or "no verdict"."""
+        return {item.label: str(self.comparison.result(item.arm).verdict) for item in self.comparison.arms}
 
     @property
     def summary(self) -> str:
@@ -55,7 +55,7 @@ class ComparisonResult:
         from foveate.report import words
 
         told = self.comparison
-        lines = [f"  {arm.arm}: {' '.join(words.verdict(told, arm))}" for arm in told.arms]
+        lines = [f"  {arm.label}: {' '.join(words.verdict(told, arm))}" for arm in told.arms]
         return "\n".join([words.headline(told), *lines])
 
     def rows(self) -> list[dict[str, Any]]:
@@ -72,7 +72,7 @@ class ComparisonResult:
             change = found.difference
             rows.append(
                 {
-                    "arm": item.arm,
+                    "arm": item.label,
                     "role": item.role,
                     told.score: found.score.mean,
                     "difference": change and change.mean,
@@ -196,10 +196,11 @@ def open_comparison(
     """
     from foveate.data.open import open_dataset, require_source
     from foveate.models.attaching.check import check_arm
+    from foveate.specs.arm import parse_named_arm
 
     require_source(asked.data.source)
     for arm in arms or ():
-        check_arm(arm)
+        check_arm(parse_named_arm(arm)[1])
     from foveate.experiments.defaults import default_comparison
     from foveate.experiments.plan import recorded_splits
     from foveate.experiments.resuming import check_data

@@ -2,26 +2,29 @@
 
 import itertools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from torch import nn
 
 from foveate.errors import UserError
 from foveate.models.attaching.attach import attached
-from foveate.specs.arm import Arm, AttentionAt, parse_arm
+from foveate.specs.arm import Arm, AttentionAt, parse_named_arm
 
 Build = Callable[[str], nn.Module]
 
 
 @dataclass(frozen=True)
 class PlannedArm:
-    """One contender: its canonical text, folder name and role, and the arms a placebo stands beside."""
+    """One contender: its canonical text, folder name and role, the arms a placebo stands beside, and the name
+    that the user gave it ("" for none).
+    """
 
     arm: str
     folder: str
     role: str
     beside: tuple[str, ...] = ()
+    name: str = ""
 
 
 def plan_arms(arms: Iterable[str], placebo: bool, build: Build) -> tuple[PlannedArm, ...]:
@@ -31,8 +34,16 @@ def plan_arms(arms: Iterable[str], placebo: bool, build: Build) -> tuple[Planned
     trained, and counts what it adds. With `placebo`, or where `arms` names a bare `placebo@PLACE`, a placebo
     with that many parameters is added; equal ones are one contender.
     """
-    parsed = list(dict.fromkeys(parse_arm(arm) for arm in arms))
+    named = [parse_named_arm(arm) for arm in arms]
+    names = {str(arm): name for name, arm in named if name}
+    parsed = list(dict.fromkeys(arm for _, arm in named))
     bare = [part.place for arm in parsed if _is_bare_placebo(arm) for part in arm.attentions]
+    for arm in parsed:
+        if _is_bare_placebo(arm) and (name := names.get(str(arm))):
+            raise UserError(
+                f"arm '{name}={arm}': a placebo without a size stands beside every arm at its place and is "
+                "called after it; leave the name out"
+            )
     contenders = [arm for arm in parsed if arm.parts and not _is_bare_placebo(arm)]
     build("none")
     beside: dict[str, list[str]] = {}
@@ -52,10 +63,15 @@ def plan_arms(arms: Iterable[str], placebo: bool, build: Build) -> tuple[Planned
             )
     for control in beside:
         build(control)
-    folders = _folders(dict.fromkeys(order))
+    for control, owners in beside.items():
+        owner = names.get(owners[0])
+        if owner and f"{owner}-placebo".lower() not in {name.lower() for name in names.values()}:
+            names.setdefault(control, f"{owner}-placebo")
+    folders = _folders({arm: names.get(arm, arm) for arm in order})
     roles = dict.fromkeys(order, "arm") | dict.fromkeys(beside, "placebo") | {"none": "host"}
     return tuple(
-        PlannedArm(arm, folders[arm], role, tuple(beside.get(arm, ()))) for arm, role in roles.items()
+        PlannedArm(arm, folders[arm], role, tuple(beside.get(arm, ())), names.get(arm, ""))
+        for arm, role in roles.items()
     )
 
 
@@ -83,16 +99,17 @@ def _placebo(arm: Arm, modules: dict[str, nn.Module]) -> str | None:
     return str(replace(arm, parts=(*parts, *arm.heads))) if parts else None
 
 
-def _folders(arms: Iterable[str]) -> dict[str, str]:
-    """A folder name for each arm, without characters that a shell or a file system minds.
+def _folders(names: Mapping[str, str]) -> dict[str, str]:
+    """A folder name for each arm from its name or text, without characters that a shell or a file system
+    minds.
 
-    >>> _folders(["none", "smooth@encoder5(threshold=0.4)"])
+    >>> _folders({"none": "none", "smooth@encoder5(threshold=0.4)": "smooth@encoder5(threshold=0.4)"})
     {'none': 'none', 'smooth@encoder5(threshold=0.4)': 'smooth@encoder5-threshold=0.4'}
     """
     folders: dict[str, str] = {}
-    for arm in arms:
-        base = re.sub(r"[^\w.@=+]+", "-", arm).strip("-.")[:100]
+    for arm, name in names.items():
+        base = re.sub(r"[^\w.@=+]+", "-", name).strip("-.")[:100]
         taken = {folder.lower() for folder in folders.values()}
-        names = (base if number == 1 else f"{base}~{number}" for number in itertools.count(1))
-        folders[arm] = next(name for name in names if name.lower() not in taken)
+        numbered = (base if number == 1 else f"{base}~{number}" for number in itertools.count(1))
+        folders[arm] = next(one for one in numbered if one.lower() not in taken)
     return folders

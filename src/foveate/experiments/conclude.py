@@ -109,7 +109,7 @@ def _contender(plan: Plan, out: Path, arm, class_score: str) -> Contender:
         name: tuple(getattr(one.classes[number], class_score) for one in scored)
         for number, name in enumerate(plan.data.classes)
     }
-    return Contender(arm.arm, arm.folder, arm.role, arm.beside, scores, of_classes)
+    return Contender(arm.arm, arm.folder, arm.role, arm.beside, scores, of_classes, arm.name)
 
 
 def _curves(plan: Plan, out: Path) -> tuple[CurvePoint, ...]:

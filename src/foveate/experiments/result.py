@@ -24,7 +24,7 @@ class Contender:
 
     `role` is "host", "arm" or "placebo"; a placebo names the arms it stands `beside`. `folder` holds its
     runs. `scores` maps the name of a score to one value a seed, `class_scores` the name of a class
-    likewise.
+    likewise. `name` is what the user calls the arm, "" for none.
     """
 
     arm: str
@@ -33,6 +33,12 @@ class Contender:
     beside: tuple[str, ...]
     scores: dict[str, tuple[float, ...]]
     class_scores: dict[str, tuple[float, ...]]
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """What the arm is called wherever people read: its name, or else the arm itself."""
+        return self.name or self.arm
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from foveate.errors import UserError
 from foveate.plain import flatten, to_plain
+from foveate.specs.arm import parse_named_arm
 from foveate.specs.comparison import ComparisonSpec
 
 MAY_DIFFER = ("placebo:", "data.workers:", "data.memory_gb:")
@@ -20,15 +21,19 @@ def check_continues(spec: ComparisonSpec, out: Path) -> None:
         return
     begun = ComparisonSpec.load(path)
     changed = [line for line in differences(begun, spec) if not line.startswith(MAY_DIFFER)]
-    if set(begun.arms) <= set(spec.arms):
+    if _named(begun) <= _named(spec):
         changed = [line for line in changed if not line.startswith("arms:")]
     if spec.first_seed == begun.first_seed and spec.seeds >= begun.seeds:
         changed = [line for line in changed if not line.startswith("seeds:")]
     if changed:
         raise UserError(
             f"{out} holds a comparison with another spec ({'; '.join(changed)}). Go on with the spec it "
-            "began with (arms and seeds may be added), or choose another folder"
+            "began with (arms and seeds may be added, names of arms stay), or choose another folder"
         )
+
+
+def _named(spec: ComparisonSpec) -> set[tuple[str, str]]:
+    return {(name, str(arm)) for name, arm in map(parse_named_arm, spec.arms)}
 
 
 def check_data(out: Path, source: str) -> None:

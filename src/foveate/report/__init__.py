@@ -1,1 +1,1 @@
-"""The report of a comparison: one HTML file that needs no network, no script and no other file."""
+"""The report of a comparison: one HTML file that needs no network and no other file."""

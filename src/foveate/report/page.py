@@ -54,8 +54,10 @@ def _context(comparison: Comparison, exhibits: tuple[Exhibit, ...]) -> dict[str,
         "by_class": view.by_class(comparison, views),
         "by_error": view.by_error(comparison),
         "curves": view.curves(comparison, views),
-        "gallery": [_exhibit(comparison, exhibit, views) for exhibit in exhibits],
-        "gallery_lead": _gallery_lead(comparison),
+        "many": view.many(comparison),
+        "groups": view.group_legend(comparison),
+        "gallery": [_exhibit(comparison, exhibit, views) for exhibit in _differing(exhibits)],
+        **_gallery_words(comparison, exhibits),
         **_legends(comparison),
         "notes": words.notes(comparison),
         "command": comparison.command,
@@ -71,15 +73,30 @@ def _detectable(comparison: Comparison) -> str:
     return f"about {100 * smallest:.1f} points"
 
 
-def _gallery_lead(comparison: Comparison) -> str:
+def _differing(exhibits: tuple[Exhibit, ...]) -> tuple[Exhibit, ...]:
+    """Those on which an arm differs from the host; all where none does."""
+    return tuple(exhibit for exhibit in exhibits if abs(exhibit.change) > 1e-9) or exhibits
+
+
+def _gallery_words(comparison: Comparison, exhibits: tuple[Exhibit, ...]) -> dict[str, str]:
     text = (
         "The test images whose own scores differ most between an arm and the host, gains and losses alike, by"
         f" the mean over the seeds; shown are the runs of seed {comparison.seeds[0]}. They are extremes, not"
         " samples."
     )
+    title = "Where the arms differ most"
+    if not any(abs(exhibit.change) > 1e-9 for exhibit in exhibits):
+        title = "Some test images"
+        text = (
+            "No arm scores differently from the host on any test image, by the mean over the seeds; shown are"
+            f" the first images and the runs of seed {comparison.seeds[0]}."
+        )
     if comparison.task == "segmentation":
         text += " Blue pixels in an error map are wrong for the host and right for the arm."
-    return text + " Attention is scaled from its smallest to its largest weight."
+    if view.many(comparison):
+        text += f" Beside the host stand the {view.PANELS} arms that differ most on the image."
+    text += " Attention is scaled from its smallest to its largest weight."
+    return {"gallery_title": title, "gallery_lead": text}
 
 
 def _legends(comparison: Comparison) -> dict[str, Any]:
@@ -104,15 +121,26 @@ def _exhibit(comparison: Comparison, exhibit: Exhibit, views: dict[str, Any]) ->
     change = f"{words.points(exhibit.change)} points of its own {words.score_name(comparison.score)}"
     if comparison.task == "classification":
         change = words.seeds_right(round(exhibit.change * len(comparison.seeds)))
-    note = f"{exhibit.arm}: {change}"
+    shown = _shown(comparison, exhibit)
+    note = f"{views[exhibit.arm]['name']}: {change}"
     return {
         "stem": exhibit.stem,
         "note": note,
         "image": pictures.photo(exhibit.image),
         "truth": None if exhibit.truth is None else pictures.classes(exhibit.truth, comparison.colors),
         "label": None if exhibit.label is None else comparison.classes[exhibit.label],
-        "panels": [_panel(comparison, exhibit, panel, views[panel.arm]) for panel in exhibit.panels],
+        "panels": [_panel(comparison, exhibit, panel, views[panel.arm]) for panel in shown],
     }
+
+
+def _shown(comparison: Comparison, exhibit: Exhibit) -> tuple[Panel, ...]:
+    """The host's panel and those of all arms; where these are many, of those that differ most from it."""
+    host, *others = exhibit.panels
+    if not view.many(comparison):
+        return exhibit.panels
+    ranked = sorted(others, key=lambda panel: (panel.arm != exhibit.arm, -abs(panel.score - host.score)))
+    chosen = [panel.arm for panel in ranked[: view.PANELS]]
+    return (host, *(panel for panel in others if panel.arm in chosen))
 
 
 def _panel(comparison: Comparison, exhibit: Exhibit, panel: Panel, arm: dict[str, Any]) -> dict[str, Any]:

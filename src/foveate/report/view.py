@@ -9,9 +9,16 @@ from typing import Any
 from foveate.experiments.result import Comparison, Contender
 from foveate.report import words
 from foveate.report.scales import Scale, fit_scale
+from foveate.specs.arm import parse_arm
 from foveate.verdicts.statistics import Estimate
 
 ARM_COLORS = 6
+MANY = 7
+"""From this many arms on, a sortable table stands for the cards, and colours tell groups of arms apart."""
+PANELS = 4
+"""Arms that are shown beside the host on an image, where there are many."""
+VERDICTS = ("helps", "not shown", "no verdict", "", "hurts")
+"""The order in which a table is sorted by them; the host has none."""
 View = dict[str, Any]
 
 
@@ -32,13 +39,51 @@ class Mark:
 def arm_views(comparison: Comparison) -> dict[str, View]:
     """What is shown of every arm wherever it appears, by name; a placebo wears the colour of its arm."""
     colors = {comparison.baseline.arm: 0}
-    colors |= {arm.arm: 1 + number % ARM_COLORS for number, arm in enumerate(comparison.arms)}
+    if many(comparison):
+        groups = _groups(comparison)
+        colors |= {arm.arm: _group_color(groups, groups[arm.arm]) for arm in comparison.arms}
+    else:
+        colors |= {arm.arm: 1 + number % ARM_COLORS for number, arm in enumerate(comparison.arms)}
     colors |= {arm.arm: colors[arm.beside[0]] for arm in comparison.placebos}
     return {arm.arm: _arm_view(comparison, arm, colors[arm.arm]) for arm in comparison.contenders}
 
 
+def many(comparison: Comparison) -> bool:
+    """Whether there are too many arms for a card and a colour each."""
+    return len(comparison.arms) >= MANY
+
+
+def group_legend(comparison: Comparison) -> list[View]:
+    """The groups of many arms with their colours; empty where each arm has a colour of its own."""
+    if not many(comparison):
+        return []
+    groups = _groups(comparison)
+    return [{"name": group, "color": _group_color(groups, group)} for group in dict.fromkeys(groups.values())]
+
+
+def _groups(comparison: Comparison) -> dict[str, str]:
+    """By arm the group it belongs to: its mechanisms, or its places where these are fewer than the colours
+    and the mechanisms are not; else whatever is beyond the colours is "other".
+    """
+    parsed = {arm.arm: parse_arm(arm.arm) for arm in comparison.arms}
+    mechanisms = {name: " + ".join(part.name for part in arm.parts) for name, arm in parsed.items()}
+    places = {
+        name: " + ".join(getattr(part, "place", "head") for part in arm.parts) for name, arm in parsed.items()
+    }
+    for groups in (mechanisms, places):
+        if 1 < len(set(groups.values())) <= ARM_COLORS:
+            return groups
+    named = list(dict.fromkeys(mechanisms.values()))[: ARM_COLORS - 1]
+    return {name: group if group in named else "other" for name, group in mechanisms.items()}
+
+
+def _group_color(groups: dict[str, str], group: str) -> int:
+    return 1 + list(dict.fromkeys(groups.values())).index(group)
+
+
 def _arm_view(comparison: Comparison, arm: Contender, color: int) -> View:
     found, host = comparison.result(arm.arm), comparison.result(comparison.baseline.arm)
+    labels = {one.arm: one.label for one in comparison.contenders}
     cost, base, is_host = found.cost, host.cost, arm.role == "host"
     costs = [
         (words.quantity(cost.parameters), words.added(cost.parameters, base.parameters)),
@@ -47,13 +92,14 @@ def _arm_view(comparison: Comparison, arm: Contender, color: int) -> View:
         (words.mebibytes(cost.memory_bytes), words.ratio(cost.memory_bytes, base.memory_bytes)),
     ]
     view = {
-        "name": arm.arm,
-        "pieces": re.findall(r"[(+@]?[^(+@,]*,?", arm.arm)[:-1],
+        "name": arm.label,
+        "pieces": _pieces(arm),
+        "text": arm.arm if arm.name and not is_host else "",
         "role": arm.role,
         "color": color,
         "note": "the bare host"
         if is_host
-        else f"placebo beside {', '.join(arm.beside)}"
+        else f"placebo beside {', '.join(labels[one] for one in arm.beside)}"
         if arm.beside
         else "",
         "score": words.percent(found.score.mean),
@@ -70,7 +116,23 @@ def _arm_view(comparison: Comparison, arm: Contender, color: int) -> View:
             "tone": found.verdict if found.verdict in ("helps", "hurts") else "open",
             "p": words.p_value(found.p_holm),
         }
+    difference = found.difference.mean if found.difference is not None else 0.0
+    view["sorted_by"] = [
+        arm.label.lower(),
+        found.score.mean,
+        difference,
+        VERDICTS.index(view["verdict"]),
+        cost.parameters,
+        cost.flops,
+        cost.latency_ms,
+        cost.memory_bytes,
+    ]
     return view | {"sentences": words.verdict(comparison, arm) if arm.role == "arm" else []}
+
+
+def _pieces(arm: Contender) -> list[str]:
+    """The parts of an arm, or of its name, between which a line may break."""
+    return re.findall(r"[^_.-]*[_.-]?" if arm.name else r"[(+@]?[^(+@,]*,?", arm.label)[:-1]
 
 
 def forest(comparison: Comparison, views: dict[str, View]) -> View:
@@ -79,6 +141,8 @@ def forest(comparison: Comparison, views: dict[str, View]) -> View:
     for arm in comparison.arms:
         placebo = comparison.placebo_of(arm.arm)
         ordered += [arm] if placebo is None or placebo in ordered else [arm, placebo]
+    if many(comparison):
+        ordered.sort(key=lambda arm: -comparison.result(arm.arm).difference.mean)
     means = {arm.arm: comparison.result(arm.arm).difference for arm in ordered}
     seeds = {
         arm.arm: [100 * value for value in comparison.result(arm.arm).seed_differences] for arm in ordered
@@ -90,7 +154,7 @@ def forest(comparison: Comparison, views: dict[str, View]) -> View:
     for arm in ordered:
         view, difference = views[arm.arm], means[arm.arm]
         mark = replace(_mark(scale, difference, view, 17, 6.5), seeds=tuple(map(scale, seeds[arm.arm])))
-        said = f"{arm.arm}: {view['difference']} points, 95% interval {view['difference_interval']}"
+        said = f"{arm.label}: {view['difference']} points, 95% interval {view['difference_interval']}"
         rows.append(_strip(scale, said) | {"arm": view, "marks": [mark]})
     return {"rows": rows, "ticks": _ticks(scale, signed=True)}
 
@@ -140,7 +204,9 @@ def by_error(comparison: Comparison) -> list[View]:
 
 
 def curves(comparison: Comparison, views: dict[str, View]) -> list[View]:
-    """One plot a quantity: validation score, validation loss, training loss, where they were measured."""
+    """One plot a quantity: validation score, validation loss, training loss, where they were measured in more
+    than one epoch.
+    """
     titles = (
         ("val_score", f"Validation {words.score_name(comparison.score)}, %", 100.0),
         ("val_loss", "Validation loss", 1.0),
@@ -169,7 +235,8 @@ def _plot(comparison: Comparison, views: dict[str, View], quantity: str, title: 
         return {}
     vertical = fit_scale((value for line in lines for value in line.values()), 5)
     first, last = min(min(line) for line in lines), max(max(line) for line in lines)
-    last = max(last, first + 1)
+    if first == last:
+        return {}
     ticks = tuple(
         tick for tick in fit_scale([first, last], min(6, last - first), margin=0.0).ticks if tick % 1 == 0
     )
@@ -178,7 +245,8 @@ def _plot(comparison: Comparison, views: dict[str, View], quantity: str, title: 
     for arm, by_seed in runs.items():
         shared = sorted(set.intersection(*(set(line) for line in by_seed.values())))
         mean = {epoch: sum(line[epoch] for line in by_seed.values()) / len(by_seed) for epoch in shared}
-        weighted = [(line, "thin") for line in by_seed.values() if len(by_seed) > 1] + [(mean, "thick")]
+        singles = len(by_seed) > 1 and not many(comparison)
+        weighted = [(line, "thin") for line in by_seed.values() if singles] + [(mean, "thick")]
         for line, weight in weighted:
             placed = " ".join(
                 f"{horizontal(x)},{round(100 - vertical(y), 2)}" for x, y in sorted(line.items())

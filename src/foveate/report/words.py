@@ -136,7 +136,7 @@ def headline(comparison: Comparison) -> str:
     """All verdicts in one sentence, the arms that help first."""
     arms = comparison.arms
     said = {
-        outcome: [a.arm for a in arms if comparison.result(a.arm).verdict == outcome] for outcome in MARKS
+        outcome: [a.label for a in arms if comparison.result(a.arm).verdict == outcome] for outcome in MARKS
     }
     helps, hurts, open_ = said["helps"], said["hurts"], said["not shown"] + said["no verdict"]
     if not arms:

@@ -2,6 +2,7 @@
 
 The grammar, the same on the command line, in configs, in Python and in reports:
 
+    named   = [ NAME "=" ] arm                  in a comparison
     arm     = "none" | part { "+" part }
     part    = name "@" place [ options ]        an attention at a place
             | name [ options ]                  a head, which takes the place of the output layer
@@ -16,6 +17,7 @@ from typing import Any, NoReturn
 from foveate.errors import UserError
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
+_ARM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
 _PLACE = re.compile(r"[\w.*?!\[\]-]+")
 _STRING = re.compile(r"'[^']*'|\"[^\"]*\"")
 _BARE = re.compile(r"[^\s,()'\"=+@]+(?:\+\d+)?")
@@ -88,6 +90,38 @@ def parse_arm(text: "str | Arm") -> Arm:
                          ^
     """
     return text if isinstance(text, Arm) else _Reader(text).arm()
+
+
+def parse_named_arm(text: "str | Arm") -> tuple[str, Arm]:
+    """Read an arm that may have a name before it: `NAME=ARM`. The name is "" where none is given.
+
+    A name is up to 60 letters, digits, and `_`, `.`, `-`, and begins with a letter or a digit, for folders
+    are called by it; "none" is the bare host and no other.
+
+    >>> name, arm = parse_named_arm("B=two_branch(activation=selu)")
+    >>> name, str(arm)
+    ('B', 'two_branch(activation=selu)')
+    >>> parse_named_arm("smooth@encoder5(threshold=0.4)")[0]
+    ''
+    >>> parse_named_arm("../B=none")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    foveate.errors.UserError: arm '../B=none': '../B' is no name; a name is up to 60 letters, digits, ...
+    """
+    if isinstance(text, Arm):
+        return "", text
+    name, equals, rest = text.partition("=")
+    if not equals or any(character in name for character in "@("):
+        return "", parse_arm(text)
+    name = name.strip()
+    if not _ARM_NAME.fullmatch(name) or name.endswith("."):
+        raise UserError(
+            f"arm '{text}': '{name}' is no name; a name is up to 60 letters, digits, _, . and -, "
+            "and begins with a letter or a digit"
+        )
+    arm = parse_arm(rest)
+    if name.lower() == "none" and arm.parts:
+        raise UserError(f"arm '{text}': none is the bare host; choose another name")
+    return name, arm
 
 
 class _Reader:

@@ -8,7 +8,7 @@ import yaml
 from foveate.errors import UserError
 from foveate.files import write_whole
 from foveate.plain import from_plain, to_plain
-from foveate.specs.arm import parse_arm
+from foveate.specs.arm import parse_named_arm
 from foveate.specs.data import DataSpec
 from foveate.specs.model import ModelSpec
 from foveate.specs.run import RunSpec
@@ -21,12 +21,14 @@ class ComparisonSpec:
 
     Args:
         data, model, training: as of a run; the model's own `arm` stays "none".
-        arms: contenders beside the bare host, which is always there.
+        arms: contenders beside the bare host, which is always there, each as ARM or NAME=ARM: folders and the
+            report call it by the name.
         placebo: whether a plain convolution with as many parameters stands beside each of them.
         seeds: trainings of each arm, 2 or more.
         first_seed: the first of them; the others follow it.
 
-    Raises `UserError` for fewer than 2 seeds, no arm, an arm outside the grammar.
+    Raises `UserError` for fewer than 2 seeds, no arm, an arm outside the grammar, and a name that is not one
+    or is given twice.
 
     >>> spec = ComparisonSpec(DataSpec("synthetic"), arms=("se@decoder", "none"), seeds=3)
     >>> ComparisonSpec.from_yaml(spec.to_yaml()) == spec
@@ -56,10 +58,25 @@ class ComparisonSpec:
             raise UserError(
                 f"the model of a comparison is the bare host, not '{self.model.arm}'; name it under arms"
             )
-        if all(str(parse_arm(arm)) == "none" for arm in self.arms):
+        self._check_names()
+        if not any(arm.parts for _, arm in map(parse_named_arm, self.arms)):
             raise UserError(
                 "there is no arm to compare with the bare host; give at least one, such as cbam@decoder"
             )
+
+    def _check_names(self) -> None:
+        """Each name means one arm, and each arm has one name."""
+        by_name: dict[str, str] = {}
+        by_arm: dict[str, str] = {}
+        for name, arm in map(parse_named_arm, self.arms):
+            if by_arm.setdefault(str(arm), name) != name:
+                names = " and ".join(repr(one) for one in (by_arm[str(arm)], name) if one)
+                raise UserError(f"arms: {arm} is given twice, as {names}; give it once")
+            if name and by_name.setdefault(name.lower(), str(arm)) != str(arm):
+                raise UserError(
+                    f"arms: the name '{name}' means both {by_name[name.lower()]} and {arm}; give each arm a "
+                    "name of its own (capitals make no difference)"
+                )
 
     @property
     def seed_numbers(self) -> tuple[int, ...]:

@@ -41,7 +41,9 @@ def compare(
     Args:
         data: a folder of images with masks or of class folders, or drawn scenes: synthetic,
             synthetic:COUNT or synthetic:COUNT:HxW.
-        arms: contenders, such as none cbam@decoder "se@encoder5(reduction=8)"; chosen if not given.
+        arms: contenders, such as none cbam@decoder "se@encoder5(reduction=8)"; chosen if not given. With a
+            name before it, as in "B=se@encoder5(reduction=8)", an arm is called by it: in the report, and as
+            the folder of its runs that predict and inspect take.
         placebo: also train, beside each arm, a plain convolution with as many parameters.
         seeds: how often each arm is trained; at least 2, for chance has to show itself.
         epochs: passes over the training images; about 800 steps if not given.
@@ -71,7 +73,8 @@ def compare(
     height, width = plan.data.size
     print(opened.dataset.describe())
     print(f"\n{plan.spec.model.host} at {height}x{width}, {seeds} seeds of each arm:")
-    print("\n".join(f"  {arm.arm}" for arm in plan.arms), flush=True)
+    named = [f"{arm.name} = {arm.arm}" if arm.name else arm.arm for arm in plan.arms]
+    print("\n".join(f"  {words}" for words in named), flush=True)
     with progress("Timing a few steps of each arm"):
         expected = estimate(plan, folder)
     print(f"\n{expected.describe()}\n", flush=True)
