@@ -20,7 +20,7 @@ def test_lines_come_at_the_beginning_and_now_and_then(capsys, monkeypatch):
         "Unpacking a.zip into b",
         "Unpacking a.zip: 20 of 40 MB, 30 s left",
         "Unpacking a.zip: 40 of 40 MB, 0 s left",
-        "Reading masks: 3 of 4, 10 s left",
+        "Reading masks: 3 of 4, 15 s left",
     ]
 
 

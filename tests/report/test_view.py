@@ -3,6 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from foveate.inspection.inspect import Drawing, Inspection
+from foveate.report.inspection import render as render_inspection
 from foveate.report.view import arm_views, forest
 from foveate.report.words import detectable
 
@@ -39,3 +41,21 @@ def test_the_dots_of_the_seeds_average_to_the_tested_difference(comparison):
             (mark,) = row["marks"]
             assert len(mark.seeds) == len(told.seeds)
             assert np.mean(mark.seeds) == pytest.approx(mark.at, abs=0.02)
+
+
+def test_an_inspection_is_of_the_arm_or_of_the_attention_that_the_host_has(tmp_path):
+    (tmp_path / "a").mkdir()
+    picture = tmp_path / "a" / "mask.png"
+    picture.write_bytes(b"")
+    inside = tmp_path / "residual@stage1" / "a"
+    inside.mkdir(parents=True)
+    (inside / "mask.png").write_bytes(b"")
+    own = Drawing(inside / "mask.png", "mask", "residual@stage1", "factors")
+    plain = Drawing(picture, "panels", "", "the image")
+    page = render_inspection(Inspection("runs/a", "none", tmp_path, 1, {"a": [plain, own]}))
+    assert "What the host&#39;s own attention does" in page
+    assert "What none does" not in page
+    assert "What the bare host does" in render_inspection(
+        Inspection("runs/a", "none", tmp_path, 1, {"a": [plain]})
+    )
+    assert "What se@decoder does" in render_inspection(Inspection("runs/a", "se@decoder", tmp_path, 1, {}))

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
 
+from foveate.cli.pace import Pace
 from foveate.durations import duration
 
 QUIET_SECONDS = 20.0
-KNOWN_SECONDS = 2.0
-"""A pace that was measured over less is not told."""
 
 
 @runtime_checkable
@@ -50,7 +49,7 @@ def progress(what: str, even: bool = True) -> Iterator[Advance]:
         yield advance
 
 
-def _lines(what: str, pace: "Pace | None") -> Advance:
+def _lines(what: str, pace: Pace | None) -> Advance:
     said = time.monotonic()
 
     def advance(done: float, total: float, note: str = "", left: float | None = None) -> None:
@@ -64,29 +63,7 @@ def _lines(what: str, pace: "Pace | None") -> Advance:
     return advance
 
 
-class Pace:
-    """The time left of even work, told once it is known: the first report is where the clock begins, for it
-    holds what is done once, such as loading; after it come at least two more and two seconds.
-    """
-
-    def __init__(self) -> None:
-        self._first: tuple[float, float] | None = None
-        self._reports = 0
-
-    def left(self, done: float, total: float) -> float | None:
-        """Seconds left when `done` of `total` is done; None while the pace is not known."""
-        now = time.monotonic()
-        if self._first is None or done < self._first[1]:
-            self._first, self._reports = (now, done), 0
-            return None
-        self._reports += 1
-        elapsed, finished = now - self._first[0], done - self._first[1]
-        if self._reports < 2 or elapsed < KNOWN_SECONDS or finished <= 0:
-            return None
-        return elapsed / finished * (total - done)
-
-
 def _left(pace: Pace | None, done: float, total: float, left: float | None) -> str:
     if left is None and pace is not None and done > 0:
-        left = pace.left(done, total)
+        left = pace.left(done, total, time.monotonic())
     return f"{duration(left)} left" if left is not None else ""

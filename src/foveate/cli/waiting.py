@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from foveate.cli.pace import Pace
 from foveate.durations import duration
 from foveate.waiting import progress_listener
 
@@ -14,21 +15,21 @@ QUIET_SECONDS = 20.0
 @contextmanager
 def waits_told() -> Iterator[None]:
     """Lines on standard error while the block runs, for a bar may stand there already."""
-    began = said = time.monotonic()
-    before = 0
+    said, before, pace = time.monotonic(), 0, Pace()
 
     def tell(done: int, total: int | None, note: str) -> None:
-        nonlocal began, said, before
+        nonlocal said, before, pace
         now = time.monotonic()
         if done <= before:  # something else is begun
-            began = said = now
+            said, pace = now, Pace()
         before = done
+        left = None if total is None else pace.left(done, total, now)
         if done == 0:
             print(note, file=sys.stderr, flush=True)
         elif now - said >= QUIET_SECONDS:
             said = now
-            left = f", {duration((now - began) / done * (total - done))} left" if total else ""
-            print(f"{note}{left}", file=sys.stderr, flush=True)
+            words = "" if left is None else f", {duration(left)} left"
+            print(f"{note}{words}", file=sys.stderr, flush=True)
 
     with progress_listener(tell):
         yield
