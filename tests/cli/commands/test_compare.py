@@ -50,9 +50,10 @@ def stopped(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess]:
 def test_the_plan_is_told_before_training(stopped):
     said = stopped[1].stdout
     assert "8 train" in said
-    assert "unet with resnet18 at 32x48, 2 seeds of each arm:\n  none\n  se@decoder(reduction=4)\n" in said
+    host = "unet with resnet18 (decoder_channels 16,16,8,8,8)"
+    assert f"{host} at 32x48, 2 seeds of each arm:\n  none\n  se@decoder(reduction=4)\n" in said
     assert "4 runs of 2 epochs: about" in said
-    assert "points or more will probably be shown" in said
+    assert "points is shown four times out of five" in said
 
 
 def test_ctrl_c_says_what_is_kept_and_how_to_go_on(stopped):
