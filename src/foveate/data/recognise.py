@@ -4,7 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from foveate.data.folders.listing import LOOKED_AT, folders_in, holds_images, led_to, nested
+from foveate.data.folders.listing import (
+    SEARCH_LIMIT,
+    folders_in,
+    holds_images,
+    single_folder_chain,
+    wrapper_chain,
+)
 from foveate.data.folders.pair_folders import has_masks, split_roots
 from foveate.data.layout import Layout, LayoutReader, layout_readers
 from foveate.data.storage.unpacked import Unpacked, archives_in, megabytes, unpacked
@@ -36,7 +42,7 @@ class Recognised:
             raise DataError(f"{error} ({how})") from None
         notes = [*layout.notes]
         root = self.unpacked.folder if self.unpacked else self.source
-        if self.folder != root and self.folder not in nested(root):
+        if self.folder != root and self.folder not in wrapper_chain(root):
             notes.append(f"found in {self.folder.relative_to(root)}/; the folders beside it are not read")
         if self.unpacked:
             notes.append(f"read from {names}, kept unpacked ({megabytes(self.unpacked.bytes)})")
@@ -68,7 +74,7 @@ def _shard(source: Path) -> tuple[LayoutReader, Path] | None:
 
 def _match(root: Path) -> tuple[LayoutReader, Path] | None:
     """The layout of a folder; or of the dataset that is alone in it, or published and beside no classes."""
-    folders = nested(root)
+    folders = wrapper_chain(root)
     found = _first(layout_readers(), folders)
     if found and not found[0].info and found[0].name != _CLASSES:
         return found
@@ -93,7 +99,7 @@ def _of_classes(root: Path) -> Path:
     """Where the folders of the classes are: past a folder that is alone beside words, if it is no split."""
     if split_roots(root):
         return root
-    return next((folder for folder in led_to(root)[::-1] if len(folders_in(folder)) > 1), root)
+    return next((folder for folder in single_folder_chain(root)[::-1] if len(folders_in(folder)) > 1), root)
 
 
 def _first(readers: Iterable[LayoutReader], folders: Sequence[Path]) -> tuple[LayoutReader, Path] | None:
@@ -113,11 +119,11 @@ def _inside(root: Path) -> list[tuple[LayoutReader, Path]]:
     those.
     """
     found = []
-    for folder in folders_in(root)[:LOOKED_AT]:
+    for folder in folders_in(root)[:SEARCH_LIMIT]:
         if match := _dataset(folder):
             found.append(match)
         else:
-            found += filter(None, map(_dataset, folders_in(folder)[:LOOKED_AT]))
+            found += filter(None, map(_dataset, folders_in(folder)[:SEARCH_LIMIT]))
     return found
 
 
@@ -125,7 +131,7 @@ def _dataset(folder: Path) -> tuple[LayoutReader, Path] | None:
     if holds_images(folder):
         return None  # a class, which may be large
     *others, classes = layout_readers()
-    folders = nested(folder)
+    folders = wrapper_chain(folder)
     found = _first(others, folders)
     if found and (found[0].name != "paired" or has_masks(found[1])):  # images/ alone may be of one class
         return found
@@ -135,6 +141,6 @@ def _dataset(folder: Path) -> tuple[LayoutReader, Path] | None:
 
 def _classes_beside(root: Path, dataset: Path) -> bool:
     """Whether two folders or more, other than that of the dataset, hold images or folders of images."""
-    others = [folder for folder in folders_in(root)[:LOOKED_AT] if not dataset.is_relative_to(folder)]
-    filled = (any(map(holds_images, [folder, *folders_in(folder)[:LOOKED_AT]])) for folder in others)
+    others = [folder for folder in folders_in(root)[:SEARCH_LIMIT] if not dataset.is_relative_to(folder)]
+    filled = (any(map(holds_images, [folder, *folders_in(folder)[:SEARCH_LIMIT]])) for folder in others)
     return sum(filled) >= 2

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from foveate.data.dataset import Entry, Read, Task
 from foveate.data.folders.listing import folders_in, list_images
-from foveate.data.folders.pair_folders import has_masks, pairs_of, spare_folders, spare_lists, split_roots
-from foveate.data.folders.pairing import by_split, match
+from foveate.data.folders.pair_folders import has_masks, pairs_of, split_roots, unread_folders, unread_lists
+from foveate.data.folders.pairing import by_split, match_by_stem
 from foveate.data.layout import Layout, LayoutReader
 from foveate.data.open import is_path, read_layout, unknown
 from foveate.data.pixels.palette import Color
@@ -111,10 +111,10 @@ def _pairs(root: Path, layout: LayoutReader) -> Folder:
             what, there = ("mask", masks) if images is None else ("image", images)
             lonely += [(path, what) for path in list_images(there)] if there else []
             continue
-        matched = match(images, masks, "" if part == "all" else f"{part}/")
+        matched = match_by_stem(images, masks, "" if part == "all" else f"{part}/")
         parts |= by_split(matched.entries) if part == "all" else {part: matched.entries}
-        lonely += [(path, "image") for path in matched.images.values()]
-        lonely += [(path, "mask") for path in matched.masks.values()]
+        lonely += [(path, "image") for path in matched.unpaired_images.values()]
+        lonely += [(path, "mask") for path in matched.unpaired_masks.values()]
         clashes += [(other, f"it and {kept.name} {end}") for _, kept, other, end in matched.clashes]
     colors, refused = _class_dict(root)
     return Folder(
@@ -128,8 +128,8 @@ def _pairs(root: Path, layout: LayoutReader) -> Folder:
         colors,
         refused=refused,
         spare=(
-            tuple(spare_folders(root)),
-            (*spare_lists(root), *(tables_in(root, masked=True) if colors else ())),
+            tuple(unread_folders(root)),
+            (*unread_lists(root), *(tables_in(root, masked=True) if colors else ())),
         ),
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from foveate.data.pixels.images import SUFFIXES, image_files
 
-LOOKED_AT = 20
+SEARCH_LIMIT = 20
 """So many of the folders in a folder are looked into for datasets, or for parts of one."""
 
 _DEEPEST = 16
@@ -25,7 +25,7 @@ def folders_in(root: Path) -> list[Path]:
     return sorted(Path(entry.path) for entry in _listed(root) if entry.is_dir())
 
 
-def nested(root: Path) -> list[Path]:
+def wrapper_chain(root: Path) -> list[Path]:
     """The folder and those inside it, as long as each holds nothing but the next; the innermost first."""
     folders = [root]
     while len(folders) < _DEEPEST:
@@ -36,7 +36,7 @@ def nested(root: Path) -> list[Path]:
     return folders[::-1]
 
 
-def led_to(folder: Path) -> list[Path]:
+def single_folder_chain(folder: Path) -> list[Path]:
     """The folder and those inside it, as long as each holds one folder and no images; the outermost first."""
     folders = [folder]
     while len(folders) < _DEEPEST and not holds_images(folders[-1]):
@@ -59,25 +59,32 @@ def first_images(folder: Path) -> list[str]:
     return [name for name in names if Path(name).suffix.lower() in SUFFIXES]
 
 
-def pieces(root: Path) -> list[Path]:
+def folders_below(root: Path) -> list[Path]:
     """The folders in `root`, each followed by those that it leads to past words and licences: where a dataset
     lies whose archives were unpacked into a folder each. Of more folders than such datasets have, none.
     """
     folders = folders_in(root)
-    return [path for folder in folders for path in led_to(folder)] if len(folders) <= LOOKED_AT else []
+    return (
+        [path for folder in folders for path in single_folder_chain(folder)]
+        if len(folders) <= SEARCH_LIMIT
+        else []
+    )
 
 
-def piece(root: Path, name: str) -> Path:
-    """The innermost folder of this name that `root / name` leads to, or else one of the `pieces` of `root`.
+def locate_folder(root: Path, name: str) -> Path:
+    """Return the innermost folder called `name` in the `single_folder_chain` of `root / name`.
+
+    Where `root / name` does not exist, search the `folders_below` of `root`. Where none matches, return
+    `root / name`.
 
     >>> import tempfile
     >>> root = Path(tempfile.mkdtemp())
     >>> (root / "images_zip" / "images").mkdir(parents=True)
-    >>> piece(root, "images").relative_to(root).as_posix(), piece(root, "masks").is_dir()
+    >>> locate_folder(root, "images").relative_to(root).as_posix(), locate_folder(root, "masks").is_dir()
     ('images_zip/images', False)
     """
     own = root / name
-    among = led_to(own) if own.is_dir() else pieces(root)
+    among = single_folder_chain(own) if own.is_dir() else folders_below(root)
     return next((path for path in reversed(among) if path.name == name), own)
 
 

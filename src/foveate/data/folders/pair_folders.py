@@ -6,18 +6,20 @@ from pathlib import Path
 import numpy as np
 
 from foveate.data.dataset import SPLIT_NAMES, SPLITS
-from foveate.data.folders.listing import LOOKED_AT, first_images, folders_in, holds_images
+from foveate.data.folders.listing import SEARCH_LIMIT, first_images, folders_in, holds_images
 from foveate.data.pixels.images import SUFFIXES, read_image
 from foveate.errors import DataError
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "img", "jpegimages")
-MASKS_ALONE = ("masks", "mask", "labels", "label", "annotations")
+UNAMBIGUOUS_MASK_FOLDERS = ("masks", "mask", "labels", "label", "annotations")
 MASK_FOLDERS = (
-    *MASKS_ALONE,
+    *UNAMBIGUOUS_MASK_FOLDERS,
     *("annotation", "ground_truth", "groundtruth", "gt", "segmentation", "segmentations"),
     *("targets", "target", "segmentationclasspng", "segmentationclass"),
 )
-"""Of these, `MASKS_ALONE` say masks where no images lie beside them, too; the others may be classes then."""
+"""Names of mask folders. Where no folder of images lies beside it, only a folder named in
+`UNAMBIGUOUS_MASK_FOLDERS` is taken for masks; one with another of these names may be a class.
+"""
 
 _SPLIT_IMAGES = ("", "_images", "_imgs", "images")
 _SPLIT_MASKS = ("annot", "_labels", "_masks", "_annot", "_annotations", "_gt", "labels", "masks")
@@ -47,9 +49,9 @@ def pairs_of(root: Path) -> dict[str, Folders]:
         return {"all": whole}
     if splits := split_folders(root):
         return splits
-    if holds_both(root) and not any(map(holds_images, folders_in(root)[:LOOKED_AT])):
+    if holds_images_and_masks(root) and not any(map(holds_images, folders_in(root)[:SEARCH_LIMIT])):
         return {"all": (root, root)}
-    alone = find_folder(root, MASKS_ALONE)
+    alone = find_folder(root, UNAMBIGUOUS_MASK_FOLDERS)
     return {"all": (whole[0], alone)} if whole[0] or alone else {}
 
 
@@ -66,9 +68,9 @@ def split_folders(root: Path) -> dict[str, Folders]:
         masks = masks if masks and _filled(masks) else None
         if images and not masks:
             inner = find_folder(images, IMAGE_FOLDERS), _masks_in(images)
-            if all(inner) or find_folder(images, MASKS_ALONE):
+            if all(inner) or find_folder(images, UNAMBIGUOUS_MASK_FOLDERS):
                 images, masks = inner
-            elif holds_both(images):
+            elif holds_images_and_masks(images):
                 masks = images
             elif images.name.lower() != split:
                 continue  # images alone, of a word that need not say a split
@@ -94,20 +96,24 @@ def has_masks(root: Path) -> bool:
     return any(masks and _filled(masks) for _, masks in pairs_of(root).values())
 
 
-def holds_both(folder: Path) -> bool:
+def holds_images_and_masks(folder: Path) -> bool:
     """Whether a folder holds images and, beside them, masks that are called like them up to an ending."""
     names = first_images(folder)
     ended = [name for name in names if Path(name).stem.lower().endswith(_SURE)]
     if not ended or 4 * len(ended) < len(names):
         return False
     suffixes = [form for suffix in sorted(SUFFIXES) for form in (suffix, suffix.upper())]
-    images = (f"{unended(Path(name).stem)}{suffix}" for name in ended[:LOOKED_AT] for suffix in suffixes)
+    images = (
+        f"{strip_mask_suffix(Path(name).stem)}{suffix}"
+        for name in ended[:SEARCH_LIMIT]
+        for suffix in suffixes
+    )
     return any((folder / name).is_file() for name in images) and all(
-        is_even(folder / name) for name in ended[:_FEW]
+        has_few_colors(folder / name) for name in ended[:_FEW]
     )
 
 
-def is_even(path: Path) -> bool:
+def has_few_colors(path: Path) -> bool:
     """Whether a picture has few colours, as a mask has and a photograph has not; or is damaged."""
     try:
         pixels = read_image(path).astype(np.int32)
@@ -118,10 +124,10 @@ def is_even(path: Path) -> bool:
     return bool(counts[-_SHADES:].sum() >= _EVEN * counts.sum())
 
 
-def unended(stem: str, endings: Iterable[str] = _SURE) -> str:
+def strip_mask_suffix(stem: str, endings: Iterable[str] = _SURE) -> str:
     """What an image is called whose mask has this stem: the same, but for an ending such as _mask.
 
-    >>> unended("001_mask"), unended("001-label"), unended("001")
+    >>> strip_mask_suffix("001_mask"), strip_mask_suffix("001-label"), strip_mask_suffix("001")
     ('001', '001', '001')
     """
     return next((stem[: -len(end)] for end in endings if stem.lower().endswith(end)), stem)
@@ -129,10 +135,10 @@ def unended(stem: str, endings: Iterable[str] = _SURE) -> str:
 
 def image_stem(mask: str, images: Iterable[str]) -> str:
     """The image stem that a mask's stem means: itself, or itself without an ending."""
-    return next((stem for stem in (mask, unended(mask, _ENDINGS)) if stem in images), mask)
+    return next((stem for stem in (mask, strip_mask_suffix(mask, _ENDINGS)) if stem in images), mask)
 
 
-def spare_folders(root: Path) -> list[Path]:
+def unread_folders(root: Path) -> list[Path]:
     """Folders of images beside those of the pairs, which nothing reads."""
     used = {path for pair in pairs_of(root).values() for path in pair if path}
     if root in used:
@@ -146,16 +152,16 @@ def spare_folders(root: Path) -> list[Path]:
     ]
 
 
-def spare_lists(root: Path) -> list[Path]:
+def unread_lists(root: Path) -> list[Path]:
     """Lists of splits beside pairs without folders of splits, which nothing reads."""
     texts = [*sorted(root.glob("*.txt")), *sorted((root / "ImageSets" / "Segmentation").glob("*.txt"))]
     return [path for path in texts if path.stem.lower() in SPLIT_NAMES and "all" in pairs_of(root)]
 
 
-def beside(root: Path) -> tuple[str, ...]:
+def unread_note(root: Path) -> tuple[str, ...]:
     """A sentence on what lies beside the pairs and is not read, if something does."""
-    names = [f"{path.relative_to(root).as_posix()}/" for path in spare_folders(root)]
-    names += [path.relative_to(root).as_posix() for path in spare_lists(root)]
+    names = [f"{path.relative_to(root).as_posix()}/" for path in unread_folders(root)]
+    names += [path.relative_to(root).as_posix() for path in unread_lists(root)]
     return (f"not read: {', '.join(names)}",) if names else ()
 
 
@@ -177,7 +183,7 @@ def _masks_in(root: Path) -> Path | None:
 
 def _filled(folder: Path) -> bool:
     """Whether a folder holds images, or folders of them."""
-    return any(map(holds_images, [folder, *folders_in(folder)[:LOOKED_AT]]))
+    return any(map(holds_images, [folder, *folders_in(folder)[:SEARCH_LIMIT]]))
 
 
 def _of_split(root: Path, split: str, endings: Iterable[str]) -> list[Path]:
@@ -203,4 +209,4 @@ def _require_one(root: Path, twice: list[list[Path]]) -> None:
 
 def _deeply_filled(folder: Path) -> bool:
     """Whether images lie in a folder, in those inside it, or one deeper, as in images/a/."""
-    return any(map(_filled, [folder, *folders_in(folder)[:LOOKED_AT]]))
+    return any(map(_filled, [folder, *folders_in(folder)[:SEARCH_LIMIT]]))

@@ -12,7 +12,7 @@ from jaxtyping import Int64, UInt8
 
 from foveate.data.dataset import SPLIT_NAMES, SPLITS, Entry
 from foveate.data.folders.listing import list_images
-from foveate.data.folders.pair_folders import image_stem, pairs_of, split_folders, unended
+from foveate.data.folders.pair_folders import image_stem, pairs_of, split_folders, strip_mask_suffix
 from foveate.data.layout import Layout
 from foveate.data.pixels.images import SUFFIXES, read_image, read_raw, read_size
 from foveate.data.pixels.masks import IGNORE, LEFT_OUT, MaskCodec, check_binary, choose_codec, read_mask
@@ -22,27 +22,28 @@ from foveate.waiting import with_progress
 
 
 @dataclass(frozen=True)
-class Matched:
-    """Two folders put together by stem.
+class StemMatch:
+    """The images and masks of two folders, matched by stem.
 
-    entries: images with their masks. images, masks: files by stem without their other half. clashes: two
-    files that mean the same image or the same mask, as (folder, kept, other, sentence's end).
+    entries: images with their masks. unpaired_images: images without a mask, by stem. unpaired_masks: masks
+    without an image, by stem. clashes: two files for the same image or mask, as (folder, file that is kept,
+    other file, end of the error message).
     """
 
     entries: tuple[Entry, ...]
-    images: Mapping[str, Path]
-    masks: Mapping[str, Path]
+    unpaired_images: Mapping[str, Path]
+    unpaired_masks: Mapping[str, Path]
     clashes: tuple[tuple[Path, Path, Path, str], ...]
 
 
-def match(images: Path, masks: Path, prefix: str = "") -> Matched:
+def match_by_stem(images: Path, masks: Path, prefix: str = "") -> StemMatch:
     """Images and masks of two folders by stem, whatever is missing or ambiguous; of two that clash, the first
     is kept. A mask may be called `stem_mask` and the like; in one folder with the images it has to be.
     """
     image_files, clashes = _by_stem(images, "image")
     if masks == images:
         more = []
-        mask_stems = {stem: path for stem, path in image_files.items() if unended(stem) != stem}
+        mask_stems = {stem: path for stem, path in image_files.items() if strip_mask_suffix(stem) != stem}
         image_files = {stem: path for stem, path in image_files.items() if stem not in mask_stems}
     else:
         mask_stems, more = _by_stem(masks, "mask")
@@ -54,7 +55,7 @@ def match(images: Path, masks: Path, prefix: str = "") -> Matched:
             end = f"both fit the image '{image}', so which mask is meant is ambiguous; keep one of them"
             more.append((path.parent, kept, path, end))
     both = sorted(image_files.keys() & mask_files.keys())
-    return Matched(
+    return StemMatch(
         tuple(Entry(prefix + stem, image_files[stem], mask_files[stem]) for stem in both),
         {stem: image_files[stem] for stem in sorted(image_files.keys() - mask_files.keys())},
         {stem: mask_files[stem] for stem in sorted(mask_files.keys() - image_files.keys())},
@@ -63,20 +64,23 @@ def match(images: Path, masks: Path, prefix: str = "") -> Matched:
 
 
 def pair(images: Path, masks: Path, prefix: str = "") -> tuple[Entry, ...]:
-    """Entries of two folders whose files belong together by stem; see `match`.
+    """Entries of two folders whose files belong together by stem; see `match_by_stem`.
 
     `DataError` where a folder is empty, an image lacks its mask or the reverse, or a stem fits two files.
     """
-    matched = match(images, masks, prefix)
+    matched = match_by_stem(images, masks, prefix)
     for folder, kept, other, end in matched.clashes:
         raise DataError(f"{folder}: {kept.name} and {other.name} {end}")
-    for folder, what, lonely in ((images, "image", matched.images), (masks, "mask", matched.masks)):
+    for folder, what, lonely in (
+        (images, "image", matched.unpaired_images),
+        (masks, "mask", matched.unpaired_masks),
+    ):
         if not matched.entries and not lonely:
             raise DataError(
                 f"{folder}: holds no {what} files ({', '.join(sorted(SUFFIXES))}); put the {what}s there"
             )
-    _require(matched.images, len(matched.entries), "image", "mask", masks)
-    _require(matched.masks, len(matched.entries), "mask", "image", images)
+    _require(matched.unpaired_images, len(matched.entries), "image", "mask", masks)
+    _require(matched.unpaired_masks, len(matched.entries), "mask", "image", images)
     return matched.entries
 
 
@@ -122,13 +126,15 @@ def by_split(entries: Sequence[Entry]) -> dict[str, tuple[Entry, ...]]:
     return {part: tuple(parts[part]) for part in sorted(parts)}
 
 
-def survey(entries: Sequence[Entry], codec: MaskCodec | None = None) -> Int64[np.ndarray, "entries 256"]:
+def count_stored_values(
+    entries: Sequence[Entry], codec: MaskCodec | None = None
+) -> Int64[np.ndarray, "entries 256"]:
     """Pixels per stored value (per class id with a codec) of each mask, reading every mask once.
 
     Raises the `DataError` of the first mask that cannot be read, or that differs in size from its image.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        rows = pool.map(partial(_survey_one, codec=codec), entries)
+        rows = pool.map(partial(_count_stored_values, codec=codec), entries)
         return np.stack(list(with_progress(rows, len(entries), "Reading masks")))
 
 
@@ -143,7 +149,7 @@ def read_indexed(
     used where no `classes` are given and the highest id is that of the last class or the one to ignore.
     """
     entries = [entry for part in parts.values() for entry in part]
-    stored = survey(entries)
+    stored = count_stored_values(entries)
     holders = {
         int(value): entries[stored[:, value].argmax()].mask for value in stored.any(axis=0).nonzero()[0]
     }
@@ -169,7 +175,7 @@ def read_pair(entry: Entry, codec: MaskCodec) -> tuple[UInt8[np.ndarray, "h w 3"
     return image, mask
 
 
-def _survey_one(entry: Entry, codec: MaskCodec | None) -> Int64[np.ndarray, "256"]:
+def _count_stored_values(entry: Entry, codec: MaskCodec | None) -> Int64[np.ndarray, "256"]:
     stored = read_raw(entry.mask) if codec is None else read_mask(entry.mask, codec)
     _same_size(entry, read_size(entry.image), stored.shape)
     return np.bincount(stored.ravel(), minlength=256)

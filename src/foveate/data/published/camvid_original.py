@@ -10,7 +10,7 @@ from pathlib import Path
 
 from foveate.data.dataset import Entry
 from foveate.data.folders.coded import coded_layout
-from foveate.data.folders.listing import piece
+from foveate.data.folders.listing import locate_folder
 from foveate.data.folders.pairing import pair
 from foveate.data.info import DatasetInfo, Download
 from foveate.data.layout import Layout, reader
@@ -109,4 +109,4 @@ def split_of(stem: str) -> str:
 
 
 def _folders(root: Path) -> tuple[Path, Path]:
-    return piece(root, "701_StillsRaw_full"), piece(root, "LabeledApproved_full")
+    return locate_folder(root, "701_StillsRaw_full"), locate_folder(root, "LabeledApproved_full")

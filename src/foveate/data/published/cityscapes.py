@@ -9,7 +9,7 @@ from pathlib import Path
 
 from foveate.data.dataset import Entry
 from foveate.data.folders.coded import coded_layout
-from foveate.data.folders.listing import piece
+from foveate.data.folders.listing import locate_folder
 from foveate.data.info import DatasetInfo
 from foveate.data.layout import Layout, reader
 from foveate.data.pixels.codecs import table_codec
@@ -96,7 +96,7 @@ class Cityscapes:
 
 
 def _folders(root: Path) -> tuple[Path, Path]:
-    return piece(root, "leftImg8bit"), piece(root, "gtFine")
+    return locate_folder(root, "leftImg8bit"), locate_folder(root, "gtFine")
 
 
 def _entries(images: Path, masks: Path, ending: str) -> list[Entry]:

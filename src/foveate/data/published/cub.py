@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from foveate.data.dataset import Entry
 from foveate.data.folders.coded import coded_layout, labelled_layout, listed, read_list
-from foveate.data.folders.listing import piece
+from foveate.data.folders.listing import locate_folder
 from foveate.data.folders.pairing import pair
 from foveate.data.info import DatasetInfo, Download
 from foveate.data.layout import Layout, reader
@@ -58,7 +58,7 @@ class Cub:
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
         base = _base(root)
-        folders = (piece(root, "segmentations"), base / "segmentations")
+        folders = (locate_folder(root, "segmentations"), base / "segmentations")
         masks = next((folder for folder in folders if folder.is_dir()), None)
         if masks is None:
             names = [words[-1] for _, words in read_list(base / "classes.txt")]
@@ -71,7 +71,7 @@ class Cub:
 
 
 def _base(root: Path) -> Path:
-    inner = piece(root, "CUB_200_2011")
+    inner = locate_folder(root, "CUB_200_2011")
     return inner if inner.is_dir() else root
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from foveate.data.folders.coded import coded_layout
-from foveate.data.folders.listing import piece
+from foveate.data.folders.listing import locate_folder
 from foveate.data.folders.pairing import pair
 from foveate.data.info import DatasetInfo, Download
 from foveate.data.layout import Layout, reader
@@ -57,4 +57,4 @@ class Isic2018:
 
 def _folders(root: Path, split: str) -> tuple[Path, Path]:
     images, masks = f"ISIC2018_Task1-2_{split}_Input", f"ISIC2018_Task1_{split}_GroundTruth"
-    return piece(root, images), piece(root, masks)
+    return locate_folder(root, images), locate_folder(root, masks)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from foveate.data.folders.coded import coded_layout, read_list
-from foveate.data.folders.listing import piece
+from foveate.data.folders.listing import locate_folder
 from foveate.data.folders.pairing import pair
 from foveate.data.info import DatasetInfo, Download
 from foveate.data.layout import Layout, reader
@@ -38,11 +38,13 @@ class KvasirInstrument:
     def recognise(root: Path) -> bool:
         named = "instrument" in root.name.lower() or any(root.glob("bbox*.json"))
         lists = (root / "train.txt").is_file() and (root / "test.txt").is_file()
-        return named and lists and piece(root, "images").is_dir()
+        return named and lists and locate_folder(root, "images").is_dir()
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
-        entries = {entry.stem: entry for entry in pair(piece(root, "images"), piece(root, "masks"))}
+        entries = {
+            entry.stem: entry for entry in pair(locate_folder(root, "images"), locate_folder(root, "masks"))
+        }
         parts = {}
         for part in ("train", "test"):
             path = root / f"{part}.txt"

@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 
 from foveate.data.dataset import Entry
 from foveate.data.folders.coded import coded_layout
-from foveate.data.folders.listing import pieces
+from foveate.data.folders.listing import folders_below
 from foveate.data.info import DatasetInfo
 from foveate.data.layout import Layout, reader
 from foveate.data.pixels.codecs import table_codec
@@ -102,8 +102,8 @@ def read_ct(entry: Entry, codec: MaskCodec) -> tuple[UInt8[np.ndarray, "h w 3"],
 
 
 def _volumes(root: Path, kind: str) -> dict[int, Path]:
-    """By number, the files of one kind in the folder or in a piece of it."""
-    files = [path for folder in (root, *pieces(root)) for path in folder.glob(f"{kind}-*.nii*")]
+    """By number, the files of one kind in the folder or in one of the folders below it."""
+    files = [path for folder in (root, *folders_below(root)) for path in folder.glob(f"{kind}-*.nii*")]
     numbers = {path: re.fullmatch(rf"{kind}-(\d+)\.nii(\.gz)?", path.name) for path in files}
     return dict(sorted((int(match[1]), path) for path, match in numbers.items() if match))
 

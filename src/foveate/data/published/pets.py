@@ -5,7 +5,7 @@ from pathlib import Path
 
 from foveate.data.dataset import Entry
 from foveate.data.folders.coded import coded_layout, listed, read_list
-from foveate.data.folders.listing import piece
+from foveate.data.folders.listing import locate_folder
 from foveate.data.info import DatasetInfo, Download
 from foveate.data.layout import Layout, reader
 from foveate.data.pixels.codecs import table_codec
@@ -38,11 +38,11 @@ INFO = DatasetInfo(
 class Pets:
     @staticmethod
     def recognise(root: Path) -> bool:
-        return (piece(root, "annotations") / "trimaps").is_dir()
+        return (locate_folder(root, "annotations") / "trimaps").is_dir()
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
-        images, annotations, parts = piece(root, "images"), piece(root, "annotations"), {}
+        images, annotations, parts = locate_folder(root, "images"), locate_folder(root, "annotations"), {}
         for part, name in _PARTS.items():
             path = annotations / name
             parts[part] = []

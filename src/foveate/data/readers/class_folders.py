@@ -6,7 +6,7 @@ from pathlib import Path
 from foveate.data.dataset import SPLIT_NAMES, Entry
 from foveate.data.folders.coded import read_labelled
 from foveate.data.folders.listing import first_images, folders_in, list_images
-from foveate.data.folders.pair_folders import holds_both, is_even, split_roots
+from foveate.data.folders.pair_folders import has_few_colors, holds_images_and_masks, split_roots
 from foveate.data.layout import Layout, reader
 from foveate.errors import DataError, choose
 
@@ -53,7 +53,7 @@ def _require_classes(classes: Sequence[Path]) -> None:
     masks = [
         folder
         for folder in classes
-        if all(is_even(folder / name) for name in first_images(folder)[:_LOOKED_AT])
+        if all(has_few_colors(folder / name) for name in first_images(folder)[:_LOOKED_AT])
     ]
     if len(masks) != 1:
         return
@@ -71,7 +71,7 @@ def _entries(root: Path, split: Path, classes: Sequence[str]) -> tuple[Entry, ..
     for label, name in enumerate(classes):
         if not (split / name).is_dir():
             continue
-        if holds_both(split / name):
+        if holds_images_and_masks(split / name):
             raise DataError(
                 f"{split / name}: holds images and, beside them, masks that are called like them; for "
                 "segmentation, put all of them into one folder; for classification, move the masks elsewhere"

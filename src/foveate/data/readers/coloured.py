@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from foveate.data.folders.pair_folders import beside, pairs_of
-from foveate.data.folders.pairing import pair_all, read_pair, survey
+from foveate.data.folders.pair_folders import pairs_of, unread_note
+from foveate.data.folders.pairing import count_stored_values, pair_all, read_pair
 from foveate.data.folders.table import SEPARATORS
 from foveate.data.layout import Layout, reader
 from foveate.data.pixels.codecs import table_codec
@@ -46,7 +46,7 @@ class Coloured:
             )
         parts = pair_all(root)
         entries = [entry for part in parts.values() for entry in part]
-        counts = survey(entries, codec)[:, : len(codec.classes)]
+        counts = count_stored_values(entries, codec)[:, : len(codec.classes)]
         return Layout(
             task="segmentation",
             classes=codec.classes,
@@ -54,7 +54,7 @@ class Coloured:
             parts=parts,
             reader=partial(read_pair, codec=codec),
             counts={entry.stem: row for entry, row in zip(entries, counts, strict=True)},
-            notes=(codec.reading, *beside(root), *_tables(root)),
+            notes=(codec.reading, *unread_note(root), *_tables(root)),
         )
 
 

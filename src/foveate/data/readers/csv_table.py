@@ -14,7 +14,7 @@ from foveate.data.folders.coded import read_labelled
 from foveate.data.folders.pair_folders import (
     IMAGE_FOLDERS,
     MASK_FOLDERS,
-    MASKS_ALONE,
+    UNAMBIGUOUS_MASK_FOLDERS,
     find_folder,
     split_folders,
 )
@@ -72,7 +72,7 @@ class Fault:
 class CsvTable:
     @staticmethod
     def recognise(root: Path) -> bool:
-        pairs = bool(find_folder(root, IMAGE_FOLDERS) and find_folder(root, MASKS_ALONE))
+        pairs = bool(find_folder(root, IMAGE_FOLDERS) and find_folder(root, UNAMBIGUOUS_MASK_FOLDERS))
         images = any(path.is_dir() or is_image_file(path) for path in root.iterdir())
         return images and bool(tables_in(root, masked=pairs or bool(split_folders(root))))
 

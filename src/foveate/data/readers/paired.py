@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from foveate.data.folders.pair_folders import beside, pairs_of
+from foveate.data.folders.pair_folders import pairs_of, unread_note
 from foveate.data.folders.pairing import pair_all, read_indexed
 from foveate.data.layout import Layout, reader
 from foveate.data.readers.csv_table import unread_tables
@@ -34,4 +34,4 @@ class Paired:
             hint = unread_tables(root) if images and not masks else ""
             raise DataError(f"{error}; or, {hint}" if hint else str(error)) from None
         layout = read_indexed(parts, classes)
-        return replace(layout, notes=(*layout.notes, *beside(root)))
+        return replace(layout, notes=(*layout.notes, *unread_note(root)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from foveate.data.folders.pair_folders import MASKS_ALONE, unended
+from foveate.data.folders.pair_folders import UNAMBIGUOUS_MASK_FOLDERS, strip_mask_suffix
 from foveate.data.readers.csv_table import unread_tables
 from foveate.doctor.finding import Case, Finding, Mend, check, counted
 from foveate.doctor.survey import Survey
@@ -43,7 +43,7 @@ def _name(cases: tuple[Case, ...], what: str) -> str:
     file = cases[0].file
     if what == "image":
         return f"{file.name} belongs {file.stem}.png or {file.stem}_mask.png"
-    return f"the mask {file.name} belongs an image {unended(file.stem)} with any ending"
+    return f"the mask {file.name} belongs an image {strip_mask_suffix(file.stem)} with any ending"
 
 
 def _hints(survey: Survey) -> list[str]:
@@ -51,7 +51,7 @@ def _hints(survey: Survey) -> list[str]:
     folders = [f"{survey.folder.name(path)}/" for path in survey.folder.spare[0]]
     called = (
         f"if {' or '.join(folders[:3])} holds the masks, call it masks/ (masks are looked for in folders "
-        f"called {', '.join(MASKS_ALONE)} and the like)"
+        f"called {', '.join(UNAMBIGUOUS_MASK_FOLDERS)} and the like)"
     )
     table = unread_tables(survey.folder.root)
     return [called] * bool(folders) + [table] * bool(table)
