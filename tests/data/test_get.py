@@ -139,7 +139,7 @@ def test_an_interrupted_get_keeps_what_arrived(publish, members, server, tmp_pat
 def test_a_dataset_that_lacks_images_is_not_all_of_it(publish, members, tmp_path):
     info = publish(camvid_zip=zipped({name: c for name, c in members.items() if not name.endswith("1.png")}))
     with pytest.raises(
-        DataError, match="is not all of camvid, or not only that: 1 of 2 images in train, 1 of"
+        DataError, match="does not hold exactly the images of camvid: 1 of 2 images in train, 1 of"
     ):
         get(info, tmp_path)
 

@@ -186,7 +186,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(address, tmp_path):
 
 
 def test_a_web_server_is_not_written_to(server):
-    with pytest.raises(DataError, match="web servers are read from only; give a folder or an object store"):
+    with pytest.raises(DataError, match="web servers cannot be written to; give a folder or an object store"):
         require_empty(server.url("photos"))
 
 

@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 from foveate.data.storage.archives import is_archive, unpack, unpacked_size
-from foveate.data.storage.unpacked import DEEPEST, unpack_beside
+from foveate.data.storage.unpacked import MAX_NESTING, unpack_into
 from foveate.errors import DataError
 
 CONTENT = bytes(range(256)) * 40
@@ -97,7 +97,7 @@ def test_members_that_escape_their_folder_are_refused(tmp_path, name):
 )
 def test_links_and_devices_are_refused(tmp_path, member):
     with pytest.raises(
-        DataError, match=r"a\.tar\.gz: the member 'a\.png' is a link or a device, and no dataset"
+        DataError, match=r"a\.tar\.gz: the member 'a\.png' is a link or a device, which no dataset"
     ):
         unpack(tarred(tmp_path / "a.tar.gz", [(member, b"")]), tmp_path / "out")
 
@@ -140,7 +140,7 @@ def test_a_tar_that_ends_between_two_members_is_truncated(tmp_path):
 def test_a_member_that_unpacks_to_more_than_the_limit_is_refused_before_it_is_written(tmp_path):
     archive = zipped(tmp_path / "a.zip", **{"a.txt": b"a" * 100, "bomb.txt": bytes(10**6)})
     with pytest.raises(
-        DataError, match=r"unpacks to more than the limit of 0\.0005 GB .*'bomb\.txt' is where"
+        DataError, match=r"unpacks to more than the limit of 0\.0005 GB .*'bomb\.txt' does not"
     ):
         unpack(archive, tmp_path / "out", limit_bytes=500_000)
     unpack(archive, tmp_path / "out", limit_bytes=1_000_100)
@@ -152,9 +152,9 @@ def test_archives_in_an_archive_share_its_limit(tmp_path):
     whole = 2 * (len(inner) + len(CONTENT))
     (tmp_path / "small").mkdir()
     with pytest.raises(DataError, match=r"b\.zip: unpacks to more than the limit"):
-        unpack_beside(outer, tmp_path / "small", limit_bytes=whole - 1)
+        unpack_into(outer, tmp_path / "small", limit_bytes=whole - 1)
     (tmp_path / "large").mkdir()
-    assert unpack_beside(outer, tmp_path / "large", limit_bytes=whole) == whole
+    assert unpack_into(outer, tmp_path / "large", limit_bytes=whole) == whole
 
 
 def test_a_name_that_is_no_text_is_damage(tmp_path):
@@ -183,26 +183,28 @@ def test_other_files_are_no_archives(tmp_path):
 
 def test_an_archive_that_contains_itself_is_given_up(tmp_path):
     archive = zipped(tmp_path / "a.zip", **{"b.txt": b"b"})
-    for _ in range(DEEPEST):
+    for _ in range(MAX_NESTING):
         archive.write_bytes(zipped(tmp_path / "next", **{"a.zip": archive.read_bytes()}).read_bytes())
     (tmp_path / "out").mkdir()
-    words = r"a\.zip(/a\.zip){3}: archives lie in archives more than 4 deep, as in one that contains itself"
+    words = (
+        r"a\.zip(/a\.zip){3}: holds archives inside archives more than 4 deep, as one that contains itself"
+    )
     with pytest.raises(DataError, match=words):
-        unpack_beside(archive, tmp_path / "out")
+        unpack_into(archive, tmp_path / "out")
 
 
 def test_damage_inside_an_archive_is_named_by_the_way_to_it(tmp_path):
     archive = zipped(tmp_path / "a.zip", **{"deep/b.zip": b"words"})
     with pytest.raises(DataError, match=rf"^{tmp_path}/a\.zip/deep/b\.zip: the archive is damaged"):
-        unpack_beside(archive, tmp_path)
+        unpack_into(archive, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("there", "members", "words"),
     [
-        ("a", {"b.txt": b""}, r"a\.zip: 'a' is to be a folder, and there is something else of that name"),
-        ("x", {"x/b.txt": b""}, r"a\.zip: 'x' is to be a folder, and there"),
-        ("x/y/z.txt", {"x/y": b"", "x/z/b.txt": b""}, r"a\.zip: 'y' is to be a file, and there"),
+        ("a", {"b.txt": b""}, r"a\.zip: 'a' is a folder in the archive, but not in the folder that it is"),
+        ("x", {"x/b.txt": b""}, r"a\.zip: 'x' is a folder in the archive, but"),
+        ("x/y/z.txt", {"x/y": b"", "x/z/b.txt": b""}, r"a\.zip: 'y' is a file in the archive, but"),
     ],
 )
 def test_a_file_and_a_folder_of_one_name_are_told(tmp_path, there, members, words):
@@ -211,7 +213,7 @@ def test_a_file_and_a_folder_of_one_name_are_told(tmp_path, there, members, word
     path.parent.mkdir(parents=True)
     path.write_bytes(b"mine")
     with pytest.raises(DataError, match=words):
-        unpack_beside(archive, tmp_path / "out")
+        unpack_into(archive, tmp_path / "out")
     assert path.read_bytes() == b"mine"
 
 

@@ -118,7 +118,7 @@ def test_a_file_of_unknown_size_has_a_limit(server, tmp_path, monkeypatch):
     assert download(published(server), tmp_path / "a").read_bytes() == CONTENT
     monkeypatch.setattr(module, "LIMIT", len(CONTENT) - 1)
     with pytest.raises(
-        UserError, match=r"images\.tar: more than 2\.1 MB come, the limit, .* of unknown size;"
+        UserError, match=r"images\.tar: the server sends more than 2\.1 MB, the limit, .* of unknown size;"
     ):
         download(published(server), tmp_path / "b")
     assert list((tmp_path / "b").iterdir()) == []
@@ -128,7 +128,7 @@ def test_more_than_the_published_size_is_given_up(server, tmp_path):
     server.sized = False
     file = Download(server.url("images.tar"), bytes=1_000_000)
     with pytest.raises(
-        UserError, match=r"images\.tar: more than 1\.0 MB come, its published size; what came"
+        UserError, match=r"images\.tar: the server sends more than 1\.0 MB, its published size; the download"
     ):
         download(file, tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -146,7 +146,7 @@ def test_what_the_disk_has_no_room_for_is_not_begun(server, tmp_path, monkeypatc
 
 def test_a_wrong_checksum_leaves_nothing(server, tmp_path):
     with pytest.raises(
-        DataError, match=r"images\.tar: what came does not have the published checksum sha256:"
+        DataError, match=r"images\.tar: the file does not have the published checksum sha256:"
     ):
         download(published(server, b"other"), tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -47,7 +47,7 @@ def test_what_an_older_archive_left_is_named(photos):
     old = unpacked(photos).folder
     (photos / "notes.txt").write_text("new")
     told, _ = opened(photos)
-    assert told[0][2].endswith(f", once; of what was there before, {old} is left and may be deleted")
+    assert told[0][2].endswith(f", once; {old} holds an earlier state and may be deleted")
     shutil.rmtree(old)
     (photos / "notes.txt").unlink()
     told, _ = opened(photos)

@@ -14,7 +14,7 @@ from PIL import Image
 from foveate.data.dataset import SPLITS
 from foveate.data.open import open_dataset
 from foveate.data.pack import pack
-from foveate.data.storage.braces import MOST, expand
+from foveate.data.storage.braces import MAX_ADDRESSES, expand
 from foveate.errors import DataError
 
 HEIGHT, WIDTH = 12, 16
@@ -213,7 +213,7 @@ def test_an_address_of_a_web_server(make, server):
 def test_a_web_server_that_sends_whole_files_only(make, server):
     tar(make.root / "a.tar", labelled(make))
     server.files, server.ranges = {"a.tar": (make.root / "a.tar").read_bytes()}, False
-    with pytest.raises(DataError, match=r"a\.tar: its server sends whole files only, and images are read as"):
+    with pytest.raises(DataError, match=r"a\.tar: the server sends whole files only, but images are read as"):
         open_dataset(server.url("a.tar"))
 
 
@@ -269,23 +269,23 @@ def change(files, name, content=None, also=()):
         (lambda make: change(labelled(make), "003.cls", b" "), r"a\.tar:003\.jpg: the image has no label"),
         (
             lambda make: change(labelled(make), "003.cls", b"\xff\xfe"),
-            r"a\.tar:003\.cls: is no text; write a label as a name or a number, in UTF-8",
+            r"a\.tar:003\.cls: is not text; write a label as a name or a number, in UTF-8",
         ),
         (
             lambda make: change(labelled(make), "003.cls", b"1" * (1 << 21)),
-            r"a\.tar:003\.cls: has 2,097,152 bytes, and no more than 1,048,576 are read .*; pack a smaller",
+            r"a\.tar:003\.cls: has 2,097,152 bytes, and files of its kind may have at most 1,048,576; pack",
         ),
         (
             lambda make: change(labelled(make), "003.jpg"),
-            r"a\.tar:003\.cls: no image goes with it, .*; add the image, or rename it",
+            r"a\.tar:003\.cls: has no image, .*; add the image, or rename it",
         ),
         (
             lambda make: change(labelled(make), "", also=[("v1.2.jpg", b"a"), ("v1.2.cls", b"0")]),
-            r"a\.tar:v1\.2\.jpg: no image goes with it, which would be called the same up to the first dot",
+            r"a\.tar:v1\.2\.jpg: has no image, which would have the same name up to the first dot",
         ),
         (
             lambda make: change(labelled(make), "", also=[("003.jpg", b"a")]),
-            r"a\.tar:003\.jpg: is there twice; keep one file of a name",
+            r"a\.tar:003\.jpg: occurs twice; keep one file of each name",
         ),
         (
             lambda make: change(masked(make), "", also=[("x.jpg", b"a"), ("x.cls", b"1")]),
@@ -328,7 +328,10 @@ def test_links_and_members_that_are_huge(make):
     huge = tarfile.TarInfo("x.jpg")
     huge.size = 10**12
     tar(make.root / "a.tar", [*labelled(make), (huge, None)])
-    with pytest.raises(DataError, match=r"a\.tar:x\.jpg: has 1,000,000,000,000 bytes, and no more than 536"):
+    with pytest.raises(
+        DataError,
+        match=r"a\.tar:x\.jpg: has 1,000,000,000,000 bytes, and files of its kind may have at most 536",
+    ):
         open_dataset(make.root)
 
 
@@ -404,7 +407,9 @@ def test_json_that_describes_the_shard_is_no_sample(make):
 
 def test_patterns_that_stand_for_too_much_or_nothing():
     assert expand("{a,b}/{1..2}.tar") == ("a/1.tar", "a/2.tar", "b/1.tar", "b/2.tar")
-    with pytest.raises(DataError, match=f"stands for more than {MOST:,} addresses; ranges are written from"):
+    with pytest.raises(
+        DataError, match=f"stands for more than {MAX_ADDRESSES:,} addresses; ranges are written from"
+    ):
         expand("{0..999999999}.tar")
     with pytest.raises(DataError, match="stands for no address"):
         expand("{3..1}.tar")

@@ -17,7 +17,7 @@ from foveate.errors import DataError
 from foveate.files import write_whole
 
 ANSWER_SECONDS = 4.0
-"""How long an address may take to say whether it is there: libraries try again for much longer."""
+"""Seconds to wait for the first answer of a server. The libraries' own retries take much longer."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -25,9 +25,10 @@ Span = tuple[int, int]
 
 
 def read_bytes(address: str, span: Span | None = None) -> bytes:
-    """A file's content, or the span of it from one byte to before another.
+    """Return the content of a file, or its bytes from `span[0]` up to, not including, `span[1]`.
 
-    Raises `DataError` where that fails; without a span within `ANSWER_SECONDS` where nobody answers.
+    Raises `DataError` if the file cannot be read; without a span, after `ANSWER_SECONDS` at most if no server
+    answers.
 
     >>> with create("memory://shelf/a.txt") as file:
     ...     _ = file.write(b"abcdef")
@@ -35,16 +36,16 @@ def read_bytes(address: str, span: Span | None = None) -> bytes:
     b'cd'
     """
     start, end = span or (None, None)
-    with _told(address, "read"):
-        # Asked for anew each time: a process keeps its connection, and one does not outlive a fork.
+    with _as_data_error(address, "read"):
+        # Looked up at every call: fsspec caches one connection per process, and it breaks after a fork.
         files, path = fsspec.url_to_fs(address)
         if span is None:
-            _in_time(files, lambda: files.info(path))
+            _within_timeout(files, lambda: files.info(path))
         content = files.cat_file(path, start=start, end=end)
     if span and len(content) > span[1] - span[0]:
         raise DataError(
-            f"{address}: its server sends whole files only, and images are read as parts of files; use one "
-            "that answers range requests, or copy the data here"
+            f"{address}: the server sends whole files only, but images are read as parts of files; use a "
+            "server that answers range requests, or copy the data here"
         )
     if span and len(content) < span[1] - span[0]:
         raise DataError(f"{address}: ends before byte {end}; copy the file again")
@@ -53,17 +54,18 @@ def read_bytes(address: str, span: Span | None = None) -> bytes:
 
 @contextmanager
 def create(address: str) -> Iterator[IO[bytes]]:
-    """Open a new file to write to, which appears when the block ends: whole, or not at all.
+    """Open a new file for writing. It appears when the block ends, whole or not at all.
 
-    On a disk its folder is made. What goes elsewhere is kept in a temporary file until it is sent. Raises
-    `DataError` where it cannot be written; what the block itself raises passes through.
+    On a disk, missing folders are made. For other addresses, the content is written to a temporary file and
+    uploaded when the block ends. Raises `DataError` if the file cannot be written. Other errors of the block
+    pass through.
     """
-    with _told(address, "written"):
+    with _as_data_error(address, "written"):
         files, path = fsspec.url_to_fs(address)
     with ExitStack() as stack:
-        with _told(address, "written"):
+        with _as_data_error(address, "written"):
             here = isinstance(files, LocalFileSystem)
-            file = stack.enter_context(_put(path) if here else _sent(files, path))
+            file = stack.enter_context(_write_local(path) if here else _upload(files, path))
         try:
             yield file
         except OSError as error:
@@ -73,19 +75,22 @@ def create(address: str) -> Iterator[IO[bytes]]:
             raise DataError(
                 f"{address}: cannot be written ({full}: {error.strerror}); make room, or give another place"
             ) from None
-        with _told(address, "written"):
+        with _as_data_error(address, "written"):
             stack.close()
 
 
 def require_empty(address: str) -> None:
-    """Raise `DataError` if there is anything at an address, or nothing could be put there: no such bucket, no
-    credentials, nobody who answers within `ANSWER_SECONDS`."""
-    with _told(address, "written"):
+    """Raise `DataError` if an address holds files or cannot be written to.
+
+    It cannot be written to if the bucket does not exist, credentials are missing, or no server answers within
+    `ANSWER_SECONDS`.
+    """
+    with _as_data_error(address, "written"):
         files, path = fsspec.url_to_fs(address)
         if "https" in files.protocol:
-            raise DataError(f"{address}: web servers are read from only; give a folder or an object store")
-        there = _in_time(files, lambda: _occupied(files, path))
-    if there:
+            raise DataError(f"{address}: web servers cannot be written to; give a folder or an object store")
+        occupied = _within_timeout(files, lambda: _occupied(files, path))
+    if occupied:
         raise DataError(f"{address}: holds files already; name another folder, or empty this one")
 
 
@@ -98,19 +103,21 @@ def _occupied(files: AbstractFileSystem, path: str) -> bool:
 
 
 def _bucket(path: str) -> str:
-    """What the first part of a path is called in an object store; nothing where there are folders."""
+    """The bucket of a path in an object store: its first part. Empty for a file system, whose paths start
+    with a slash.
+    """
     return path.partition("/")[0]
 
 
 @contextmanager
-def _put(path: str) -> Iterator[IO[bytes]]:
+def _write_local(path: str) -> Iterator[IO[bytes]]:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with write_whole(path) as file:
         yield file
 
 
 @contextmanager
-def _sent(files: AbstractFileSystem, path: str) -> Iterator[IO[bytes]]:
+def _upload(files: AbstractFileSystem, path: str) -> Iterator[IO[bytes]]:
     with tempfile.NamedTemporaryFile() as file:
         yield file
         file.flush()
@@ -123,9 +130,9 @@ def _sent(files: AbstractFileSystem, path: str) -> Iterator[IO[bytes]]:
             raise
 
 
-def _in_time(files: AbstractFileSystem, ask: Callable[[], Any]) -> Any:
-    """What `ask` returns or raises, as long as that comes within `ANSWER_SECONDS`."""
-    files.invalidate_cache()  # what others wrote since is to be seen
+def _within_timeout(files: AbstractFileSystem, ask: Callable[[], Any]) -> Any:
+    """Return or raise what `ask` does; raise `TimeoutError` after `ANSWER_SECONDS`."""
+    files.invalidate_cache()  # so that files written by others since the last call are seen
     if isinstance(files, LocalFileSystem):
         return ask()
     answer: Future = Future()
@@ -141,37 +148,42 @@ def _in_time(files: AbstractFileSystem, ask: Callable[[], Any]) -> Any:
 
 
 @contextmanager
-def _told(address: str, done: str) -> Iterator[None]:
-    """Each kind of address has errors of its own, of no common class: all become a `DataError`."""
+def _as_data_error(address: str, action: str) -> Iterator[None]:
+    """Turn every error of the block into a `DataError`: fsspec's file systems have no common error class.
+
+    action: "read" or "written", for the message.
+    """
     try:
         yield
     except DataError:
         raise
     except FileNotFoundError as error:
-        if done == "read" and type(error.__cause__).__name__ != "NoSuchBucket":
+        if action == "read" and type(error.__cause__).__name__ != "NoSuchBucket":
             raise DataError(f"{address}: there is no such file") from None
         raise DataError(
-            f"{address}: cannot be {done}: there is no such bucket or folder; make it, or mend the address"
+            f"{address}: cannot be {action}: there is no such bucket or folder; make it, or mend the address"
         ) from None
     except ImportError as error:
         remedy = "pip install 'foveate[shards]'" if address.startswith("s3") else error
         raise DataError(f"{address}: addresses of this kind need another package: {remedy}") from None
     except Exception as error:
-        raise DataError(f"{address}: cannot be {done}: {_reason(error)}") from None
+        raise DataError(f"{address}: cannot be {action}: {_reason(error)}") from None
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, and what to do about it."""
-    kind, said = type(error).__name__, " ".join(str(error).split())
+    """Say what went wrong and what to do about it."""
+    kind, message = type(error).__name__, " ".join(str(error).split())
     if kind == "NoCredentialsError":
         return (
             "no credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE (or, "
-            "where everybody may read, FSSPEC_S3_ANON=true)"
+            "for public data, FSSPEC_S3_ANON=true)"
         )
     if isinstance(error, PermissionError):
-        return f"access is denied ({said}); use an account, or a place, with the right to it"
+        return f"access is denied ({message}); use an account, or a place, with the right to it"
     if isinstance(error, ConnectionError | TimeoutError) or "Connect" in kind or "Timeout" in kind:
-        return f"nobody answers ({said or f'within {ANSWER_SECONDS:g} s'}); check the network and the address"
+        return (
+            f"nobody answers ({message or f'within {ANSWER_SECONDS:g} s'}); check the network and the address"
+        )
     if isinstance(error, OSError) and error.errno in _FULL:
-        return f"{said}; make room, or give another place"
-    return f"{kind}: {said}; is the address right?"
+        return f"{message}; make room, or give another place"
+    return f"{kind}: {message}; is the address right?"

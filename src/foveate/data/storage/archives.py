@@ -1,4 +1,4 @@
-"""Unpack archives from anywhere: nothing outside the folder, no links, and no more than a limit."""
+"""Unpack untrusted archives: no file outside the target folder, no links, no more bytes than a limit."""
 
 import errno
 import lzma
@@ -16,12 +16,12 @@ from foveate.errors import DataError
 
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 LIMIT = 500 * 10**9
-"""Bytes that an archive may unpack to, unless a caller says otherwise."""
+"""Default limit for the bytes that an archive unpacks to."""
 
 _CHUNK = 1 << 20
 _BLOCK = 512
-_BROKEN = (EOFError, OSError, ValueError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
-_OUR_SIDE = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+_DAMAGE = (EOFError, OSError, ValueError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+_LOCAL_ERRORS = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 Member = tuple[str, int, Callable[[], BufferedIOBase]]
 
@@ -42,11 +42,11 @@ def unpack(
     limit_bytes: int = LIMIT,
     progress: Callable[[int], None] | None = None,
 ) -> int:
-    """Unpack a zip or tar archive into `folder`, which appears whole or not at all and must not exist yet.
+    """Unpack a zip or tar archive into `folder`, which must not exist yet and appears whole or not at all.
 
-    progress: called with the bytes of the archive read since the last call. Modes and owners are not kept.
-    Returns the bytes that were written. Raises `DataError` for an archive that is truncated, damaged or
-    encrypted, that holds links, devices or names outside its folder, or whose files are larger than
+    File modes and owners are not kept. progress: called with the bytes of the archive read since the last
+    call. Returns the number of bytes written. Raises `DataError` for an archive that is truncated, damaged or
+    encrypted; that holds links, devices or names outside its folder; or whose files are larger than
     `limit_bytes` or than the disk's free space.
 
     >>> root = Path(tempfile.mkdtemp())
@@ -70,9 +70,9 @@ def unpack(
 
 
 def unpacked_size(archive: Path) -> int | None:
-    """The bytes of the files in an archive, as far as it says so at its beginning: compressed tars do not.
+    """Return the bytes that an archive unpacks to, or None for a compressed tar, which does not record them.
 
-    Raises `DataError` as `unpack`.
+    Raises `DataError` as `unpack` does.
     """
     with _members(archive) as (_, members):
         if archive.name.lower().endswith(".zip"):
@@ -83,36 +83,38 @@ def unpacked_size(archive: Path) -> int | None:
 def _fill(archive: Path, folder: Path, limit_bytes: int, progress: Callable[[int], None] | None) -> int:
     room = most = min(limit_bytes, shutil.disk_usage(folder).free)
     with _members(archive) as (file, members):
-        read = _Read(file, progress)
+        read = _ReadPosition(file, progress)
         for name, size, open_member in members:
             if size > room:
                 raise DataError(
                     f"{archive}: unpacks to more than the limit of {limit_bytes / 1e9:g} GB or the free "
-                    f"space of the disk ('{name}' is where it ends); make room, or unpack it by hand"
+                    f"space of the disk ('{name}' does not fit); make room, or unpack it by hand"
                 )
-            path = folder / _inside(archive, name)
+            path = folder / _safe_path(archive, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             with open_member() as source, path.open("wb") as target:
-                written = _copy(source, target, min(size, room), read.on)
+                written = _copy(source, target, min(size, room), read.update)
             if written != size:
                 raise DataError(
                     f"{archive}: '{name}' has {written} bytes and should have {size}; download it again"
                 )
             room -= size
-        read.to(archive.stat().st_size)
+        read.advance(archive.stat().st_size)
     return most - room
 
 
-class _Read:
-    """Tells how far an archive is read; zips may name their members in any order."""
+class _ReadPosition:
+    """Reports how far an archive has been read. Steps back are not reported: a zip may list its members in
+    another order than it stores them.
+    """
 
     def __init__(self, file: BufferedIOBase, progress: Callable[[int], None] | None) -> None:
         self.file, self.progress, self.place = file, progress, 0
 
-    def on(self) -> None:
-        self.to(self.file.tell())
+    def update(self) -> None:
+        self.advance(self.file.tell())
 
-    def to(self, place: int) -> None:
+    def advance(self, place: int) -> None:
         if self.progress and place > self.place:
             self.progress(place - self.place)
             self.place = place
@@ -129,8 +131,8 @@ def _copy(source: BufferedIOBase, target: BufferedIOBase, most: int, copied: Cal
     return written
 
 
-def _inside(archive: Path, name: str) -> PurePosixPath:
-    """The path of a member, if it stays in the folder that it is unpacked into."""
+def _safe_path(archive: Path, name: str) -> PurePosixPath:
+    """Return the relative path of a member; raise `DataError` if it leads out of the target folder."""
     path = PurePosixPath(name.replace("\\", "/"))
     if not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\0" in name:
         raise DataError(
@@ -142,7 +144,7 @@ def _inside(archive: Path, name: str) -> PurePosixPath:
 
 @contextmanager
 def _members(archive: Path) -> Iterator[tuple[BufferedIOBase, Iterator[Member]]]:
-    """An archive's own bytes, and its files in its order; whatever is wrong becomes a `DataError`."""
+    """Open an archive: its file, and its members in their order. Errors become `DataError`."""
     try:
         with archive.open("rb") as packed:
             if archive.name.lower().endswith(".zip"):
@@ -157,9 +159,9 @@ def _members(archive: Path) -> Iterator[tuple[BufferedIOBase, Iterator[Member]]]
         raise DataError(f"{error.filename}: there is no such file") from None
     except NotImplementedError as error:
         raise DataError(f"{archive}: cannot be unpacked here ({error}); unpack it by hand") from None
-    except _BROKEN as error:
-        if getattr(error, "errno", None) in _OUR_SIDE:
-            raise  # of this machine, and no reason to fetch the archive again
+    except _DAMAGE as error:
+        if getattr(error, "errno", None) in _LOCAL_ERRORS:
+            raise  # a fault of this machine, not of the archive
         what = str(error).partition("\n")[0].rstrip(":") or type(error).__name__
         raise DataError(
             f"{archive}: the archive is damaged or truncated ({what}); download it again"
@@ -170,7 +172,7 @@ def _zip_members(archive: Path, file: zipfile.ZipFile) -> Iterator[Member]:
     for info in file.infolist():
         kind = info.external_attr >> 28
         if kind not in (0, 0o10, 0o04):
-            raise DataError(_refused(archive, info.filename))
+            raise DataError(_unsafe_member(archive, info.filename))
         if info.flag_bits & 1:
             raise DataError(f"{archive}: '{info.filename}' is encrypted; unpack it by hand with its password")
         if not info.is_dir():
@@ -180,18 +182,18 @@ def _zip_members(archive: Path, file: zipfile.ZipFile) -> Iterator[Member]:
 def _tar_members(archive: Path, file: tarfile.TarFile) -> Iterator[Member]:
     for info in file:
         if not (info.isreg() or info.isdir()):
-            raise DataError(_refused(archive, info.name))
+            raise DataError(_unsafe_member(archive, info.name))
         if info.isreg():
             yield info.name, info.size, lambda info=info: file.extractfile(info)
-    # A tar that was cut between two members ends without the block of zeros that closes a whole one.
+    # A complete tar ends with a block of zeros; one that was cut between two members lacks it.
     if file.fileobj.tell() < file.offset + _BLOCK:
         raise tarfile.ReadError("it has no end")
-    while file.fileobj.read(_CHUNK):  # the check sum of a compressed tar comes last
+    while file.fileobj.read(_CHUNK):  # read to the end, where a compressed tar has its checksum
         pass
 
 
-def _refused(archive: Path, name: str) -> str:
+def _unsafe_member(archive: Path, name: str) -> str:
     return (
-        f"{archive}: the member '{name}' is a link or a device, and no dataset needs one; do not use this "
+        f"{archive}: the member '{name}' is a link or a device, which no dataset needs; do not use this "
         "archive, get it from its official source"
     )

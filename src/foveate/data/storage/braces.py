@@ -1,4 +1,4 @@
-"""Addresses of several files in one, as shells and WebDataset write them."""
+"""Expand brace patterns, as in train-{000..003}.tar, into the addresses of several files."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -6,29 +6,31 @@ from itertools import islice
 
 from foveate.errors import DataError
 
-MOST = 100_000
-"""More addresses than this are taken for a slip of the pen."""
+MAX_ADDRESSES = 100_000
+"""A pattern for more addresses than this is taken for a typing error."""
 
 _INNERMOST = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d{1,9})\.\.(\d{1,9})")
 
 
 def expand(pattern: str) -> tuple[str, ...]:
-    """The addresses that a pattern stands for, each once; `DataError` for none, or for more than `MOST`.
+    """Return the addresses that a pattern stands for, each once.
+
+    Raises `DataError` for a pattern of no address or of more than `MAX_ADDRESSES`.
 
     >>> expand("s3://bucket/train-{008..010}.tar")
     ('s3://bucket/train-008.tar', 's3://bucket/train-009.tar', 's3://bucket/train-010.tar')
     >>> expand("{train-{0..1},val}.tar")
     ('train-0.tar', 'val.tar', 'train-1.tar')
     """
-    found = list(islice(_expanded(pattern), MOST + 1))
-    if not 0 < len(found) <= MOST:
-        amount = f"more than {MOST:,} addresses" if found else "no address"
+    addresses = list(islice(_expanded(pattern), MAX_ADDRESSES + 1))
+    if not 0 < len(addresses) <= MAX_ADDRESSES:
+        amount = f"more than {MAX_ADDRESSES:,} addresses" if addresses else "no address"
         raise DataError(
             f"{pattern}: stands for {amount}; ranges are written from the first number to the last, as in "
             "{000..003}"
         )
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(addresses))
 
 
 def _expanded(text: str) -> Iterator[str]:

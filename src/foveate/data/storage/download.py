@@ -1,8 +1,8 @@
-"""Download a file: whole or not at all, going on where an earlier attempt broke off, and checked.
+"""Download a file, whole or not at all, verify its checksum, and continue an interrupted transfer.
 
-pooch compares checksums and moves what is right into place. Its own downloader begins anew every time, so it
-is given one that continues: beside `NAME.partial` lies `NAME.partial.version`, by which the server tells
-whether the file is still the one that was begun.
+pooch verifies the checksum and moves the file into place. Its own downloader always starts from the
+beginning; `_Transfer` replaces it. The bytes so far lie in `NAME.partial`. `NAME.partial.version` holds the
+server's ETag or date of that file, so that the server can tell whether it has changed since.
 """
 
 import logging
@@ -23,27 +23,28 @@ from foveate.errors import DataError, UserError
 from foveate.online import unreachable_reason
 
 PATIENCE = 3
-"""Attempts in a row that bring nothing new, before a download is given up."""
+"""A download fails after this many attempts in a row without a new byte."""
 
 PAUSE = 2.0
-"""Seconds to wait after the first of them, twice as long after the second."""
+"""Seconds to wait after the first such attempt; twice as long after the second."""
 
 LIMIT = 500 * 10**9
-"""Bytes after which a file whose size nobody states is given up."""
+"""Largest file in bytes that is downloaded if neither the server nor the catalogue states its size."""
 
 _ANSWER_SECONDS, _SILENT_SECONDS = 8, 30
 _CHUNK = 1 << 18
-_PART, _NOTHING_LEFT = 206, 416
+_PARTIAL_CONTENT, _RANGE_NOT_SATISFIABLE = 206, 416
 
 Progress = Callable[[int, int | None], None]
 
 
 def download(file: Download, folder: Path, progress: Progress | None = None) -> Path:
-    """Fetch a file into `folder`; one that is there and has the published checksum (if any) is left alone.
+    """Download a file into `folder` and return its path.
 
-    progress: called with the bytes that are there and all of them (None where the server does not say).
-    Raises `UserError` where there is no network, the server refuses, there is no room, or the transfer breaks
-    off (calling again goes on from there), and `DataError` where what came is not what was published.
+    A file that is already there is kept if it has the published checksum, or if none is published. progress:
+    called with the bytes received and the size of the file (None if unknown). Raises `UserError` if there is
+    no network, the server refuses, the disk is full, or the transfer breaks off (the next call continues it),
+    and `DataError` if the checksum is wrong.
     """
     pooch.get_logger().setLevel(logging.WARNING)
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,14 +55,14 @@ def download(file: Download, folder: Path, progress: Progress | None = None) -> 
         raise
     except ValueError:
         raise DataError(
-            f"{file.url}: what came does not have the published checksum {file.checksum}: it is damaged or "
+            f"{file.url}: the file does not have the published checksum {file.checksum}: it is damaged or "
             "another file, and was removed; try again, or look at the dataset's home page for a newer file"
         ) from None
 
 
 @dataclass
 class _Transfer:
-    """Brings a file to `partial`, continuing what lies there, and at the end to where pooch wants it."""
+    """Downloads a file to `partial`, continuing after its bytes, and moves it to pooch's output file."""
 
     file: Download
     partial: Path
@@ -83,7 +84,7 @@ class _Transfer:
                         f"{error.response.reason}; look at the dataset's home page for where it is now"
                     ) from None
                 problem = str(error)
-            except (requests.RequestException, _Short) as error:
+            except (requests.RequestException, _Incomplete) as error:
                 problem = str(error)
             idle = 0 if self._size() > before else idle + 1
             time.sleep(PAUSE * idle)
@@ -103,42 +104,42 @@ class _Transfer:
         return self.partial.stat().st_size if self.partial.exists() else 0
 
     def _fetch(self, url: str) -> None:
-        """One request for what is still missing, or for everything where the server cannot continue."""
-        have = self._size() if self._version.exists() else 0
+        """Request the missing bytes, or the whole file if the server cannot continue."""
+        present = self._size() if self._version.exists() else 0
         headers = {"Accept-Encoding": "identity"}
-        if have:
-            headers |= {"Range": f"bytes={have}-", "If-Range": self._version.read_text()}
+        if present:
+            headers |= {"Range": f"bytes={present}-", "If-Range": self._version.read_text()}
         patience = (_ANSWER_SECONDS, _SILENT_SECONDS)
         with requests.get(url, headers=headers, stream=True, timeout=patience) as answer:
-            if answer.status_code == _NOTHING_LEFT:
-                if answer.headers.get("Content-Range") == f"bytes */{have}":
+            if answer.status_code == _RANGE_NOT_SATISFIABLE:
+                if answer.headers.get("Content-Range") == f"bytes */{present}":
                     return
                 self.partial.unlink()
-                raise _Short("what lay here was no part of the file")
+                raise _Incomplete("the bytes on disk are not the start of the file")
             answer.raise_for_status()
-            if answer.status_code != _PART:
-                have = 0
-                self.partial.unlink(missing_ok=True)  # before the version it would be taken for is noted
-            elif (begins := _begins(answer.headers)) != have:
+            if answer.status_code != _PARTIAL_CONTENT:
+                present = 0
+                self.partial.unlink(missing_ok=True)  # before the new version is saved, which it is not
+            elif (start := _range_start(answer.headers)) != present:
                 self.partial.unlink(missing_ok=True)
-                raise _Short(f"asked for what follows byte {have}, the server sent what follows {begins}")
+                raise _Incomplete(f"asked for bytes from {present} on, the server sent those from {start} on")
             length = answer.headers.get("Content-Length")
-            total = have + int(length) if length else self.file.bytes
-            self._write(answer, have, total)
+            total = present + int(length) if length else self.file.bytes
+            self._write(answer, present, total)
         if total is not None and self._size() != total:
-            raise _Short(f"{self._size()} of {total} bytes came")
+            raise _Incomplete(f"{self._size()} of {total} bytes came")
 
-    def _write(self, answer: requests.Response, have: int, total: int | None) -> None:
-        """Add what comes to the `have` bytes that are there, as long as it is no more than there can be."""
-        room = have + shutil.disk_usage(self.partial.parent).free
+    def _write(self, answer: requests.Response, present: int, total: int | None) -> None:
+        """Append the answer to the `present` bytes; raise `UserError` if it exceeds the size or the disk."""
+        room = present + shutil.disk_usage(self.partial.parent).free
         if total is not None and total > room:
             raise UserError(
                 f"{self.file.url}: has {total / 1e6:.1f} MB, and {self.partial.parent} has room for "
                 f"{room / 1e6:.1f} MB of it; make room, and the same command goes on"
             )
-        self._remember(answer.headers)
+        self._save_version(answer.headers)
         most = min(LIMIT, room) if total is None else total
-        with self.partial.open("ab" if have else "wb") as target:
+        with self.partial.open("ab" if present else "wb") as target:
             for chunk in answer.iter_content(_CHUNK):
                 if target.tell() + len(chunk) > most:
                     break
@@ -151,12 +152,12 @@ class _Transfer:
         self._version.unlink(missing_ok=True)
         why = "the limit, or the room, for a file of unknown size" if total is None else "its published size"
         raise UserError(
-            f"{self.file.url}: more than {most / 1e6:.1f} MB come, {why}; what came was removed; look at the "
-            "dataset's home page for where it is now"
+            f"{self.file.url}: the server sends more than {most / 1e6:.1f} MB, {why}; the download was "
+            "removed; look at the dataset's home page for where it is now"
         )
 
-    def _remember(self, headers: Any) -> None:
-        """Note by what the server knows this version of the file; without it a transfer cannot continue."""
+    def _save_version(self, headers: Any) -> None:
+        """Save the server's ETag or date of the file. Without either, a transfer cannot continue."""
         tag = headers.get("ETag", "")
         version = headers.get("Last-Modified", "") if tag.startswith("W/") or not tag else tag
         if version:
@@ -165,15 +166,15 @@ class _Transfer:
             self._version.unlink(missing_ok=True)
 
 
-def _begins(headers: Any) -> int | None:
-    """The byte with which the part in an answer begins, if it says so.
+def _range_start(headers: Any) -> int | None:
+    """Return the first byte of a partial answer, or None if its headers do not state it.
 
-    >>> _begins({"Content-Range": "bytes 700-1999/2000"}), _begins({})
+    >>> _range_start({"Content-Range": "bytes 700-1999/2000"}), _range_start({})
     (700, None)
     """
-    said = re.match(r"bytes (\d+)-", headers.get("Content-Range", ""))
-    return int(said[1]) if said else None
+    match = re.match(r"bytes (\d+)-", headers.get("Content-Range", ""))
+    return int(match[1]) if match else None
 
 
-class _Short(Exception):
+class _Incomplete(Exception):
     """A transfer that ended early without the connection saying so."""

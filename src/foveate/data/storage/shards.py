@@ -1,4 +1,4 @@
-"""Entries of shards: ranges of bytes in tar files, read in as few requests as possible."""
+"""Entries in shards: byte ranges in tar files, read in as few requests as possible."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from foveate.errors import DataError
 INDEX = "shards.json"
 FORMAT = "foveate shards 1"
 
-_APART = 1 << 16
-"""Bytes between an image and its mask that are not worth a request of their own."""
+_MAX_GAP = 1 << 16
+"""An image and its mask are read in one request if at most this many bytes lie between them."""
 
 
 @dataclass(frozen=True)
 class Packed(Entry):
-    """An entry in a shard; image_span and mask_span: where their bytes begin and end."""
+    """An entry in a shard. image_span, mask_span: first byte and the byte after the last, in the shard."""
 
     shard: str = ""
     image_span: Span = (0, 0)
@@ -31,9 +31,9 @@ class Packed(Entry):
 def read_packed(
     entry: Packed, codec: MaskCodec | None
 ) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"] | int]:
-    """Image, and class ids (with a codec) or label, of one entry, in a single request if they are neighbours.
+    """Return the image of an entry and its class ids (with a codec) or its label (without).
 
-    Raises `DataError` for what cannot be decoded, and for a mask of another size than its image.
+    Raises `DataError` if a file cannot be decoded or the mask differs in size from the image.
     """
     where = f"{entry.shard}:{entry.stem}"
     content, *mask = _contents(entry.shard, [entry.image_span, *([entry.mask_span] if codec else [])])
@@ -51,7 +51,7 @@ def read_packed(
 
 def _contents(shard: str, spans: Sequence[Span]) -> list[bytes]:
     first, end = min(start for start, _ in spans), max(end for _, end in spans)
-    if end - first > sum(end - start for start, end in spans) + _APART:
+    if end - first > sum(end - start for start, end in spans) + _MAX_GAP:
         return [read_bytes(shard, span) for span in spans]
     content = read_bytes(shard, (first, end))
     return [content[start - first : end - first] for start, end in spans]

@@ -1,4 +1,4 @@
-"""Tar files by their headers: what members there are, and which bytes are theirs. Nothing is unpacked."""
+"""List the members of a tar and their byte ranges from its headers, without unpacking it."""
 
 import tarfile
 from collections.abc import Callable, Iterator
@@ -17,7 +17,11 @@ _BLOCK = 512
 
 @dataclass(frozen=True)
 class Member:
-    """A file in a tar. where: the tar and its name. span: its bytes; `read` gives them during the walk."""
+    """A file in a tar.
+
+    where: the tar's address and the member's name. span: first byte and the byte after the last, in the tar.
+    read: returns the content; works only while `members` is being iterated.
+    """
 
     name: str
     where: str
@@ -32,18 +36,18 @@ class Member:
         """Raise `DataError` for a member of more than `most` bytes."""
         if self.size > most:
             raise DataError(
-                f"{self.where}: has {self.size:,} bytes, and no more than {most:,} are read of a file of its "
-                "kind; pack a smaller one"
+                f"{self.where}: has {self.size:,} bytes, and files of its kind may have at most {most:,}; "
+                "pack a smaller one"
             )
 
 
 def members(address: str, mode: Literal["r:", "r:*"] = "r:") -> Iterator[Member]:
-    """The files of a tar at any address, in its order. mode: "r:*" reads compressed tars too.
+    """Yield the files of a tar at any address, in its order. mode: "r:*" reads compressed tars too.
 
     Raises `DataError` for a tar that is damaged or truncated, for links and devices, and for names that lead
-    out of a folder or are not UTF-8.
+    out of the tar's folder or are not UTF-8.
     """
-    read_bytes(address, (0, _BLOCK))  # tells what is wrong with an address
+    read_bytes(address, (0, _BLOCK))  # raises the `DataError` of a wrong address
     last = "its beginning"
     try:
         with fsspec.open(address, "rb") as file, tarfile.open(fileobj=file, mode=mode) as tar:
@@ -54,13 +58,13 @@ def members(address: str, mode: Literal["r:", "r:*"] = "r:") -> Iterator[Member]
                 if info.isreg():
                     where = f"{address}:{info.name}"
                     yield Member(info.name.removeprefix("./"), where, span, partial(_read, where, tar, span))
-            # A header that cannot be understood ends the walk as silently as the block of zeros does.
+            # tarfile stops silently at a damaged header, as at the block of zeros that ends a tar.
             tar.fileobj.seek(tar.offset)
             if tar.fileobj.read(_BLOCK) != bytes(_BLOCK):
                 raise tarfile.ReadError("no header and no end follow")
     except DataError:
         raise
-    except Exception as error:  # of tarfile, fsspec and what lies below it: of no common class
+    except Exception as error:  # the errors of tarfile and of fsspec's file systems have no common class
         raise _damaged(address, last, error) from None
 
 

@@ -1,4 +1,4 @@
-"""Datasets that are still packed: unpacked once, into a cache that an archive's change makes stale."""
+"""Unpack the archives of a dataset once, into a cache folder; unpack again when an archive changes."""
 
 import hashlib
 import json
@@ -16,27 +16,27 @@ from foveate.errors import DataError
 from foveate.files import write_whole
 from foveate.waiting import report_progress
 
-DEEPEST = 4
-"""How many archives may lie in one another."""
+MAX_NESTING = 4
+"""Largest depth of archives inside archives."""
 
 
 @dataclass(frozen=True)
 class Unpacked:
-    """Where archives were unpacked, and the bytes of the files that were in them."""
+    """The folder that archives were unpacked into, and the total bytes of their files."""
 
     folder: Path
     bytes: int
 
 
 def cache_folder() -> Path:
-    """Where unpacked archives are kept: FOVEATE_CACHE if it is set, or else foveate/ in the user's cache."""
+    """Return the cache folder: FOVEATE_CACHE if that is set, or else foveate/ in the user's cache."""
     chosen = os.environ.get("FOVEATE_CACHE")
     user = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(chosen or Path(user) / "foveate").expanduser()
 
 
 def archives_in(source: Path) -> tuple[Path, ...]:
-    """The archive itself, or those in a folder; the tars of shards are read as they are, and none of them."""
+    """Return the archive at `source`, or the archives in the folder there; shards are not among them."""
     if (source / INDEX).is_file():
         return ()
     files = [source] if source.is_file() else sorted(source.iterdir())
@@ -44,14 +44,18 @@ def archives_in(source: Path) -> tuple[Path, ...]:
 
 
 def unpacked(source: Path) -> Unpacked:
-    """A folder with what the archives at `source` hold (archives inside them included), beside the files and
-    folders that lie there already. It is made once; a `progress_listener` is called meanwhile.
+    """Return the cache folder with the unpacked archives of `source` and links to the other files there.
 
-    A file beside it, of its name and .json, says where it is from. Raises `DataError` for archives that are
-    damaged or not safe, as `archives.unpack` does.
+    Archives inside archives are unpacked too. The folder is made at the first call, which reports its
+    progress (`foveate.waiting`). A file FOLDER.json beside it records the source. Raises `DataError` for
+    damaged or unsafe archives, as `archives.unpack` does.
     """
     archives = archives_in(source)
-    folder = cache_folder() / "unpacked" / f"{bare_name(source.resolve().name)}-{_key(source, archives)}"
+    folder = (
+        cache_folder()
+        / "unpacked"
+        / f"{strip_archive_suffix(source.resolve().name)}-{_key(source, archives)}"
+    )
     record = folder.with_name(f"{folder.name}.json")
     if not (folder.is_dir() and record.is_file()):
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -62,33 +66,33 @@ def unpacked(source: Path) -> Unpacked:
                 json.dump({"source": str(source.resolve()), "bytes": written}, file)
             draft.rename(folder)
         except OSError:
-            if not folder.is_dir():  # else another process was quicker
+            if not folder.is_dir():  # otherwise another process has made it in the meantime
                 raise
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     return Unpacked(folder, json.loads(record.read_text())["bytes"])
 
 
-def unpack_beside(
+def unpack_into(
     archive: str | Path,
     folder: Path,
     progress: Callable[[int], None] | None = None,
     limit_bytes: int = LIMIT,
 ) -> int:
-    """Unpack an archive, and the archives in it, into a folder that may hold other files; errors as `unpack`.
+    """Unpack an archive, and the archives inside it, into a folder that may hold other files.
 
-    Where files lie loose in an archive, its name stands for the folder that they were in. Folders are merged
-    with those that are there; of two files of one name (a licence, say) the first stays. Returns the bytes
-    that were written, which `limit_bytes` bounds for all of these archives together. Also raises `DataError`
-    where a file and a folder have one name, and for archives in archives more than `DEEPEST` deep.
+    An archive without folders is unpacked into a folder of its own name. Folders of the same name are merged;
+    of two files of the same name (licences, say) the first is kept. limit_bytes: most bytes that all these
+    archives together may unpack to. Returns the number of bytes written. Raises `DataError` as `unpack` does,
+    and also if a file and a folder have the same name, or if archives are nested deeper than `MAX_NESTING`.
     """
-    return _beside(Path(archive), folder, progress, limit_bytes, depth=1)
+    return _unpack_nested(Path(archive), folder, progress, limit_bytes, depth=1)
 
 
-def bare_name(name: str) -> str:
-    """A file's name without the ending of an archive.
+def strip_archive_suffix(name: str) -> str:
+    """Return a file's name without its archive suffix.
 
-    >>> bare_name("images.tar.gz"), bare_name("v1.2")
+    >>> strip_archive_suffix("images.tar.gz"), strip_archive_suffix("v1.2")
     ('images', 'v1.2')
     """
     ending = next((end for end in ENDINGS if name.lower().endswith(end)), "")
@@ -96,7 +100,7 @@ def bare_name(name: str) -> str:
 
 
 def megabytes(count: int, of: int | None = None) -> str:
-    """Bytes as people say them, of all that there are where that is known.
+    """Write a number of bytes in megabytes, with the total `of` if it is known.
 
     >>> megabytes(3_000_000), megabytes(3_000_000, 12_000_000)
     ('3 MB', '3 of 12 MB')
@@ -104,21 +108,21 @@ def megabytes(count: int, of: int | None = None) -> str:
     return f"{count / 1e6:,.0f} of {of / 1e6:,.0f} MB" if of else f"{count / 1e6:,.0f} MB"
 
 
-def _beside(
+def _unpack_nested(
     archive: Path, folder: Path, progress: Callable[[int], None] | None, limit_bytes: int, depth: int
 ) -> int:
-    name = bare_name(archive.name)
+    name = strip_archive_suffix(archive.name)
     draft = folder / f".{name}.unpacked"
     written = unpack(archive, draft, limit_bytes, progress)
     inside = sorted(path for path in draft.rglob("*") if is_archive(path) and not is_shard(path))
     for inner in (path for path in inside if not (path.parent / INDEX).is_file()):  # shards stay as they are
-        if depth == DEEPEST:
+        if depth == MAX_NESTING:
             raise DataError(
-                f"{archive}: archives lie in archives more than {DEEPEST} deep, as in one that contains "
-                "itself; unpack by hand what you need"
+                f"{archive}: holds archives inside archives more than {MAX_NESTING} deep, as one that "
+                "contains itself would; unpack by hand what you need"
             )
         try:
-            written += _beside(inner, inner.parent, progress, limit_bytes - written, depth + 1)
+            written += _unpack_nested(inner, inner.parent, progress, limit_bytes - written, depth + 1)
         except DataError as error:
             raise DataError(str(error).replace(str(draft), str(archive))) from None
         inner.unlink()
@@ -131,8 +135,8 @@ def _merge(source: Path, target: Path, archive: Path) -> None:
     if target.exists() and target.is_dir() != source.is_dir():
         kind = "folder" if source.is_dir() else "file"
         raise DataError(
-            f"{archive}: '{target.name}' is to be a {kind}, and there is something else of that name where "
-            "it belongs; unpack it by hand into a folder of its own"
+            f"{archive}: '{target.name}' is a {kind} in the archive, but not in the folder that it is "
+            "unpacked into; unpack it by hand into a folder of its own"
         )
     if source.is_dir():
         target.mkdir(exist_ok=True)
@@ -150,42 +154,42 @@ def _fill(draft: Path, source: Path, archives: tuple[Path, ...], folder: Path) -
     unpacks_to = None if None in sizes else sum(sizes)
     total = sum(archive.stat().st_size for archive in archives)
     names = ", ".join(archive.name for archive in archives)
-    size = f"{megabytes(total)}{_said(unpacks_to)}"
-    report_progress(0, total, f"Unpacking {names} ({size}) into {folder}, once{_stale(source, folder)}")
+    size = f"{megabytes(total)}{_unpacked_note(unpacks_to)}"
+    report_progress(0, total, f"Unpacking {names} ({size}) into {folder}, once{_stale_note(source, folder)}")
     written = read = 0
 
     def count(more: int) -> None:
         nonlocal read
         read += more
-        known = total if read <= total else None  # archives in archives were not counted
+        known = total if read <= total else None  # `total` leaves out archives inside archives
         report_progress(read, known, f"Unpacking {names}: {megabytes(read, known)}")
 
     for archive in archives:
-        written += unpack_beside(archive, draft, count)
-    # Last, so that no member of an archive can be written through a link.
+        written += unpack_into(archive, draft, count)
+    # After unpacking, so that no member of an archive is written through a link.
     for path in () if source.is_file() else source.iterdir():
         if path not in archives and not path.name.startswith(".") and not (draft / path.name).exists():
             (draft / path.name).symlink_to(path.resolve())
     return written
 
 
-def _said(total: int | None) -> str:
+def _unpacked_note(total: int | None) -> str:
     return "" if total is None else f", {megabytes(total)} unpacked"
 
 
-def _stale(source: Path, folder: Path) -> str:
-    """A word on what was unpacked of a place before it changed."""
+def _stale_note(source: Path, folder: Path) -> str:
+    """Name the cache folders that were unpacked from earlier states of `source`."""
     old = [
         path.with_suffix("")
         for path in sorted(folder.parent.glob("*.json"))
         if path.with_suffix("") != folder and json.loads(path.read_text())["source"] == str(source.resolve())
     ]
     left = ", ".join(str(path) for path in old if path.is_dir())
-    return f"; of what was there before, {left} is left and may be deleted" if left else ""
+    return f"; {left} holds an earlier state and may be deleted" if left else ""
 
 
 def _key(source: Path, archives: tuple[Path, ...]) -> str:
-    """Differs when the place, an archive's size or date, or the names beside them do."""
+    """Return a digest of the path, of the archives' sizes and dates, and of the names beside them."""
     facts = [str(source.resolve())]
     facts += [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in archives]
     facts += sorted(path.name for path in source.iterdir()) if source.is_dir() else []

@@ -1,8 +1,8 @@
-"""What one WebDataset shard holds: a tar whose members belong together by their names up to the first dot.
+"""Index one WebDataset shard: a tar in which the files of one sample share their name up to the first dot.
 
 An image is `KEY.jpg`, .jpeg, .webp or .png. Its label is `KEY.cls` or `KEY.cls.txt` (a name or a number) or
-the integer "label" of `KEY.json`; its mask `KEY.mask.png`, `KEY.seg.png`, `KEY.seg`, or `KEY.png` beside a
-JPEG or WebP. Masks go before labels.
+the integer "label" of `KEY.json`. Its mask is `KEY.mask.png`, `KEY.seg.png`, `KEY.seg`, or `KEY.png` beside a
+JPEG or WebP. Where a sample has both, the mask is used.
 """
 
 import bz2
@@ -32,14 +32,14 @@ IMAGES = ("jpg", "jpeg", "webp", "png")
 MASKS = ("mask.png", "seg.png", "seg", "png")
 LABELS = ("cls", "cls.txt", "json")
 
-LARGEST = 6 * MAX_PIXELS
-"""Bytes that an image or a mask may have: those of the most pixels in 16 bits."""
+MAX_IMAGE_BYTES = 6 * MAX_PIXELS
+"""Largest image or mask in bytes: `MAX_PIXELS` of RGB with 16 bits a channel, uncompressed."""
 
-LONGEST = 1 << 20
-"""Bytes that a label may have."""
+MAX_LABEL_BYTES = 1 << 20
+"""Largest label in bytes."""
 
-Known = str | Int64[np.ndarray, "256"]
-"""What was read of a label or a mask: its text, or its pixels per stored value."""
+Annotation = str | Int64[np.ndarray, "256"]
+"""A label's text, or a mask's pixels per stored value."""
 
 _LOOKED_AT = 100
 _PEEK = 1 << 21
@@ -49,8 +49,10 @@ _DAMAGE = (OSError, EOFError, ValueError, tarfile.TarError, zlib.error, lzma.LZM
 
 @dataclass(frozen=True)
 class Sample:
-    """An entry, its label still to be understood, and what stands at `where`: the label's text, or the mask's
-    pixels per stored value.
+    """An entry with its annotation as stored.
+
+    where: tar and name of the label or mask, for messages. label: the label's text. stored: the mask's pixels
+    per stored value, None for a label.
     """
 
     entry: Packed
@@ -60,25 +62,25 @@ class Sample:
 
 
 def is_shard(path: Path) -> bool:
-    """Whether a tar, compressed or not, is a shard: early in it an image is seen beside its label or mask."""
+    """Whether a tar, compressed or not, has an image with its label or mask among its first members."""
     if not is_archive(path) or path.suffix.lower() == ".zip":
         return False
     endings: dict[str, set[str]] = {}
-    with suppress(*_DAMAGE), _opened(path) as content, tarfile.open(fileobj=content, mode="r:") as tar:
+    with suppress(*_DAMAGE), _open_start(path) as content, tarfile.open(fileobj=content, mode="r:") as tar:
         for info in islice(iter(tar.next, None), _LOOKED_AT):
             key, ending = _split(info.name)
-            there = endings.setdefault(key, set())
+            files = endings.setdefault(key, set())
             file = tar.extractfile(info) if info.isreg() else None
-            if file and (ending != "json" or _json_label(file.read(LONGEST))):
-                there.add(ending)
-            image, *target = _roles(there)
+            if file and (ending != "json" or _json_label(file.read(MAX_LABEL_BYTES))):
+                files.add(ending)
+            image, *target = _roles(files)
             if image and any(target):
                 return True
     return False
 
 
-def _opened(path: Path) -> io.BufferedIOBase:
-    """A tar to walk; of one that is compressed, its first bytes: it may unpack to anything."""
+def _open_start(path: Path) -> io.BufferedIOBase:
+    """Open a tar; of a compressed one, unpack the first `_PEEK` bytes only, as it may unpack to any size."""
     if opener := _OPENERS.get(path.suffix.lower()):
         with opener(path, "rb") as file:
             return io.BytesIO(file.read(_PEEK))
@@ -86,31 +88,32 @@ def _opened(path: Path) -> io.BufferedIOBase:
 
 
 def index_shard(address: str, name: str) -> list[Sample]:
-    """The samples of one shard, in its order, their labels and masks read; their stems begin with `name`.
+    """Return the samples of one shard in its order, with their labels and masks read.
 
-    Raises `DataError` for a shard that is damaged or holds no sample, for a member that is there twice or is
-    too large, and for an image without its label or mask, or the reverse.
+    name: first part of the entries' stems. Raises `DataError` for a shard that is damaged or holds no sample,
+    for a member that occurs twice or is too large, for an image without label and mask, and for a label or
+    mask without image.
     """
-    found: dict[str, dict[str, Member]] = {}
-    known: dict[str, Known] = {}
+    samples_by_key: dict[str, dict[str, Member]] = {}
+    annotations: dict[str, Annotation] = {}
     for member in members(address):
         key, ending = _split(member.name)
         if ending not in LABELS + MASKS and ending.rpartition(".")[2] not in IMAGES:
             continue
-        there = found.setdefault(key, {})
-        if ending in there:
-            raise DataError(f"{member.where}: is there twice; keep one file of a name in a shard")
-        member.require(LONGEST if ending in LABELS else LARGEST)
-        there[ending] = member
-        _, mask, label = _roles(there)  # an image is left where it is
+        files = samples_by_key.setdefault(key, {})
+        if ending in files:
+            raise DataError(f"{member.where}: occurs twice; keep one file of each name in a shard")
+        member.require(MAX_LABEL_BYTES if ending in LABELS else MAX_IMAGE_BYTES)
+        files[ending] = member
+        _, mask, label = _roles(files)  # images are not read here
         if ending == mask:
-            known[member.where] = _count(member.where, member.read())
+            annotations[member.where] = _count(member.where, member.read())
         elif ending == label:
-            known[member.where] = _text(member, member.read())
+            annotations[member.where] = _text(member, member.read())
     samples = [
-        _sample(Packed(f"{name}/{key}", shard=address), there, known)
-        for key, there in found.items()
-        if set(there) != {"json"}  # which says something of the shard, not of an image
+        _sample(Packed(f"{name}/{key}", shard=address), files, annotations)
+        for key, files in samples_by_key.items()
+        if set(files) != {"json"}  # a JSON alone describes the shard, not an image
     ]
     if not samples:
         raise DataError(f"{address}: holds no image with a label or a mask; move it elsewhere")
@@ -118,7 +121,7 @@ def index_shard(address: str, name: str) -> list[Sample]:
 
 
 def _split(name: str) -> tuple[str, str]:
-    """A member's key, and its ending in lower case; none for files that are hidden.
+    """Split a member's name into its key and its ending in lower case; both are empty for hidden files.
 
     >>> _split("cats/000.seg.PNG"), _split("._000.jpg")
     (('cats/000', 'seg.png'), ('', ''))
@@ -129,7 +132,7 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def _roles(endings: Collection[str]) -> tuple[str, str, str]:
-    """Which of a sample's files are its image, its mask and its label ("": none).
+    """Return the endings of a sample's image, mask and label, each "" if the sample has none.
 
     >>> _roles(["jpg", "png"]), _roles(["png", "cls"])
     (('jpg', 'png', ''), ('png', '', 'cls'))
@@ -139,26 +142,26 @@ def _roles(endings: Collection[str]) -> tuple[str, str, str]:
     return image, mask, next((ending for ending in LABELS if ending in endings), "")
 
 
-def _sample(entry: Packed, there: Mapping[str, Member], known: Mapping[str, Known]) -> Sample:
-    image, mask, label = _roles(there)
+def _sample(entry: Packed, files: Mapping[str, Member], annotations: Mapping[str, Annotation]) -> Sample:
+    image, mask, label = _roles(files)
     if not image:
-        first = next(iter(there.values())).where
+        first = next(iter(files.values())).where
         raise DataError(
-            f"{first}: no image goes with it, which would be called the same up to the first dot, and "
-            f"{', '.join(IMAGES)} behind it; add the image, or rename it"
+            f"{first}: has no image, which would have the same name up to the first dot and one of the "
+            f"endings {', '.join(IMAGES)}; add the image, or rename it"
         )
-    entry = replace(entry, image_span=there[image].span)
+    entry = replace(entry, image_span=files[image].span)
     if mask:
-        span, where = there[mask].span, there[mask].where
-        stored = known[where] if where in known else _count(where, read_bytes(entry.shard, span))
+        span, where = files[mask].span, files[mask].where
+        stored = annotations[where] if where in annotations else _count(where, read_bytes(entry.shard, span))
         return Sample(replace(entry, mask_span=span), where, stored=stored)
-    text = known[there[label].where] if label else ""
+    text = annotations[files[label].where] if label else ""
     if not text:
         raise DataError(
-            f"{there[image].where}: the image has no label ({', '.join(LABELS)}) and no mask "
+            f"{files[image].where}: the image has no label ({', '.join(LABELS)}) and no mask "
             f"({', '.join(MASKS)}) of its name; add one, or remove the image"
         )
-    return Sample(entry, there[label].where, text)
+    return Sample(entry, files[label].where, text)
 
 
 def _count(where: str, content: bytes) -> Int64[np.ndarray, "256"]:
@@ -172,14 +175,14 @@ def _text(member: Member, content: bytes) -> str:
         return content.decode().strip()
     except UnicodeDecodeError:
         raise DataError(
-            f"{member.where}: is no text; write a label as a name or a number, in UTF-8"
+            f"{member.where}: is not text; write a label as a name or a number, in UTF-8"
         ) from None
 
 
 def _json_label(content: bytes) -> str:
-    """The integer "label" in a JSON file, or nothing."""
+    """Return the integer "label" of a JSON file as text, or "" if there is none."""
     with suppress(ValueError, RecursionError):
-        found = json.loads(content)
-        if isinstance(found, dict) and type(found.get("label")) is int:
-            return str(found["label"])
+        tree = json.loads(content)
+        if isinstance(tree, dict) and type(tree.get("label")) is int:
+            return str(tree["label"])
     return ""
