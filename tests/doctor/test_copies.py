@@ -13,7 +13,7 @@ def test_a_copy(plant):
     finding = plant.finding()
     assert (finding.severity, finding.check) == ("warning", "duplicates")
     assert finding.title == "1 image that is there a second time"
-    assert (plant.names(finding), finding.cases[0].said) == (["images/copy.png"], "as images/03.png")
+    assert (plant.names(finding), finding.cases[0].detail) == (["images/copy.png"], "as images/03.png")
 
 
 def test_a_copy_with_another_mask(plant):
@@ -40,7 +40,7 @@ def test_an_image_in_both_parts(plant):
     finding = plant.finding()
     assert (finding.check, finding.title) == ("leakage", "1 image also in another part (train and val)")
     assert plant.names(finding) == ["train/images/03.png"]
-    assert finding.cases[0].said == "as val/images/21.png"
+    assert finding.cases[0].detail == "as val/images/21.png"
 
 
 @pytest.mark.parametrize("change", ["jpeg", "smaller", "darker"])
@@ -96,7 +96,7 @@ def test_a_class_that_a_part_lacks(plant):
         "absent",
         "1 class never shown in val",
     )
-    assert finding.cases[0].said == "class 3"
+    assert finding.cases[0].detail == "class 3"
 
 
 def test_a_class_of_the_table_that_never_occurs(plant):
@@ -115,9 +115,9 @@ def test_a_class_in_two_images(plant):
         plant.save(f"masks/{name}.png", mask)
     finding = plant.finding()
     assert (finding.check, finding.title) == ("imbalance", "1 class next to never shown")
-    assert finding.cases[0].said.startswith("class 4: 2 images, 0.2")
+    assert finding.cases[0].detail.startswith("class 4: 2 images, 0.2")
 
 
 def test_class_folders_of_very_different_sizes(plant):
     plant.folders(ant=2, bee=30)
-    assert plant.finding().cases[0].said == "ant: 2 images"
+    assert plant.finding().cases[0].detail == "ant: 2 images"

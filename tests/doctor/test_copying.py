@@ -46,7 +46,7 @@ def test_what_is_broken_lonely_or_a_copy_is_left_out(plant):
     assert found == ()
     assert len(open_dataset(out)) == 10
     assert (out / "LICENCE").read_text() == "free\n"
-    assert (done.lonely, done.others) == (1, 1)
+    assert (done.unpaired, done.others) == (1, 1)
 
 
 def test_other_files_and_folders_are_copied_and_counted(plant):
@@ -59,7 +59,7 @@ def test_other_files_and_folders_are_copied_and_counted(plant):
     plant.save("masks/alone.png", plant.mask(3))
     told = []
     out, done, _ = fixed(plant, told=told)
-    assert (done.untouched, done.mended, done.lonely, done.others) == (12, 0, 2, 2)
+    assert (done.untouched, done.mended, done.unpaired, done.others) == (12, 0, 2, 2)
     assert (out / "notes/deep/a.txt").read_text() == "notes/deep/a.txt"
     assert (out / "images/b.txt").is_file()
     assert not any(

@@ -17,8 +17,8 @@ def test_broken_files(plant):
     assert (finding.severity, finding.check) == ("error", "unreadable")
     assert finding.title == "2 files cannot be read"
     assert plant.names(finding) == ["images/03.png", "masks/05.png"]
-    assert "the image is damaged or truncated" in finding.cases[0].said
-    assert "the file is empty (0 bytes)" in finding.cases[1].said
+    assert "the image is damaged or truncated" in finding.cases[0].detail
+    assert "the file is empty (0 bytes)" in finding.cases[1].detail
 
 
 def test_files_without_their_other_half(plant):
@@ -52,9 +52,9 @@ def test_what_the_layout_refuses(plant):
     (plant.root / "class_dict.csv").write_text("name,r,g\nground,1,2\n")
     refused = plant.finding()  # and no table is offered in place of that one
     assert (refused.check, refused.severity) == ("refused", "error")
-    assert "the header must be name,r,g,b" in refused.cases[0].said
+    assert "the header must be name,r,g,b" in refused.cases[0].detail
     (plant.root / "class_dict.csv").write_text("name;r;g;b\nground;1;2;3\n")
-    assert "columns are separated by semicolons" in plant.finding().cases[0].said
+    assert "columns are separated by semicolons" in plant.finding().cases[0].detail
 
 
 def test_an_empty_class_folder(plant):
@@ -62,7 +62,7 @@ def test_an_empty_class_folder(plant):
     (plant.root / "wasp").mkdir()
     refused = plant.findings()[0]
     assert (refused.check, refused.title) == ("refused", "The folder cannot be read as class_folders")
-    assert "wasp: the class folder holds no images" in refused.cases[0].said
+    assert "wasp: the class folder holds no images" in refused.cases[0].detail
 
 
 def test_a_mask_of_another_size(plant):
@@ -72,7 +72,7 @@ def test_a_mask_of_another_size(plant):
     finding = plant.finding()
     assert (finding.severity, finding.check) == ("error", "sizes")
     assert finding.title == "1 mask in another size than the image"
-    assert finding.cases[0].said == "mask 36 x 48, image 72 x 96 (height x width)"
+    assert finding.cases[0].detail == "mask 36 x 48, image 72 x 96 (height x width)"
 
 
 def test_a_mask_of_another_shape(plant):
@@ -94,7 +94,7 @@ def test_a_mask_drawn_on_the_image_as_it_is_stored(plant):
     finding = plant.finding()
     assert (finding.severity, finding.check) == ("error", "rotation")
     assert finding.title == "1 mask drawn on an image that was not turned as its EXIF tag says"
-    assert finding.cases[0].said == "EXIF orientation 6"
+    assert finding.cases[0].detail == "EXIF orientation 6"
 
 
 def test_an_image_that_is_turned_upright(plant):

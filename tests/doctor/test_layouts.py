@@ -51,7 +51,7 @@ def test_a_broken_image_of_a_table(table):
     image.write_bytes(image.read_bytes()[:200])
     finding = table.finding()
     assert (finding.check, table.names(finding)) == ("unreadable", ["photos/03.png"])
-    assert "the image is damaged or truncated" in finding.cases[0].said
+    assert "the image is damaged or truncated" in finding.cases[0].detail
 
 
 def test_swapped_masks_of_a_table(table):
@@ -65,7 +65,7 @@ def test_rows_that_name_what_is_not_there_do_not_hide_the_others(table):
     (table.root / "truths/07.png").unlink()
     found = table.finding()
     assert (found.severity, found.title) == ("error", "The folder cannot be read as csv")
-    assert ["data.csv:7" in found.cases[0].said, "data.csv:9" in found.cases[1].said] == [True, True]
+    assert ["data.csv:7" in found.cases[0].detail, "data.csv:9" in found.cases[1].detail] == [True, True]
     assert len(visit(table.root).exams) == 10
 
 
@@ -159,7 +159,7 @@ def test_annotations_that_outline_nothing_are_not_taken_for_missing_masks(plant)
     empty = {"images": [{"id": 1, "file_name": "0.png", "height": 72, "width": 96}], "annotations": []}
     (plant.root / "_annotations.coco.json").write_text(json.dumps(empty | {"categories": []}))
     finding = plant.finding()
-    assert (finding.check, "no object is outlined" in finding.cases[0].said) == ("refused", True)
+    assert (finding.check, "no object is outlined" in finding.cases[0].detail) == ("refused", True)
 
 
 def test_folders_and_lists_that_nothing_reads(plant):

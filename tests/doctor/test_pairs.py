@@ -17,7 +17,7 @@ def test_a_displaced_mask(plant):
     assert (finding.severity, finding.check) == ("warning", "shifted")
     assert finding.title == "1 mask seems displaced"
     assert plant.names(finding) == ["masks/04.png"]
-    assert finding.cases[0].said == "fits better about 6 pixels up"
+    assert finding.cases[0].detail == "fits better about 6 pixels up"
 
 
 def test_all_masks_displaced(plant):
@@ -26,7 +26,7 @@ def test_all_masks_displaced(plant):
         plant.save(f"masks/{number:02d}.png", moved(plant.mask(number), 0, -8))
     finding = next(one for one in plant.findings() if one.check == "shifted")
     assert finding.title == "12 masks seem displaced"
-    assert all("pixels right" in case.said for case in finding.cases)
+    assert all("pixels right" in case.detail for case in finding.cases)
 
 
 def test_swapped_masks(plant):
@@ -37,7 +37,7 @@ def test_swapped_masks(plant):
         "swapped",
         "2 images whose mask seems to be that of another",
     )
-    assert {case.file.name: case.said for case in finding.cases} == {
+    assert {case.file.name: case.detail for case in finding.cases} == {
         "02.png": "fits masks/09.png",
         "09.png": "fits masks/02.png",
     }

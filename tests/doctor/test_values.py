@@ -44,7 +44,7 @@ def test_a_value_that_stands_apart(plant):
     plant.save("masks/05.png", mask)
     finding = plant.finding()
     assert (finding.severity, finding.check) == ("error", "stray")
-    assert finding.cases[0].said == "40 (6 pixels)"
+    assert finding.cases[0].detail == "40 (6 pixels)"
 
 
 def test_numbers_with_gaps_between_them_are_no_stray_values(plant):
@@ -70,7 +70,7 @@ def test_a_third_value_in_a_black_and_white_mask(plant):
     mask[10, 10:13] = 7
     plant.save("masks/05.png", mask)
     finding = plant.finding()
-    assert (finding.check, finding.cases[0].said) == ("stray", "7 (3 pixels)")
+    assert (finding.check, finding.cases[0].detail) == ("stray", "7 (3 pixels)")
 
 
 def test_values_beyond_8_bits(plant):
@@ -78,7 +78,7 @@ def test_values_beyond_8_bits(plant):
     deep = stored(plant, "05").astype(np.uint16)
     deep[10, 10:13] = 1000
     plant.save("masks/05.png", deep)
-    assert plant.finding().cases[0].said == "1000 (3 pixels)"
+    assert plant.finding().cases[0].detail == "1000 (3 pixels)"
 
 
 def test_a_colour_that_the_table_lacks(plant):
@@ -87,7 +87,7 @@ def test_a_colour_that_the_table_lacks(plant):
     mask[5, 5:9] = (128, 2, 0)
     plant.save("masks/02.png", mask)
     finding = plant.finding()
-    assert (finding.check, finding.cases[0].said) == ("stray", "(128, 2, 0) (4 pixels)")
+    assert (finding.check, finding.cases[0].detail) == ("stray", "(128, 2, 0) (4 pixels)")
 
 
 def test_0_1_among_0_255(plant):
@@ -235,7 +235,7 @@ def test_masks_of_fractions(plant):
         plant.save(f"masks/{number:02d}.tif", (plant.mask(number) / 255).astype(np.float32))
     finding = plant.finding()
     assert (finding.check, finding.mend) == ("unreadable", None)
-    assert "mask values run from 0.0 to 1.0 (float32); save masks as 8-bit PNG" in finding.cases[0].said
+    assert "mask values run from 0.0 to 1.0 (float32); save masks as 8-bit PNG" in finding.cases[0].detail
 
 
 def test_images_of_12_bits_in_16(plant):

@@ -15,7 +15,7 @@ from foveate.doctor.decoding import packed_to_rgb, stored_mask
 from foveate.doctor.exam import Exam
 from foveate.doctor.finding import Finding, Mend
 from foveate.doctor.survey import Survey
-from foveate.doctor.tables import refitted
+from foveate.doctor.tables import rewrite_table
 from foveate.errors import DataError
 from foveate.files import write_whole
 
@@ -40,7 +40,7 @@ class Copied:
     mended: int
     left_out: int
     remaining: tuple[Finding, ...]
-    lonely: int
+    unpaired: int
     others: int
 
 
@@ -59,8 +59,8 @@ def copy_mended(
     check_copy(survey, out)
     out.mkdir(parents=True, exist_ok=True)
     root, mends = survey.folder.root, _mends(findings)
-    lonely = {path for path, _ in (*survey.folder.lonely, *survey.folder.clashes)}
-    others = _others(survey, lonely)
+    unpaired = {path for path, _ in (*survey.folder.unpaired, *survey.folder.clashes)}
+    others = _others(survey, unpaired)
     total = len(survey.exams) + len(others)
     counts = {"untouched": 0, "mended": 0, "left out": 0}
     for number, exam in enumerate(survey.exams, 1):
@@ -74,14 +74,14 @@ def copy_mended(
             advance(number, total)
     for table in survey.folder.tables:
         with write_whole(out / table.relative_to(root), "w") as file:
-            file.write(refitted(table, out, survey.folder.surplus))
+            file.write(rewrite_table(table, out, survey.folder.droppable_rows))
     for finding in findings:
         for name, text in (finding.mend.files if finding.mend else {}).items():
             with write_whole(out / name, "w") as file:
                 file.write(text)
     remaining = tuple(finding for finding in findings if finding.mend is None)
     return Copied(
-        counts["untouched"], counts["mended"], counts["left out"], remaining, len(lonely), len(others)
+        counts["untouched"], counts["mended"], counts["left out"], remaining, len(unpaired), len(others)
     )
 
 
@@ -111,9 +111,9 @@ def _mends(findings: Sequence[Finding]) -> dict[Path, list[Mend]]:
     return found
 
 
-def _others(survey: Survey, lonely: set[Path]) -> list[Path]:
+def _others(survey: Survey, unpaired: set[Path]) -> list[Path]:
     """Files that are no images or masks of the dataset, as class_dict.csv, a licence, other folders."""
-    known = lonely | {path for exam in survey.exams for path in (exam.entry.image, exam.entry.mask)}
+    known = unpaired | {path for exam in survey.exams for path in (exam.entry.image, exam.entry.mask)}
     found = []
     for folder, inside, files in os.walk(survey.folder.root):
         inside[:] = sorted(name for name in inside if not name.startswith("."))

@@ -73,8 +73,8 @@ class Exam:
     entry: Entry
     image: ImageFacts | None = None
     mask: MaskFacts | None = None
-    image_trouble: str = ""
-    mask_trouble: str = ""
+    image_error: str = ""
+    mask_error: str = ""
     agreement: Agreement | None = None
 
 
@@ -92,20 +92,20 @@ def examine(
     """
     if read is not None:
         return _read_by_layout(part, entry, read)
-    image_trouble = mask_trouble = ""
+    image_error = mask_error = ""
     pixels = stored = image = mask = None
     try:
         pixels, image = _look_at_image(entry.image)
     except DataError as error:
-        image_trouble = str(error)
+        image_error = str(error)
     if masks:
         try:
             stored, mask = _look_at_mask(entry.mask, colors)
         except DataError as error:
-            mask_trouble = str(error)
+            mask_error = str(error)
     same = image is not None and mask is not None and image.size == mask.size
     agreement = agree(edges(grey(pixels)), outlines(stored)) if same else None
-    return Exam(part, entry, image, mask, image_trouble, mask_trouble, agreement)
+    return Exam(part, entry, image, mask, image_error, mask_error, agreement)
 
 
 def grey(pixels: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "side side"]:
@@ -198,7 +198,7 @@ def _read_by_layout(part: str, entry: Entry, read: Read) -> Exam:
         own = entry.image is not None and entry.part is None
         header = _header(entry.image) if own else ("", "", 1)
     except DataError as error:
-        return Exam(part, entry, image_trouble=str(error))
+        return Exam(part, entry, image_error=str(error))
     image = _facts(pixels, *header)
     if isinstance(target, int):
         return Exam(part, entry, image)

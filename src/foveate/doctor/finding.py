@@ -21,7 +21,7 @@ class Case:
     """One file that a finding is about, and what it has in it."""
 
     file: Path
-    said: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True)

@@ -44,17 +44,17 @@ class Folder:
     summary: str
     task: Task
     parts: Mapping[str, tuple[Entry, ...]]
-    lonely: tuple[tuple[Path, str], ...] = ()
+    unpaired: tuple[tuple[Path, str], ...] = ()
     clashes: tuple[tuple[Path, str], ...] = ()
     colors: tuple[tuple[str, Color], ...] = ()
     read: Read | None = None
     masks: bool = True
     classes: tuple[str, ...] = ()
-    refused: tuple[str, ...] = ()
+    reader_errors: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     tables: tuple[Path, ...] = ()
-    surplus: frozenset[str] = frozenset()
-    spare: tuple[tuple[Path, ...], tuple[Path, ...]] = ((), ())
+    droppable_rows: frozenset[str] = frozenset()
+    unread: tuple[tuple[Path, ...], tuple[Path, ...]] = ((), ())
 
     @property
     def mendable(self) -> bool:
@@ -79,7 +79,7 @@ class Folder:
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
 
 
-def look_into(source: str | Path) -> Folder:
+def scan_folder(source: str | Path) -> Folder:
     """Find the images of a folder (or of an archive, or of those in it) and what belongs to them; or those of
     whatever else `open_dataset` reads.
 
@@ -104,30 +104,30 @@ def look_into(source: str | Path) -> Folder:
 def _pairs(root: Path, layout: LayoutReader) -> Folder:
     folders = pairs_of(root)
     parts: dict[str, tuple[Entry, ...]] = {}
-    lonely: list[tuple[Path, str]] = []
+    unpaired: list[tuple[Path, str]] = []
     clashes: list[tuple[Path, str]] = []
     for part, (images, masks) in folders.items():
         if images is None or masks is None:
             what, there = ("mask", masks) if images is None else ("image", images)
-            lonely += [(path, what) for path in list_images(there)] if there else []
+            unpaired += [(path, what) for path in list_images(there)] if there else []
             continue
         matched = match_by_stem(images, masks, "" if part == "all" else f"{part}/")
         parts |= by_split(matched.entries) if part == "all" else {part: matched.entries}
-        lonely += [(path, "image") for path in matched.unpaired_images.values()]
-        lonely += [(path, "mask") for path in matched.unpaired_masks.values()]
+        unpaired += [(path, "image") for path in matched.unpaired_images.values()]
+        unpaired += [(path, "mask") for path in matched.unpaired_masks.values()]
         clashes += [(other, f"it and {kept.name} {end}") for _, kept, other, end in matched.clashes]
-    colors, refused = _class_dict(root)
+    colors, reader_errors = _class_dict(root)
     return Folder(
         root,
         layout.name,
         layout.summary,
         "segmentation",
         parts,
-        tuple(lonely),
+        tuple(unpaired),
         tuple(clashes),
         colors,
-        refused=refused,
-        spare=(
+        reader_errors=reader_errors,
+        unread=(
             tuple(unread_folders(root)),
             (*unread_lists(root), *(tables_in(root, masked=True) if colors else ())),
         ),
@@ -143,11 +143,11 @@ def _class_dict(root: Path) -> tuple[tuple[tuple[str, Color], ...], tuple[str, .
 
 
 def _class_folders(root: Path, layout: LayoutReader) -> Folder:
-    refused = ()
+    reader_errors = ()
     try:
         layout.read(root, None)
     except DataError as error:
-        refused = (str(error),)
+        reader_errors = (str(error),)
     tops = split_roots(root) or [("all", root)]
     folders = [(part, folder) for part, top in tops for folder in folders_in(top)]
     classes = sorted({folder.name for _, folder in folders})
@@ -165,7 +165,7 @@ def _class_folders(root: Path, layout: LayoutReader) -> Folder:
         parts,
         masks=False,
         classes=tuple(classes),
-        refused=refused,
+        reader_errors=reader_errors,
     )
 
 
@@ -184,10 +184,10 @@ def _table(root: Path, layout: LayoutReader) -> Folder:
         {part: tuple(entries) for part, entries in parts.items()},
         masks=table.masked,
         classes=table.classes,
-        refused=tuple(str(fault.error) for fault in faults),
+        reader_errors=tuple(str(fault.error) for fault in faults),
         notes=table.notes,
         tables=tuple(tables_in(root)),
-        surplus=frozenset(fault.where for fault in faults if fault.surplus),
+        droppable_rows=frozenset(fault.where for fault in faults if fault.droppable),
     )
 
 
@@ -205,8 +205,10 @@ def _refused(root: Path, layout: LayoutReader, error: DataError) -> Folder:
     a published dataset's reader understands them.
     """
     pairs = _pairs(root, layout)
-    parts, lonely = (pairs.parts, pairs.lonely) if has_masks(root) else ({}, ())
-    return replace(pairs, parts=parts, lonely=lonely, refused=(str(error),), masks=layout.info is None)
+    parts, unpaired = (pairs.parts, pairs.unpaired) if has_masks(root) else ({}, ())
+    return replace(
+        pairs, parts=parts, unpaired=unpaired, reader_errors=(str(error),), masks=layout.info is None
+    )
 
 
 def _as_read(root: Path, name: str, summary: str, found: Layout) -> Folder:

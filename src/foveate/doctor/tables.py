@@ -13,7 +13,7 @@ from foveate.errors import DataError
 Find = Callable[[Path, Sequence[str], str], str]
 
 
-def refitted(path: Path, root: Path, without: Collection[str]) -> str:
+def rewrite_table(path: Path, root: Path, without: Collection[str]) -> str:
     """The text of a table for a copy of its folder: images and masks that became PNG are renamed; the rows at
     `without`, and those whose files were not copied, are left out. Rows that name no files stay as they are.
     """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from foveate.data.dataset import Entry
 from foveate.doctor.exam import Exam, examine
-from foveate.doctor.folder import Folder, look_into
+from foveate.doctor.folder import Folder, scan_folder
 from foveate.doctor.survey import Survey
 from foveate.errors import DataError
 
@@ -27,8 +27,8 @@ def visit(
     """
     if limit is not None and limit < 1:
         raise DataError(f"limit {limit} leaves nothing to look at; give 1 or more")
-    folder = look_into(source)
-    entries = spread(folder.entries, limit)
+    folder = scan_folder(source)
+    entries = evenly_spaced(folder.entries, limit)
     exams = []
     for exam in _parallel(partial(_examine, folder=folder), entries, workers):
         exams.append(exam)
@@ -37,10 +37,10 @@ def visit(
     return Survey(folder, tuple(exams), len(folder.entries))
 
 
-def spread(entries: list[tuple[str, Entry]], limit: int | None) -> list[tuple[str, Entry]]:
+def evenly_spaced(entries: list[tuple[str, Entry]], limit: int | None) -> list[tuple[str, Entry]]:
     """At most `limit` entries, evenly spread.
 
-    >>> [part for part, _ in spread([(part, Entry("a")) for part in "abcdef"], 3)]
+    >>> [part for part, _ in evenly_spaced([(part, Entry("a")) for part in "abcdef"], 3)]
     ['a', 'c', 'e']
     """
     if limit is None or limit >= len(entries):

@@ -106,7 +106,7 @@ def as_text(diagnosis: Diagnosis) -> str:
     for finding in diagnosis.findings:
         lines += ["", f"{_MARKS[finding.severity]} {finding.severity}: {finding.title}"]
         for case in finding.cases[:SHOWN]:
-            said = ": ".join(filter(None, [_file(diagnosis, case.file, name), case.said]))
+            said = ": ".join(filter(None, [_file(diagnosis, case.file, name), case.detail]))
             lines.append(f"    {said}")
         if len(finding.cases) > SHOWN:
             lines.append(f"    and {len(finding.cases) - SHOWN:,} more")
@@ -137,7 +137,7 @@ def as_plain(diagnosis: Diagnosis) -> dict[str, Any]:
                 "severity": finding.severity,
                 "check": finding.check,
                 "title": finding.title,
-                "files": [{"file": name(case.file), "said": case.said} for case in finding.cases],
+                "files": [{"file": name(case.file), "said": case.detail} for case in finding.cases],
                 "why": finding.why,
                 "remedy": finding.remedy,
                 "fix": finding.mend.words if finding.mend else None,
@@ -189,7 +189,7 @@ def _view(diagnosis: Diagnosis, finding: Finding) -> dict[str, Any]:
         "mark": _MARKS[finding.severity],
         "tone": _TONES[finding.severity],
         "cases": [
-            (_file(diagnosis, case.file, diagnosis.survey.folder.name), case.said)
+            (_file(diagnosis, case.file, diagnosis.survey.folder.name), case.detail)
             for case in finding.cases[:LISTED]
         ],
         "more": max(0, len(finding.cases) - LISTED),
@@ -207,7 +207,7 @@ def _pictures(survey: Survey, finding: Finding) -> list[dict[str, str]]:
 
 def _spread(survey: Survey) -> list[Exam]:
     """Some of the exams in which nothing failed to be read, evenly spread."""
-    whole = [exam for exam in survey.exams if not exam.image_trouble and not exam.mask_trouble]
+    whole = [exam for exam in survey.exams if not exam.image_error and not exam.mask_error]
     count = min(len(whole), SAMPLES)
     return [whole[number * len(whole) // count] for number in range(count)]
 

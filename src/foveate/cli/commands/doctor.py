@@ -78,7 +78,7 @@ def _fix(diagnosis: "Diagnosis", folder: Path) -> None:
         done = diagnosis.fix(folder, advance)
     print(
         f"\n{folder}: {done.untouched:,} images copied as they are, {done.mended:,} mended,"
-        f" {done.left_out:,} left out; files without their other half left out: {done.lonely:,};"
+        f" {done.left_out:,} left out; files without their other half left out: {done.unpaired:,};"
         f" other files copied: {done.others:,}"
     )
     if done.remaining:

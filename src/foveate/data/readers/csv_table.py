@@ -65,7 +65,7 @@ class Fault:
 
     where: str
     error: DataError
-    surplus: bool = False
+    droppable: bool = False
 
 
 @reader("csv", 28, "a CSV with the columns image and mask, or image and label (and perhaps split and group)")
@@ -120,14 +120,14 @@ def entries_of(root: Path, table: Table) -> tuple[dict[str, list[Entry]], list[F
             entry = _entry(root, row, table.ids)
         except DataError as error:
             outside = any(escapes_folder(name) for name in (row.image, row.mask) if name)
-            faults.append(Fault(row.where, error, surplus=not outside))
+            faults.append(Fault(row.where, error, droppable=not outside))
             continue
         first, known = seen.setdefault(entry.stem, (row, entry))
         if first is row:
             parts.setdefault(row.part, []).append(entry)
         else:
             same = (first.part, known) == (row.part, entry)
-            faults.append(Fault(row.where, _repeated(first, row), surplus=same))
+            faults.append(Fault(row.where, _repeated(first, row), droppable=same))
     return parts, faults
 
 

@@ -9,7 +9,7 @@ from foveate.doctor.survey import Survey
 @check("empty", 6)
 def empty(survey: Survey) -> Iterator[Finding]:
     folder = survey.folder
-    if not folder.entries and not folder.refused and not folder.lonely:
+    if not folder.entries and not folder.reader_errors and not folder.unpaired:
         yield Finding(
             "error",
             "empty",

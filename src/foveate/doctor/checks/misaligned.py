@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from foveate.doctor.agreement import NEAR, SIDE
-from foveate.doctor.doubt import CLEAR, doubtful, edges_tell, with_agreement
+from foveate.doctor.doubt import MIN_AGREEMENT, doubtful, edges_are_informative, with_agreement
 from foveate.doctor.exam import Exam, edge_maps
 from foveate.doctor.finding import Case, Finding, check, counted
 from foveate.doctor.survey import Survey
@@ -25,7 +25,7 @@ _TURNS = {
 def shifted(survey: Survey) -> Iterator[Finding]:
     """Masks whose outlines fit the image's edges better elsewhere."""
     found = _all_shifted(survey) or [exam for exam in with_agreement(survey.exams) if _gains(exam, GAIN)]
-    if found and (edges_tell(survey.exams) or len(found) > len(survey.exams) / 2):
+    if found and (edges_are_informative(survey.exams) or len(found) > len(survey.exams) / 2):
         yield Finding(
             "warning",
             "shifted",
@@ -51,7 +51,7 @@ def swapped(survey: Survey) -> Iterator[Finding]:
     spread = np.where(np.abs(own) > 1e-3, raw / np.where(own == 0, 1, own), 1 / SIDE)
     flat, outline = images.reshape(len(exams), -1), masks.reshape(len(exams), -1)
     table = flat @ outline.T / spread[:, None]
-    enough = 1 if edges_tell(survey.exams) else max(2, len(exams) / 2)
+    enough = 1 if edges_are_informative(survey.exams) else max(2, len(exams) / 2)
     pairs = [(a, b) for a, b in _mutual(table) if table[a, b] - max(table[a, a], table[b, b]) >= GAIN]
     if len(pairs) >= enough:
         yield Finding(
@@ -67,7 +67,7 @@ def swapped(survey: Survey) -> Iterator[Finding]:
         )
     for said, turn in _TURNS.items():
         agreed = np.einsum("nhw,nhw->n", images, np.stack([turn(mask) for mask in masks])) / spread
-        fitting = ((agreed >= CLEAR) & (agreed - own >= GAIN)).nonzero()[0]
+        fitting = ((agreed >= MIN_AGREEMENT) & (agreed - own >= GAIN)).nonzero()[0]
         if len(fitting) >= enough:
             yield Finding(
                 "warning",
@@ -81,7 +81,11 @@ def swapped(survey: Survey) -> Iterator[Finding]:
 
 def _gains(exam: Exam, gain: float) -> bool:
     found = exam.agreement
-    return max(map(abs, found.shift)) > NEAR and found.best >= CLEAR + 1 and found.best - found.own >= gain
+    return (
+        max(map(abs, found.shift)) > NEAR
+        and found.best >= MIN_AGREEMENT + 1
+        and found.best - found.own >= gain
+    )
 
 
 def _all_shifted(survey: Survey) -> list[Exam]:
@@ -100,7 +104,9 @@ def _all_shifted(survey: Survey) -> list[Exam]:
 
 def _mutual(table: np.ndarray) -> list[tuple[int, int]]:
     best, back = table.argmax(1), table.argmax(0)
-    return [(a, int(b)) for a, b in enumerate(best) if a != b and back[b] == a and table[a, b] >= CLEAR]
+    return [
+        (a, int(b)) for a, b in enumerate(best) if a != b and back[b] == a and table[a, b] >= MIN_AGREEMENT
+    ]
 
 
 def _move(exam: Exam) -> str:

@@ -119,7 +119,7 @@ def colours(survey: Survey) -> Iterator[Finding]:
             "Export these masks as the others are.",
             Mend("left out, with their images", leave_out=True),
         )
-    if colored and not survey.folder.colors and not survey.folder.refused:
+    if colored and not survey.folder.colors and not survey.folder.reader_errors:
         held = sorted({int(value) for _, mask in survey.masked if mask.colored for value in mask.values})
         blended = len(held) > MAX_UNNAMED
         yield Finding(

@@ -14,7 +14,7 @@ _ONE = {"image": "an image", "mask": "a mask"}
 def unpaired(survey: Survey) -> Iterator[Finding]:
     for what, other in (("image", "mask"), ("mask", "image")):
         hints = _hints(survey) if what == "image" else []
-        cases = tuple(Case(path) for path, kind in survey.folder.lonely if kind == what)
+        cases = tuple(Case(path) for path, kind in survey.folder.unpaired if kind == what)
         if cases:
             yield Finding(
                 "error",
@@ -48,7 +48,7 @@ def _name(cases: tuple[Case, ...], what: str) -> str:
 
 def _hints(survey: Survey) -> list[str]:
     """What else could say which masks the images have."""
-    folders = [f"{survey.folder.name(path)}/" for path in survey.folder.spare[0]]
+    folders = [f"{survey.folder.name(path)}/" for path in survey.folder.unread[0]]
     called = (
         f"if {' or '.join(folders[:3])} holds the masks, call it masks/ (masks are looked for in folders "
         f"called {', '.join(UNAMBIGUOUS_MASK_FOLDERS)} and the like)"

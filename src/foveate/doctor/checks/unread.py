@@ -8,9 +8,9 @@ from foveate.doctor.survey import Survey
 
 @check("unread", 25)
 def unread(survey: Survey) -> Iterator[Finding]:
-    if not survey.masked or survey.folder.refused:
+    if not survey.masked or survey.folder.reader_errors:
         return
-    folders, lists = survey.folder.spare
+    folders, lists = survey.folder.unread
     if folders:
         masks = sorted({survey.folder.name(exam.entry.mask.parent) for exam, _ in survey.masked})
         yield Finding(

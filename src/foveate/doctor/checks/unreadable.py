@@ -11,14 +11,14 @@ def unreadable(survey: Survey) -> Iterator[Finding]:
     cases = []
     for exam in survey.exams:
         for path, said in (
-            (exam.entry.image, exam.image_trouble),
-            (exam.entry.mask, exam.mask_trouble),
+            (exam.entry.image, exam.image_error),
+            (exam.entry.mask, exam.mask_error),
         ):
             if said:
                 cases.append(
                     Case(path or survey.folder.root / exam.entry.stem, said.partition(": ")[2] or said)
                 )
-    some = any(not exam.image_trouble and not exam.mask_trouble for exam in survey.exams)
+    some = any(not exam.image_error and not exam.mask_error for exam in survey.exams)
     if cases:
         yield Finding(
             "error",
