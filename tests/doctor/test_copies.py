@@ -12,7 +12,7 @@ def test_a_copy(plant):
     plant.save("masks/copy.png", mask * np.uint8(255))
     finding = plant.finding()
     assert (finding.severity, finding.check) == ("warning", "duplicates")
-    assert finding.title == "1 image that is there a second time"
+    assert finding.title == "1 image that copies another"
     assert (plant.names(finding), finding.cases[0].detail) == (["images/copy.png"], "as images/03.png")
 
 
@@ -20,13 +20,13 @@ def test_a_copy_with_another_mask(plant):
     plant.pairs().save("images/copy.png", plant.draw(3)[0])
     plant.save("masks/copy.png", plant.mask(4))
     found = [one for one in plant.findings() if one.check == "duplicates"]
-    assert [one.title for one in found] == ["1 image a second time with other masks"]
+    assert [one.title for one in found] == ["1 image that occurs twice with different masks"]
 
 
 def test_a_copy_in_another_class(plant):
     plant.folders(ant=6, bee=6)
     plant.save("bee/x.png", plant.draw(1002, (40, 40))[0])
-    assert plant.finding().title == "1 image a second time with other classes"
+    assert plant.finding().title == "1 image that occurs twice with different classes"
 
 
 def splits(plant) -> None:
@@ -114,7 +114,7 @@ def test_a_class_in_two_images(plant):
         mask[10:20, 10:20] = 4
         plant.save(f"masks/{name}.png", mask)
     finding = plant.finding()
-    assert (finding.check, finding.title) == ("imbalance", "1 class next to never shown")
+    assert (finding.check, finding.title) == ("imbalance", "1 class with very few examples")
     assert finding.cases[0].detail.startswith("class 4: 2 images, 0.2")
 
 

@@ -43,7 +43,7 @@ def test_two_files_of_one_name(plant):
     plant.save("images/04.jpg", np.asarray(Image.open(plant.root / "images/04.png")))
     finding = plant.finding()
     assert finding.check == "unpaired"
-    assert finding.title == "1 file that could be meant instead of another"
+    assert finding.title == "1 file of the same name as another"
     assert plant.names(finding) == ["images/04.png"]
 
 

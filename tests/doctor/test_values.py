@@ -245,7 +245,7 @@ def test_images_of_12_bits_in_16(plant):
         plant.save(f"images/{number:02d}.png", image * np.uint16(16))
     finding = plant.finding()
     assert (finding.severity, finding.check) == ("warning", "dark")
-    assert finding.title == "12 16-bit images of which little of the range is used"
+    assert finding.title == "12 16-bit images that use little of the range"
 
 
 def test_a_folder_without_an_image(plant):

@@ -1,4 +1,4 @@
-"""What is wrong with a dataset: each image and mask is decoded once, and checks judge what was measured.
+"""Find problems in a dataset: decode and measure each image and mask once, then run checks on the results.
 
 `foveate.doctor(data)` is a public function, but an import of any module of this package binds the name
 `foveate.doctor` to the package. The package itself can be called, so that both work, in any order.
@@ -16,7 +16,7 @@ class _CallablePackage(ModuleType):
     def __call__(
         self, data: str | Path, limit: int | None = None, progress: Callable[[int, int], None] | None = None
     ) -> Any:
-        """The `Diagnosis` of a dataset, by `foveate.api.doctor.doctor`, which stands above this package."""
+        """Return the `Diagnosis` of a dataset, from `foveate.api.doctor.doctor` in a higher layer."""
         return import_module("foveate.api.doctor").doctor(data, limit, progress)
 
 

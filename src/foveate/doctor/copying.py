@@ -1,4 +1,4 @@
-"""`--fix`: a copy of a dataset in which is mended what can be mended without asking. The original stays."""
+"""Copy a dataset with the repairs that need no decision (`--fix`); the original stays unchanged."""
 
 import os
 import shutil
@@ -25,15 +25,16 @@ _UPRIGHT = {
     7: lambda stored: np.rot90(stored, 2).T,
     8: lambda stored: np.rot90(stored),
 }
-"""How what is stored is turned, for the EXIF orientations that exchange height and width."""
+"""Functions that turn a stored mask upright, by the EXIF orientations that swap height and width."""
 
 
 @dataclass(frozen=True)
 class Copied:
-    """How many images were copied as they are, mended, and left out; and the findings that remain.
+    """What `copy_mended` did.
 
-    lonely: files without their other half, and those passed over for another of the same name, which were
-    left out too. others: further files that were copied.
+    untouched, mended, left_out: number of images that were copied unchanged, mended, and left out. remaining:
+    the findings that were not mended. unpaired: number of other files left out: without their other half, or
+    with the same name as another. others: number of further files that were copied.
     """
 
     untouched: int
@@ -50,11 +51,11 @@ def copy_mended(
     out: Path,
     advance: Callable[[int, int], None] | None = None,
 ) -> Copied:
-    """Copy the folder to `out`, which must be new or empty, with everything mended that has a `Mend`.
+    """Copy the folder to `out`, which must be new or empty, and apply the `Mend` of every finding.
 
-    What else lies there is copied, too, hidden files aside. advance(done, total) is called after every image
-    and every other file. `DataError` where not all images were looked at, where the layout's files are not
-    images and masks, or where `out` holds something or lies inside the dataset.
+    All other files are copied too, except hidden ones. advance: called with the files done and all files.
+    Raises `DataError` if the survey does not cover all images, if the layout cannot be copied, or if `out`
+    holds files or lies inside the dataset.
     """
     check_copy(survey, out)
     out.mkdir(parents=True, exist_ok=True)
@@ -86,11 +87,11 @@ def copy_mended(
 
 
 def check_copy(survey: Survey, out: Path) -> None:
-    """Raise the `DataError` with which `copy_mended` would refuse, before anything else is done."""
+    """Raise `DataError` if `copy_mended` would refuse this survey or `out`."""
     root = survey.folder.root.resolve()
     if len(survey.exams) < survey.total:
         raise DataError(
-            "--fix copies the whole dataset, and --limit looks at a part of it; leave one of them out"
+            "--fix needs the whole dataset, and --limit looks at a part of it; leave one of them out"
         )
     if not survey.folder.mendable:
         raise DataError(
@@ -100,33 +101,33 @@ def check_copy(survey: Survey, out: Path) -> None:
     if out.resolve() == root or root in out.resolve().parents or out.resolve() in root.parents:
         raise DataError(f"--fix: {out} and the dataset lie inside one another; name a folder beside it")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DataError(f"--fix: {out} is there already; name a folder that is new or empty")
+        raise DataError(f"--fix: {out} exists already; name a folder that is new or empty")
 
 
 def _mends(findings: Sequence[Finding]) -> dict[Path, list[Mend]]:
-    found: dict[Path, list[Mend]] = {}
+    by_file: dict[Path, list[Mend]] = {}
     for finding in findings:
         for case in finding.cases if finding.mend else ():
-            found.setdefault(case.file, []).append(finding.mend)
-    return found
+            by_file.setdefault(case.file, []).append(finding.mend)
+    return by_file
 
 
 def _others(survey: Survey, unpaired: set[Path]) -> list[Path]:
-    """Files that are no images or masks of the dataset, as class_dict.csv, a licence, other folders."""
+    """Return the files that are no images or masks of the dataset, such as class_dict.csv and licences."""
     known = unpaired | {path for exam in survey.exams for path in (exam.entry.image, exam.entry.mask)}
-    found = []
+    paths = []
     for folder, inside, files in os.walk(survey.folder.root):
         inside[:] = sorted(name for name in inside if not name.startswith("."))
-        found += [Path(folder, name) for name in sorted(files) if not name.startswith(".")]
-    return [path for path in found if path not in known]
+        paths += [Path(folder, name) for name in sorted(files) if not name.startswith(".")]
+    return [path for path in paths if path not in known]
 
 
 def _copy_pair(exam: Exam, mends: dict[Path, list[Mend]], colored: bool, root: Path, out: Path) -> str:
     files = [path for path in (exam.entry.image, exam.entry.mask) if path is not None]
-    wanted = [mend for path in files for mend in mends.get(path, [])]
-    if any(mend.leave_out for mend in wanted):
+    file_mends = [mend for path in files for mend in mends.get(path, [])]
+    if any(mend.leave_out for mend in file_mends):
         return "left out"
-    changes = [mend for mend in wanted if mend.mask is not None or mend.upright]
+    changes = [mend for mend in file_mends if mend.mask is not None or mend.upright]
     if not changes:
         for path in files:
             _copy(path, root, out)

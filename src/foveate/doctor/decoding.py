@@ -1,4 +1,4 @@
-"""Masks as they are stored, whatever is wrong with them."""
+"""Decode masks as they are stored, without judging their values."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -12,11 +12,11 @@ from foveate.data.pixels.images import open_image
 from foveate.data.pixels.palette import Color
 
 SAME_COLOR = 24.0
-"""Distance in RGB up to which a colour is a named one that JPEG has changed a little."""
+"""Euclidean distance in RGB up to which a colour counts as a named colour that JPEG changed a little."""
 
 
 def pack(colors: UInt8[np.ndarray, "*axes 3"]) -> Int64[np.ndarray, "*axes"]:
-    """Each colour as one number.
+    """Pack each RGB colour into one integer, red << 16 | green << 8 | blue.
 
     >>> pack(np.array([0, 1, 2], dtype=np.uint8))
     array(258)
@@ -26,29 +26,31 @@ def pack(colors: UInt8[np.ndarray, "*axes 3"]) -> Int64[np.ndarray, "*axes"]:
 
 
 def stored_mask(path: Path, colored: bool = False) -> tuple[np.ndarray, str, str]:
-    """A mask's stored values, upright, whatever they are: `h w` of ids or of packed colours; mode, format.
+    """Return a mask's stored values, turned upright, with the file's Pillow mode and format.
 
-    Colours are taken for ids where all of them are grey, unless all masks are known to be `colored`.
-    Raises `DataError` where there is nothing to decode.
+    The values, `h w`, are uint8 ids, int64 numbers of deeper masks, or int64 packed colours. An RGB mask that
+    is grey everywhere gives ids, unless `colored`. Raises `DataError` if the file cannot be decoded.
     """
     with open_image(path) as file:
-        mode, kind = file.mode, file.format or "?"
+        mode, file_format = file.mode, file.format or "?"
         upright = ImageOps.exif_transpose(file)
         if upright.mode in ("L", "P", "1") and not colored:
-            return np.asarray(upright).astype(np.uint8), mode, kind
+            return np.asarray(upright).astype(np.uint8), mode, file_format
         if upright.mode.startswith(("I", "F")):
-            return np.rint(np.asarray(upright)).astype(np.int64), mode, kind
+            return np.rint(np.asarray(upright)).astype(np.int64), mode, file_format
         channels = np.asarray(upright.convert("RGB"))
     if not colored and (channels == channels[..., :1]).all():
-        return channels[..., 0], mode, kind
-    return pack(channels), mode, kind
+        return channels[..., 0], mode, file_format
+    return pack(channels), mode, file_format
 
 
 def nearest_named(
     stored: Int64[np.ndarray, "h w"], table: Int64[np.ndarray, "classes 3"]
 ) -> tuple[Int64[np.ndarray, "h w"], Int64[np.ndarray, "h w"]]:
-    """For each pixel of packed colours, the number of the class whose colour is nearest; and that number
-    again where it is nearly that colour, -1 elsewhere.
+    """Return, for each pixel, the class of the nearest colour; and the same with -1 for pixels farther than
+    `SAME_COLOR` from every colour.
+
+    stored: packed colours. table: the RGB colour of each class.
     """
     values, inverse = np.unique(stored, return_inverse=True)
     colors = np.stack([values >> 16, values >> 8 & 255, values & 255], axis=-1)
@@ -59,7 +61,7 @@ def nearest_named(
 
 
 def unnamed_share(stored: Int64[np.ndarray, "h w"], colors: Sequence[Color]) -> float:
-    """Share of the pixels that are, as are all eight around them, far from every one of the colours."""
+    """Return the share of pixels that, with all eight neighbours, are far from every named colour."""
     table = np.array(colors, dtype=np.int64)
     if np.isin(np.unique(stored), pack(table.astype(np.uint8))).all():
         return 0.0
@@ -72,7 +74,7 @@ def unnamed_share(stored: Int64[np.ndarray, "h w"], colors: Sequence[Color]) -> 
 
 
 def palette(path: Path, values: Int64[np.ndarray, " values"]) -> dict[int, int]:
-    """By value, the colour that a palette file shows it in, packed."""
+    """Return the packed palette colour of each value in a palette file."""
     with open_image(path) as file:
         colors = np.array(file.getpalette("RGB") or [], dtype=np.uint8).reshape(-1, 3)
     return {value: int(pack(colors[value])) for value in values.tolist() if value < len(colors)}
@@ -84,5 +86,5 @@ def is_colored(mode: str, stored: np.ndarray) -> bool:
 
 
 def packed_to_rgb(stored: Int64[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
-    """Colours that `stored_mask` packed, as they were."""
+    """Unpack the colours that `stored_mask` packed."""
     return np.stack([stored >> 16, stored >> 8 & 255, stored & 255], axis=-1).astype(np.uint8)

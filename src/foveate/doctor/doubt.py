@@ -1,4 +1,4 @@
-"""Pairs whose edges disagree although those of the others agree: these are looked at once more."""
+"""Select the pairs whose mask may not fit the image, for the expensive comparison of all with all."""
 
 from collections.abc import Sequence
 
@@ -7,20 +7,24 @@ import numpy as np
 from foveate.doctor.exam import Exam
 
 MIN_AGREEMENT = 4.0
-"""Median agreement from which edges tell whether a mask belongs to its image, in standard deviations."""
+"""Median agreement, in standard deviations, from which edges show whether a mask belongs to its image."""
 
 MIN_PAIRS = 6
+"""Fewer pairs are not judged."""
+
 MAX_PAIRS = 200
+"""At most this many pairs are compared with one another."""
 
 
 def with_agreement(exams: Sequence[Exam]) -> list[Exam]:
+    """Return the exams whose edges and outlines could be compared."""
     return [exam for exam in exams if exam.agreement is not None]
 
 
 def edges_are_informative(exams: Sequence[Exam]) -> bool:
-    """Whether most masks of a dataset lie on edges of their images, so that those that do not stand out.
+    """Whether most masks of a dataset lie on edges of their images, so that exceptions can be found.
 
-    By the median's lower confidence limit (about 95%, one side): of few pairs the median alone tells little.
+    The lower confidence limit of the median agreement (about 95%, one-sided) must reach `MIN_AGREEMENT`.
     """
     own = sorted(exam.agreement.own for exam in with_agreement(exams))
     rank = len(own) / 2 - 0.8 * len(own) ** 0.5  # 1.6 standard deviations of a binomial with one half
@@ -28,9 +32,9 @@ def edges_are_informative(exams: Sequence[Exam]) -> bool:
 
 
 def doubtful(exams: Sequence[Exam]) -> list[Exam]:
-    """The pairs that agree much less than the others; where none agrees, the first ones.
+    """Return the pairs that agree much less than the median pair, the worst first, `MAX_PAIRS` at most.
 
-    At most `MAX_PAIRS`, and none where there are too few pairs to judge.
+    If edges are not informative, return the first pairs. With fewer than `MIN_PAIRS`, return none.
     """
     known = with_agreement(exams)
     if len(known) < MIN_PAIRS:

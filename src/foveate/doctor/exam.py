@@ -1,4 +1,4 @@
-"""One image and its mask, decoded once, and everything that the checks want to know of them."""
+"""Decode one image and its mask once, and measure everything that the checks need."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -19,17 +19,19 @@ from foveate.doctor.objects import objects
 from foveate.errors import DataError
 
 THUMB = (16, 17)
-"""Height and width of the thumbnail by which images are compared: 16 by 16 differences of neighbours."""
+"""Height and width of the thumbnails that images are compared by; 17 columns give 16 x 16 differences."""
 
 OCTAVES = 32
-"""Areas of objects are counted by their power of two."""
+"""Object areas are counted in this many bins, [2^k, 2^(k+1)) pixels each."""
 
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """size: height and width, upright. mode, format: empty where an image has no file of its own.
+    """Measurements of an image.
+
+    size: height and width, upright. mode, format: Pillow's; empty for an image without a file of its own.
     orientation: the EXIF tag, 1 for upright. digest: of the pixels. contrast: standard deviation of the grey
-    values, 0 to 127. brightest: the highest value as it is read, 0 to 255.
+    values, 0 to 127. brightest: the highest value after reading, 0 to 255. thumb: grey thumbnail.
     """
 
     size: tuple[int, int]
@@ -44,12 +46,13 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class MaskFacts:
-    """values: what is stored, each with its pixels in `counts`; a colour is red << 16 | green << 8 | blue.
+    """Measurements of a mask.
 
-    digest: of all of it. ramps: share of the outline pixels that lie strictly between their neighbours'
-    values, as smoothing leaves them. areas: by value, how many objects (8-connected) have an area of 2^k to
-    2^(k+1) pixels. palette: by value, the colour that the file shows it in, if it says one.
-    unnamed: share of the pixels inside areas of colours that are not named, edges and slips aside.
+    values, counts: the distinct stored values and the pixels of each; a colour is red << 16 | green << 8 |
+    blue. digest: of the stored values. ramps: share of the outline pixels whose value lies strictly between
+    those of their neighbours, a sign of smoothing. areas: by value, the number of 8-connected objects with an
+    area in [2^k, 2^(k+1)) pixels. palette: by value, the packed colour in a palette file. unnamed: share of
+    the pixels inside areas of unnamed colours, without edges (see `unnamed_share`).
     """
 
     size: tuple[int, int]
@@ -67,7 +70,11 @@ class MaskFacts:
 
 @dataclass(frozen=True)
 class Exam:
-    """One image of a part, with its mask or label. What could not be decoded is None, with what was wrong."""
+    """Measurements of one image of a part and of its mask.
+
+    image, mask: None if there is none or it could not be decoded; image_error, mask_error: the message then.
+    agreement: how well the mask fits the image's edges, None if their sizes differ or one has no edges.
+    """
 
     part: str
     entry: Entry
@@ -85,22 +92,22 @@ def examine(
     masks: bool = True,
     colors: Sequence[tuple[str, Color]] = (),
 ) -> Exam:
-    """Decode an entry's files, or let `read`, the layout's own reader, do it, and measure.
+    """Decode and measure an entry's image and mask. Decoding errors are recorded in the exam, not raised.
 
-    masks: whether there are masks to look at. colors: the names and colours of classes, where masks are known
-    to be in colour. What cannot be decoded is told in the exam, not raised.
+    read: the layout's own reader, used in place of plain decoding if given. masks: whether there are masks to
+    decode. colors: names and colours of the classes, if masks are known to be in colour.
     """
     if read is not None:
         return _read_by_layout(part, entry, read)
     image_error = mask_error = ""
     pixels = stored = image = mask = None
     try:
-        pixels, image = _look_at_image(entry.image)
+        pixels, image = _examine_image(entry.image)
     except DataError as error:
         image_error = str(error)
     if masks:
         try:
-            stored, mask = _look_at_mask(entry.mask, colors)
+            stored, mask = _examine_mask(entry.mask, colors)
         except DataError as error:
             mask_error = str(error)
     same = image is not None and mask is not None and image.size == mask.size
@@ -109,49 +116,53 @@ def examine(
 
 
 def grey(pixels: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "side side"]:
-    """The image as a small grey square."""
+    """Scale an image to a grey square of `SIDE` pixels."""
     small = Image.fromarray(pixels).convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
     return np.asarray(small)
 
 
-def _look_at_image(path: Path) -> tuple[UInt8[np.ndarray, "h w 3"], ImageFacts]:
+def _examine_image(path: Path) -> tuple[UInt8[np.ndarray, "h w 3"], ImageFacts]:
     header = _header(path)
     pixels = read_image(path)
-    return pixels, _facts(pixels, *header)
+    return pixels, _image_facts(pixels, *header)
 
 
 def _header(path: Path) -> tuple[str, str, int]:
-    """Mode, format and EXIF orientation."""
+    """Return the mode, format and EXIF orientation of an image file."""
     with open_image(path) as file:
         return file.mode, file.format or "?", orientation(file)
 
 
-def _facts(pixels: UInt8[np.ndarray, "h w 3"], mode: str, kind: str, turned: int) -> ImageFacts:
+def _image_facts(
+    pixels: UInt8[np.ndarray, "h w 3"], mode: str, file_format: str, exif_orientation: int
+) -> ImageFacts:
     small = grey(pixels)
     thumb = np.asarray(Image.fromarray(small).resize(THUMB[::-1], Image.Resampling.BILINEAR))
     contrast, brightest = float(small.std()), int(pixels.max())
-    return ImageFacts(pixels.shape[:2], mode, kind, turned, _digest(pixels), contrast, brightest, thumb)
+    return ImageFacts(
+        pixels.shape[:2], mode, file_format, exif_orientation, _digest(pixels), contrast, brightest, thumb
+    )
 
 
 def _digest(values: np.ndarray) -> bytes:
     return hashlib.blake2b(np.ascontiguousarray(values), digest_size=16).digest()
 
 
-def _look_at_mask(
+def _examine_mask(
     path: Path, colors: Sequence[tuple[str, Color]] = ()
 ) -> tuple[UInt8[np.ndarray, "h w"], MaskFacts]:
-    """A mask's values by their rank (as many as fit), and its facts."""
-    stored, mode, kind = stored_mask(path, bool(colors))
+    """Return a mask with its values replaced by their ranks (255 for all above), and its measurements."""
+    stored, mode, file_format = stored_mask(path, bool(colors))
     if mode == "F":
-        read_raw(path)  # says what is wrong with numbers that are no whole ones
-    ranks, facts = _measure(stored, mode, kind, is_colored(mode, stored))
+        read_raw(path)  # raises the `DataError` for fractional values
+    ranks, facts = _mask_facts(stored, mode, file_format, is_colored(mode, stored))
     if colors:
         return ranks, replace(facts, unnamed=unnamed_share(stored, [color for _, color in colors]))
     return ranks, replace(facts, palette=palette(path, facts.values)) if mode == "P" else facts
 
 
-def _measure(
-    stored: np.ndarray, mode: str, kind: str, colored: bool
+def _mask_facts(
+    stored: np.ndarray, mode: str, file_format: str, colored: bool
 ) -> tuple[UInt8[np.ndarray, "h w"], MaskFacts]:
     if stored.dtype == np.uint8:
         counts = np.bincount(stored.ravel(), minlength=256)
@@ -165,7 +176,15 @@ def _measure(
     areas = _areas(ranks, dict(zip(numbers.tolist(), values.tolist(), strict=False)))
     ramps = 0.0 if colored else _ramps(stored)
     facts = MaskFacts(
-        stored.shape, mode, kind, colored, values.astype(np.int64), counts, _digest(stored), ramps, areas
+        stored.shape,
+        mode,
+        file_format,
+        colored,
+        values.astype(np.int64),
+        counts,
+        _digest(stored),
+        ramps,
+        areas,
     )
     return ranks, facts
 
@@ -175,10 +194,11 @@ def _areas(
 ) -> dict[int, Int64[np.ndarray, "octaves"]]:
     if len(values) > MAX_UNNAMED:
         return {}
-    found, areas = objects(ranks)
+    region_values, areas = objects(ranks)
     octaves = np.log2(areas).astype(np.int64)
     return {
-        value: np.bincount(octaves[found == number], minlength=OCTAVES) for number, value in values.items()
+        value: np.bincount(octaves[region_values == number], minlength=OCTAVES)
+        for number, value in values.items()
     }
 
 
@@ -199,10 +219,10 @@ def _read_by_layout(part: str, entry: Entry, read: Read) -> Exam:
         header = _header(entry.image) if own else ("", "", 1)
     except DataError as error:
         return Exam(part, entry, image_error=str(error))
-    image = _facts(pixels, *header)
+    image = _image_facts(pixels, *header)
     if isinstance(target, int):
         return Exam(part, entry, image)
-    ranks, mask = _measure(target, "", "", False)
+    ranks, mask = _mask_facts(target, "", "", False)
     agreement = agree(edges(grey(pixels)), outlines(ranks))
     return Exam(part, entry, image, mask, agreement=agreement)
 
@@ -211,9 +231,9 @@ Edges = Float32[np.ndarray, "side side"]
 
 
 def edge_maps(entry: Entry, read: Read | None = None) -> tuple[Edges, Edges]:
-    """The `edges` of an entry's image and the `outlines` of its mask, decoded once more."""
+    """Decode an entry again and return the `edges` of its image and the `outlines` of its mask."""
     if read is not None:
         pixels, ranks = read(entry)
     else:
-        pixels, ranks = read_image(entry.image), _look_at_mask(entry.mask)[0]
+        pixels, ranks = read_image(entry.image), _examine_mask(entry.mask)[0]
     return edges(grey(pixels)), outlines(ranks)

@@ -1,4 +1,4 @@
-"""What a dataset is like, right or wrong: counts, sizes, modes, class shares, objects."""
+"""Describe a dataset: counts, sizes, modes, class shares, objects."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterable
@@ -17,8 +17,10 @@ from foveate.errors import DataError
 
 @dataclass(frozen=True)
 class ClassFacts:
-    """share: of the counted pixels (or images). images: how many show it. objects: connected regions in all.
-    area: the median area of an object in pixels, as the power of two below it.
+    """Statistics of one class.
+
+    share: of all counted pixels (or images), 0 to 1. images: number of images with the class. objects: number
+    of connected regions in all masks. area: median area of an object in pixels, rounded down to a power of 2.
     """
 
     name: str
@@ -30,7 +32,7 @@ class ClassFacts:
 
 @dataclass(frozen=True)
 class Facts:
-    """rows: what is said of the dataset, by heading. size: median height and width of the images."""
+    """The description of a dataset. rows: (heading, text). size: median height and width of the images."""
 
     rows: tuple[tuple[str, str], ...]
     classes: tuple[ClassFacts, ...]
@@ -38,7 +40,7 @@ class Facts:
 
 
 def gather(survey: Survey) -> Facts:
-    """Facts of everything that could be decoded."""
+    """Collect the facts of all images and masks that could be decoded."""
     folder, images = survey.folder, [exam.image for exam in survey.exams if exam.image is not None]
     masks = [mask for _, mask in survey.masked]
     rows = [("Recognised", f"{folder.layout}: {folder.summary}"), ("Images", _parts(survey))]
@@ -64,7 +66,9 @@ def gather(survey: Survey) -> Facts:
 
 
 def as_dataset(survey: Survey) -> Dataset | None:
-    """The images that could be decoded as a dataset, split as training would; None where they are too few."""
+    """Return the decodable images as a dataset, split as training would; None if there are too few images or
+    the classes are unknown.
+    """
     folder = survey.folder
     broken = {exam.entry.stem for exam in survey.exams if exam.image is None}
     parts = {

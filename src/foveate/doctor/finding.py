@@ -1,4 +1,4 @@
-"""What a check hands over, and the registry of the checks: one file in `foveate.doctor.checks` each."""
+"""The findings that checks return, and the registry of checks: one file in `foveate.doctor.checks` each."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +18,7 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 @dataclass(frozen=True)
 class Case:
-    """One file that a finding is about, and what it has in it."""
+    """One file that a finding is about, with a detail for the user."""
 
     file: Path
     detail: str = ""
@@ -26,11 +26,12 @@ class Case:
 
 @dataclass(frozen=True)
 class Mend:
-    """What `--fix` does to the files of a finding in its copy, told in `words`.
+    """What `--fix` does, in its copy, to the files of a finding.
 
-    mask: from stored mask values and the image's height and width to those that are written. upright: images
-    are written upright, and masks that lie as the image's file does are turned along. leave_out: their images
-    and masks are not copied. files: text files by name that are added.
+    words: description for the user. mask: function from the stored mask and the image's (height, width) to
+    the mask that is written. upright: write the images upright and turn their masks where these lie as the
+    image's file does. leave_out: do not copy these images and their masks. files: names and texts of files
+    that are added.
     """
 
     words: str
@@ -42,12 +43,12 @@ class Mend:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something about a dataset that its owner should know.
+    """A problem of a dataset.
 
-    severity: "error" where training would refuse the data or learn from wrong labels, "warning" where scores
-    or training are likely to suffer, "note" where it may be intended. check: the name of the check. title:
-    one line with the number of files. cases: all files concerned. why: why it matters. remedy: what to do.
-    mend: what `--fix` does, None where only a person can mend it.
+    severity: "error" if training would refuse the data or learn from wrong labels, "warning" if scores or
+    training are likely to suffer, "note" if it may be intended. check: the name of the check. title: one line
+    with the number of files. cases: all files concerned. why: why it matters. remedy: what to do. mend: what
+    `--fix` does, None if only a person can mend it.
     """
 
     severity: Severity
@@ -64,7 +65,10 @@ _CHECKS: dict[str, tuple[int, Check]] = {}
 
 
 def check(name: str, order: int) -> Callable[[Check], Check]:
-    """Decorator: register a check, a function from a survey to findings; low orders are reported first."""
+    """Return a decorator that registers a check, a function from a survey to findings.
+
+    order: checks with lower numbers are reported first.
+    """
 
     def register(function: Check) -> Check:
         if name in _CHECKS:
@@ -82,15 +86,15 @@ def checks() -> dict[str, Check]:
 
 
 def judge(survey: "Survey") -> tuple[Finding, ...]:
-    """The findings of all checks, the severest first; none has a mend where `--fix` cannot copy the data."""
-    found = [finding for function in checks().values() for finding in function(survey)]
+    """Run all checks and return the findings, errors first; without mends if `--fix` cannot copy the data."""
+    findings = [finding for function in checks().values() for finding in function(survey)]
     if not survey.folder.mendable:
-        found = [replace(finding, mend=None) for finding in found]
-    return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))
+        findings = [replace(finding, mend=None) for finding in findings]
+    return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """A number of things.
+    """Write a number with its noun.
 
     >>> counted(1, "mask"), counted(3, "mask"), counted(2, "copy", "copies")
     ('1 mask', '3 masks', '2 copies')

@@ -1,4 +1,4 @@
-"""What a folder holds, told from its names alone: readable, paired, or not."""
+"""List the images and masks of a folder, with those that are unpaired or refused, before any is decoded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,25 +18,25 @@ from foveate.data.storage.archives import is_archive
 from foveate.errors import DataError
 
 PLAIN = ("coloured", "camvid", "paired")
-"""Layouts of images beside masks, where a pair can be looked at whatever is wrong with the others."""
+"""Layouts of images and masks in plain files: each pair is examined, whatever is wrong with the others."""
 
 MENDABLE = (*PLAIN, "class_folders")
-"""Layouts whose files can be changed and left out without a list that has to follow."""
+"""Layouts that `--fix` can copy: no list names their files."""
 
 
 @dataclass(frozen=True)
 class Folder:
-    """What was found below `root`.
+    """The files of a dataset below `root`.
 
-    layout: the name of the layout, and its summary: why it was taken for that. parts: images by split, or
-    under "all". lonely: files without their other half, with what they are ("image" or "mask"). clashes:
-    files that are passed over since another means the same, with the sentence that says so. colors: those of
-    class_dict.csv or labelmap.txt, if it is there. read: how entries are decoded whose masks are not to be
-    taken as they are stored. masks: whether there are masks to look at. classes: names, where the layout
-    knows them. refused: what the layout's reader said, where it would not go on; notes: how it understood the
-    rest. tables: those that say what belongs together, and that can be read; surplus: rows of theirs
-    ("file:line") that are refused and that a copy can do without. spare: folders and lists that lie
-    beside the pairs and are not looked at.
+    layout, summary: name and description of the layout. parts: images by split, or under "all". unpaired:
+    files without their other half, each with its kind ("image" or "mask"). clashes: files that are skipped
+    because another has the same name, each with a message. colors: classes and colours of class_dict.csv or
+    labelmap.txt, if there is one. read: the layout's reader, for masks that plain decoding cannot interpret.
+    masks: whether there are masks to decode. classes: names, if the layout knows them. reader_errors: the
+    messages with which the layout's reader refused the folder or rows of its table. notes: how the reader
+    understood the folder. tables: the readable CSV tables that pair images and masks. droppable_rows: rows of
+    the tables ("file:line") that are refused and that a copy can leave out. unread: folders and lists beside
+    the pairs that are not read.
     """
 
     root: Path
@@ -58,46 +58,45 @@ class Folder:
 
     @property
     def mendable(self) -> bool:
-        """Whether `--fix` can copy it."""
+        """Whether `--fix` can copy the folder."""
         return self.layout in MENDABLE or bool(self.tables)
 
     @property
     def entries(self) -> list[tuple[str, Entry]]:
-        """Every image with the part it is in."""
+        """All images, each as (part, entry)."""
         return [(part, entry) for part, entries in self.parts.items() for entry in entries]
 
     def image(self, entry: Entry) -> Path:
-        """The file of an image; where it is one of many in a file, or in none of its own, its stem."""
+        """Return the file of an image; `root` / stem for an image without a file of its own."""
         return self.root / entry.stem if entry.image is None or entry.part is not None else entry.image
 
     def mask(self, entry: Entry) -> Path:
-        """The file of a mask, or a stem, as with images."""
+        """Return the file of a mask; `root` / stem for a mask without a file of its own."""
         return self.root / entry.stem if entry.mask is None or entry.part is not None else entry.mask
 
     def name(self, path: Path) -> str:
-        """A file as it is called inside the folder."""
+        """Return a path relative to the folder, or the whole path if it lies elsewhere."""
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
 
 
 def scan_folder(source: str | Path) -> Folder:
-    """Find the images of a folder (or of an archive, or of those in it) and what belongs to them; or those of
-    whatever else `open_dataset` reads.
+    """List the images of a folder, an archive, or any other source of `open_dataset`, and their masks.
 
-    Raises `DataError` only where there is nothing to look at: no such folder, or none of the known layouts.
+    Raises `DataError` only if there is nothing to list: no such folder, or no known layout.
     """
     if not is_path(source):
         name, _, layout = read_layout(source)
-        return _as_read(Path(source), name, f"read from {source}", layout)
+        return _from_layout(Path(source), name, f"read from {source}", layout)
     root = Path(source).expanduser()
     if not root.is_dir() and not is_archive(root):
         raise DataError(f"{root}: there is no such folder; give the folder of your images")
-    found = recognise(root)
-    if found is None:
+    match = recognise(root)
+    if match is None:
         raise unknown(root)
     by_layout = {"class_folders": _class_folders, "csv": _table, **dict.fromkeys(PLAIN, _pairs)}
-    folder = by_layout.get(found.layout.name, _other)(found.folder, found.layout)
-    inner = found.folder != root and found.folder.is_relative_to(root)
-    where = (f"found in {found.folder.relative_to(root)}/",) if inner else ()
+    folder = by_layout.get(match.layout.name, _read_whole)(match.folder, match.layout)
+    inner = match.folder != root and match.folder.is_relative_to(root)
+    where = (f"found in {match.folder.relative_to(root)}/",) if inner else ()
     return replace(folder, notes=(*where, *folder.notes))
 
 
@@ -170,11 +169,11 @@ def _class_folders(root: Path, layout: LayoutReader) -> Folder:
 
 
 def _table(root: Path, layout: LayoutReader) -> Folder:
-    """What a table puts together, each row by itself."""
+    """List the images of a table. Rows that cannot be read become `reader_errors`."""
     try:
         table = read_rows(root)
     except DataError as error:
-        return _refused(root, layout, error)
+        return _fallback(root, layout, error)
     parts, faults = entries_of(root, table)
     return Folder(
         root,
@@ -191,18 +190,19 @@ def _table(root: Path, layout: LayoutReader) -> Folder:
     )
 
 
-def _other(root: Path, layout: LayoutReader) -> Folder:
-    """A layout of its own: what its reader finds."""
+def _read_whole(root: Path, layout: LayoutReader) -> Folder:
+    """List the images of any other layout, as its reader returns them."""
     try:
-        found = layout.read(root, None)
+        contents = layout.read(root, None)
     except DataError as error:
-        return _refused(root, layout, error)
-    return _as_read(root, layout.name, layout.summary, found)
+        return _fallback(root, layout, error)
+    return _from_layout(root, layout.name, layout.summary, contents)
 
 
-def _refused(root: Path, layout: LayoutReader, error: DataError) -> Folder:
-    """What a reader refuses: folders of images and masks, if there are such. No mask is looked at where only
-    a published dataset's reader understands them.
+def _fallback(root: Path, layout: LayoutReader, error: DataError) -> Folder:
+    """List the pairs of a folder that its reader refused, if it has folders of images and masks.
+
+    The masks of published datasets are not decoded, since only the reader can interpret them.
     """
     pairs = _pairs(root, layout)
     parts, unpaired = (pairs.parts, pairs.unpaired) if has_masks(root) else ({}, ())
@@ -211,15 +211,15 @@ def _refused(root: Path, layout: LayoutReader, error: DataError) -> Folder:
     )
 
 
-def _as_read(root: Path, name: str, summary: str, found: Layout) -> Folder:
-    parts = {part: tuple(entries) for part, entries in found.parts.items()}
+def _from_layout(root: Path, name: str, summary: str, contents: Layout) -> Folder:
+    parts = {part: tuple(entries) for part, entries in contents.parts.items()}
     return Folder(
         root,
         name,
         summary,
-        found.task,
+        contents.task,
         parts,
-        read=found.reader,
-        classes=found.classes,
-        notes=found.notes,
+        read=contents.reader,
+        classes=contents.classes,
+        notes=contents.notes,
     )

@@ -1,4 +1,4 @@
-"""Changes of masks that more than one check asks for."""
+"""Mends of masks that several checks share."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -10,19 +10,22 @@ from foveate.doctor.decoding import nearest_named
 from foveate.doctor.finding import Mend
 
 _AROUND = [(down, right) for down in range(3) for right in range(3) if (down, right) != (1, 1)]
-"""Where a pixel's eight neighbours lie in an array that is padded by one."""
+"""Offsets of a pixel's eight neighbours in an array that is padded by one."""
 
 _ROUNDS = 8
-"""Soft edges are filled in fewer; what is left then takes the nearest of all colours."""
+"""Rounds of filling, enough for soft edges. Pixels that remain take the nearest of all colours."""
 
 
 def threshold() -> Mend:
-    """Values below 128 become 0, the others 255."""
+    """Return the mend that sets values below 128 to 0 and the others to 255."""
     return Mend("cut at the middle: below 128 is 0, the rest 255", mask=_cut)
 
 
 def neighbors_color(colors: Sequence[tuple[str, Color]], named: str) -> Mend:
-    """Every colour that the file `named` lacks becomes that of the most alike pixel beside it."""
+    """Return the mend that replaces every unnamed colour by the most similar named colour beside it.
+
+    named: the file with the table of colours, for the description.
+    """
     table = np.array([color for _, color in colors], dtype=np.int64)
     words = f"every other colour becomes the one of {named} beside it that is most like it"
     return Mend(words, mask=partial(_fill, table=table))
@@ -33,8 +36,8 @@ def _cut(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _fill(mask: np.ndarray, size: tuple[int, int], table: np.ndarray) -> np.ndarray:
-    """From the named colours inwards: a pixel of none, nor nearly of one, takes the class among its
-    neighbours whose colour is nearest to its own, so that a blend of two classes becomes one of these.
+    """Fill unnamed areas from their borders inwards: each pixel takes the class of the neighbour whose colour
+    is nearest to its own. A blend of two classes thus becomes one of the two.
     """
     nearest, ids = nearest_named(mask, table)
     colors = np.stack([mask >> 16, mask >> 8 & 255, mask & 255], axis=-1)

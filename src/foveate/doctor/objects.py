@@ -1,8 +1,8 @@
-"""The connected regions of equal value in a mask, all values at once.
+"""Find the connected regions of equal value in a mask, for all values at once.
 
-Rows are cut into runs of equal value; runs of neighbouring rows that touch are the edges of a graph over the
-runs, whose connected components are the objects. A few thousand runs stand for hundreds of thousands of
-pixels, and the time does not depend on the number of values.
+Rows are cut into runs of equal value. The runs are the nodes of a graph; an edge joins two touching runs of
+equal value in neighbouring rows. The connected components of the graph are the objects. A mask has far fewer
+runs than pixels, and the time does not depend on the number of values.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 def objects(
     mask: Shaped[np.ndarray, "h w"],
 ) -> tuple[Shaped[np.ndarray, " objects"], Int64[np.ndarray, " objects"]]:
-    """Value and area in pixels of every 8-connected region of equal value.
+    """Return the value and the area in pixels of every 8-connected region of equal value.
 
     >>> values, areas = objects(np.array([[1, 0, 0], [0, 1, 0], [0, 0, 2]]))
     >>> sorted(zip(values.tolist(), areas.tolist()))
@@ -23,7 +23,7 @@ def objects(
     starts = np.ones(mask.shape, dtype=bool)
     np.not_equal(mask[:, 1:], mask[:, :-1], out=starts[:, 1:])
     runs = (np.cumsum(starts) - 1).reshape(mask.shape)
-    # Two runs that overlap do so where one of them starts; two that touch at a corner end and start there.
+    # Of two overlapping runs, one starts within the other. At a shared corner, one run ends and one starts.
     overlap = (mask[1:] == mask[:-1]) & (starts[1:] | starts[:-1])
     corner = starts[1:, 1:] & starts[:-1, 1:]
     falling = corner & (mask[:-1, :-1] == mask[1:, 1:])

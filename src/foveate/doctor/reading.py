@@ -1,4 +1,4 @@
-"""What the values of a dataset's masks mean, judged from all of them even where some are wrong."""
+"""Infer what mask values mean from all masks of a dataset, even if some masks are wrong."""
 
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -10,16 +10,16 @@ Kind = Literal["colours", "one value", "0/1", "0/255", "smoothed", "ids"]
 Convention = Literal["colours", "0/255", "ids"]
 
 RAMPS = 0.2
-"""Share of outline pixels between their neighbours' values from which a mask is taken for smoothed."""
+"""A mask is smoothed if at least this share of its outline pixels lies between their neighbours' values."""
 
 RARE = 0.05
-"""Values in more than this share of the masks (and in more than one) are meant."""
+"""A value is common if it occurs in more than this share of the masks and in more than one."""
 
 _TOLERANCE = 32
 
 
 def kind(mask: MaskFacts) -> Kind:
-    """What one mask alone looks like. "smoothed" is black and white with greys in between.
+    """Classify one mask by its values. "smoothed" is black and white with greys in between.
 
     >>> import numpy as np
     >>> empty = {"mode": "L", "format": "PNG", "colored": False, "digest": b"", "ramps": 0.0, "areas": {}}
@@ -42,7 +42,7 @@ def kind(mask: MaskFacts) -> Kind:
 
 
 def convention(masks: Sequence[MaskFacts]) -> Convention:
-    """How most of a dataset's masks are stored. Masks of one value say nothing."""
+    """Return how most masks of a dataset are stored. Masks of a single value have no vote."""
     kinds = [known for mask in masks if (known := kind(mask)) != "one value"]
     if kinds.count("colours") > len(kinds) / 2:
         return "colours"
@@ -55,10 +55,10 @@ def convention(masks: Sequence[MaskFacts]) -> Convention:
 
 
 def stray_ids(masks: Iterable[MaskFacts]) -> frozenset[int]:
-    """Values that few masks hold and that stand apart from those that many hold.
+    """Return the rare values that do not continue the numbering of the common values.
 
-    The next number after the highest common one may be a rare class, and the next after that; 40 after 0 to
-    11 is none. Where more values stand apart than do not, gaps are the rule, and none is stray.
+    Values that follow the highest common one without a gap may be rare classes; 40 after 0 to 11 is stray. If
+    most values come after a gap, gaps are normal in this dataset, and no value is stray.
     """
     masks = list(masks)
     holders: dict[int, int] = {}

@@ -1,4 +1,4 @@
-"""All exams of a dataset, and what they say together."""
+"""The exams of a dataset, and what follows from all of them together."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,10 @@ from foveate.errors import DataError
 
 @dataclass(frozen=True)
 class Survey:
-    """exams: of every image looked at, in the order of the folder. total: how many images there are."""
+    """All examined images of a folder.
+
+    exams: one for each examined image, in the order of the folder. total: number of images in the folder.
+    """
 
     folder: Folder
     exams: tuple[Exam, ...]
@@ -30,33 +33,33 @@ class Survey:
 
     @cached_property
     def masked(self) -> list[tuple[Exam, MaskFacts]]:
-        """The exams whose mask was decoded, with it."""
+        """The exams with a decoded mask, each with that mask."""
         return [(exam, exam.mask) for exam in self.exams if exam.mask is not None]
 
     @cached_property
     def convention(self) -> Convention:
-        """How the masks are stored; those of a layout with its own reader come as ids."""
+        """How the masks are stored; a layout's own reader always returns ids."""
         if self.folder.colors:
             return "colours"
         return convention([mask for _, mask in self.masked]) if self.folder.read is None else "ids"
 
     @cached_property
     def stray(self) -> frozenset[int]:
-        """Stored values (or colours) that stand for no class; many where masks were smoothed."""
-        held = {int(value) for _, mask in self.masked for value in mask.values}
+        """Stored values (or packed colours) that stand for no class; smoothed masks have many."""
+        values = {int(value) for _, mask in self.masked for value in mask.values}
         if self.folder.read is not None:
             return frozenset()
         if self.folder.colors:
-            return frozenset(held - {packed(color) for _, color in self.folder.colors})
+            return frozenset(values - {packed(color) for _, color in self.folder.colors})
         if self.convention == "colours":
             return frozenset()
         if self.convention == "0/255":
-            return frozenset(held - {0, IGNORE})
-        return stray_ids(mask for _, mask in self.masked) | {v for v in held if not 0 <= v <= IGNORE}
+            return frozenset(values - {0, IGNORE})
+        return stray_ids(mask for _, mask in self.masked) | {v for v in values if not 0 <= v <= IGNORE}
 
     @cached_property
     def codec(self) -> MaskCodec | None:
-        """What the values mean, those that are stray left out; None where that cannot be said."""
+        """The codec of all values that are not stray; None if their meaning cannot be inferred."""
         holders = {
             int(value): exam.entry.mask or exam.entry.stem
             for exam, mask in self.masked
@@ -69,34 +72,32 @@ class Survey:
                 return color_codec(self.folder.colors, None, colors_file(self.folder.root).name)
             if not holders or self.convention == "colours":
                 return None
-            return choose_codec(holders, self.folder.classes or self._names(holders))
+            return choose_codec(holders, self.folder.classes or self._camvid_names(holders))
         except DataError:
             return None
 
     @cached_property
     def numbered(self) -> bool:
-        """Whether there are more values than class ids can be, in masks that were not smoothed: objects are
-        numbered one by one.
-        """
+        """Whether unsmoothed masks hold more than `MAX_UNNAMED` values: they number objects one by one."""
         if self.folder.read is not None or self.convention != "ids" or self.folder.classes:
             return False
         plain = (mask for _, mask in self.masked if mask.format not in LOSSY and mask.ramps < RAMPS)
         return len({value for mask in plain for value in mask.values.tolist()}) > MAX_UNNAMED
 
-    def _names(self, holders: Mapping[int, object]) -> tuple[str, ...] | None:
-        street = self.folder.layout == "camvid" and max(set(holders) - {IGNORE}, default=0)
-        return (*CAMVID, LEFT_OUT) if street in (len(CAMVID) - 1, len(CAMVID)) else None
+    def _camvid_names(self, holders: Mapping[int, object]) -> tuple[str, ...] | None:
+        highest = self.folder.layout == "camvid" and max(set(holders) - {IGNORE}, default=0)
+        return (*CAMVID, LEFT_OUT) if highest in (len(CAMVID) - 1, len(CAMVID)) else None
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes; empty where they cannot be told."""
+        """Names of the classes; empty if they cannot be inferred."""
         if self.folder.task == "classification":
             return self.folder.classes
         return self.codec.classes if self.codec else ()
 
     @cached_property
     def numbers(self) -> dict[int, int]:
-        """By stored value (or packed colour), its class id or `IGNORE`."""
+        """Class id, or `IGNORE`, of each stored value (or packed colour)."""
         values = self.codec.values if self.codec else ()
         return {packed(value) if isinstance(value, tuple) else value: number for value, number in values}
 
@@ -121,12 +122,12 @@ class Survey:
 
     @cached_property
     def twins(self) -> Twins:
-        """Images that show the same; both are indices of `exams`."""
+        """Duplicate and near-duplicate images, as pairs of indices into `exams`."""
         return find_twins([exam.image for exam in self.exams])
 
     @cached_property
     def areas(self) -> Int64[np.ndarray, "classes octaves"]:
-        """Objects of each class by the power of two of their area in pixels."""
+        """Number of objects of each class with an area in [2^k, 2^(k+1)) pixels."""
         table = np.zeros((len(self.classes), OCTAVES), dtype=np.int64)
         for _, mask in self.masked:
             for value, areas in mask.areas.items():
@@ -137,5 +138,5 @@ class Survey:
 
 
 def packed(color: Color) -> int:
-    """A colour as masks in colour hold it."""
+    """Pack one colour as `stored_mask` does."""
     return int(pack(np.array(color, dtype=np.uint8)))

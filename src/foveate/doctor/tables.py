@@ -1,4 +1,4 @@
-"""Tables for a copy of a dataset, of which some files have other names and some are not there."""
+"""Rewrite a CSV table for a copy of a dataset in which files were renamed or left out."""
 
 import csv
 import io
@@ -13,21 +13,23 @@ from foveate.errors import DataError
 Find = Callable[[Path, Sequence[str], str], str]
 
 
-def rewrite_table(path: Path, root: Path, without: Collection[str]) -> str:
-    """The text of a table for a copy of its folder: images and masks that became PNG are renamed; the rows at
-    `without`, and those whose files were not copied, are left out. Rows that name no files stay as they are.
+def rewrite_table(path: Path, root: Path, dropped: Collection[str]) -> str:
+    """Return the text of a table for the copy of its folder at `root`.
+
+    Files that became PNG are renamed. The rows `dropped` ("file:line"), and rows whose files were not copied,
+    are left out. Rows whose files do not exist in the original either stay unchanged.
     """
     columns, lines = read_table(path)
     image, mask = column(columns, IMAGE), column(columns, MASK)
     wanted = {image: IMAGE_FOLDERS} | ({mask: MASK_FOLDERS} if mask else {})
     rows = []
     for line, cells in lines:
-        if f"{path}:{line}" in without:
+        if f"{path}:{line}" in dropped:
             continue
         named = cells | {key: plain_name(path.parent, cells[key]) for key in wanted}
-        found = _cells(named, wanted, root, _renamed)
-        if found or not _cells(named, wanted, path.parent, _named):
-            rows.append(named | found)
+        renamed = _cells(named, wanted, root, _renamed)
+        if renamed or not _cells(named, wanted, path.parent, _named):
+            rows.append(named | renamed)
     text = io.StringIO()
     table = csv.DictWriter(text, columns, lineterminator="\n")
     table.writeheader()
@@ -38,7 +40,7 @@ def rewrite_table(path: Path, root: Path, without: Collection[str]) -> str:
 def _cells(
     cells: Mapping[str, str], wanted: Mapping[str, Sequence[str]], root: Path, find: Find
 ) -> dict[str, str]:
-    """The cells that name files as `find` names them; none where one is not found."""
+    """Return the cells that name files, renamed by `find`; empty if one of the files does not exist."""
     try:
         return {key: find(root, folders, cells[key]) for key, folders in wanted.items()}
     except DataError:

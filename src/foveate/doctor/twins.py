@@ -1,9 +1,9 @@
-"""Images that show the same picture: to the pixel, or after another compression, size or brightness.
+"""Find duplicate images, and near duplicates of another compression, size or brightness.
 
-A difference hash (Krawetz, "Kind of like that", 2013): whether each pixel of a small grey thumbnail is
-brighter than its left neighbour, here 256 bits. Images whose hashes differ in few bits are compared by the
-correlation of their thumbnails. Thumbnails that are nearly uniform resemble each other by chance and are left
-out.
+The difference hash (Krawetz, "Kind of like that", 2013) has one bit for each pixel of a small grey thumbnail:
+whether it is brighter than its left neighbour (256 bits). Images whose hashes differ in `MAX_BITS` bits or
+fewer are near duplicates if the correlation of their thumbnails is at least `MIN_CORRELATION`. Nearly uniform
+thumbnails, which resemble each other by chance, are left out.
 """
 
 from collections.abc import Sequence
@@ -17,25 +17,24 @@ from foveate.doctor.exam import ImageFacts
 MAX_BITS = 24
 MIN_CORRELATION = 0.995
 MIN_SPREAD = 4.0
-"""Standard deviation of a thumbnail's grey values, below which it is uniform."""
+"""A thumbnail with a lower standard deviation of its grey values is nearly uniform."""
 
 BLANK = 2.0
-"""Contrast below which an image shows nothing."""
+"""An image of lower contrast is blank."""
 
 
 @dataclass(frozen=True)
 class Twins:
-    """Pairs of indices, the first before the second: the same pixels, or nearly the same picture."""
+    """Pairs of indices, the smaller first. same: images of equal pixels. near: near duplicates."""
 
     same: tuple[tuple[int, int], ...]
     near: tuple[tuple[int, int], ...]
 
 
 def find_twins(images: Sequence[ImageFacts | None]) -> Twins:
-    """Every image paired with the first of the same pixels, and all near pairs among the first ones.
+    """Pair each duplicate with the first image of its pixels, and find all near duplicates among the rest.
 
-    The near ones take a comparison of every image with every other: seconds for 20,000 images, a minute for
-    100,000.
+    All images are compared with one another: seconds for 20,000 images, a minute for 100,000.
     """
     first: dict[bytes, int] = {}
     same = []
@@ -54,7 +53,7 @@ def find_twins(images: Sequence[ImageFacts | None]) -> Twins:
 
 
 def hashes(thumbs: UInt8[np.ndarray, "images h w"]) -> UInt64[np.ndarray, "images words"]:
-    """Whether each pixel is brighter than the one to its left, 64 to a word."""
+    """Return the difference hash of each thumbnail, 64 bits to a word."""
     bits: Bool[np.ndarray, "images h w"] = thumbs[:, :, 1:] > thumbs[:, :, :-1]
     return np.packbits(bits.reshape(len(thumbs), -1), axis=1).view(np.uint64)
 
@@ -66,9 +65,9 @@ def _standardised(thumbs: UInt8[np.ndarray, "images h w"]) -> Float32[np.ndarray
 
 
 def _near(words: np.ndarray, flat: np.ndarray) -> list[tuple[int, int]]:
-    found = []
+    pairs = []
     for index in range(len(words) - 1):
         differing = np.bitwise_count(words[index + 1 :] ^ words[index]).sum(1, dtype=np.int64)
         close = index + 1 + (differing <= MAX_BITS).nonzero()[0]
-        found += [(index, int(other)) for other in close if flat[index] @ flat[other] >= MIN_CORRELATION]
-    return found
+        pairs += [(index, int(other)) for other in close if flat[index] @ flat[other] >= MIN_CORRELATION]
+    return pairs

@@ -1,4 +1,4 @@
-"""Look at every image of a folder once, on all cores, and keep a few hundred numbers of each."""
+"""Examine every image of a dataset once, on all cores."""
 
 import os
 from collections import deque
@@ -21,9 +21,9 @@ def visit(
 ) -> Survey:
     """Examine the images of a dataset, or `limit` of them, evenly spread.
 
-    advance(done, total) is called after every image. workers: threads; all cores if not given. Memory holds
-    about 5 kB an image and the few that are being decoded, however many there are. Raises `DataError` where
-    there is no folder, no known layout or no sensible limit.
+    advance: called with the images done and all images, after every image. workers: threads; one per core if
+    not given. Memory: about 5 kB per image, and the few images that are being decoded. Raises `DataError` if
+    there is no such folder, no known layout, or the limit is below 1.
     """
     if limit is not None and limit < 1:
         raise DataError(f"limit {limit} leaves nothing to look at; give 1 or more")
@@ -38,7 +38,7 @@ def visit(
 
 
 def evenly_spaced(entries: list[tuple[str, Entry]], limit: int | None) -> list[tuple[str, Entry]]:
-    """At most `limit` entries, evenly spread.
+    """Return at most `limit` entries, evenly spaced.
 
     >>> [part for part, _ in evenly_spaced([(part, Entry("a")) for part in "abcdef"], 3)]
     ['a', 'c', 'e']
@@ -53,7 +53,7 @@ def _examine(named: tuple[str, Entry], folder: Folder) -> Exam:
 
 
 def _parallel(function: Callable, items: Iterable, workers: int | None) -> Iterator:
-    """Results in order, with no more than a few of them waiting; what is not begun is dropped on Ctrl-C."""
+    """Yield the results in order, computing only a few ahead; cancel pending work on Ctrl-C."""
     workers = workers or os.cpu_count() or 1
     pool = ThreadPoolExecutor(workers)
     waiting: deque = deque()

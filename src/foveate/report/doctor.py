@@ -1,4 +1,4 @@
-"""The doctor's page: what a dataset is, what is wrong with it, how to train on it; as text, HTML and JSON."""
+"""Report what a dataset is, its problems, and how to train on it, as text, HTML and JSON."""
 
 import json
 import shlex
@@ -20,30 +20,32 @@ from foveate.report.html import fill
 if TYPE_CHECKING:
     from foveate.experiments.advice import Advice
 
-SHOWN = 5
-"""Files of a finding that the terminal names."""
+FILES_IN_TEXT = 5
+"""Number of files of a finding that the terminal names."""
 
-LISTED = 200
-"""Files of a finding that the page names; the JSON names all."""
+FILES_ON_PAGE = 200
+"""Number of files of a finding that the page names; the JSON names all."""
 
-PICTURED = 4
-"""Files of a finding that the page shows."""
+PICTURES_PER_FINDING = 4
+"""Number of images of a finding that the page shows."""
 
 SAMPLES = 8
-"""Images of the dataset that the page shows, whatever was found."""
+"""Number of sample images of the dataset that the page shows."""
 
 _MARKS = {"error": "✗", "warning": "!", "note": "·"}
 _TONES = {"error": "hurts", "warning": "open", "note": "open"}
-_SEEN = frozenset(["uniform", "shifted", "swapped", "sizes", "rotation", "smoothed", "stray", "jpeg"])
-"""Checks whose findings are judged by looking at an image with its mask."""
+_PICTURED_CHECKS = frozenset(
+    ["uniform", "shifted", "swapped", "sizes", "rotation", "smoothed", "stray", "jpeg"]
+)
+"""Checks whose findings the page illustrates with an image and its mask."""
 
 
 @dataclass(frozen=True, repr=False)
 class Diagnosis:
-    """All that the doctor says of a dataset; as text, its page for a terminal.
+    """The doctor's report on a dataset. Its `repr` is the text for a terminal.
 
-    source: the dataset as the user named it. findings: the severest first. advice: how to train on it, None
-    where there is too little to train on.
+    source: the dataset as the user named it. findings: errors first. advice: how to train on it, None if there
+    is too little data.
     """
 
     source: str
@@ -54,27 +56,27 @@ class Diagnosis:
 
     @property
     def clean(self) -> bool:
-        """Whether there is nothing but notes."""
+        """Whether all findings are notes."""
         return all(finding.severity == "note" for finding in self.findings)
 
     @property
-    def advised(self) -> str:
-        """What stands above the advice: training refuses data with errors."""
+    def advice_heading(self) -> str:
+        """Heading of the advice. It says that errors come first, since training refuses them."""
         errors = any(finding.severity == "error" for finding in self.findings)
         return "Advice, once the errors are mended" if errors else "Advice"
 
     @property
     def headline(self) -> str:
-        """What was found, in a sentence."""
+        """The number of errors, warnings and notes, as a sentence."""
         if not self.findings:
-            return "Nothing is wrong that could be found."
+            return "No problems found."
         numbers = [(severity, sum(f.severity == severity for f in self.findings)) for severity in SEVERITIES]
         return ", ".join(counted(number, severity) for severity, number in numbers if number) + "."
 
     def save(self, path: str | Path) -> Path:
-        """Write the page with pictures to a .html file, or everything with the names of all files to .json.
+        """Write the page with pictures to a .html file, or the report with all file names to a .json file.
 
-        Returns the path. Raises `UserError` for another ending.
+        Returns the path. Raises `UserError` for another suffix.
         """
         path = Path(path)
         writers = {".html": write_page, ".json": write_json}
@@ -84,10 +86,10 @@ class Diagnosis:
         return path
 
     def fix(self, folder: str | Path, progress: Callable[[int, int], None] | None = None) -> Copied:
-        """Copy the dataset to a new folder with everything mended that needs no decision.
+        """Copy the dataset to a new folder with the repairs that need no decision.
 
-        `progress(done, files)` is called after each. Raises `DataError` where not all images were looked at,
-        and for a folder that is not empty.
+        progress: called with the files done and all files. Raises `DataError` if not all images were examined
+        or the folder is not empty.
         """
         return copy_mended(self.survey, self.findings, Path(folder), progress)
 
@@ -96,7 +98,7 @@ class Diagnosis:
 
 
 def as_text(diagnosis: Diagnosis) -> str:
-    """The page for a terminal."""
+    """Write the report for a terminal."""
     source, facts, name = diagnosis.source, diagnosis.facts, diagnosis.survey.folder.name
     width = max(len(heading) for heading, _ in facts.rows)
     lines = [source, *(f"  {heading:<{width}}  {said}" for heading, said in facts.rows)]
@@ -105,24 +107,24 @@ def as_text(diagnosis: Diagnosis) -> str:
     lines += ["", diagnosis.headline]
     for finding in diagnosis.findings:
         lines += ["", f"{_MARKS[finding.severity]} {finding.severity}: {finding.title}"]
-        for case in finding.cases[:SHOWN]:
+        for case in finding.cases[:FILES_IN_TEXT]:
             said = ": ".join(filter(None, [_file(diagnosis, case.file, name), case.detail]))
             lines.append(f"    {said}")
-        if len(finding.cases) > SHOWN:
-            lines.append(f"    and {len(finding.cases) - SHOWN:,} more")
+        if len(finding.cases) > FILES_IN_TEXT:
+            lines.append(f"    and {len(finding.cases) - FILES_IN_TEXT:,} more")
         lines.append(f"  {finding.why}")
         lines.append(f"  {finding.remedy}")
         if finding.mend:
             lines.append(f"  With --fix: {finding.mend.words}.")
     if diagnosis.advice:
-        lines += ["", f"{diagnosis.advised}: {_command(diagnosis.advice, source)}"]
+        lines += ["", f"{diagnosis.advice_heading}: {_command(diagnosis.advice, source)}"]
         lines += [f"  {_sentence(reason)}" for reason in diagnosis.advice.why]
         lines.append(f"  Judge by {diagnosis.advice.score}.")
     return "\n".join(lines)
 
 
 def as_plain(diagnosis: Diagnosis) -> dict[str, Any]:
-    """Everything in JSON's types, all files included."""
+    """Return the whole report, with all files, in JSON types."""
     name, survey = diagnosis.survey.folder.name, diagnosis.survey
     return {
         "folder": str(survey.folder.root),
@@ -131,7 +133,7 @@ def as_plain(diagnosis: Diagnosis) -> dict[str, Any]:
         "images": survey.total,
         "looked_at": len(survey.exams),
         "facts": dict(diagnosis.facts.rows),
-        "classes": [asdict(known) for known in diagnosis.facts.classes],
+        "classes": [asdict(row) for row in diagnosis.facts.classes],
         "findings": [
             {
                 "severity": finding.severity,
@@ -149,7 +151,7 @@ def as_plain(diagnosis: Diagnosis) -> dict[str, Any]:
 
 
 def write_page(diagnosis: Diagnosis, path: Path) -> None:
-    """Write the page as one file of HTML that needs no network; it shows some of the pairs it speaks of."""
+    """Write the report as one HTML file with pictures that needs no network."""
     with write_whole(path, "w") as file:
         file.write(as_html(diagnosis))
 
@@ -161,7 +163,7 @@ def write_json(diagnosis: Diagnosis, path: Path) -> None:
 
 
 def as_html(diagnosis: Diagnosis) -> str:
-    """The page as a string. Names of files and classes are escaped."""
+    """Return the HTML report as a string. Names of files and classes are escaped."""
     source = diagnosis.source
     return fill(
         "doctor.html",
@@ -170,10 +172,10 @@ def as_html(diagnosis: Diagnosis) -> str:
         rows=diagnosis.facts.rows,
         classes=diagnosis.facts.classes,
         masks=bool(diagnosis.survey.masked),
-        findings=[_view(diagnosis, finding) for finding in diagnosis.findings],
-        samples=_drawn(diagnosis.survey, _spread(diagnosis.survey)),
+        findings=[_finding_view(diagnosis, finding) for finding in diagnosis.findings],
+        samples=_draw(diagnosis.survey, _sample(diagnosis.survey)),
         advice=diagnosis.advice,
-        advised=diagnosis.advised,
+        advice_heading=diagnosis.advice_heading,
         command=_command(diagnosis.advice, source) if diagnosis.advice else "",
         reasons=[_sentence(reason) for reason in diagnosis.advice.why] if diagnosis.advice else [],
     )
@@ -183,37 +185,39 @@ def _command(advice: "Advice", source: str) -> str:
     return f"foveate compare {shlex.quote(source)} {advice.flags}"
 
 
-def _view(diagnosis: Diagnosis, finding: Finding) -> dict[str, Any]:
+def _finding_view(diagnosis: Diagnosis, finding: Finding) -> dict[str, Any]:
     return {
         "finding": finding,
         "mark": _MARKS[finding.severity],
         "tone": _TONES[finding.severity],
         "cases": [
             (_file(diagnosis, case.file, diagnosis.survey.folder.name), case.detail)
-            for case in finding.cases[:LISTED]
+            for case in finding.cases[:FILES_ON_PAGE]
         ],
-        "more": max(0, len(finding.cases) - LISTED),
-        "pictures": _pictures(diagnosis.survey, finding) if finding.check in _SEEN else [],
+        "more": max(0, len(finding.cases) - FILES_ON_PAGE),
+        "pictures": _pictures(diagnosis.survey, finding) if finding.check in _PICTURED_CHECKS else [],
     }
 
 
 def _pictures(survey: Survey, finding: Finding) -> list[dict[str, str]]:
-    """The first pairs of a finding."""
+    """Draw the first pairs of a finding."""
     owners: dict[Path, Exam] = {}
     for exam in survey.exams:
         owners |= dict.fromkeys((survey.folder.image(exam.entry), survey.folder.mask(exam.entry)), exam)
-    return _drawn(survey, [owners[case.file] for case in finding.cases if case.file in owners][:PICTURED])
+    return _draw(
+        survey, [owners[case.file] for case in finding.cases if case.file in owners][:PICTURES_PER_FINDING]
+    )
 
 
-def _spread(survey: Survey) -> list[Exam]:
-    """Some of the exams in which nothing failed to be read, evenly spread."""
+def _sample(survey: Survey) -> list[Exam]:
+    """Return up to `SAMPLES` exams without errors, evenly spaced."""
     whole = [exam for exam in survey.exams if not exam.image_error and not exam.mask_error]
     count = min(len(whole), SAMPLES)
     return [whole[number * len(whole) // count] for number in range(count)]
 
 
-def _drawn(survey: Survey, exams: Sequence[Exam]) -> list[dict[str, str]]:
-    """Those that can be drawn, each image with the outlines of its mask."""
+def _draw(survey: Survey, exams: Sequence[Exam]) -> list[dict[str, str]]:
+    """Draw each image with the outlines of its mask; skip those that cannot be read."""
     drawn = []
     for exam in exams:
         try:
@@ -230,13 +234,13 @@ def _file(diagnosis: Diagnosis, path: Path, name: Any) -> str:
 
 def _class_table(diagnosis: Diagnosis) -> list[str]:
     classes, masked = diagnosis.facts.classes, bool(diagnosis.survey.masked)
-    width = max(len("class"), *(len(known.name) for known in classes))
+    width = max(len("class"), *(len(row.name) for row in classes))
     head = f"  {'class':<{width}}  {'share':>7}  {'images':>7}"
     lines = [head + (f"  {'objects':>8}  {'median area':>11}" if masked else "")]
-    for known in classes:
-        line = f"  {known.name:<{width}}  {100 * known.share:>6.2f}%  {known.images:>7,}"
-        area = f"~{known.area:,} px" if known.objects else "-"
-        lines.append(line + (f"  {known.objects:>8,}  {area:>11}" if masked else ""))
+    for row in classes:
+        line = f"  {row.name:<{width}}  {100 * row.share:>6.2f}%  {row.images:>7,}"
+        area = f"~{row.area:,} px" if row.objects else "-"
+        lines.append(line + (f"  {row.objects:>8,}  {area:>11}" if masked else ""))
     return lines
 
 

@@ -30,7 +30,7 @@ def photos(tmp_path):
 def test_clean_data_ends_with_0_and_advice(photos, capsys):
     assert main(["doctor", str(photos)]) == 0
     said = capsys.readouterr().out
-    assert "\nNothing is wrong that could be found.\n" in said
+    assert "\nNo problems found.\n" in said
     assert re.search(r"\nAdvice: foveate compare .*a & b'? --size 64x64 --batch 2 --loss dice_ce", said)
     assert "Judge by Dice and IoU of the foreground." in said
 

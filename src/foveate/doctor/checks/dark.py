@@ -1,4 +1,4 @@
-"""16-bit images that use little of their range, as those of 12 bits do."""
+"""Find 16-bit images that use little of their range, such as 12-bit images stored with 16 bits."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from foveate.doctor.finding import Case, Finding, check, counted
 from foveate.doctor.survey import Survey
 
 DARK = 64
-"""Where no 16-bit image reaches this of 255, they use a quarter of their range."""
+"""16-bit images are dark if none of them has a value, scaled to 0 .. 255, of this or more."""
 
 
 @check("dark", 105)
@@ -19,16 +19,16 @@ def dark(survey: Survey) -> Iterator[Finding]:
     yield Finding(
         "warning",
         "dark",
-        f"{counted(len(deep), '16-bit image')} of which little of the range is used",
+        f"{counted(len(deep), '16-bit image')} that use{'s' * (len(deep) == 1)} little of the range",
         tuple(Case(survey.folder.image(exam.entry)) for exam in deep),
-        f"65535 becomes 255 when they are read, so that the brightest of these is {top}: few shades are left "
-        "to learn from.",
-        "Save them as 8-bit, or scale the values of all alike: those of 12 bits by 16.",
+        f"Reading scales 65535 to 255, and the brightest value in these images becomes {top}: few shades are "
+        "left to learn from.",
+        "Save them as 8-bit, or multiply all values by the same factor: 16 for 12-bit images.",
     )
 
 
 def little_used(survey: Survey) -> bool:
-    """Whether there are deep images, and none of them is bright anywhere."""
+    """Whether there are 16-bit images and none of them has a value of `DARK` or more."""
     tops = [exam.image.brightest for exam in survey.exams if exam.image and is_deep(exam.image)]
     return bool(tops) and max(tops) < DARK
 

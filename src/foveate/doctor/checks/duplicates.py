@@ -1,4 +1,4 @@
-"""Images that are there more than once, within a part and across parts."""
+"""Find images that occur more than once, within a part and across parts."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from foveate.doctor.survey import Survey
 
 @check("duplicates", 140)
 def duplicates(survey: Survey) -> Iterator[Finding]:
-    """The same pixels twice in one part, with the same annotation or another."""
+    """Find images of equal pixels: with the same annotation within a part, with different ones anywhere."""
     pairs = [(survey.exams[a], survey.exams[b]) for a, b in survey.twins.same]
     within = [(a, b) for a, b in pairs if a.part == b.part]
     same = [(a, b) for a, b in within if _annotation(a) == _annotation(b)]
@@ -20,68 +20,68 @@ def duplicates(survey: Survey) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "duplicates",
-            f"{counted(len(other), 'image')} a second time with other {what}",
+            f"{counted(len(other), 'image')} that occur{'s' * (len(other) == 1)} twice with different {what}",
             _cases(survey, other),
-            "The same pixels cannot be right in both ways; the network is told both.",
-            "Keep the one that is right.",
+            "Only one of the two annotations can be right, and the network is trained on both.",
+            "Keep the image with the right annotation.",
         )
     if same:
         yield Finding(
             "warning",
             "duplicates",
-            f"{counted(len(same), 'image')} that {'is' if len(same) == 1 else 'are'} there a second time",
+            f"{counted(len(same), 'image')} that cop{'ies' if len(same) == 1 else 'y'} another",
             _cases(survey, same),
             "Copies count twice in training and in scores."
             + (
-                " Without splits of its own the data may be cut between them."
+                " The data has no splits of its own, so a random split may put the two into different parts."
                 if any(a.part == "all" and not _grouped(a, b) for a, b in same)
                 else ""
             ),
             "Remove the copies.",
-            Mend("left out; the first of the same is kept", leave_out=True),
+            Mend("left out; the first of the copies is kept", leave_out=True),
         )
 
 
 @check("leakage", 150)
 def leakage(survey: Survey) -> Iterator[Finding]:
-    """Images of one part that are in another, to the pixel or nearly."""
+    """Find images of one part that also occur in another, with equal or nearly equal pixels."""
     same = {(a, b) for a, b in survey.twins.same if survey.exams[a].part != survey.exams[b].part}
     near = {(a, b) for a, b in survey.twins.near if survey.exams[a].part != survey.exams[b].part}
     for pairs, how in ((same, "also"), (near, "nearly the same")):
-        found = [_trained_last(survey.exams[a], survey.exams[b]) for a, b in sorted(pairs)]
-        found = list({id(later): (first, later) for first, later in found}.values())
-        if found:
-            parts = " and ".join(sorted({exam.part for pair in found for exam in pair}, key=_rank))
+        leaks = [_trained_last(survey.exams[a], survey.exams[b]) for a, b in sorted(pairs)]
+        leaks = list({id(later): (first, later) for first, later in leaks}.values())
+        if leaks:
+            parts = " and ".join(sorted({exam.part for pair in leaks for exam in pair}, key=_rank))
             yield Finding(
                 "warning",
                 "leakage",
-                f"{counted(len(found), 'image')} {how} in another part ({parts})",
-                _cases(survey, found),
-                "What was trained on is scored: the score says how well the network remembers.",
+                f"{counted(len(leaks), 'image')} {how} in another part ({parts})",
+                _cases(survey, leaks),
+                "Images that were trained on are scored: the score measures what the network remembers.",
                 "Keep each picture in one part; frames of one video, tiles of one scene and images of one "
                 "patient belong together.",
                 Mend("left out of the part that is trained on", leave_out=True),
             )
-    near_all = [
+    near_pairs = [
         (a, b)
         for a, b in ((survey.exams[a], survey.exams[b]) for a, b in survey.twins.near)
         if a.part == "all" == b.part and not _grouped(a, b)
     ]
-    if near_all:
+    if near_pairs:
         yield Finding(
             "warning",
             "leakage",
-            f"{counted(len(near_all), 'pair')} of images that are nearly the same",
-            _cases(survey, near_all),
-            "The data has no splits of its own, and those that are drawn by name can put one into training "
-            "and the other into the test.",
+            f"{counted(len(near_pairs), 'pair')} of images that are nearly the same",
+            _cases(survey, near_pairs),
+            "The data has no splits of its own, and a random split may put one of the two into training and "
+            "the other into the test.",
             "Put images that belong together (one video, one scene, one patient) into one of train/, val/ "
             "and test/.",
         )
 
 
 def _grouped(a: Exam, b: Exam) -> bool:
-    """Whether two images, as slices of one volume, go to one split whatever is drawn."""
+    """Whether two images belong to one group (slices of a volume, say), which is never divided."""
     return a.entry.group is not None and a.entry.group == b.entry.group
 
 
@@ -94,7 +94,7 @@ def _rank(part: str) -> int:
 
 
 def _trained_last(a: Exam, b: Exam) -> tuple[Exam, Exam]:
-    """The one that is scored, then the one that is trained on (or validated on) and can go."""
+    """Order two images: first the one to keep (test before val before train), then the one to leave out."""
     return (b, a) if _rank(a.part) < _rank(b.part) else (a, b)
 
 

@@ -1,4 +1,4 @@
-"""Data in which there is nothing to look at."""
+"""Find data without any image."""
 
 from collections.abc import Iterator
 
@@ -13,8 +13,8 @@ def empty(survey: Survey) -> Iterator[Finding]:
         yield Finding(
             "error",
             "empty",
-            "There is no image to look at",
+            "The data holds no image",
             (Case(folder.root),),
-            f"The folder was taken for {folder.layout}: {folder.summary}.",
-            "Put images and masks where that says, or give the folder that holds them.",
+            f"The folder was recognised as {folder.layout}: {folder.summary}.",
+            "Put images and masks into these folders, or give the folder that holds them.",
         )

@@ -1,4 +1,4 @@
-"""255, which is ignored, beside values that are shades of grey rather than class ids."""
+"""Find masks in which 255, which is ignored, is more likely a class: the other values are shades of grey."""
 
 from collections.abc import Iterator
 
@@ -7,12 +7,12 @@ from foveate.doctor.finding import Case, Finding, check, counted
 from foveate.doctor.survey import Survey
 
 LOWEST = 64
-"""Where no value but 0 is below this, the values are not counted from 0."""
+"""Values are taken for shades of grey, not class ids, if all but 0 are at least this."""
 
 
 @check("ignored", 95)
 def ignored(survey: Survey) -> Iterator[Finding]:
-    """Masks as 0, 128 and 255, of which the last is more likely a class than to be ignored."""
+    """Find masks with values such as 0, 128 and 255."""
     if survey.convention != "ids" or survey.folder.read is not None or survey.codec is None:
         return
     values = sorted(value for value, number in survey.numbers.items() if number != IGNORE)
@@ -27,6 +27,6 @@ def ignored(survey: Survey) -> Iterator[Finding]:
         f"255 is ignored in {counted(len(holders), 'mask')}, {share:.1%} of all pixels",
         tuple(Case(exam.entry.mask) for exam, _ in holders),
         f"The other values, {' and '.join(map(str, values[:6]))}, look like shades of grey rather than class "
-        "ids; so 255 may be meant as one more class, and would not be learnt.",
-        "Where it is a class, store the masks with class ids: 0, 1, 2 and so on.",
+        "ids; 255 may be one more class, which would not be learnt.",
+        "If it is a class, store the masks with class ids: 0, 1, 2 and so on.",
     )

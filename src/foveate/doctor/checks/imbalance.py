@@ -1,4 +1,4 @@
-"""Classes that are too rare to be learnt or judged."""
+"""Find classes that are too rare to be learnt or scored."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from foveate.doctor.finding import Case, Finding, check, counted
 from foveate.doctor.survey import Survey
 
 FEWEST_IMAGES = 3
-"""Images that must show a class so that train, val and test can each have one."""
+"""A class in fewer images is rare: train, val and test need one image of it each."""
 
 RAREST_PIXELS = 0.0005
 LARGEST_RATIO = 50
@@ -16,7 +16,7 @@ LARGEST_RATIO = 50
 
 @check("absent", 160)
 def absent(survey: Survey) -> Iterator[Finding]:
-    """Classes that a part lacks."""
+    """Find classes that do not occur in a part."""
     if survey.total > len(survey.exams):
         return
     for part in survey.folder.parts:
@@ -30,16 +30,16 @@ def absent(survey: Survey) -> Iterator[Finding]:
                 f"{counted(len(missing), 'class', 'classes')} never shown"
                 + ("" if part == "all" else f" in {part}"),
                 tuple(Case(survey.folder.root, name) for name in missing),
-                "Nothing can be learnt about a class that is never seen; training refuses."
+                "A class without training images cannot be learnt; training refuses."
                 if trained
-                else "No score can be told for a class that is not there.",
+                else "A class that does not occur cannot be scored.",
                 "Add images that show it, or leave it out of the classes (write ignore in its place).",
             )
 
 
 @check("imbalance", 170)
 def imbalance(survey: Survey) -> Iterator[Finding]:
-    """Classes in a handful of images, or in next to no pixels."""
+    """Find classes in very few images or very few pixels."""
     if survey.total > len(survey.exams) or not survey.classes:
         return
     pixels, shown = survey.counts.sum(0), (survey.counts > 0).sum(0)
@@ -52,9 +52,9 @@ def imbalance(survey: Survey) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "imbalance",
-            f"{counted(len(rare), 'class', 'classes')} next to never shown",
-            tuple(Case(survey.folder.root, f"{name}: {said}") for name, said in rare),
-            "Too few examples to learn from and to judge by: their scores are chance, and so is the mean.",
+            f"{counted(len(rare), 'class', 'classes')} with very few examples",
+            tuple(Case(survey.folder.root, f"{name}: {detail}") for name, detail in rare),
+            "Their scores, and so the mean over classes, depend on chance.",
             "Add images that show them, join them with a similar class, or leave them out.",
         )
 

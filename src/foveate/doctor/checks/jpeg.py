@@ -1,4 +1,4 @@
-"""Masks that were saved as JPEG."""
+"""Find masks that were saved as JPEG."""
 
 from collections.abc import Iterator
 
@@ -10,33 +10,33 @@ from foveate.doctor.reading import kind
 from foveate.doctor.survey import Survey
 
 FILLED = 0.02
-"""JPEG spoils colours around every edge; where more than this share lies inside areas without a name, these
-are meant.
+"""Share of a mask's pixels inside areas of unnamed colours above which these areas are classes that the table
+lacks. JPEG changes colours near edges only.
 """
 
 
-def is_jpeg(form: str) -> bool:
-    """Whether a file format is JPEG, or one that changes values alike."""
-    return form in LOSSY
+def is_jpeg(file_format: str) -> bool:
+    """Whether a file format is lossy, such as JPEG."""
+    return file_format in LOSSY
 
 
 @check("jpeg", 50)
 def jpeg(survey: Survey) -> Iterator[Finding]:
-    found = [(exam, mask) for exam, mask in survey.masked if is_jpeg(mask.format)]
-    if not found:
+    jpegs = [(exam, mask) for exam, mask in survey.masked if is_jpeg(mask.format)]
+    if not jpegs:
         return
-    black_white = all(kind(mask) in ("smoothed", "0/255", "one value") for _, mask in found)
+    black_white = all(kind(mask) in ("smoothed", "0/255", "one value") for _, mask in jpegs)
     mend = threshold() if black_white else None
     if survey.folder.colors:
-        filled = any(mask.unnamed > FILLED for _, mask in found)
+        filled = any(mask.unnamed > FILLED for _, mask in jpegs)
         named = colors_file(survey.folder.root).name
         mend = None if filled else neighbors_color(survey.folder.colors, named)
     yield Finding(
         "error",
         "jpeg",
-        f"{counted(len(found), 'mask')} saved as JPEG",
-        tuple(Case(exam.entry.mask, f"{len(mask.values)} different values") for exam, mask in found),
-        "JPEG changes the values near every edge, so that there are classes which nobody drew.",
+        f"{counted(len(jpegs), 'mask')} saved as JPEG",
+        tuple(Case(exam.entry.mask, f"{len(mask.values)} different values") for exam, mask in jpegs),
+        "JPEG changes the values near every edge; each changed value would be a class that nobody drew.",
         "Export the masks again as PNG from the original annotations.",
         mend,
     )

@@ -1,4 +1,4 @@
-"""More values in masks than there are classes: objects numbered one by one, most often."""
+"""Find masks with more values than class ids, most often masks that number the objects (instances)."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ def many(survey: Survey) -> Iterator[Finding]:
         "many",
         f"The masks hold {counted(len(values), 'different value')}, too many for class ids",
         tuple(Case(exam.entry.mask, counted(len(mask.values), "value")) for exam, mask in survey.masked),
-        "Training refuses them. Masks that number the objects one by one (instances) look so.",
+        "Training refuses them. Most often, such masks number the objects one by one (instances).",
         "Save each class under one number: 0 for the background, 1 for any object, say."
-        + ("" if max(values) > IGNORE else " Where these are class ids, name all classes with --classes."),
+        + ("" if max(values) > IGNORE else " If these are class ids, name all classes with --classes."),
     )

@@ -1,4 +1,4 @@
-"""Masks that are displaced, mirrored, or those of other images, suspected from edges that disagree."""
+"""Find masks that do not fit the edges of their images: displaced, mirrored, or of another image."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from foveate.doctor.finding import Case, Finding, check, counted
 from foveate.doctor.survey import Survey
 
 GAIN = 3.0
-"""By how many standard deviations another place, orientation or image must agree better than its own."""
+"""Standard deviations by which another position, orientation or image must agree better with a mask."""
 
 _TURNS = {
     "mirrored left to right": lambda a: a[:, ::-1],
@@ -23,22 +23,22 @@ _TURNS = {
 
 @check("shifted", 120)
 def shifted(survey: Survey) -> Iterator[Finding]:
-    """Masks whose outlines fit the image's edges better elsewhere."""
-    found = _all_shifted(survey) or [exam for exam in with_agreement(survey.exams) if _gains(exam, GAIN)]
-    if found and (edges_are_informative(survey.exams) or len(found) > len(survey.exams) / 2):
+    """Find masks whose outlines fit the edges of their images better after a displacement."""
+    displaced = _all_shifted(survey) or [exam for exam in with_agreement(survey.exams) if _gains(exam, GAIN)]
+    if displaced and (edges_are_informative(survey.exams) or len(displaced) > len(survey.exams) / 2):
         yield Finding(
             "warning",
             "shifted",
-            f"{counted(len(found), 'mask')} seem{'s' * (len(found) == 1)} displaced",
-            tuple(Case(survey.folder.mask(exam.entry), _move(exam)) for exam in found),
-            "Their outlines lie beside the edges of the images, and on them when moved as told.",
-            "Look at some; where it is so, cropping or resizing was not done alike to image and mask.",
+            f"{counted(len(displaced), 'mask')} seem{'s' * (len(displaced) == 1)} displaced",
+            tuple(Case(survey.folder.mask(exam.entry), _describe_shift(exam)) for exam in displaced),
+            "Their outlines lie beside the edges of the images, and on the edges when moved as listed.",
+            "Look at some. If they are displaced, image and mask were cropped or resized differently.",
         )
 
 
 @check("swapped", 130)
 def swapped(survey: Survey) -> Iterator[Finding]:
-    """Masks that fit the edges of another image, or their own when mirrored."""
+    """Find masks that fit the edges of another image, or of their own after mirroring or turning."""
     exams = doubtful(survey.exams)
     if not exams:
         return
@@ -63,40 +63,40 @@ def swapped(survey: Survey) -> Iterator[Finding]:
                 for a, b in pairs
             ),
             "The edges of the image disagree with its own mask and agree with another one.",
-            "Look at them; numbering that is off by one, or a copy under the wrong name, does this.",
+            "Look at them. Common causes are numbering that is off by one and copies under wrong names.",
         )
-    for said, turn in _TURNS.items():
+    for orientation, turn in _TURNS.items():
         agreed = np.einsum("nhw,nhw->n", images, np.stack([turn(mask) for mask in masks])) / spread
         fitting = ((agreed >= MIN_AGREEMENT) & (agreed - own >= GAIN)).nonzero()[0]
         if len(fitting) >= enough:
             yield Finding(
                 "warning",
                 "swapped",
-                f"{counted(len(fitting), 'mask')} seem{'s' * (len(fitting) == 1)} {said}",
+                f"{counted(len(fitting), 'mask')} seem{'s' * (len(fitting) == 1)} {orientation}",
                 tuple(Case(folder.mask(exams[index].entry)) for index in fitting),
-                "The outlines agree with the edges of the image when the mask is turned so.",
-                "Look at them; an image that was mirrored or turned without its mask does this.",
+                "The outlines fit the edges of the image when the mask is mirrored or turned back.",
+                "Look at them. Perhaps the images were mirrored or turned without their masks.",
             )
 
 
 def _gains(exam: Exam, gain: float) -> bool:
-    found = exam.agreement
+    agreement = exam.agreement
     return (
-        max(map(abs, found.shift)) > NEAR
-        and found.best >= MIN_AGREEMENT + 1
-        and found.best - found.own >= gain
+        max(map(abs, agreement.shift)) > NEAR
+        and agreement.best >= MIN_AGREEMENT + 1
+        and agreement.best - agreement.own >= gain
     )
 
 
 def _all_shifted(survey: Survey) -> list[Exam]:
-    """The pairs that agree at one displacement, if these are most of the dataset."""
-    known = [exam for exam in with_agreement(survey.exams) if _gains(exam, 1.0)]
-    if len(known) < max(6, len(survey.exams) / 2):
+    """Return the pairs that agree at one common displacement if they are most of the dataset, else none."""
+    candidates = [exam for exam in with_agreement(survey.exams) if _gains(exam, 1.0)]
+    if len(candidates) < max(6, len(survey.exams) / 2):
         return []
-    (down, right), _ = Counter(exam.agreement.shift for exam in known).most_common(1)[0]
+    (down, right), _ = Counter(exam.agreement.shift for exam in candidates).most_common(1)[0]
     alike = [
         exam
-        for exam in known
+        for exam in candidates
         if max(abs(exam.agreement.shift[0] - down), abs(exam.agreement.shift[1] - right)) <= 1
     ]
     return alike if len(alike) > len(survey.exams) / 2 else []
@@ -109,7 +109,7 @@ def _mutual(table: np.ndarray) -> list[tuple[int, int]]:
     ]
 
 
-def _move(exam: Exam) -> str:
+def _describe_shift(exam: Exam) -> str:
     (down, right), (height, width) = exam.agreement.shift, exam.mask.size
     moves = [
         f"{abs(round(step * side / SIDE))} pixels {forth if step > 0 else back}"

@@ -1,4 +1,4 @@
-"""Palette masks of which one shows in red what another shows in black."""
+"""Find palette masks in which a colour has another number than in most of the others."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from foveate.doctor.survey import Survey
 
 @check("palettes", 85)
 def palettes(survey: Survey) -> Iterator[Finding]:
-    """Masks in which a colour has another number than in most of those that show it."""
+    """Compare the palettes of all masks; those with repeated colours are left out."""
     if survey.convention == "colours" or survey.folder.read is not None:
         return
     known = [
@@ -29,7 +29,7 @@ def palettes(survey: Survey) -> Iterator[Finding]:
             "palettes",
             f"{counted(len(odd), 'mask')} whose palette contradicts that of others",
             tuple(Case(exam.entry.mask) for exam in odd),
-            "The same colour has another number in these files. Masks are read by number, so that what looks "
-            "alike is learnt as different classes, unless the colours alone are wrong.",
+            "The same colour has another number in these files. Masks are read by number, so regions of one "
+            "colour become different classes, unless only the palette is wrong.",
             "Export all masks with one palette; or save them in RGB, with a class_dict.csv (name,r,g,b).",
         )

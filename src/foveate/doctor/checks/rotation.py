@@ -1,4 +1,4 @@
-"""Images that an EXIF tag turns."""
+"""Find images that an EXIF tag turns, and masks that were drawn on the unturned image."""
 
 from collections.abc import Iterator
 
@@ -16,8 +16,8 @@ def rotation(survey: Survey) -> Iterator[Finding]:
         return
     turned = [exam for exam in survey.exams if exam.image is not None and exam.image.orientation != 1]
     lying = [exam for exam in turned if lies_as_stored(exam)]
-    shown = [exam for exam in turned if _lies_upright(exam)]
-    rest = [exam for exam in turned if not lies_as_stored(exam) and not _lies_upright(exam)]
+    upright = [exam for exam in turned if _lies_upright(exam)]
+    ambiguous = [exam for exam in turned if not lies_as_stored(exam) and not _lies_upright(exam)]
     if lying:
         yield Finding(
             "error",
@@ -28,31 +28,31 @@ def rotation(survey: Survey) -> Iterator[Finding]:
             "Turn these masks, or write the images upright without the tag.",
             _UPRIGHT,
         )
-    if shown:
+    if upright:
         yield Finding(
             "warning",
             "rotation",
-            f"{counted(len(shown), 'image')} that an EXIF tag turns, with their masks upright",
-            _cases(shown),
+            f"{counted(len(upright), 'image')} that an EXIF tag turns, with their masks upright",
+            _cases(upright),
             "foveate turns them upright, as their masks are. Some other programs do not.",
             "Write the images upright without the tag.",
             _UPRIGHT,
         )
-    if rest:
+    if ambiguous:
         yield Finding(
             "warning",
             "rotation",
-            f"{counted(len(rest), 'image')} that an EXIF tag turns or mirrors",
-            _cases(rest),
-            "foveate turns them upright. Some labelling tools do not, and here the shape does not tell: a "
-            "mask may have been drawn on the image as it is stored.",
+            f"{counted(len(ambiguous), 'image')} that an EXIF tag turns or mirrors",
+            _cases(ambiguous),
+            "foveate turns them upright. Some labelling tools do not, so a mask may have been drawn on the "
+            "image as it is stored; the sizes of these masks do not show which.",
             "Look at them with their masks. Turn the masks that were drawn on the image as it is stored, and "
             "write the images upright without the tag.",
         )
 
 
 def _lies_upright(exam: Exam) -> bool:
-    """Whether the shape of a mask says that it was drawn on the image as it is shown."""
+    """Whether the size of a mask shows that it was drawn on the upright image."""
     height, width = exam.image.size
     return (
         height != width

@@ -1,4 +1,4 @@
-"""Masks of another size than their images."""
+"""Find masks that differ in size from their images."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from foveate.doctor.finding import Case, Finding, Mend, check, counted
 from foveate.doctor.survey import Survey
 
 SAME_SHAPE = 0.02
-"""Relative difference of the ratios of height and width, up to which one is the other in another size."""
+"""A mask is a scaled version of its image if their aspect ratios differ by at most this share."""
 
 
 @check("sizes", 30)
@@ -17,7 +17,7 @@ def sizes(survey: Survey) -> Iterator[Finding]:
     differing = [exam for exam in survey.exams if _differs(exam)]
     scaled = [exam for exam in differing if _scaled(exam)]
     other = [exam for exam in differing if not _scaled(exam)]
-    why = "It cannot be known which pixel of the mask belongs to which of the image; training refuses."
+    why = "It is unknown which pixel of the mask belongs to which pixel of the image; training refuses."
     if scaled:
         yield Finding(
             "error",
@@ -35,19 +35,19 @@ def sizes(survey: Survey) -> Iterator[Finding]:
             f"{counted(len(other), 'mask')} of another shape than the image",
             _cases(other),
             why,
-            "Such a mask is that of another image, or was cropped or turned; export it again.",
+            "Such a mask belongs to another image, or was cropped or turned; export it again.",
             Mend("left out, with their images", leave_out=True),
         )
 
 
 def lies_as_stored(exam: Exam) -> bool:
-    """Whether a mask lies as its image's file does before the EXIF tag turns it by a quarter."""
+    """Whether a mask has the size of its image before the EXIF tag turns the image by 90 degrees."""
     both = exam.image is not None and exam.mask is not None
     return both and exam.image.orientation >= 5 and exam.mask.size == exam.image.size[::-1] != exam.image.size
 
 
 def resize(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A mask at another height and width, by nearest pixel."""
+    """Resize a mask to a height and width by nearest pixel."""
     rows, columns = (
         ((np.arange(side) + 0.5) * own / side).astype(int) for side, own in zip(size, mask.shape, strict=True)
     )

@@ -1,4 +1,4 @@
-"""Masks with soft edges: anti-aliased, or resized with smoothing."""
+"""Find masks with soft edges, from anti-aliasing or from resizing with smoothing."""
 
 from collections.abc import Iterator
 
@@ -24,7 +24,7 @@ def smoothed(survey: Survey) -> Iterator[Finding]:
             threshold(),
         )
     if survey.convention == "ids" and survey.folder.read is None:
-        # Of three values, the middle one may be drawn on purpose: a border around every object.
+        # With three values, the middle one may be a real class: a border around every object.
         ramped = [(exam, mask) for exam, mask in masks if len(mask.values) > 3 and mask.ramps >= RAMPS]
         if ramped:
             yield Finding(

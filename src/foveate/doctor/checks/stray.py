@@ -1,4 +1,4 @@
-"""Values and colours in masks that stand for no class."""
+"""Find mask values and colours that stand for no class, and masks that are stored in different ways."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,15 +16,15 @@ from foveate.doctor.reading import kind
 from foveate.doctor.survey import Survey
 
 FILLED = 0.001
-"""Where more than this share of a mask lies inside areas without a name, these are meant."""
+"""Share of a mask's pixels inside areas of unnamed colours above which these are classes the table lacks."""
 
 FILLS = 0.1
-"""Where more than this share of a mask is stray, it is no slip."""
+"""Share of stray pixels in a mask above which they are no slip of the brush, and `--fix` leaves them."""
 
 
 @check("stray", 70)
 def stray(survey: Survey) -> Iterator[Finding]:
-    found = [
+    masks = [
         (exam, mask)
         for exam, mask in survey.masked
         if not is_jpeg(mask.format)
@@ -32,34 +32,34 @@ def stray(survey: Survey) -> Iterator[Finding]:
         and mask.colored == (survey.convention == "colours")
         and not survey.stray.isdisjoint(mask.values.tolist())
     ]
-    if not found or survey.numbered:
+    if not masks or survey.numbered:
         return
     colored, black_white = survey.convention == "colours", survey.convention == "0/255"
     if colored:
-        yield from _in_colour(survey, found)
+        yield from _in_colour(survey, masks)
         return
-    many = any(_share(survey, mask) > FILLS for _, mask in found)
+    many = any(_share(survey, mask) > FILLS for _, mask in masks)
     mend = Mend("set to 255, which is ignored", mask=partial(_ignore, values=survey.stray))
     yield Finding(
         "error",
         "stray",
-        f"{counted(len(found), 'mask')} with values that stand for no class",
-        tuple(_case(survey, exam, mask) for exam, mask in found),
+        f"{counted(len(masks), 'mask')} with values that stand for no class",
+        tuple(_case(survey, exam, mask) for exam, mask in masks),
         "Each would be taken for a class of its own, or training refuses the mask.",
         "Mend the masks where these come from a slip of the brush; name the class where they are meant.",
         threshold() if black_white else None if many else mend,
     )
 
 
-def _in_colour(survey: Survey, found: list[tuple[Exam, MaskFacts]]) -> Iterator[Finding]:
+def _in_colour(survey: Survey, masks: list[tuple[Exam, MaskFacts]]) -> Iterator[Finding]:
     named = colors_file(survey.folder.root).name
-    meant = any(mask.unnamed > FILLED for _, mask in found) or _one_colour(survey, found)
+    meant = any(mask.unnamed > FILLED for _, mask in masks) or _one_colour(survey, masks)
     yield Finding(
         "error",
         "stray",
-        f"{counted(len(found), 'mask')} {'in a colour' if meant else 'with colours'} that "
+        f"{counted(len(masks), 'mask')} {'in a colour' if meant else 'with colours'} that "
         f"stand{'s' * meant} for no class",
-        tuple(_case(survey, exam, mask) for exam, mask in found),
+        tuple(_case(survey, exam, mask) for exam, mask in masks),
         f"{named} does not name the colours, so training refuses the masks.",
         f"Add to {named} what is a class, with its name, or with the name void to ignore it; mend what comes "
         "from a slip of the brush.",
@@ -67,25 +67,25 @@ def _in_colour(survey: Survey, found: list[tuple[Exam, MaskFacts]]) -> Iterator[
     )
 
 
-def _one_colour(survey: Survey, found: list[tuple[Exam, MaskFacts]]) -> bool:
-    """Whether one stray colour has most of the stray pixels of several masks, as a thin class has."""
+def _one_colour(survey: Survey, masks: list[tuple[Exam, MaskFacts]]) -> bool:
+    """Whether one colour makes up most stray pixels and occurs in several masks, as a thin class does."""
     pixels: Counter[int] = Counter()
     holders: Counter[int] = Counter()
-    for _, mask in found:
-        odd = {
+    for _, mask in masks:
+        strays = {
             value: count
             for value, count in zip(mask.values.tolist(), mask.counts.tolist(), strict=True)
             if value in survey.stray
         }
-        pixels.update(odd)
-        holders.update(odd.keys())
+        pixels.update(strays)
+        holders.update(strays.keys())
     color, most = pixels.most_common(1)[0]
     return holders[color] > 1 and 2 * most > pixels.total()
 
 
 @check("mixed", 80)
 def mixed(survey: Survey) -> Iterator[Finding]:
-    """Black and white masks of which some are stored as 0/1, others as 0/255."""
+    """Find binary masks of which some are stored as 0/1 and others as 0/255."""
     if survey.folder.read is not None:
         return
     kinds = {name: [exam for exam, mask in survey.masked if kind(mask) == name] for name in ("0/1", "0/255")}
@@ -98,7 +98,7 @@ def mixed(survey: Survey) -> Iterator[Finding]:
         "mixed",
         f"{counted(len(kinds[fewer]), 'mask')} stored as {fewer} among masks stored as {more}",
         tuple(Case(exam.entry.mask) for exam in kinds[fewer]),
-        "Where 0 and 1 are classes, 255 is ignored: the objects of the 0/255 masks would not count.",
+        "If 0 and 1 are classes, 255 is ignored, and the objects of the 0/255 masks do not count.",
         f"Store all of them as {more}.",
         Mend(f"rewritten as {more}", mask=partial(_replace, value=one, by=other)),
     )
@@ -106,57 +106,59 @@ def mixed(survey: Survey) -> Iterator[Finding]:
 
 @check("colours", 90)
 def colours(survey: Survey) -> Iterator[Finding]:
-    """Coloured masks that nothing explains, and masks in colour among others without."""
+    """Find coloured masks without a table of colours, and masks in colour among masks of class ids."""
     colored = survey.convention == "colours"
-    odd = [exam for exam, mask in survey.masked if mask.colored != colored and kind(mask) != "one value"]
-    if odd:
+    others = [exam for exam, mask in survey.masked if mask.colored != colored and kind(mask) != "one value"]
+    if others:
         yield Finding(
             "error",
             "colours",
-            f"{counted(len(odd), 'mask')} {'without colours' if colored else 'in colour'} among others",
-            tuple(Case(exam.entry.mask) for exam in odd),
+            f"{counted(len(others), 'mask')} {'without colours' if colored else 'in colour'} among others",
+            tuple(Case(exam.entry.mask) for exam in others),
             "All masks of a dataset are read in one way.",
             "Export these masks as the others are.",
             Mend("left out, with their images", leave_out=True),
         )
     if colored and not survey.folder.colors and not survey.folder.reader_errors:
-        held = sorted({int(value) for _, mask in survey.masked if mask.colored for value in mask.values})
-        blended = len(held) > MAX_UNNAMED
+        stored_colors = sorted(
+            {int(value) for _, mask in survey.masked if mask.colored for value in mask.values}
+        )
+        blended = len(stored_colors) > MAX_UNNAMED
         yield Finding(
             "error",
             "colours",
-            f"The masks are in {counted(len(held), 'colour')}, and nothing says what these mean",
+            f"The masks are in {counted(len(stored_colors), 'colour')}, and no table names their classes",
             tuple(Case(exam.entry.mask) for exam, mask in survey.masked if mask.colored),
-            "Classes are told apart by number; for colours a table is needed."
+            "Masks hold class ids; for colours, a table is needed."
             + (" So many colours come from smoothing or JPEG." if blended else ""),
-            "Save the masks with one number a class."
+            "Save the masks with one number per class."
             if survey.folder.tables
             else "Add class_dict.csv (name,r,g,b) to the folder; a class named void is ignored.",
             None
             if blended or survey.folder.tables
             else Mend(
                 "class_dict.csv is added; give the classes their names there",
-                files={"class_dict.csv": _class_dict(held)},
+                files={"class_dict.csv": _class_dict(stored_colors)},
             ),
         )
 
 
 def _share(survey: Survey, mask: MaskFacts) -> float:
-    """How much of a mask holds stray values."""
+    """Return the share of a mask's pixels that hold stray values."""
     return float(mask.counts[np.isin(mask.values, list(survey.stray))].sum() / mask.counts.sum())
 
 
 def _case(survey: Survey, exam: Exam, mask: MaskFacts) -> Case:
-    odd = {
+    strays = {
         value: count
         for value, count in zip(mask.values.tolist(), mask.counts.tolist(), strict=True)
         if value in survey.stray
     }
     shown = ", ".join(
         f"{_color(value) if mask.colored else value} ({counted(count, 'pixel')})"
-        for value, count in sorted(odd.items(), key=lambda item: -item[1])[:3]
+        for value, count in sorted(strays.items(), key=lambda item: -item[1])[:3]
     )
-    return Case(exam.entry.mask, shown + (f" and {len(odd) - 3} more" if len(odd) > 3 else ""))
+    return Case(exam.entry.mask, shown + (f" and {len(strays) - 3} more" if len(strays) > 3 else ""))
 
 
 def _color(value: int) -> tuple[int, int, int]:

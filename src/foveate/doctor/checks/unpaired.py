@@ -1,4 +1,4 @@
-"""Images without masks, masks without images, and files of which it is not clear which is meant."""
+"""Find images without masks, masks without images, and files that share a name."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ def unpaired(survey: Survey) -> Iterator[Finding]:
                 "unpaired",
                 f"{counted(len(cases), what)} without {_ONE[other] if len(cases) == 1 else other + 's'}",
                 cases,
-                f"An image and its mask have one name, letter by letter: to {_name(cases, what)}.",
+                f"An image and its mask have the same name, letter by letter: to {_name(cases, what)}.",
                 f"Add the missing {other}s, mend the names, or remove these {what}s."
                 + "".join(f" Or, {hint}." for hint in hints),
                 Mend("left out", leave_out=True) if survey.folder.entries else None,
@@ -30,16 +30,16 @@ def unpaired(survey: Survey) -> Iterator[Finding]:
         yield Finding(
             "error",
             "unpaired",
-            f"{counted(len(survey.folder.clashes), 'file')} that could be meant instead of another",
-            tuple(Case(path, said) for path, said in survey.folder.clashes),
-            "Which of two files of one name is meant cannot be guessed.",
+            f"{counted(len(survey.folder.clashes), 'file')} of the same name as another",
+            tuple(Case(path, message) for path, message in survey.folder.clashes),
+            "It is unclear which of the two files to use.",
             "Keep one of the two.",
             Mend("left out; the first of the two is kept", leave_out=True),
         )
 
 
 def _name(cases: tuple[Case, ...], what: str) -> str:
-    """How the other half of the first file would be called."""
+    """Say which file name would complete the first pair."""
     file = cases[0].file
     if what == "image":
         return f"{file.name} belongs {file.stem}.png or {file.stem}_mask.png"
@@ -47,7 +47,7 @@ def _name(cases: tuple[Case, ...], what: str) -> str:
 
 
 def _hints(survey: Survey) -> list[str]:
-    """What else could say which masks the images have."""
+    """Name unread folders and tables that may hold the masks of the images."""
     folders = [f"{survey.folder.name(path)}/" for path in survey.folder.unread[0]]
     called = (
         f"if {' or '.join(folders[:3])} holds the masks, call it masks/ (masks are looked for in folders "

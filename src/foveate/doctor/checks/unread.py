@@ -1,4 +1,4 @@
-"""Folders of images beside the pairs, and lists and tables of splits, that nothing reads."""
+"""Find folders of images, and lists and tables of splits, that lie beside the pairs and are not read."""
 
 from collections.abc import Iterator
 
@@ -19,14 +19,14 @@ def unread(survey: Survey) -> Iterator[Finding]:
             f"{counted(len(folders), 'folder')} of images beside those that are read",
             tuple(Case(path) for path in folders),
             f"Masks are taken from {', '.join(f'{name}/' for name in masks[:3])}; these are not used.",
-            "Where the masks meant are in one of these, name it masks/ and move the other one elsewhere.",
+            "If one of these folders holds the right masks, name it masks/ and move the other one elsewhere.",
         )
     if lists:
         whole = "all" in survey.folder.parts
         yield Finding(
             "warning",
             "unread",
-            f"{counted(len(lists), 'file')} beside the images that may say their splits",
+            f"{counted(len(lists), 'file')} beside the images that may list their splits",
             tuple(Case(path) for path in lists),
             "They are not read"
             + (": images are split anew, at random." if whole else "; the folders say the splits."),

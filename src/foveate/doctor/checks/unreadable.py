@@ -1,4 +1,4 @@
-"""Files that cannot be decoded."""
+"""Find files that cannot be decoded."""
 
 from collections.abc import Iterator
 
@@ -10,23 +10,23 @@ from foveate.doctor.survey import Survey
 def unreadable(survey: Survey) -> Iterator[Finding]:
     cases = []
     for exam in survey.exams:
-        for path, said in (
+        for path, message in (
             (exam.entry.image, exam.image_error),
             (exam.entry.mask, exam.mask_error),
         ):
-            if said:
+            if message:
                 cases.append(
-                    Case(path or survey.folder.root / exam.entry.stem, said.partition(": ")[2] or said)
+                    Case(path or survey.folder.root / exam.entry.stem, message.partition(": ")[2] or message)
                 )
-    some = any(not exam.image_error and not exam.mask_error for exam in survey.exams)
+    any_readable = any(not exam.image_error and not exam.mask_error for exam in survey.exams)
     if cases:
         yield Finding(
             "error",
             "unreadable",
             f"{counted(len(cases), 'file')} cannot be read",
             tuple(cases),
-            "Training stops before it starts: every file is decoded once first.",
-            "Do what is said of each; or copy the files again from where they came, or remove them with "
+            "Training decodes every file before it starts, and refuses these.",
+            "Follow the message of each file; or copy the files again from their source, or remove them with "
             "their other halves.",
-            Mend("left out, with their other halves", leave_out=True) if some else None,
+            Mend("left out, with their other halves", leave_out=True) if any_readable else None,
         )
