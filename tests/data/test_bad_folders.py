@@ -96,21 +96,21 @@ def test_two_images_of_one_stem(make):
     make.pairs()
     make.save("images/03.jpg", make.photo(0))
     refuses(
-        make.root, r"images: 03\.jpg and 03\.png share a stem, so which image is meant is ambiguous; keep one"
+        make.root, r"images: 03\.jpg and 03\.png share a stem, so it is unclear which image to use; keep one"
     )
 
 
 def test_two_masks_of_one_stem(make):
     make.pairs()
     make.save("masks/03.bmp", make.mask(0, [0, 255]))
-    refuses(make.root, r"masks: 03\.bmp and 03\.png share a stem, so which mask is meant is ambiguous")
+    refuses(make.root, r"masks: 03\.bmp and 03\.png share a stem, so it is unclear which mask to use")
 
 
 def test_two_masks_that_fit_one_image(make):
     make.pairs()
     make.save("masks/03_mask.png", make.mask(0, [0, 255]))
     refuses(
-        make.root, r"03\.png and 03_mask\.png both fit the image '03', so which mask is meant is ambiguous"
+        make.root, r"03\.png and 03_mask\.png both fit the image '03', so it is unclear which mask to use"
     )
 
 

@@ -200,7 +200,7 @@ def test_class_dict_that_cannot_be_read(make, table, words):
 def test_class_dict_in_another_encoding(make):
     root = coloured(make)
     (root / "class_dict.csv").write_bytes("name,r,g,b\nstraße,128,64,128\n".encode("latin-1"))
-    with pytest.raises(DataError, match=r"class_dict\.csv: is no CSV text \(.*\); save it as CSV in UTF-8"):
+    with pytest.raises(DataError, match=r"class_dict\.csv: is not CSV text \(.*\); save it as CSV in UTF-8"):
         open_dataset(root)
 
 

@@ -49,7 +49,7 @@ def test_splits_of_tables_by_any_of_their_names(make, words):
 def test_two_folders_of_one_split(make):
     for split in ("train", "val", "valid"):
         make.pairs(f"{split}/images", f"{split}/masks")
-    with pytest.raises(DataError, match=r"val/ and valid/ say the same split; put what they hold into one"):
+    with pytest.raises(DataError, match=r"val/ and valid/ name the same split; put their files into one"):
         open_dataset(make.root)
 
 
@@ -208,7 +208,7 @@ def test_a_table_in_another_encoding_is_named(make, encoding):
     make.pairs("höhe", "truth")
     rows = "".join(f"höhe/{number:02d}.png,truth/{number:02d}.png\n" for number in range(8))
     (make.root / "data.csv").write_bytes(f"image,mask\n{rows}".encode(encoding))
-    with pytest.raises(DataError, match=r"data\.csv: is no CSV text .*; save it as CSV in UTF-8"):
+    with pytest.raises(DataError, match=r"data\.csv: is not CSV text .*; save it as CSV in UTF-8"):
         open_dataset(make.root)
 
 

@@ -112,7 +112,7 @@ def test_a_table_for_each_split(labelled, make):
             "image,label\n00.png,a\n00,b\n",
             r"labels\.csv:3: the image '00', as '00\.png', stands in .*labels\.csv:2 already; keep one",
         ),
-        ("image,label,image\n", r"labels\.csv:1: two columns have one name \(image, label, image\)"),
+        ("image,label,image\n", r"labels\.csv:1: two columns have the same name \(image, label, image\)"),
     ],
 )
 def test_tables_that_are_wrong(labelled, text, words):

@@ -1,1 +1,1 @@
-"""What folders, names, lists and tables say about which mask belongs to which image."""
+"""Match masks to images by folders, file names, lists and tables."""

@@ -1,4 +1,4 @@
-"""What lies in a folder, told from few of its names: there may be a million."""
+"""List folders and images. As folders may hold a million files, most functions look at the first few only."""
 
 import os
 from collections.abc import Iterator
@@ -9,26 +9,27 @@ from pathlib import Path
 from foveate.data.pixels.images import SUFFIXES, image_files
 
 SEARCH_LIMIT = 20
-"""So many of the folders in a folder are looked into for datasets, or for parts of one."""
+"""Number of subfolders that are searched for datasets or for parts of one."""
 
-_DEEPEST = 16
-"""So many folders in one another are followed; a link may lead back."""
+_MAX_DEPTH = 16
+"""Largest depth of folders that is followed, as a link may form a loop."""
 
 _FIRST = 1000
-"""So many of a folder's files tell what it holds; there may be a million."""
+"""Number of a folder's files that are looked at."""
 
 
 def folders_in(root: Path) -> list[Path]:
-    """The folders in a folder, sorted, without hidden ones and those that macOS leaves in archives; none in
-    a folder that may not be looked into.
+    """Return the subfolders, sorted, without hidden ones and those that macOS adds to archives.
+
+    Empty if the folder may not be read.
     """
     return sorted(Path(entry.path) for entry in _listed(root) if entry.is_dir())
 
 
 def wrapper_chain(root: Path) -> list[Path]:
-    """The folder and those inside it, as long as each holds nothing but the next; the innermost first."""
+    """Follow folders that hold a single folder and nothing else; return `root` and these, innermost first."""
     folders = [root]
-    while len(folders) < _DEEPEST:
+    while len(folders) < _MAX_DEPTH:
         inner = list(islice(_listed(folders[-1]), 2))
         if len(inner) != 1 or not inner[0].is_dir():
             break
@@ -37,9 +38,12 @@ def wrapper_chain(root: Path) -> list[Path]:
 
 
 def single_folder_chain(folder: Path) -> list[Path]:
-    """The folder and those inside it, as long as each holds one folder and no images; the outermost first."""
+    """Follow folders that hold a single folder and no images (a licence, say, may lie beside it).
+
+    Returns `folder` and the folders that follow, outermost first.
+    """
     folders = [folder]
-    while len(folders) < _DEEPEST and not holds_images(folders[-1]):
+    while len(folders) < _MAX_DEPTH and not holds_images(folders[-1]):
         first = islice(_listed(folders[-1]), _FIRST)
         inner = list(islice((Path(entry.path) for entry in first if entry.is_dir()), 2))
         if len(inner) != 1:
@@ -49,26 +53,26 @@ def single_folder_chain(folder: Path) -> list[Path]:
 
 
 def holds_images(folder: Path) -> bool:
-    """Whether there is an image among the first files of a folder."""
+    """Whether the first files of a folder include an image."""
     return bool(first_images(folder))
 
 
 def first_images(folder: Path) -> list[str]:
-    """The names of the images among the first files of a folder, in no order."""
+    """Return the names of the images among the first files of a folder, unsorted."""
     names = (entry.name for entry in islice(_listed(folder), _FIRST))
     return [name for name in names if Path(name).suffix.lower() in SUFFIXES]
 
 
 def folders_below(root: Path) -> list[Path]:
-    """The folders in `root`, each followed by those that it leads to past words and licences: where a dataset
-    lies whose archives were unpacked into a folder each. Of more folders than such datasets have, none.
+    """Return the `single_folder_chain` of each folder in `root`, one after the other.
+
+    A dataset lies in these folders if each of its archives was unpacked into a folder of its own. Empty if
+    `root` holds more than `SEARCH_LIMIT` folders.
     """
     folders = folders_in(root)
-    return (
-        [path for folder in folders for path in single_folder_chain(folder)]
-        if len(folders) <= SEARCH_LIMIT
-        else []
-    )
+    if len(folders) > SEARCH_LIMIT:
+        return []
+    return [path for folder in folders for path in single_folder_chain(folder)]
 
 
 def locate_folder(root: Path, name: str) -> Path:
@@ -84,19 +88,17 @@ def locate_folder(root: Path, name: str) -> Path:
     ('images_zip/images', False)
     """
     own = root / name
-    among = single_folder_chain(own) if own.is_dir() else folders_below(root)
-    return next((path for path in reversed(among) if path.name == name), own)
+    candidates = single_folder_chain(own) if own.is_dir() else folders_below(root)
+    return next((path for path in reversed(candidates) if path.name == name), own)
 
 
 def _listed(folder: Path) -> Iterator[os.DirEntry]:
-    """What lies in a folder, without what is hidden; nothing where it may not be looked into."""
+    """Yield the entries of a folder without hidden ones; none if the folder may not be read."""
     with suppress(PermissionError), os.scandir(folder) as entries:
         yield from (entry for entry in entries if not entry.name.startswith((".", "__MACOSX")))
 
 
 def list_images(folder: Path) -> list[Path]:
-    """All image files under a folder, sorted; hidden files and what is in hidden folders (as
-    .ipynb_checkpoints) are passed over.
-    """
+    """Return all image files under a folder, sorted; skip hidden files and folders (.ipynb_checkpoints)."""
     paths = image_files(folder.rglob("*"))
     return [path for path in paths if not any(p.startswith(".") for p in path.relative_to(folder).parts)]

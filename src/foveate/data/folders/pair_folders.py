@@ -1,4 +1,4 @@
-"""Which folders hold the images of a dataset, which the masks, and which the parts of a split."""
+"""Find the folders of images, of masks and of splits by their names."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,21 +28,22 @@ _SURE = (
     *("-masks", "-mask", "-labels", "-label", "-seg", "-gt"),
 )
 _ENDINGS = (*_SURE, "_l")
-"""Of these, `_SURE` tell a mask from the images that it lies among."""
+"""Suffixes of mask stems. Only those in `_SURE` mark a mask that lies in one folder with the images."""
 
-_SHADES = 16
-_EVEN = 0.9
-"""A mask has this share of its pixels in at most so many colours; a photograph has less."""
+_MASK_COLORS = 16
+_MASK_SHARE = 0.9
+"""A picture may be a mask if its `_MASK_COLORS` most frequent colours cover this share of its pixels."""
 
-_FEW = 3
+_MASKS_CHECKED = 3
+"""Number of files that are decoded to see whether they are masks."""
 
 Folders = tuple[Path | None, Path | None]
 
 
 def pairs_of(root: Path) -> dict[str, Folders]:
-    """By split (or "all"), the folders of images and of masks; of what is found alone, the other is None.
+    """Return the folders of images and masks by split, or under "all"; None for a folder that is missing.
 
-    `images/ masks/` go before the folder's splits, and these before masks that lie beside their images.
+    Tried in this order: `images/` and `masks/`, folders of splits, images and masks in one folder.
     """
     whole = find_folder(root, IMAGE_FOLDERS), _masks_in(root)
     if all(whole):
@@ -56,16 +57,18 @@ def pairs_of(root: Path) -> dict[str, Folders]:
 
 
 def split_folders(root: Path) -> dict[str, Folders]:
-    """By split, its folders of images and masks: `train/` with `train_masks/`, `train_labels/` or
-    `trainannot/`, `train/images/` with `train/masks/`, or `train/` with both in one, told apart by their
-    endings. Empty unless some split has masks.
+    """Return the folders of images and masks by split; empty unless some split has masks.
+
+    These are `train/` with `train_masks/`, `train_labels/` or `trainannot/`; `train/images/` with
+    `train/masks/`; or `train/` with both, where a suffix marks the masks. Raises `DataError` if two folders
+    name the same split.
     """
-    found, twice = {}, []
+    splits, duplicates = {}, []
     for split in SPLITS:
-        called = [_of_split(root, split, endings) for endings in (_SPLIT_IMAGES, _SPLIT_MASKS)]
-        twice += [folders for folders in called if len(folders) > 1]
-        images, masks = (next(iter(folders), None) for folders in called)
-        masks = masks if masks and _filled(masks) else None
+        candidates = [_split_folders(root, split, endings) for endings in (_SPLIT_IMAGES, _SPLIT_MASKS)]
+        duplicates += [folders for folders in candidates if len(folders) > 1]
+        images, masks = (next(iter(folders), None) for folders in candidates)
+        masks = masks if masks and _contains_images(masks) else None
         if images and not masks:
             inner = find_folder(images, IMAGE_FOLDERS), _masks_in(images)
             if all(inner) or find_folder(images, UNAMBIGUOUS_MASK_FOLDERS):
@@ -73,59 +76,62 @@ def split_folders(root: Path) -> dict[str, Folders]:
             elif holds_images_and_masks(images):
                 masks = images
             elif images.name.lower() != split:
-                continue  # images alone, of a word that need not say a split
+                continue  # images without masks, in a folder such as valid/ that need not be a split
         if images or masks:
-            found[split] = (images, masks)
-    if not any(masks for _, masks in found.values()):
+            splits[split] = (images, masks)
+    if not any(masks for _, masks in splits.values()):
         return {}
-    _require_one(root, twice)
-    return found
+    _refuse_duplicates(root, duplicates)
+    return splits
 
 
 def split_roots(root: Path) -> list[tuple[str, Path]]:
-    """The folders of splits that hold folders themselves, as those of classes do, by their splits."""
-    found = {split: [path for path in _of_split(root, split, ("",)) if folders_in(path)] for split in SPLITS}
-    _require_one(root, [folders for folders in found.values() if len(folders) > 1])
-    return [(split, folder) for split, folders in found.items() for folder in folders]
+    """Return the folders of splits that hold folders (of classes, say), as (split, folder).
+
+    Raises `DataError` if two folders name the same split.
+    """
+    splits = {
+        split: [path for path in _split_folders(root, split, ("",)) if folders_in(path)] for split in SPLITS
+    }
+    _refuse_duplicates(root, [folders for folders in splits.values() if len(folders) > 1])
+    return [(split, folder) for split, folders in splits.items() for folder in folders]
 
 
 def has_masks(root: Path) -> bool:
-    """Whether a folder has one with files of masks, or with folders of them, for all of its images or for a
-    split of them.
-    """
-    return any(masks and _filled(masks) for _, masks in pairs_of(root).values())
+    """Whether a folder has a folder of masks that is not empty, for all its images or for one split."""
+    return any(masks and _contains_images(masks) for _, masks in pairs_of(root).values())
 
 
 def holds_images_and_masks(folder: Path) -> bool:
-    """Whether a folder holds images and, beside them, masks that are called like them up to an ending."""
+    """Whether a folder holds images together with their masks, named alike but for a suffix such as _mask."""
     names = first_images(folder)
-    ended = [name for name in names if Path(name).stem.lower().endswith(_SURE)]
-    if not ended or 4 * len(ended) < len(names):
+    masks = [name for name in names if Path(name).stem.lower().endswith(_SURE)]
+    if not masks or 4 * len(masks) < len(names):
         return False
     suffixes = [form for suffix in sorted(SUFFIXES) for form in (suffix, suffix.upper())]
     images = (
         f"{strip_mask_suffix(Path(name).stem)}{suffix}"
-        for name in ended[:SEARCH_LIMIT]
+        for name in masks[:SEARCH_LIMIT]
         for suffix in suffixes
     )
     return any((folder / name).is_file() for name in images) and all(
-        has_few_colors(folder / name) for name in ended[:_FEW]
+        has_few_colors(folder / name) for name in masks[:_MASKS_CHECKED]
     )
 
 
 def has_few_colors(path: Path) -> bool:
-    """Whether a picture has few colours, as a mask has and a photograph has not; or is damaged."""
+    """Whether a picture has few colours, as masks have and photographs have not. True for a damaged file."""
     try:
         pixels = read_image(path).astype(np.int32)
     except DataError:
         return True
     colors = pixels[..., 0] << 16 | pixels[..., 1] << 8 | pixels[..., 2]
     counts = np.sort(np.unique(colors, return_counts=True)[1])
-    return bool(counts[-_SHADES:].sum() >= _EVEN * counts.sum())
+    return bool(counts[-_MASK_COLORS:].sum() >= _MASK_SHARE * counts.sum())
 
 
 def strip_mask_suffix(stem: str, endings: Iterable[str] = _SURE) -> str:
-    """What an image is called whose mask has this stem: the same, but for an ending such as _mask.
+    """Return a mask's stem without its suffix, such as _mask: the stem of its image.
 
     >>> strip_mask_suffix("001_mask"), strip_mask_suffix("001-label"), strip_mask_suffix("001")
     ('001', '001', '001')
@@ -134,12 +140,12 @@ def strip_mask_suffix(stem: str, endings: Iterable[str] = _SURE) -> str:
 
 
 def image_stem(mask: str, images: Iterable[str]) -> str:
-    """The image stem that a mask's stem means: itself, or itself without an ending."""
+    """Return the image stem that belongs to a mask's stem: the same, or the same without a suffix."""
     return next((stem for stem in (mask, strip_mask_suffix(mask, _ENDINGS)) if stem in images), mask)
 
 
 def unread_folders(root: Path) -> list[Path]:
-    """Folders of images beside those of the pairs, which nothing reads."""
+    """Return the folders of images that lie beside those of the pairs and are not read."""
     used = {path for pair in pairs_of(root).values() for path in pair if path}
     if root in used:
         return []
@@ -153,60 +159,64 @@ def unread_folders(root: Path) -> list[Path]:
 
 
 def unread_lists(root: Path) -> list[Path]:
-    """Lists of splits beside pairs without folders of splits, which nothing reads."""
+    """Return the lists of splits that lie beside pairs without folders of splits; they are not read."""
     texts = [*sorted(root.glob("*.txt")), *sorted((root / "ImageSets" / "Segmentation").glob("*.txt"))]
     return [path for path in texts if path.stem.lower() in SPLIT_NAMES and "all" in pairs_of(root)]
 
 
 def unread_note(root: Path) -> tuple[str, ...]:
-    """A sentence on what lies beside the pairs and is not read, if something does."""
+    """Return a note on the folders and lists that are not read; empty if there are none."""
     names = [f"{path.relative_to(root).as_posix()}/" for path in unread_folders(root)]
     names += [path.relative_to(root).as_posix() for path in unread_lists(root)]
     return (f"not read: {', '.join(names)}",) if names else ()
 
 
 def find_folder(root: Path, names: Iterable[str]) -> Path | None:
-    """The subfolder of `root` with one of these names, in any case; the first that is there wins."""
-    return next(iter(_called(root, names)), None)
+    """Return the subfolder of `root` with the first of these names that exists, ignoring case."""
+    return next(iter(_folders_named(root, names)), None)
 
 
-def _called(root: Path, names: Iterable[str]) -> list[Path]:
+def _folders_named(root: Path, names: Iterable[str]) -> list[Path]:
     folders = {path.name.lower().strip(): path for path in folders_in(root)}
     return [folders[name] for name in names if name in folders]
 
 
 def _masks_in(root: Path) -> Path | None:
-    """The folder of masks: the first so called that holds any, for Annotations/ may hold XML."""
-    found = _called(root, MASK_FOLDERS)
-    return next(filter(_filled, found), found[0] if found else None)
+    """Return the first folder of masks that holds images (Annotations/ may hold XML), or else the first."""
+    folders = _folders_named(root, MASK_FOLDERS)
+    return next(filter(_contains_images, folders), folders[0] if folders else None)
 
 
-def _filled(folder: Path) -> bool:
-    """Whether a folder holds images, or folders of them."""
+def _contains_images(folder: Path) -> bool:
+    """Whether images lie in a folder or in its subfolders."""
     return any(map(holds_images, [folder, *folders_in(folder)[:SEARCH_LIMIT]]))
 
 
-def _of_split(root: Path, split: str, endings: Iterable[str]) -> list[Path]:
-    """The folders of a split by its name; by its other names, too, where one says train, for valid/ may be a
-    class. Those of the first ending that hold images, or the first where none does.
+def _split_folders(root: Path, split: str, endings: Iterable[str]) -> list[Path]:
+    """Return the folders named after a split plus the first of the endings that occurs.
+
+    Other names of the split (valid/ for val) count only if a folder of train exists, as they may be classes.
+    Returns the folders that contain images, or the first folder if none does.
     """
     folders = {path.name.lower().strip(): path for path in folders_in(root)}
-    train = any(word.startswith("train") and (word in SPLIT_NAMES or "_" in word) for word in folders)
-    names = [name for name, said in SPLIT_NAMES.items() if name == split or (said == split and train)]
+    has_train = any(name.startswith("train") and (name in SPLIT_NAMES or "_" in name) for name in folders)
+    names = [
+        name for name, meaning in SPLIT_NAMES.items() if name == split or (meaning == split and has_train)
+    ]
     for ending in endings:
-        found = [folders[name + ending] for name in names if name + ending in folders]
-        if found:
-            return [path for path in found if _deeply_filled(path)] or found[:1]
+        candidates = [folders[name + ending] for name in names if name + ending in folders]
+        if candidates:
+            return [path for path in candidates if _contains_images_deeply(path)] or candidates[:1]
     return []
 
 
-def _require_one(root: Path, twice: list[list[Path]]) -> None:
-    """Raise `DataError` for folders that say the same split."""
-    for folders in twice:
+def _refuse_duplicates(root: Path, duplicates: list[list[Path]]) -> None:
+    """Raise `DataError` if several folders name the same split."""
+    for folders in duplicates:
         names = " and ".join(f"{path.name}/" for path in folders)
-        raise DataError(f"{root}: {names} say the same split; put what they hold into one of them")
+        raise DataError(f"{root}: {names} name the same split; put their files into one of them")
 
 
-def _deeply_filled(folder: Path) -> bool:
-    """Whether images lie in a folder, in those inside it, or one deeper, as in images/a/."""
-    return any(map(_filled, [folder, *folders_in(folder)[:SEARCH_LIMIT]]))
+def _contains_images_deeply(folder: Path) -> bool:
+    """Whether images lie in a folder or up to two levels below it, as in images/a/."""
+    return any(map(_contains_images, [folder, *folders_in(folder)[:SEARCH_LIMIT]]))

@@ -1,4 +1,4 @@
-"""Put images and masks together by stem, and read them."""
+"""Pair images and masks by the stems of their file names, and read them."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -37,84 +37,91 @@ class StemMatch:
 
 
 def match_by_stem(images: Path, masks: Path, prefix: str = "") -> StemMatch:
-    """Images and masks of two folders by stem, whatever is missing or ambiguous; of two that clash, the first
-    is kept. A mask may be called `stem_mask` and the like; in one folder with the images it has to be.
+    """Match the images and masks of two folders by stem, without refusing missing or ambiguous files.
+
+    Of two files of the same stem, the first is kept. A mask may have a suffix such as `_mask` after its stem.
+    It must have one if it lies in one folder with the images.
     """
     image_files, clashes = _by_stem(images, "image")
     if masks == images:
-        more = []
+        mask_clashes = []
         mask_stems = {stem: path for stem, path in image_files.items() if strip_mask_suffix(stem) != stem}
         image_files = {stem: path for stem, path in image_files.items() if stem not in mask_stems}
     else:
-        mask_stems, more = _by_stem(masks, "mask")
+        mask_stems, mask_clashes = _by_stem(masks, "mask")
     mask_files: dict[str, Path] = {}
     for stem, path in mask_stems.items():
         image = image_stem(stem, image_files)
         kept = mask_files.setdefault(image, path)
         if kept != path:
-            end = f"both fit the image '{image}', so which mask is meant is ambiguous; keep one of them"
-            more.append((path.parent, kept, path, end))
+            end = f"both fit the image '{image}', so it is unclear which mask to use; keep one of them"
+            mask_clashes.append((path.parent, kept, path, end))
     both = sorted(image_files.keys() & mask_files.keys())
     return StemMatch(
         tuple(Entry(prefix + stem, image_files[stem], mask_files[stem]) for stem in both),
         {stem: image_files[stem] for stem in sorted(image_files.keys() - mask_files.keys())},
         {stem: mask_files[stem] for stem in sorted(mask_files.keys() - image_files.keys())},
-        (*clashes, *more),
+        (*clashes, *mask_clashes),
     )
 
 
 def pair(images: Path, masks: Path, prefix: str = "") -> tuple[Entry, ...]:
-    """Entries of two folders whose files belong together by stem; see `match_by_stem`.
+    """Return the entries of two folders whose files are paired by stem, as in `match_by_stem`.
 
-    `DataError` where a folder is empty, an image lacks its mask or the reverse, or a stem fits two files.
+    Raises `DataError` if a folder is empty, an image or a mask has no other half, or a stem fits two files.
     """
     matched = match_by_stem(images, masks, prefix)
     for folder, kept, other, end in matched.clashes:
         raise DataError(f"{folder}: {kept.name} and {other.name} {end}")
-    for folder, what, lonely in (
-        (images, "image", matched.unpaired_images),
-        (masks, "mask", matched.unpaired_masks),
-    ):
-        if not matched.entries and not lonely:
+    unpaired_files = (images, "image", matched.unpaired_images), (masks, "mask", matched.unpaired_masks)
+    for folder, what, unpaired in unpaired_files:
+        if not matched.entries and not unpaired:
             raise DataError(
                 f"{folder}: holds no {what} files ({', '.join(sorted(SUFFIXES))}); put the {what}s there"
             )
-    _require(matched.unpaired_images, len(matched.entries), "image", "mask", masks)
-    _require(matched.unpaired_masks, len(matched.entries), "mask", "image", images)
+    _require_none(matched.unpaired_images, len(matched.entries), "image", "mask", masks)
+    _require_none(matched.unpaired_masks, len(matched.entries), "mask", "image", images)
     return matched.entries
 
 
 def pair_all(root: Path) -> dict[str, tuple[Entry, ...]]:
-    """Entries of a folder of pairs, by split or under "all"; `DataError` where some lack their halves."""
+    """Return the entries of a folder of pairs by split, or under "all".
+
+    Raises `DataError` as `pair` does, and if the folder of images or of masks is missing.
+    """
     images, masks = pairs_of(root).get("all", (None, None))
     if images and masks:
         return by_split(pair(images, masks))
     if images or masks:
-        there, lacks = (images, "masks") if images else (masks, "images")
+        folder, missing = (images, "masks") if images else (masks, "images")
         raise DataError(
-            f"{root}: has {there.name}/ ({len(list_images(there))} files) but no {lacks}/; put the {lacks} "
-            "there, with the same names"
+            f"{root}: has {folder.name}/ ({len(list_images(folder))} files) but no {missing}/; put the "
+            f"{missing} there, with the same names"
         )
     return pair_splits(root)
 
 
 def pair_splits(root: Path) -> dict[str, tuple[Entry, ...]]:
-    """Entries of each of the `split_folders`; `DataError` where images or masks of a split are missing."""
+    """Return the entries of each of the `split_folders`.
+
+    Raises `DataError` as `pair` does, and if a split has no folder of images or of masks.
+    """
     folders = split_folders(root)
     for split, (images, masks) in folders.items():
         if images is None or masks is None:
-            lacks = "images" if images is None else "masks"
+            missing = "images" if images is None else "masks"
             like = next(path.name for _, path in folders.values() if path)
             raise DataError(
-                f"{root}: the {split} split has no folder of {lacks}; add it (masks as in {like}/), or move "
-                f"{(images or masks).name}/ elsewhere"
+                f"{root}: the {split} split has no folder of {missing}; add it (masks as in {like}/), or "
+                f"move {(images or masks).name}/ elsewhere"
             )
     return {split: pair(images, masks, f"{split}/") for split, (images, masks) in folders.items()}
 
 
 def by_split(entries: Sequence[Entry]) -> dict[str, tuple[Entry, ...]]:
-    """Entries by their first folder where that says a split for all of them, train among them; otherwise all
-    under "all".
+    """Group entries by split if the first folder of every stem names one; otherwise put all under "all".
+
+    Names other than train, val and test count only if one of the splits is train.
     """
     parts: dict[str, list[Entry]] = {}
     for entry in entries:
@@ -129,9 +136,9 @@ def by_split(entries: Sequence[Entry]) -> dict[str, tuple[Entry, ...]]:
 def count_stored_values(
     entries: Sequence[Entry], codec: MaskCodec | None = None
 ) -> Int64[np.ndarray, "entries 256"]:
-    """Pixels per stored value (per class id with a codec) of each mask, reading every mask once.
+    """Read every mask once and count its pixels per stored value, or per class id with a codec.
 
-    Raises the `DataError` of the first mask that cannot be read, or that differs in size from its image.
+    Raises `DataError` for the first mask that cannot be read or differs in size from its image.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         rows = pool.map(partial(_count_stored_values, codec=codec), entries)
@@ -143,10 +150,10 @@ def read_indexed(
     classes: Sequence[str] | None,
     colors: Mapping[str, Color] | None = None,
 ) -> Layout:
-    """Layout of single-channel masks: what their values mean is decided from all of them together.
+    """Return the layout of single-channel masks; the meaning of their values is inferred from all masks.
 
-    colors: names and colours of well-known classes in the order of their ids, which an id to ignore follows;
-    used where no `classes` are given and the highest id is that of the last class or the one to ignore.
+    colors: names and colours of well-known classes in the order of their ids; the id after the last is ignored.
+    They are used if no `classes` are given and the highest id is that of the last class or the ignored one.
     """
     entries = [entry for part in parts.values() for entry in part]
     stored = count_stored_values(entries)
@@ -169,7 +176,7 @@ def read_indexed(
 
 
 def read_pair(entry: Entry, codec: MaskCodec) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
-    """Image and class ids of one entry, at its own size."""
+    """Return the image and the class ids of one entry, at its own size."""
     image, mask = read_image(entry.image), read_mask(entry.mask, codec)
     _same_size(entry, image.shape[:2], mask.shape)
     return image, mask
@@ -196,14 +203,14 @@ def _by_stem(folder: Path, what: str) -> tuple[dict[str, Path], list[tuple[Path,
         stem = path.relative_to(folder).with_suffix("").as_posix()
         kept = files.setdefault(stem, path)
         if kept != path:
-            end = f"share a stem, so which {what} is meant is ambiguous; keep one of them"
+            end = f"share a stem, so it is unclear which {what} to use; keep one of them"
             clashes.append((folder, kept, path, end))
     return files, clashes
 
 
-def _require(lonely: Mapping[str, Path], paired: int, what: str, missing: str, folder: Path) -> None:
-    if lonely:
-        names = [path.name for path in lonely.values()]
+def _require_none(unpaired: Mapping[str, Path], paired: int, what: str, missing: str, folder: Path) -> None:
+    if unpaired:
+        names = [path.name for path in unpaired.values()]
         shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         raise DataError(
             f"{len(names)} of {len(names) + paired} {what}s have no {missing} of the same name in {folder}: "

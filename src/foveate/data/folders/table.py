@@ -1,4 +1,4 @@
-"""CSV tables, read with the line of every row, and with what is wrong said in a sentence."""
+"""Read CSV tables with the line number of every row, and refuse broken ones with a message that names it."""
 
 import codecs
 import csv
@@ -15,7 +15,7 @@ Row = tuple[int, dict[str, str]]
 
 
 def first_line(path: Path) -> tuple[str, ...]:
-    """The column names of a table, whatever it is separated by and however it is encoded."""
+    """Return the column names of a table in lower case, for any separator and encoding."""
     with path.open("rb") as file:
         start = file.read(_LONGEST)
     encoding = "utf-16" if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
@@ -25,10 +25,10 @@ def first_line(path: Path) -> tuple[str, ...]:
 
 
 def read_table(path: Path) -> tuple[tuple[str, ...], list[Row]]:
-    """The columns, in lower case, and each row as (line, cell by column), in the file's order.
+    """Return the columns, in lower case, and the rows as (line number, cell by column).
 
-    Raises `DataError` for a table that is missing, empty, no text, separated otherwise than by commas, or
-    whose rows have not as many cells as the header.
+    Raises `DataError` for a table that is missing, empty, not text or not separated by commas, and for rows
+    with more or fewer cells than the header.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -37,7 +37,7 @@ def read_table(path: Path) -> tuple[tuple[str, ...], list[Row]]:
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such table") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: is no CSV text ({error}); save it as CSV in UTF-8") from None
+        raise DataError(f"{path}: is not CSV text ({error}); save it as CSV in UTF-8") from None
     rows = [(line, cells) for line, cells in rows if any(cells)]
     if not rows:
         raise DataError(f"{path}: the table is empty; its first line names the columns")
@@ -46,7 +46,7 @@ def read_table(path: Path) -> tuple[tuple[str, ...], list[Row]]:
         if len(columns) == 1 and separator in columns[0]:
             raise DataError(f"{path}:1: columns are separated by {name}; save the table with commas")
     if len(set(columns)) < len(columns):
-        raise DataError(f"{path}:1: two columns have one name ({', '.join(columns)}); rename one")
+        raise DataError(f"{path}:1: two columns have the same name ({', '.join(columns)}); rename one")
     for line, cells in rows[1:]:
         if len(cells) != len(columns):
             raise DataError(
@@ -57,34 +57,35 @@ def read_table(path: Path) -> tuple[tuple[str, ...], list[Row]]:
 
 
 def column(columns: Iterable[str], names: Iterable[str]) -> str | None:
-    """The first of `names` that is a column.
+    """Return the first of `names` that is a column, or None.
 
     >>> column(("image_id", "label"), ("image", "image_id"))
     'image_id'
     """
-    there = set(columns)
-    return next((name for name in names if name in there), None)
+    existing = set(columns)
+    return next((name for name in names if name in existing), None)
 
 
 def label_ids(
     labels: Sequence[tuple[str, str]], classes: Sequence[str] | None = None
 ) -> tuple[tuple[str, ...], dict[str, int]]:
-    """The classes, and the id of each label. labels: as ("file:line", what stands there).
+    """Return the names of the classes and the id of each label.
 
-    Numbers count `classes` from 0 where these are given; otherwise labels are names, in their order or, for
-    numbers, by size. Raises `DataError` at the first line whose label is none of the classes.
+    labels: as ("file:line", label). classes: their names in the order of their ids; a label is then a name or
+    an id. Without classes, the labels are the names, in alphabetical order, or by value if they are numbers.
+    Raises `DataError` for the first label that is none of the classes.
 
     >>> label_ids([("a.csv:2", "dog"), ("a.csv:3", "cat")])
     (('cat', 'dog'), {'cat': 0, 'dog': 1})
     >>> label_ids([("a.csv:2", "1")], ["cat", "dog"])
     (('cat', 'dog'), {'1': 1})
     """
-    there = dict.fromkeys(label for _, label in labels)
-    numbers = all(label.isdecimal() for label in there)
-    names = tuple(classes or sorted(there, key=int if numbers else None))
+    distinct = dict.fromkeys(label for _, label in labels)
+    numbers = all(label.isdecimal() for label in distinct)
+    names = tuple(classes or sorted(distinct, key=int if numbers else None))
     ids = {name: number for number, name in enumerate(names)}
-    if numbers and not there.keys() <= ids.keys():
-        ids = {label: int(label) for label in there if int(label) < len(names)}
+    if numbers and not distinct.keys() <= ids.keys():
+        ids = {label: int(label) for label in distinct if int(label) < len(names)}
     for where, label in labels:
         if label not in ids:
             near = difflib.get_close_matches(label, names, n=1)
@@ -93,4 +94,4 @@ def label_ids(
                 f"{where}: the label '{label}' is none of the {len(names)} classes ({', '.join(names[:20])}"
                 f"{', ...' * (len(names) > 20)}); {hint}"
             )
-    return names, {label: ids[label] for label in sorted(there)}
+    return names, {label: ids[label] for label in sorted(distinct)}

@@ -76,7 +76,7 @@ def read_colors(path: Path) -> list[tuple[str, Color]]:
     try:
         rows = _labelmap(path) if path.name == _LABELMAP else _class_dict(path)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: is no CSV text ({error}); save it as CSV in UTF-8") from None
+        raise DataError(f"{path}: is not CSV text ({error}); save it as CSV in UTF-8") from None
     form = "name:r,g,b::" if path.name == _LABELMAP else "name,r,g,b"
     table: list[tuple[str, Color]] = []
     for line, row in rows:
