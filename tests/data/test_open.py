@@ -362,7 +362,9 @@ def test_a_recorded_split_is_reproduced(make):
     assert open_dataset(root, splits=recorded).split_table() == recorded
     (root / "images" / f"{recorded['val'][0]}.png").unlink()
     (root / "masks" / f"{recorded['val'][0]}.png").unlink()
-    with pytest.raises(DataError, match=f"1 images of the recorded split are gone, '{recorded['val'][0]}'"):
+    with pytest.raises(
+        DataError, match=f"1 images of the recorded split are missing, '{recorded['val'][0]}'"
+    ):
         open_dataset(root, splits=recorded)
 
 

@@ -68,7 +68,7 @@ def test_images_that_come_later_change_no_split(photos, tmp_path):
 
     (tmp_path / "data/images" / f"{begun['test'][0]}.png").unlink()
     (tmp_path / "data/masks" / f"{begun['test'][0]}.png").unlink()
-    with pytest.raises(DataError, match=r"1 images of the recorded split are gone, .*put them back"):
+    with pytest.raises(DataError, match=r"1 images of the recorded split are missing, .*put them back"):
         compare(replace(photos, seeds=3), out)
 
 

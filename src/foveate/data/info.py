@@ -1,4 +1,4 @@
-"""What is known of each public dataset that foveate reads: classes, splits, terms, and where to get it."""
+"""The facts of a public dataset: classes, splits, licence, and where to get it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,10 +11,10 @@ from foveate.data.pixels.palette import Color
 
 @dataclass(frozen=True)
 class Download:
-    """A file that may be fetched without an account.
+    """A file that can be downloaded without an account.
 
-    checksum: "md5:..." or "sha256:..." where its publisher (or a library that ships it) states one. bytes:
-    its size, where known.
+    checksum: "md5:..." or "sha256:..." as its publisher, or a library that ships it, states it. bytes: its
+    size. Both are None if unknown.
     """
 
     url: str
@@ -23,7 +23,7 @@ class Download:
 
     @property
     def file(self) -> str:
-        """The name that it is saved under.
+        """The name that the file is saved under.
 
         >>> Download("https://example.org/data/images.tar.gz?download=1").file
         'images.tar.gz'
@@ -33,13 +33,13 @@ class Download:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """The facts of one dataset. What is not known for certain is None or empty: see its home page.
+    """The facts of one dataset. Facts that are not known for certain are None or empty.
 
-    name: as in `foveate data info NAME`. classes, colors: in the order of their ids; empty where the files
-    name them. layout: the folders and files that its reader expects. licence: the terms that its authors
-    state, or that they state none. splits: images of each official split.
-    images, bytes: all of it, as downloaded. downloads: files to fetch directly. steps: what to do by hand,
-    where terms ask for an account or there is no stable address.
+    name: as in `foveate data info NAME`. classes, colors: in the order of their ids; empty if the files name
+    them. layout: the folders and files that its reader expects. licence: the terms that its authors state, or
+    that they state none. splits: number of images in each official split. images: number of all images.
+    bytes: size of all downloads. downloads: files to download directly. steps: what to do by hand if the
+    dataset needs an account or has no stable address.
 
     >>> from foveate.data.layout import dataset_info
     >>> info = dataset_info("camvid")

@@ -1,4 +1,4 @@
-"""The registry of dataset layouts, and what a reader of one hands over."""
+"""The registry of layout readers, and the `Layout` that a reader returns."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,11 +16,11 @@ from foveate.shelves import import_shelf
 
 @dataclass(frozen=True)
 class Layout:
-    """What a reader found in a folder, before it is split.
+    """The contents of a dataset folder before it is split.
 
-    parts: entries by the split the folder puts them in (train, val, test), or all of them under "all".
-    reader: decodes one entry; it must pickle, for it travels to worker processes. colors may be empty.
-    counts: pixels per class of each stem. notes: sentences for the user.
+    parts: entries by the folder's own split (train, val, test), or all entries under "all". reader: decodes
+    one entry; must be picklable for worker processes. colors: RGB of each class, may be empty. counts: pixels
+    per class of the masks, by stem, if known. notes: sentences for the user.
     """
 
     task: Task
@@ -34,10 +34,11 @@ class Layout:
 
 @dataclass(frozen=True)
 class LayoutReader:
-    """A registered layout: `recognise(root)` says whether a folder has it, `read(root, classes)` reads it.
+    """A registered layout: `recognise(root)` tests whether a folder has it, `read(root, classes)` reads it.
 
-    info: what is known of the dataset, where the layout is that of one dataset rather than of many. tars:
-    whether it reads tars as they are.
+    order: layouts with lower numbers are tried first. summary: one line on the folders and files. info: the
+    facts of the dataset, for the layout of one published dataset. tars: whether it reads tars without
+    unpacking them.
     """
 
     name: str
@@ -55,7 +56,10 @@ _READERS: dict[str, LayoutReader] = {}
 def reader(
     name: str, order: int, summary: str, info: DatasetInfo | None = None, tars: bool = False
 ) -> Callable[[type], type]:
-    """Class decorator: register a layout by its static `recognise` and `read`; low orders are asked first."""
+    """Return a class decorator that registers a layout by its static methods `recognise` and `read`.
+
+    The arguments are the fields of `LayoutReader`.
+    """
 
     def register(layout: type) -> type:
         if name in _READERS:
@@ -67,7 +71,7 @@ def reader(
 
 
 def layout_readers() -> tuple[LayoutReader, ...]:
-    """All layouts, in the order in which they are tried: the modules of `readers` and `published`.
+    """Return all layouts of the modules in `readers` and `published`, in the order in which they are tried.
 
     >>> layout_readers()[-1].name
     'class_folders'
@@ -78,12 +82,12 @@ def layout_readers() -> tuple[LayoutReader, ...]:
 
 
 def catalogue() -> dict[str, DatasetInfo]:
-    """All datasets that are known by name, in alphabetical order."""
+    """Return the facts of all public datasets by name, in alphabetical order."""
     infos = [layout.info for layout in layout_readers() if layout.info]
     return {info.name: info for info in sorted(infos, key=lambda info: info.name)}
 
 
 def dataset_info(name: str) -> DatasetInfo:
-    """The facts of one dataset; `UserError` with the nearest name where there is none of this name."""
+    """Return the facts of one public dataset; raise `UserError` with the nearest name if there is none."""
     infos = catalogue()
     return infos[choose(name, infos, "dataset")]

@@ -1,4 +1,4 @@
-"""Open a folder of images, whatever its layout, or the synthetic scenes."""
+"""Open a dataset: a folder of any known layout, an address, or synthetic scenes."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,8 +19,8 @@ from foveate.specs.shares import SHARES
 
 _LIKE = (
     "For segmentation, put images into images/ and masks of the same names into masks/ (or beside the "
-    "images, as a_mask.png for a.jpg); for classification, images into one folder a class. 'foveate list "
-    "datasets' tells all layouts that are read"
+    "images, as a_mask.png for a.jpg); for classification, put images into one folder per class. 'foveate "
+    "list datasets' lists all layouts"
 )
 
 
@@ -35,20 +35,25 @@ def open_dataset(
 ) -> Dataset:
     """Recognise a dataset and split it into train, val and test.
 
-    source: a folder in one of the layouts of `dataset_names()`, packed in archives or not, the address of
-    shards (such as s3://bucket/shards; those that others packed by their names, as in
-    s3://bucket/train-{000..003}.tar), "hf:NAME" for a dataset of the Hugging Face hub, or "synthetic",
-    "synthetic:COUNT" or "synthetic:COUNT:HxW" (COUNT training images of that size). classes: names in the
-    order of the mask values, "ignore" for values to ignore (or, where the data names its classes, those to
-    keep); a single name is a class against the rest, see `foveate.data.one_class`. Where the folder gives no
-    split: `shares`, in percent for train, val and test, by stem and from `split_seed` (of two shares the
-    second is val and test at once); where it gives train and val only, val becomes test and a new val is cut
-    from train, unless `val_from_train` is False: then val is both. splits: a recorded `Dataset.split_table()`
-    to reproduce. to_score: the data will not be trained on, so nothing is cut (a folder without splits is
-    whole in each of them) and train may lack a class.
+    Args:
+        source: a folder or archive in one of the layouts of `dataset_names()`; an address of shards, such as
+            s3://bucket/shards, or s3://bucket/train-{000..003}.tar for WebDataset tars; "hf:NAME" for a
+            dataset of the Hugging Face hub; or "synthetic", "synthetic:COUNT" or "synthetic:COUNT:HxW" (COUNT
+            training images of that size).
+        classes: names in the order of the mask values, "ignore" for values to ignore; or, if the data names
+            its classes, those to keep. A single name is a class against the rest, see
+            `foveate.data.one_class`.
+        split_seed: draws the split of a folder without splits.
+        val_from_train: if the folder has train and val only, use val as test and cut a new val from train.
+            False uses val for both.
+        splits: a recorded `Dataset.split_table()` to reproduce.
+        to_score: the data will not be trained on. Nothing is cut (each split of a folder without splits holds
+            all images), and train may lack a class.
+        shares: percent of the images in train, val and test, for a folder without splits. Of two shares, the
+            second is both val and test.
 
-    Raises `DataError` for folders and masks that cannot be understood, naming the file, the value and the
-    remedy.
+    Raises `DataError` for folders and masks that cannot be interpreted. The message names the file, the value
+    and the remedy.
 
     >>> dataset = open_dataset("synthetic:8")
     >>> [len(dataset.index(split)) for split in ("train", "val", "test")]
@@ -62,7 +67,7 @@ def open_dataset(
     else:
         entries, note = arrange(layout.parts, split_seed, val_from_train, shares)
     if name == "synthetic" and splits is None:
-        note = "drawn for this purpose, each split from scenes of its own"
+        note = "drawn on demand, with different scenes in each split"
     dataset = Dataset(
         name=name,
         source=str(source),
@@ -79,7 +84,7 @@ def open_dataset(
 
 
 def read_layout(source: str | Path, classes: Sequence[str] | None = None) -> tuple[str, Path | None, Layout]:
-    """What there is before it is split: the layout's name, its folder if it has one, and its entries.
+    """Read a source without splitting it: the layout's name, its folder if it has one, and its contents.
 
     Raises `DataError` as `open_dataset` does.
     """
@@ -100,18 +105,18 @@ def read_layout(source: str | Path, classes: Sequence[str] | None = None) -> tup
 
 
 def is_path(source: str | Path) -> bool:
-    """Whether a source is a folder or a file, rather than an address, a name on the hub or drawn scenes.
+    """Whether a source is a local path, not an address, a name on the hub or synthetic.
 
     >>> is_path("photos"), is_path("synthetic:8"), is_path("s3://bucket/shards")
     (True, False, False)
     """
-    said = str(source)
+    text = str(source)
     drawn = synthetic.is_synthetic(source)
-    return not (drawn or said.startswith(PREFIX) or "://" in said or is_pattern(said))
+    return not (drawn or text.startswith(PREFIX) or "://" in text or is_pattern(text))
 
 
 def dataset_names() -> tuple[str, ...]:
-    """The layouts that are recognised.
+    """Return the names of all layouts.
 
     >>> {"synthetic", "paired", "class_folders"} <= set(dataset_names())
     True
@@ -120,14 +125,12 @@ def dataset_names() -> tuple[str, ...]:
 
 
 def dataset_summaries() -> dict[str, str]:
-    """By layout, a line on what its folders are called."""
+    """Return a one-line description of the folders and files of each layout."""
     return {"synthetic": synthetic.SUMMARY} | {layout.name: layout.summary for layout in layout_readers()}
 
 
 def require_source(source: str | Path) -> None:
-    """Raise the `DataError` of a folder that is not there, or of a file that is no archive, before anything
-    that takes time.
-    """
+    """Raise `DataError` if a local source is neither a folder nor an archive."""
     root = Path(source).expanduser()
     if not is_path(source) or root.is_dir() or (root.is_file() and is_archive(root)):
         return
@@ -138,15 +141,15 @@ def require_source(source: str | Path) -> None:
 
 def _recognise(root: Path, classes: Sequence[str] | None) -> tuple[str, Layout]:
     require_source(root)
-    if found := recognise(root):
-        return found.layout.name, found.read(classes)
+    if match := recognise(root):
+        return match.layout.name, match.read(classes)
     raise unknown(root)
 
 
 def unknown(root: Path) -> DataError:
-    """What to say of a folder or an archive in which no layout was recognised."""
+    """Return the error for a folder or an archive whose layout is not recognised."""
     if root.is_file():
-        return DataError(f"{root}: what the archive holds is in no known layout. {_LIKE}")
+        return DataError(f"{root}: the archive's contents are in no known layout. {_LIKE}")
     names = sorted(path.name + "/" * path.is_dir() for path in root.iterdir())
     if not names:
         return DataError(

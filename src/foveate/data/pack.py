@@ -1,8 +1,9 @@
-"""Pack a dataset into shards: a few large files that stream well from anywhere.
+"""Pack a dataset into shards: a few large files that can be read over a network.
 
-A shard is a plain tar. An image keeps the bytes of its file where a plain decoder sees in them what foveate
-sees; otherwise (16 bits, turned by EXIF, slices of a volume) its pixels become a PNG. Masks become 8-bit PNGs
-of class ids, labels a number in a text file: `KEY.jpg`, `KEY.mask.png`, `KEY.cls`, as WebDataset pairs them.
+A shard is a plain tar. An image file is kept byte for byte if an ordinary decoder reads the same pixels from
+it as foveate does; others (16 bits, turned by EXIF, slices of a volume) are stored as PNG. Masks become 8-bit
+PNGs of class ids, and labels a number in a text file. The names follow WebDataset: `KEY.jpg`, `KEY.mask.png`,
+`KEY.cls`.
 """
 
 import io
@@ -30,7 +31,7 @@ from foveate.errors import DataError
 
 _VERBATIM = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png"}
 _SUFFIXES = (".jpg", ".jpeg", ".png")
-_AT_ONCE = 64
+_CHUNK = 64
 _HEADER = 512
 
 Row = dict[str, Any]
@@ -39,7 +40,7 @@ Files = dict[str, bytes]
 
 @dataclass(frozen=True)
 class Packing:
-    """What was written: images, shards, and the bytes of the images and masks in them."""
+    """Number of images and of shards that were written, and the bytes of their images and masks."""
 
     images: int
     shards: int
@@ -53,12 +54,12 @@ def pack(
     shard_mb: float = 256,
     progress: Callable[[int, int], None] | None = None,
 ) -> Packing:
-    """Write a dataset as shards to `out`: a new or empty folder, or any address that fsspec writes to.
+    """Write a dataset as shards to `out`: a new or empty folder, or any address that fsspec can write to.
 
-    source, classes: as in `open_dataset`. shard_mb: megabytes (10^6 bytes) that a shard is not to exceed,
-    unless one image does. progress: called with the images done and all. The same data gives the same bytes.
-    The index is written last: shards without one are those of a packing that was stopped. Raises `DataError`
-    for data that cannot be read, and for an `out` that holds files or cannot be written to.
+    source, classes: as in `open_dataset`. shard_mb: largest size of a shard in megabytes (10^6 bytes), unless
+    a single image exceeds it. progress: called with the images done and all images. Equal data gives equal
+    bytes. The index is written last, so shards without one are incomplete. Raises `DataError` if the data
+    cannot be read, or if `out` holds files or cannot be written to.
 
     >>> import tempfile
     >>> from foveate.data.open import open_dataset
@@ -67,14 +68,14 @@ def pack(
     (10, 4)
     """
     if not shard_mb > 0:
-        raise DataError(f"shard_mb {shard_mb} is no size; give the megabytes of a shard, such as 256")
+        raise DataError(f"shard_mb is {shard_mb}; give a shard's size in megabytes, above 0, such as 256")
     address = str(out).rstrip("/")
     require_empty(address)
     name, _, layout = read_layout(source, classes)
     total = sum(map(len, layout.parts.values()))
     parts: dict[str, list[Row]] = {}
     done: list[Row] = []
-    with _nothing_left(Path(address)):
+    with _remove_new_folder_on_error(Path(address)):
         for part, entries in layout.parts.items():
             before = len(done)
             for row in _write(address, part, _encoded(layout, entries), shard_mb * 1e6):
@@ -98,20 +99,20 @@ def pack(
 
 
 @contextmanager
-def _nothing_left(folder: Path) -> Iterator[None]:
-    """Where the block fails before a shard is whole, the folder that was made for it goes."""
-    there = folder.exists()
+def _remove_new_folder_on_error(folder: Path) -> Iterator[None]:
+    """Remove `folder` if the block made it and fails before the first shard is complete."""
+    existed = folder.exists()
     try:
         yield
     except BaseException:
-        if not there:
-            with suppress(OSError):  # it holds shards that are whole, or is no folder of this machine
+        if not existed:
+            with suppress(OSError):  # it holds complete shards, or is not on this machine
                 folder.rmdir()
         raise
 
 
 def key(stem: str) -> str:
-    """The name of an entry's files before their ending, which begins at the first dot.
+    """Return the name of an entry's files without endings. Dots are escaped: an ending starts at the first dot.
 
     >>> key("val/a.b"), key("100%")
     ('val/a%2Eb', '100%25')
@@ -121,11 +122,11 @@ def key(stem: str) -> str:
 
 
 def _encoded(layout: Layout, entries: Sequence[Entry]) -> Iterator[tuple[Row, Files]]:
-    """What the index says of each entry, and its files by their endings, in order; a few at once."""
+    """Yield the index row of each entry and its files by ending, in order, encoding a few in parallel."""
     encode = partial(_encode, layout=layout)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(entries), _AT_ONCE):
-            yield from pool.map(encode, entries[start : start + _AT_ONCE])
+        for start in range(0, len(entries), _CHUNK):
+            yield from pool.map(encode, entries[start : start + _CHUNK])
 
 
 def _encode(entry: Entry, layout: Layout) -> tuple[Row, Files]:
@@ -139,7 +140,7 @@ def _encode(entry: Entry, layout: Layout) -> tuple[Row, Files]:
 
 
 def _stored(entry: Entry) -> bytes | None:
-    """The bytes of an image that is a file of its own, here or in a shard."""
+    """Return the bytes of an image file, on disk or in a shard; None if the entry has no file of its own."""
     if isinstance(entry, Packed):
         return read_bytes(entry.shard, entry.image_span)
     own = entry.image is not None and entry.image.suffix.lower() in _SUFFIXES
@@ -147,7 +148,9 @@ def _stored(entry: Entry) -> bytes | None:
 
 
 def _image_file(stored: bytes | None, image: UInt8[np.ndarray, "h w 3"]) -> tuple[str, bytes]:
-    """Ending and bytes of a file in which a plain decoder sees this image: what is stored if that is one."""
+    """Return the ending and the bytes of an image file: the stored bytes if an ordinary decoder reads the
+    same pixels from them, or else a PNG.
+    """
     if stored is not None:
         with Image.open(io.BytesIO(stored)) as file:
             if file.format in _VERBATIM and np.array_equal(np.asarray(file.convert("RGB")), image):
@@ -161,8 +164,8 @@ def _png(pixels: UInt8[np.ndarray, "..."]) -> bytes:
     return file.getvalue()
 
 
-def _write(address: str, part: str, samples: Iterator[tuple[Row, Files]], most: float) -> Iterator[Row]:
-    """Write samples to one shard after the other; yields the row of each with its shard and spans."""
+def _write(address: str, part: str, samples: Iterator[tuple[Row, Files]], limit: float) -> Iterator[Row]:
+    """Write samples to one shard after the other; yield the row of each with its shard and byte spans."""
     sample, number = next(samples, None), 0
     while sample:
         name = f"{part}-{number:06d}.tar"
@@ -170,7 +173,7 @@ def _write(address: str, part: str, samples: Iterator[tuple[Row, Files]], most: 
             create(f"{address}/{name}") as file,
             tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as tar,
         ):
-            while sample and (tar.offset == 0 or tar.offset + _room(sample[1]) <= most):
+            while sample and (tar.offset == 0 or tar.offset + _tar_bytes(sample[1]) <= limit):
                 row, files = sample
                 spans = {ending: _add(tar, f"{key(row['stem'])}.{ending}", files[ending]) for ending in files}
                 yield (
@@ -182,7 +185,8 @@ def _write(address: str, part: str, samples: Iterator[tuple[Row, Files]], most: 
         number += 1
 
 
-def _room(files: Files) -> int:
+def _tar_bytes(files: Files) -> int:
+    """Return an upper bound for the bytes of these files in a tar, headers and padding included."""
     return sum(2 * _HEADER + len(content) for content in files.values())
 
 

@@ -1,4 +1,4 @@
-"""Which layout a folder has: in itself, in the only dataset inside it, or in the archives that it holds."""
+"""Recognise the layout of a folder, of the only dataset inside it, or of the archives that it holds."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,12 +17,16 @@ from foveate.data.storage.unpacked import Unpacked, archives_in, megabytes, unpa
 from foveate.errors import DataError, SeveralDatasets
 
 _CLASSES = "class_folders"
-"""The layout that any folder of folders with images has; all others say more."""
+"""The fallback layout: any folder of folders with images has it."""
 
 
 @dataclass(frozen=True)
 class Recognised:
-    """A layout and its folder. archives: those that lie there; unpacked: where, if it was in them."""
+    """A recognised layout.
+
+    source: the folder or archive that was given. folder: where the layout was found. archives: archives at
+    the source. unpacked: their cache folder, None if they were not unpacked.
+    """
 
     source: Path
     layout: LayoutReader
@@ -31,7 +35,7 @@ class Recognised:
     unpacked: Unpacked | None
 
     def read(self, classes: Sequence[str] | None) -> Layout:
-        """What the layout holds; says where it came from, and what was not looked into."""
+        """Read the layout. Its notes name the folder it was found in and the archives read or left unread."""
         names = ", ".join(path.name for path in self.archives[:6]) + ", ..." * (len(self.archives) > 6)
         try:
             layout = self.layout.read(self.folder, classes)
@@ -47,47 +51,52 @@ class Recognised:
         if self.unpacked:
             notes.append(f"read from {names}, kept unpacked ({megabytes(self.unpacked.bytes)})")
         elif self.archives:
-            notes.append(f"not looked into, being packed: {names}")
+            notes.append(f"archives that were not read: {names}")
         return replace(layout, notes=tuple(notes))
 
 
 def recognise(source: Path) -> Recognised | None:
-    """The first layout that a folder or an archive has; folders are looked at before the archives in them.
+    """Return the layout of a folder or an archive, or None.
 
-    Raises `DataError` for a folder of several datasets.
+    Archives in a folder are unpacked only if the folder itself has no known layout. Raises `SeveralDatasets`
+    for a folder of several datasets.
     """
     archives = archives_in(source)
-    found = _shard(source) if source.is_file() else _match(source)
-    if found and found[0].tars:
+    match = _match_tar(source) if source.is_file() else _match_folder(source)
+    if match and match[0].tars:
         archives = ()
-    kept = unpacked(source) if found is None and archives else None
-    if kept:
-        found = _match(kept.folder)
-    return found and Recognised(source, *found, archives, kept)
+    cache = unpacked(source) if match is None and archives else None
+    if cache:
+        match = _match_folder(cache.folder)
+    return match and Recognised(source, *match, archives, cache)
 
 
-def _shard(source: Path) -> tuple[LayoutReader, Path] | None:
-    """The layout of a tar that is read as it is."""
+def _match_tar(source: Path) -> tuple[LayoutReader, Path] | None:
+    """Return the layout of a tar that is read without unpacking."""
     readers = (layout for layout in layout_readers() if layout.tars)
     return next(((layout, source) for layout in readers if layout.recognise(source)), None)
 
 
-def _match(root: Path) -> tuple[LayoutReader, Path] | None:
-    """The layout of a folder; or of the dataset that is alone in it, or published and beside no classes."""
+def _match_folder(root: Path) -> tuple[LayoutReader, Path] | None:
+    """Return the layout of a folder and where it was found: in the folder itself or in a dataset inside it.
+
+    A dataset inside is taken if it is published or the only folder there, unless folders of classes lie
+    beside it. Raises `SeveralDatasets` if the choice is ambiguous.
+    """
     folders = wrapper_chain(root)
-    found = _first(layout_readers(), folders)
-    if found and not found[0].info and found[0].name != _CLASSES:
-        return found
-    folder = found[1] if found else folders[0]
-    inside = _inside(folder)
-    if found and found[0].info:
+    match = _first_match(layout_readers(), folders)
+    if match and not match[0].info and match[0].name != _CLASSES:
+        return match
+    folder = match[1] if match else folders[0]
+    inside = _datasets_inside(folder)
+    if match and match[0].info:
         inside = [(layout, path) for layout, path in inside if layout.info]
-        if {layout.name for layout, _ in inside} <= {found[0].name}:  # parts of it look like the whole
-            return found
+        if {layout.name for layout, _ in inside} <= {match[0].name}:  # parts of a dataset match its layout
+            return match
     elif not inside:
-        return found and (found[0], _of_classes(folder))
-    elif len(inside) == 1 and _classes_beside(folder, inside[0][1]):
-        return found
+        return match and (match[0], _class_root(folder))
+    elif len(inside) == 1 and _has_classes_beside(folder, inside[0][1]):
+        return match
     elif len(inside) == 1 and (inside[0][0].info or len(folders_in(folder)) == 1):
         return inside[0]
     names = ", ".join(f"{path.relative_to(folder)} ({layout.name})" for layout, path in inside)
@@ -95,52 +104,53 @@ def _match(root: Path) -> tuple[LayoutReader, Path] | None:
     raise SeveralDatasets(f"{folder}: holds {what}: {names}; give one alone, such as {inside[0][1]}")
 
 
-def _of_classes(root: Path) -> Path:
-    """Where the folders of the classes are: past a folder that is alone beside words, if it is no split."""
+def _class_root(root: Path) -> Path:
+    """Return the folder that holds the class folders, following single folders unless they are splits."""
     if split_roots(root):
         return root
     return next((folder for folder in single_folder_chain(root)[::-1] if len(folders_in(folder)) > 1), root)
 
 
-def _first(readers: Iterable[LayoutReader], folders: Sequence[Path]) -> tuple[LayoutReader, Path] | None:
-    """The first layout that one of the folders has."""
-    return next(((layout, path) for layout in readers for path in folders if _has(layout, path)), None)
+def _first_match(
+    readers: Iterable[LayoutReader], folders: Sequence[Path]
+) -> tuple[LayoutReader, Path] | None:
+    """Return the first layout that one of the folders has, with that folder."""
+    return next(((layout, path) for layout in readers for path in folders if _matches(layout, path)), None)
 
 
-def _has(layout: LayoutReader, folder: Path) -> bool:
+def _matches(layout: LayoutReader, folder: Path) -> bool:
     try:
         return layout.recognise(folder)
-    except PermissionError:  # of a folder in it, as lost+found
+    except PermissionError:  # of a folder inside, such as lost+found
         return False
 
 
-def _inside(root: Path) -> list[tuple[LayoutReader, Path]]:
-    """The datasets that are published, or have masks or splits, among the first folders in a folder and in
-    those.
-    """
-    found = []
+def _datasets_inside(root: Path) -> list[tuple[LayoutReader, Path]]:
+    """Return the datasets one or two levels below a folder, among the first `SEARCH_LIMIT` of each level."""
+    datasets = []
     for folder in folders_in(root)[:SEARCH_LIMIT]:
-        if match := _dataset(folder):
-            found.append(match)
+        if match := _match_dataset(folder):
+            datasets.append(match)
         else:
-            found += filter(None, map(_dataset, folders_in(folder)[:SEARCH_LIMIT]))
-    return found
+            datasets += filter(None, map(_match_dataset, folders_in(folder)[:SEARCH_LIMIT]))
+    return datasets
 
 
-def _dataset(folder: Path) -> tuple[LayoutReader, Path] | None:
+def _match_dataset(folder: Path) -> tuple[LayoutReader, Path] | None:
+    """Return the layout of a folder if it is a published dataset, or has masks or splits of classes."""
     if holds_images(folder):
         return None  # a class, which may be large
     *others, classes = layout_readers()
     folders = wrapper_chain(folder)
-    found = _first(others, folders)
-    if found and (found[0].name != "paired" or has_masks(found[1])):  # images/ alone may be of one class
-        return found
+    match = _first_match(others, folders)
+    if match and (match[0].name != "paired" or has_masks(match[1])):  # images/ alone may be of one class
+        return match
     several = any(len(folders_in(split)) > 1 for _, split in split_roots(folders[0]))
     return (classes, folders[0]) if several else None
 
 
-def _classes_beside(root: Path, dataset: Path) -> bool:
-    """Whether two folders or more, other than that of the dataset, hold images or folders of images."""
+def _has_classes_beside(root: Path, dataset: Path) -> bool:
+    """Whether at least two folders beside the dataset hold images or folders of images."""
     others = [folder for folder in folders_in(root)[:SEARCH_LIMIT] if not dataset.is_relative_to(folder)]
     filled = (any(map(holds_images, [folder, *folders_in(folder)[:SEARCH_LIMIT]])) for folder in others)
     return sum(filled) >= 2

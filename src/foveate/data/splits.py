@@ -1,4 +1,4 @@
-"""Which images train, which validate, which test: the same for the same stems and seed, on every machine."""
+"""Split images into train, val and test: equal stems and seed give equal splits on every machine."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ Splits = dict[str, tuple[Entry, ...]]
 
 
 def hash_order(entries: Sequence[Entry], seed: int) -> list[Entry]:
-    """Entries in an order that depends on their stems and the seed alone.
+    """Sort entries by a hash of the seed and their stems.
 
     >>> [entry.stem for entry in hash_order([Entry("a"), Entry("b"), Entry("c")], seed=0)]
     ['a', 'c', 'b']
@@ -20,11 +20,11 @@ def hash_order(entries: Sequence[Entry], seed: int) -> list[Entry]:
 
 
 def cut(entries: Sequence[Entry], shares: Sequence[float], seed: int) -> list[tuple[Entry, ...]]:
-    """Cut pieces of these percents off: returns them and then the rest, each sorted by stem.
+    """Draw subsets of these shares, in percent. Returns the subsets, then the remaining entries.
 
-    Entries with labels are cut class by class. A class of fewer images than there are pieces stays whole in
-    the rest; of any other, every piece gets an image. Where entries belong to groups, the groups are cut, and
-    none is torn apart.
+    Each is sorted by stem. Labelled entries are drawn class by class; every subset gets an image of each
+    class, except that classes with too few images stay among the remaining entries. Entries of one group go
+    to one subset.
     """
     parts = len(shares)
     groups: dict[str, list[Entry]] = {}
@@ -34,29 +34,30 @@ def cut(entries: Sequence[Entry], shares: Sequence[float], seed: int) -> list[tu
     for name, members in groups.items():
         stratum = None if members[0].group else members[0].label
         strata.setdefault(stratum, []).append(Entry(name))
-    pieces: list[list[Entry]] = [[] for _ in range(parts + 1)]
+    subsets: list[list[Entry]] = [[] for _ in range(parts + 1)]
     for names in strata.values():
         ordered = hash_order(names, seed)
         start = 0
         for number, share in enumerate(shares if len(ordered) > parts else ()):
-            # An image is left for every piece to come, and for the rest.
+            # Leave one image for each later subset and one for the remaining entries.
             room = len(ordered) - start - (parts - number)
             size = min(max(1, round(share / 100 * len(ordered))), room)
-            pieces[number] += ordered[start : start + size]
+            subsets[number] += ordered[start : start + size]
             start += size
-        pieces[parts] += ordered[start:]
-    chosen = ([entry for name in piece for entry in groups[name.stem]] for piece in pieces)
-    return [tuple(sorted(piece, key=lambda entry: entry.stem)) for piece in chosen]
+        subsets[parts] += ordered[start:]
+    drawn = ([entry for name in subset for entry in groups[name.stem]] for subset in subsets)
+    return [tuple(sorted(subset, key=lambda entry: entry.stem)) for subset in drawn]
 
 
 def arrange(
     parts: Mapping[str, Sequence[Entry]], seed: int, val_from_train: bool, shares: Sequence[float] = SHARES
 ) -> tuple[Splits, str]:
-    """Splits out of what the folder gives, and a sentence on where they come from.
+    """Make the splits from the parts of a folder. Returns them and a note on where they come from.
 
-    parts: either {"all": entries} or what the layout has of train, val and test. Without a test split the
-    given val becomes test, and val is cut from train; `val_from_train=False` keeps val and scores on it too.
-    shares: as in `check_shares`; a val that is cut from train takes up val's.
+    parts: {"all": entries}, or those of train, val and test that the folder has. Without a test part, val
+    becomes test, and a new val is cut from train; `val_from_train=False` uses val for both. shares: as in
+    `check_shares`; a val that is cut from train takes the share of val. Raises `DataError` if a split is left
+    empty or train is missing.
     """
     _, *held_out = check_shares(shares)
     given = {split: tuple(parts[split]) for split in SPLITS if parts.get(split)}
@@ -72,7 +73,7 @@ def arrange(
         note = f"val is cut from train ({held_out[0]:g}% by {unit}, split seed {seed})"
         if kept == "val":
             note = f"the folder's val is kept for testing, and {note}"
-        return _filled({"train": train, "val": val, "test": given[kept]}), note
+        return _require_nonempty({"train": train, "val": val, "test": given[kept]}), note
     if len(given) == 2:
         raise DataError(
             "the folder has val and test but no train; add train, or put all images into one folder"
@@ -81,12 +82,13 @@ def arrange(
     note = f"no split was given: {write_shares(shares)} by {unit}, split seed {seed}"
     if not test:
         note += "; val is used for validation and for the scores"
-    return _filled({"train": train, "val": val, "test": test[0] if test else val}), note
+    return _require_nonempty({"train": train, "val": val, "test": test[0] if test else val}), note
 
 
 def keep_whole(parts: Mapping[str, Sequence[Entry]]) -> tuple[Splits, str]:
-    """Splits for scoring alone: nothing is cut. Where the folder has none of its own, each is all its images;
-    val and test stand in for each other.
+    """Make splits for scoring only, without cutting. Returns them and a note on where they come from.
+
+    Without parts, each split holds all images. A missing val is test, and a missing test is val.
 
     >>> splits, note = keep_whole({"all": [Entry("a"), Entry("b")]})
     >>> len(splits["test"]), note
@@ -97,23 +99,26 @@ def keep_whole(parts: Mapping[str, Sequence[Entry]]) -> tuple[Splits, str]:
     test = given.get("test") or given.get("val") or pool
     splits = {"train": given.get("train", pool), "val": given.get("val", test), "test": test}
     note = "the folder's own splits are scored" if given else "no split was given: all images are scored"
-    return _filled(splits), note
+    return _require_nonempty(splits), note
 
 
 def restore(parts: Mapping[str, Sequence[Entry]], table: Mapping[str, Sequence[str]]) -> tuple[Splits, str]:
-    """The splits that a table of stems records, from whatever the folder holds now."""
+    """Make the splits that a table of stems records. Returns them and a note.
+
+    Raises `DataError` if the data no longer has one of the images.
+    """
     entries = {entry.stem: entry for group in parts.values() for entry in group}
-    lost = [stem for split in SPLITS for stem in table[split] if stem not in entries]
-    if lost:
+    missing = [stem for split in SPLITS for stem in table[split] if stem not in entries]
+    if missing:
         raise DataError(
-            f"{len(lost)} images of the recorded split are gone, '{lost[0]}' the first of them; put them "
-            "back, or start a new run"
+            f"{len(missing)} images of the recorded split are missing, '{missing[0]}' the first of them; put "
+            "them back, or start a new run"
         )
     splits = {split: tuple(entries[stem] for stem in table[split]) for split in SPLITS}
-    return _filled(splits), "the recorded splits are used"
+    return _require_nonempty(splits), "the recorded splits are used"
 
 
-def _filled(splits: Splits) -> Splits:
+def _require_nonempty(splits: Splits) -> Splits:
     for split, entries in splits.items():
         if not entries:
             total = sum(map(len, splits.values()))

@@ -1,8 +1,8 @@
-"""Drawn street scenes: endless, seeded, labelled without error, and made of what street scenes are hard for.
+"""Synthetic street scenes: any number, seeded, labelled without error, with the difficulties of real ones.
 
-Large regions (sky, buildings, road) beside small signs, thin poles and rare riders, with class shares near
-CamVid's, under changing light, texture and noise. A scene is a function of its seed and index alone: sizes
-only change its resolution.
+Large regions (sky, buildings, road) lie beside small signs, thin poles and rare riders. The class shares are
+close to CamVid's; light, texture and noise vary. A scene depends on its seed and index only; the size changes
+nothing but its resolution.
 """
 
 from collections.abc import Sequence
@@ -25,21 +25,23 @@ SKY, BUILDING, POLE, ROAD, PAVEMENT, TREE, SIGN, FENCE, CAR, PEDESTRIAN, BICYCLI
 SUMMARY = "drawn street scenes, endless and seeded, no files (synthetic:COUNT or synthetic:COUNT:HxW)"
 
 _DEFAULT_TRAIN, _DEFAULT_SIZE = 64, (96, 128)
-# How strongly each class (by id; the last one stands for void) is textured, of 255.
+# Standard deviation of the texture of each class (by id; the last is void), in grey values of 255.
 _ROUGHNESS = np.array([2, 7, 4, 5, 6, 24, 4, 9, 5, 6, 6, 8], dtype=np.float32)
 _GREY = (110, 108, 105)
 
 
 def is_synthetic(source: object) -> bool:
-    """Whether a source means the synthetic scenes rather than a folder."""
+    """Whether a source names the synthetic scenes."""
     return isinstance(source, str) and source.partition(":")[0] == "synthetic"
 
 
 def read(source: str, classes: Sequence[str] | None = None) -> Layout:
-    """Layout of "synthetic", "synthetic:COUNT" or "synthetic:COUNT:HxW": COUNT scenes to train on, a third of
-    it (3 at least) to validate, as many to test."""
-    _, _, rest = source.partition(":")
-    count, _, size = rest.partition(":")
+    """Return the layout of "synthetic", "synthetic:COUNT" or "synthetic:COUNT:HxW".
+
+    It has COUNT training scenes, and a third of that, but at least 3, in val and in test.
+    """
+    _, _, options = source.partition(":")
+    count, _, size = options.partition(":")
     if count and not (count.isdecimal() and int(count) > 0):
         raise DataError(
             f"'{source}': the number of scenes must be a whole number, as in synthetic:64 or "
@@ -62,7 +64,7 @@ def read(source: str, classes: Sequence[str] | None = None) -> Layout:
 def draw_scene(
     index: int, seed: int = 0, size: tuple[int, int] = _DEFAULT_SIZE
 ) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
-    """Scene number `index`: RGB image and class ids (255 = void), height x width as in `size`.
+    """Draw scene number `index`. size: height and width. Returns the RGB image and class ids (255 = void).
 
     >>> image, mask = draw_scene(3)
     >>> image.shape, mask.shape, bool((mask == SKY).any())
@@ -81,7 +83,7 @@ def _read_scene(
 
 @dataclass
 class _Scene:
-    """Draws every shape twice, in colour and as class id. Coordinates are shares of width and height."""
+    """Draws every shape in the image and in the mask. Coordinates are fractions of width and height."""
 
     random: np.random.Generator
     size: tuple[int, int]
@@ -98,7 +100,7 @@ class _Scene:
         return float(self.random.uniform(low, high))
 
     def color(self, base: Sequence[float], spread: float) -> tuple[int, ...]:
-        """A colour near `base`: the same shift for all channels, and a smaller one for each."""
+        """Return a random colour near `base`: one shift for all channels, plus a smaller one for each."""
         shift = self.random.normal(0, spread) + self.random.normal(0, spread / 2, 3)
         return tuple(int(value) for value in np.clip(np.array(base) + shift, 0, 255))
 
@@ -140,7 +142,7 @@ class _Scene:
         self.unlabelled()
 
     def backdrop(self) -> None:
-        """Sky over everything, and a far row of houses or trees along the horizon."""
+        """Draw the sky, and a distant row of houses or trees along the horizon."""
         self.box(SKY, self.color((165, 185, 205), 22), 0, 0, 1, 1)
         far = TREE if self.random.random() < 0.4 else BUILDING
         base = (70, 90, 62) if far == TREE else (128, 118, 110)
@@ -149,7 +151,7 @@ class _Scene:
         )
 
     def buildings(self, side: int) -> None:
-        """A row of facades that shrink towards the vanishing point."""
+        """Draw a row of facades that shrink towards the vanishing point."""
         edge = 0.0 if side < 0 else 1.0
         span = abs(edge - self.vanishing)
         near = 1.0
@@ -180,7 +182,7 @@ class _Scene:
                 self.box(BUILDING, dark, x - wide, y - tall, x + wide, y + tall)
 
     def ground(self) -> None:
-        """Pavement on both sides of a road that narrows to the vanishing point, with its markings."""
+        """Draw a road with markings that narrows to the vanishing point, and pavement on both sides."""
         horizon, middle = self.horizon, self.vanishing
         self.left, self.right = self.between(0.15, 0.6), self.between(0.15, 0.6)
         walk = self.between(0.32, 0.66)
@@ -205,12 +207,12 @@ class _Scene:
             )
 
     def spot(self, side: int, depth: float, offset: float) -> tuple[float, float]:
-        """Where something stands at `depth` (0 far, 1 near), `offset` beyond the road's edge."""
+        """Return the position at `depth` (0 far, 1 near) and `offset` beyond the road's edge."""
         half = 0.5 + (self.left if side < 0 else self.right) + offset
         return self.vanishing + side * half * depth, self.horizon + (1 - self.horizon) * depth
 
     def roadside(self, side: int) -> None:
-        """Fences, trees, poles with signs, people on foot; the far ones first."""
+        """Draw fences, trees, poles with signs, and pedestrians, the far ones first."""
         if self.random.random() < 0.6:
             low, tall = self.between(0.15, 0.3), self.between(0.16, 0.24)
             high = low + self.between(0.16, 0.36)
@@ -295,7 +297,7 @@ class _Scene:
             )
 
     def unlabelled(self) -> None:
-        """What nobody labelled: bins, carts and the camera car's bonnet."""
+        """Draw void objects: bins, carts and the bonnet of the camera car."""
         for _ in range(self.random.integers(0, 4)):
             depth = self.between(0.15, 0.6)
             x, y = self.spot(1 if self.random.random() < 0.5 else -1, depth, self.between(-0.3, 0.5))
@@ -304,7 +306,7 @@ class _Scene:
             self.box(IGNORE, self.color((60, 60, 64), 20), 0, self.between(0.92, 0.97), 1, 1)
 
     def finish(self) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
-        """Texture by class, light that falls off across the scene, shadow, sensor noise."""
+        """Add texture by class, uneven light, clouds, a tint and sensor noise; return image and mask."""
         height, width = self.size
         mask = np.asarray(self.mask)
         pixels = np.asarray(self.image, dtype=np.float32)
@@ -319,6 +321,6 @@ class _Scene:
         return np.clip(image, 0, 255).astype(np.uint8), mask
 
     def _smooth(self, cells: int, strength: float) -> np.ndarray:
-        """A field around 1 that varies over about a `cells`-th of the scene."""
+        """Return a random field of mean 1 and deviation `strength`, smooth over 1/`cells` of the scene."""
         coarse = Image.fromarray(self.random.normal(1, strength, (cells, cells)).astype(np.float32))
         return np.asarray(coarse.resize(self.size[::-1], Image.Resampling.BICUBIC))

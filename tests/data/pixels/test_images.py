@@ -141,7 +141,7 @@ def test_zero_byte_file(tmp_path):
 
 def test_text_file_named_png(tmp_path):
     (tmp_path / "a.png").write_text("not an image at all")
-    with pytest.raises(DataError, match=r"a\.png: not an image that can be read, whatever its name says"):
+    with pytest.raises(DataError, match=r"a\.png: not an image that can be read, despite its suffix"):
         read_image(tmp_path / "a.png")
 
 

@@ -321,7 +321,7 @@ def test_an_archive_of_anything_else_is_no_dataset(tmp_path):
     with zipfile.ZipFile(tmp_path / "words.zip", "w") as file:
         file.writestr("a.txt", "words")
     with pytest.raises(
-        DataError, match=r"words\.zip: what the archive holds is in no known layout\. For segmentation"
+        DataError, match=r"words\.zip: the archive.s contents are in no known layout\. For segmentation"
     ):
         open_dataset(tmp_path / "words.zip")
 

@@ -1,4 +1,4 @@
-"""What the masks of known datasets mean: their classes are fixed, and a user may keep some of them."""
+"""Mask codecs of datasets with a fixed table of classes, of which a user may keep some."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,9 +10,9 @@ REMEDY = "mend the mask, or get the dataset again"
 
 
 def kept_names(names: Sequence[str], classes: Sequence[str] | None) -> tuple[str, ...]:
-    """Those of `names` that are among `classes` (None: all), in the order of `names`.
+    """Return those of `names` that are among `classes` (None: all), in the order of `names`.
 
-    `UserError` for a class that there is not.
+    Raises `UserError` for a class that is not among `names`.
     """
     wanted = {choose(name, names, "class of this dataset") for name in classes or names}
     return tuple(name for name in names if name in wanted)
@@ -25,8 +25,11 @@ def table_codec(
     reading: str,
     remedy: str = REMEDY,
 ) -> MaskCodec:
-    """Codec of a fixed table. names: the classes in the order of their ids. values: the class of each stored
-    value or colour, None to ignore it. classes: the names to keep (None: all); pixels of others are ignored.
+    """Return the codec of a fixed table.
+
+    names: the classes in the order of their ids. values: the class of each stored value or colour, None to
+    ignore it. classes: the names to keep (None: all); other pixels are ignored. reading, remedy: as in
+    `MaskCodec`.
 
     >>> codec = table_codec(["road", "sky"], {7: "road", 23: "sky", 0: None}, ["sky"], "masks hold ids")
     >>> codec.classes, codec.values, codec.reading
@@ -47,9 +50,9 @@ def table_codec(
 def binary_codec(
     names: tuple[str, str], classes: Sequence[str] | None = None, dark: bool = False, threshold: int = 128
 ) -> MaskCodec:
-    """Codec of masks in two shades, JPEG included: `threshold` and brighter is the second name.
+    """Return the codec of masks in two shades, which may be JPEG: `threshold` and above is the second name.
 
-    dark: the second name is what is darker than the threshold instead.
+    dark: values below the threshold are the second name instead.
 
     >>> import numpy as np
     >>> codec = binary_codec(("background", "fire"))

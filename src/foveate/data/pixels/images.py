@@ -1,4 +1,4 @@
-"""Read any image file as 8-bit RGB, and refuse a broken one with a sentence that names it."""
+"""Read any image file as 8-bit RGB, and refuse broken files with a message that names them."""
 
 import io
 import os
@@ -17,15 +17,13 @@ from foveate.errors import DataError
 
 RARE = frozenset([".jpe", ".jfif", ".jp2", ".avif", ".pbm"])
 SUFFIXES = RARE | {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".gif"}
-"""What names of images end with; of two that one name without its ending may mean, the `RARE` come last."""
+"""Suffixes of image files. For a name without a suffix, those in `RARE` are tried last."""
 
 LOSSY = ("JPEG", "MPO", "JPEG2000", "AVIF")
-"""Formats that change values near every edge, so that no mask can be kept in them."""
+"""Formats that change values near every edge, which makes them useless for masks."""
 
 MAX_PIXELS = 89_478_485
-"""Images with more pixels are refused from their header, before anything is decoded (Pillow's own warning
-level).
-"""
+"""Images with more pixels are refused before decoding. The number is Pillow's own warning level."""
 
 _IDS = "save masks as 8-bit single-channel PNG with one value per class"
 _NAME_COLORS = f"add a class_dict.csv with the columns name,r,g,b to the dataset's folder, or {_IDS}"
@@ -33,7 +31,7 @@ _NAME_COLORS = f"add a class_dict.csv with the columns name,r,g,b to the dataset
 _ORIENTATION_TAG = 0x0112
 _BITS_TAG = 258
 _SUBFILE_TAG = 254
-_NO_IMAGE = 1 | 4  # a smaller copy, or a mask of transparency
+_NO_IMAGE = 1 | 4  # a reduced copy, or a transparency mask
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -46,28 +44,29 @@ _TURNS = {
 
 
 def is_image_file(path: Path) -> bool:
-    """Whether a path is a file named like an image, and not hidden (as the ._a.png that macOS leaves)."""
+    """Whether a path is a file with an image suffix and not hidden (such as macOS's ._a.png)."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def image_files(paths: Iterable[Path]) -> list[Path]:
-    """Those of some paths that are image files, sorted.
+    """Return the image files among some paths, sorted.
 
-    `DataError` for a name that is not UTF-8 (from an old archive, say): no table or page could show it.
+    Raises `DataError` for a name that is not UTF-8 (from an old archive, say), as no table could hold it.
     """
-    found = sorted(filter(is_image_file, paths))
-    for path in found:
+    files = sorted(filter(is_image_file, paths))
+    for path in files:
         if (name := os.fsencode(path.name)) != path.name.encode(errors="replace"):
             raise DataError(f"{path.parent}: the name {name} is not UTF-8; rename the file")
-    return found
+    return files
 
 
 def read_image(path: str | Path, content: bytes | None = None) -> UInt8[np.ndarray, "h w 3"]:
-    """Decode an image file to RGB, upright as its EXIF tag says; `content` stands in for the file's bytes.
+    """Decode an image file to RGB and turn it upright by its EXIF tag.
 
-    Grey is repeated, alpha dropped, CMYK and palettes converted; 16-bit values are scaled by the full range
-    of their type (65535 becomes 255), and floats must lie in [0, 1]. Raises `DataError` for a file that is
-    empty, truncated, not an image, or larger than `MAX_PIXELS`.
+    Grey is repeated, alpha dropped, CMYK and palettes converted. 16-bit values are scaled by the full range
+    of their type (65535 becomes 255); floats must lie in [0, 1]. content: the file's bytes, if they are not
+    to be read from `path`. Raises `DataError` for a file that is empty, truncated, not an image, or larger
+    than `MAX_PIXELS`.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "grey.png"
@@ -88,7 +87,7 @@ def read_image(path: str | Path, content: bytes | None = None) -> UInt8[np.ndarr
 
 
 def read_size(path: str | Path) -> tuple[int, int]:
-    """Height and width in pixels, upright, from the header alone."""
+    """Return the height and width in pixels of the upright image, from its header only."""
     with open_image(path) as image:
         width, height = image.size
         return (width, height) if orientation(image) >= 5 else (height, width)
@@ -97,10 +96,11 @@ def read_size(path: str | Path) -> tuple[int, int]:
 def read_raw(
     path: str | Path, colored: bool = False, content: bytes | None = None, brightness: bool = False
 ) -> UInt8[np.ndarray, "h w"] | UInt8[np.ndarray, "h w 3"]:
-    """Decode a mask file without touching its values: palette ids stay ids; `colored` gives RGB instead, and
-    `brightness` how bright each pixel is, of any file. `content` is as in `read_image`.
+    """Decode a mask file to its stored values; palette files give the palette indices.
 
-    Raises `DataError` for a JPEG (its values are not what was saved) and for colours where ids were expected.
+    colored: return RGB instead. brightness: return the grey value of each pixel instead, JPEG included.
+    content: as in `read_image`. Raises `DataError` for a JPEG, which changes the stored values, and for
+    colours if ids are expected.
     """
     with open_image(path, content) as image:
         if image.format in LOSSY and not brightness:
@@ -134,16 +134,15 @@ def read_raw(
 
 @contextmanager
 def open_image(path: str | Path, content: bytes | None = None) -> Iterator[Image.Image]:
-    """Open an image's header; what fails there or inside the block becomes a `DataError`."""
+    """Open an image's header. Errors of opening, and of decoding in the block, become `DataError`."""
     try:
         with _open_header(path if content is None else io.BytesIO(content)) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise DataError(_too_large(path, f"{image.width} x {image.height}"))
             if image.format == "TIFF":
                 _one_page(image, path)
-            image.info.pop(
-                "transparency", None
-            )  # dropped, and Pillow warns of that when it converts palettes
+            # Alpha is dropped; without this, Pillow would warn when it converts palettes.
+            image.info.pop("transparency", None)
             yield image
     except DataError:
         raise
@@ -156,8 +155,8 @@ def open_image(path: str | Path, content: bytes | None = None) -> Iterator[Image
         if (Path(path).stat().st_size if content is None else len(content)) == 0:
             raise DataError(f"{path}: the file is empty (0 bytes); copy it again or remove it") from None
         raise DataError(
-            f"{path}: not an image that can be read, whatever its name says; replace it by a PNG or JPEG, "
-            "or remove it"
+            f"{path}: not an image that can be read, despite its suffix; replace it by a PNG or JPEG, or "
+            "remove it"
         ) from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError) as error:
         raise DataError(
@@ -166,8 +165,9 @@ def open_image(path: str | Path, content: bytes | None = None) -> Iterator[Image
 
 
 def _one_page(image: Image.Image, path: str | Path) -> None:
-    """Raise `DataError` for a stack of images; pages of another size, reduced or of transparency, and what
-    cannot be read behind the first, are passed over.
+    """Raise `DataError` if a TIFF holds a stack of images.
+
+    Reduced copies, transparency masks and unreadable pages behind the first are ignored.
     """
     size = image.size
     try:
@@ -177,19 +177,19 @@ def _one_page(image: Image.Image, path: str | Path) -> None:
         stack = image.size == size and not image.tag_v2.get(_SUBFILE_TAG, 0) & _NO_IMAGE
     except EOFError:
         return
-    except Exception:  # of many kinds, as the page may be anything
+    except Exception:  # a damaged page may raise anything
         stack = False
     image.seek(0)
     if stack:
         raise DataError(
-            f"{path}: holds several images of {size[1]} x {size[0]}, a stack of which one alone would be "
-            "read; save each as a file of its own, masks alike"
+            f"{path}: holds a stack of several images of {size[1]} x {size[0]}, and only the first would be "
+            "read; save each image, and each mask, as a file of its own"
         )
 
 
 def _open_header(file: str | Path | io.BytesIO) -> Image.Image:
-    # Pillow warns of sizes that are refused here with a sentence. Filters of warnings belong to all threads;
-    # should two of them meet here, the worst that happens is that the warning is printed, or stays silent.
+    # `MAX_PIXELS` replaces Pillow's warning. Warning filters are shared by all threads; a race between two
+    # threads can at worst print or hide a warning.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         return Image.open(file)
@@ -203,12 +203,12 @@ def _too_large(path: str | Path, pixels: str) -> str:
 
 
 def orientation(image: Image.Image) -> int:
-    """How an open image must be turned, from 1 (not at all) to 8, as its EXIF tag says."""
+    """Return the EXIF orientation of an open image, from 1 (upright) to 8."""
     # Pillow turns TIFFs itself, and would decode a whole PNG to look for an EXIF chunk behind its pixels.
     if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):
         return 1
-    found = image.getexif().get(_ORIENTATION_TAG)
-    return found if found in _TURNS else 1
+    tag = image.getexif().get(_ORIENTATION_TAG)
+    return tag if tag in _TURNS else 1
 
 
 def _is_deep_color(image: Image.Image) -> bool:
@@ -219,7 +219,7 @@ def _is_deep_color(image: Image.Image) -> bool:
 def _read_deep_tiff(
     path: str | Path, content: bytes | None, turn: Image.Transpose | None
 ) -> UInt8[np.ndarray, "h w 3"]:
-    # Pillow would cut the values to 8 bits by itself, and not for every layout of the channels.
+    # Pillow truncates such values to 8 bits, and does not read every layout of the channels.
     import tifffile
 
     with tifffile.TiffFile(path if content is None else io.BytesIO(content)) as file:
@@ -240,7 +240,7 @@ def _read_deep_tiff(
 
 
 def _scale(values: np.ndarray, path: str | Path) -> UInt8[np.ndarray, "..."]:
-    """Values of a deeper type to 0 .. 255, by that type's full range."""
+    """Scale 16-bit values or floats in [0, 1] to 0 .. 255."""
     top = 1.0 if values.dtype.kind == "f" else 65535.0
     if values.size and not (values.min() >= 0 and values.max() <= top):
         raise DataError(

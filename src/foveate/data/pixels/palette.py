@@ -1,4 +1,4 @@
-"""Colours to show classes in, and what became of their pixels."""
+"""Colours of classes, and of right, wrong and ignored pixels, for display."""
 
 import colorsys
 
@@ -9,7 +9,7 @@ IGNORED = (150, 150, 150)
 RIGHT = (222, 226, 230)
 WRONG = (213, 94, 0)
 MENDED = (0, 114, 178)
-"""Wrong for the host, right with attention."""
+"""Pixels that the host alone gets wrong and attention gets right."""
 
 _OKABE_ITO = (
     (0, 0, 0),
@@ -24,8 +24,10 @@ _OKABE_ITO = (
 
 
 def palette(classes: int) -> tuple[Color, ...]:
-    """One RGB triple a class: the eight of Okabe and Ito (2008), told apart by colour-blind readers too;
-    beyond these, hues in golden-ratio steps at three lightnesses.
+    """Return one RGB triple per class.
+
+    The first eight colours are those of Okabe and Ito (2008), which colour-blind readers can distinguish. The
+    others are hues in golden-ratio steps at three lightnesses.
 
     >>> palette(2)
     ((0, 0, 0), (230, 159, 0))

@@ -1,6 +1,7 @@
-"""Axial slices of NIfTI volumes, whichever way these were stored, without reading the rest where that can be.
+"""Read axial slices of NIfTI volumes in radiological orientation, whatever their storage order.
 
-Slices are shown as radiologists look at them: the patient's right at the left, the front at the top.
+The patient's right is at the left of a slice, and the front at the top. Of uncompressed volumes, only the
+slice itself is read.
 """
 
 import threading
@@ -23,7 +24,7 @@ _CACHED = threading.Lock()
 
 
 Axes = tuple[tuple[int, bool], tuple[int, bool], tuple[int, bool]]
-"""For right, front and up: the stored axis that runs along it, and whether it runs the other way."""
+"""For right, front and up: the stored axis that runs along it, and whether it runs in reverse."""
 
 
 @dataclass(frozen=True)
@@ -40,22 +41,21 @@ class Grid:
 
 
 def read_grid(path: Path) -> Grid:
-    """The grid of a volume; `DataError` for one that is damaged or not three-dimensional."""
-    with _told(path):
+    """Read the grid of a volume; raise `DataError` if it is damaged or not three-dimensional."""
+    with _as_data_error(path):
         image = _open(path)
         return Grid(image.shape, _axes(image))
 
 
 def read_slice(path: Path, index: int, turned_as: Path | None = None) -> Shaped[np.ndarray, "h w"]:
-    """One axial slice in the volume's own values, counted from the feet up.
+    """Read one axial slice with the volume's own values. index: counted from the feet up, from 0.
 
-    turned_as: the volume whose header says what is right, front and up, for a mask that was drawn on its
-    voxels (None: the volume's own). Of an uncompressed volume only this slice is read. A compressed one is
-    unpacked as a whole; the last two are kept. Raises `DataError` for a volume that is damaged, truncated or
-    not three-dimensional.
+    turned_as: the volume whose header gives the orientation, for a mask that was drawn on its voxels (None:
+    the volume itself). A compressed volume is unpacked whole; the last few are cached. Raises `DataError`
+    for a volume that is damaged, truncated or not three-dimensional.
     """
     axes = read_grid(turned_as).axes if turned_as else None
-    with _told(path):
+    with _as_data_error(path):
         image = _open(path)
         (x, x_flipped), (y, y_flipped), (z, z_flipped) = axes or _axes(image)
         cut: list[Any] = [slice(None)] * 3
@@ -82,20 +82,21 @@ def _open(path: Path) -> Any:
 
 
 def _axes(image: Any) -> Axes:
-    towards = _nibabel().io_orientation(image.affine)
-    found = {int(world): (stored, bool(sign < 0)) for stored, (world, sign) in enumerate(towards)}
-    return found[0], found[1], found[2]
+    orientation = _nibabel().io_orientation(image.affine)
+    axes = {int(world): (stored, bool(sign < 0)) for stored, (world, sign) in enumerate(orientation)}
+    return axes[0], axes[1], axes[2]
 
 
 @lru_cache(maxsize=4)
 def _whole(path: Path) -> np.ndarray:
-    """All values of a compressed volume and its mask; float64 is not needed for what is seen."""
+    """Return all values of a compressed volume, floats as float32."""
     values = np.asanyarray(_open(path).dataobj)
     return values.astype(np.float32) if values.dtype.kind == "f" else values
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _as_data_error(path: Path) -> Iterator[None]:
+    """Turn errors of reading a volume into `DataError`."""
     nibabel = _nibabel()
     damaged = (nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError)
     try:
