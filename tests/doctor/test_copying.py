@@ -227,7 +227,7 @@ def test_the_copy_has_a_place_of_its_own(plant):
         (plant.root, "lie inside one another"),
         (plant.root / "mended", "lie inside one another"),
         (plant.root.parent, "lie inside one another"),
-        (plant.root.parent / "full", "is there already"),
+        (plant.root.parent / "full", "exists already"),
     ):
         with pytest.raises(DataError, match=words):
             copy_mended(survey, (), out)

@@ -176,7 +176,7 @@ def test_lists_of_splits(plant):
     plant.pairs()
     (plant.root / "val.txt").write_text("00\n")
     finding = plant.finding()
-    assert finding.title == "1 file beside the images that may say their splits"
+    assert finding.title == "1 file beside the images that may list their splits"
     assert finding.why == "They are not read: images are split anew, at random."
 
 

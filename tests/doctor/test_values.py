@@ -107,7 +107,7 @@ def test_0_255_among_0_1(plant):
 
 def test_colours_that_nothing_explains(plant):
     finding = plant.colored(table=False).finding()
-    assert finding.title == "The masks are in 3 colours, and nothing says what these mean"
+    assert finding.title == "The masks are in 3 colours, and no table names their classes"
     assert finding.mend.files["class_dict.csv"].startswith("name,r,g,b\nclass 0,0,0,128\n")
 
 

@@ -112,7 +112,7 @@ def _remove_new_folder_on_error(folder: Path) -> Iterator[None]:
 
 
 def key(stem: str) -> str:
-    """Return the name of an entry's files without endings. Dots are escaped: an ending starts at the first dot.
+    """Return the name of an entry's files without endings; its dots are escaped, as an ending starts at one.
 
     >>> key("val/a.b"), key("100%")
     ('val/a%2Eb', '100%25')
