@@ -1,4 +1,4 @@
-"""A dataset as foveate sees it: named entries in three splits, and how to read one."""
+"""A dataset: entries in the splits train, val and test, their classes, and a function that reads an entry."""
 
 import os
 from collections.abc import Callable, Collection, Mapping
@@ -26,7 +26,7 @@ SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
-"""What folders, tables and shards call the three splits."""
+"""Names of the splits in folders, tables and shards."""
 
 Task = Literal["segmentation", "classification"]
 Read = Callable[["Entry"], tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"] | int]]
@@ -34,9 +34,10 @@ Read = Callable[["Entry"], tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "
 
 @dataclass(frozen=True)
 class Entry:
-    """One image of a dataset: its stem (unique there), its files, and its label if it has no mask.
+    """One image of a dataset with its mask or label.
 
-    part: which image of its file, counted from 0, where files hold many (a volume's slices, a batch's rows).
+    stem: its name, unique in the dataset. image, mask: its files, if it has files of its own. label: its class
+    id, without a mask. part: its index from 0 in a file of many images (a volume's slices, a batch's rows).
     group: entries of one group (a patient, a volume) go to one split.
     """
 
@@ -50,17 +51,20 @@ class Entry:
 
 @runtime_checkable
 class KnowsClasses(Protocol):
-    """A reader that says from annotations which class ids an entry shows, without reading its image."""
+    """A reader that knows the class ids of an entry from annotations, without reading its image."""
 
-    def classes_of(self, entry: Entry) -> Collection[int]: ...
+    def classes_of(self, entry: Entry) -> Collection[int]:
+        """Return the class ids of an entry."""
+        ...
 
 
 @dataclass(frozen=True)
 class Dataset:
     """Entries in the splits train, val and test, with the names of their classes.
 
-    colors: one RGB triple a class, for display. counts: pixels per class of each stem's mask, where they are
-    known. notes: sentences on how the folder was understood.
+    name: of the layout. source: as the user gave it. colors: one RGB triple per class, for display. root: the
+    folder, None for other sources. reader: reads an entry. counts: pixels per class of the masks, by stem, if
+    known. notes: sentences for the user on how the data was interpreted.
     """
 
     name: str
@@ -82,21 +86,23 @@ class Dataset:
         return self.reader(entry)
 
     def size_of(self, entry: Entry) -> tuple[int, int]:
-        """Height and width of an entry's image."""
+        """Return the height and width of an entry's image."""
         if entry.image is None or entry.part is not None:
             return self.read(entry)[0].shape[:2]
         return read_size(entry.image)
 
     def index(self, split: str) -> tuple[Entry, ...]:
-        """The entries of train, val or test, in a fixed order."""
+        """Return the entries of train, val or test, in a fixed order."""
         if split not in self.splits:
             raise DataError(f"there is no split '{split}'; there are: {', '.join(SPLITS)}")
         return self.splits[split]
 
     @cached_property
     def class_counts(self) -> Int64[np.ndarray, "images classes"]:
-        """Pixels of each class in each training image, those ignored left out; labels count as the pixels of
-        one image. Masks that are not in `counts` are decoded for it, once.
+        """Pixels of each class in each training image, without ignored pixels.
+
+        For labels, a single row: the number of images of each class. Masks that are not in `counts` are
+        decoded once.
 
         >>> from foveate.data.open import open_dataset
         >>> open_dataset("synthetic:8:32x48").class_counts.shape
@@ -115,11 +121,11 @@ class Dataset:
             return np.stack(list(pool.map(count, entries)))
 
     def split_table(self) -> dict[str, list[str]]:
-        """The stems of each split; `open_dataset(source, splits=table)` gives exactly these splits again."""
+        """Return the stems of each split; `open_dataset(source, splits=table)` reproduces these splits."""
         return {split: [entry.stem for entry in self.splits[split]] for split in SPLITS}
 
     def describe(self) -> str:
-        """One paragraph for the user: what was recognised, counts, classes, and whose splits these are."""
+        """Describe the dataset for the user: layout, counts, classes and the source of the splits."""
         counts = ", ".join(f"{len(self.splits[split])} {split}" for split in SPLITS)
         names = ", ".join(self.classes[:20]) + (", ..." if len(self.classes) > 20 else "")
         notes = "".join(f" {_sentence(note)}." for note in self.notes)
@@ -130,7 +136,7 @@ class Dataset:
 
 
 def _sentence(note: str) -> str:
-    """A note with a capital, unless it begins with a file's name.
+    """Capitalise a note unless it begins with a file's name.
 
     >>> _sentence("found in photos/"), _sentence("data.csv: columns image and mask")
     ('Found in photos/', 'data.csv: columns image and mask')
@@ -139,16 +145,15 @@ def _sentence(note: str) -> str:
 
 
 def class_frequencies(dataset: Dataset) -> Float64[np.ndarray, " classes"]:
-    """Share of each class among the counted pixels (or images) of train; sums to 1."""
+    """Return the share of each class among the counted pixels (or images) of train; they sum to 1."""
     counts = dataset.class_counts.sum(0)
     return counts / counts.sum()
 
 
 def check(dataset: Dataset) -> Dataset:
-    """Return the dataset if there are two classes or more and each occurs in train; otherwise raise
-    `DataError`, naming the class.
+    """Return the dataset if it has two classes or more and each occurs in train; otherwise raise `DataError`.
 
-    Masks that were not counted when the dataset was opened are not read for it.
+    Does not read masks: if they were not counted when the dataset was opened, nothing is checked.
     """
     if len(dataset.classes) == 1:
         raise DataError(
@@ -170,7 +175,7 @@ def check(dataset: Dataset) -> Dataset:
 
 
 def _known_in_train(dataset: Dataset) -> set[int] | None:
-    """The classes that train shows; None where masks would have to be read for it."""
+    """Return the class ids that occur in train; None if that would require reading the masks."""
     if isinstance(dataset.reader, KnowsClasses):
         return {number for entry in dataset.index("train") for number in dataset.reader.classes_of(entry)}
     if dataset.name == "synthetic" or (dataset.task == "segmentation" and not dataset.counts):

@@ -1,4 +1,4 @@
-"""Entries and layouts of datasets whose classes are known beforehand."""
+"""Build the layouts of datasets with fixed classes, and read their lists of files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,7 +19,7 @@ from foveate.files import escapes_folder
 
 
 def read_labelled(entry: Entry) -> tuple[UInt8[np.ndarray, "h w 3"], int]:
-    """Image and label of one entry."""
+    """Return the image and the label of one entry."""
     return read_image(entry.image), entry.label
 
 
@@ -30,9 +30,9 @@ def coded_layout(
     *notes: str,
     reader: Read | None = None,
 ) -> Layout:
-    """Layout of masks that are read by a fixed codec; no mask is opened before it is needed.
+    """Return the layout of masks with a fixed codec. No mask is read.
 
-    reader: decodes one entry (None: an image file and a mask file).
+    notes: sentences for the user. reader: decodes one entry (None: an image file and a mask file).
     """
     colors = dict(zip(info.classes, info.colors, strict=False))
     return Layout(
@@ -52,8 +52,10 @@ def labelled_layout(
     *notes: str,
     reader: Read = read_labelled,
 ) -> Layout:
-    """Layout of images with labels, which count `names`. classes: the names to keep, in their new order
-    (None: all); images of other classes are left out.
+    """Return the layout of images with labels, which are indices into `names`.
+
+    classes: the names to keep, in their new order (None: all); images of other classes are left out. notes:
+    sentences for the user.
     """
     if classes:
         classes = tuple(dict.fromkeys(classes))
@@ -67,9 +69,9 @@ def labelled_layout(
 
 
 def read_list(path: Path) -> list[tuple[int, list[str]]]:
-    """The words of each line of a list, with the line's number; blank lines and # comments are passed over.
+    """Return each line of a list as (line number, words), without blank lines and # comments.
 
-    `DataError` where the list is missing, empty or not text.
+    Raises `DataError` if the list is missing, empty or not text.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -85,7 +87,10 @@ def read_list(path: Path) -> list[tuple[int, list[str]]]:
 
 
 def listed(folder: Path, name: str, where: str) -> Path:
-    """A file that a list names at `where` ("file:line"); `DataError` if it is not there or lies elsewhere."""
+    """Return the path of a file in `folder` that a list names at `where` ("file:line").
+
+    Raises `DataError` if the file does not exist or lies outside the folder.
+    """
     if escapes_folder(name):
         raise DataError(f"{where}: '{name}' leads out of {folder}; get the dataset from its official source")
     if not (folder / name).is_file():

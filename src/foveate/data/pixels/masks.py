@@ -1,4 +1,4 @@
-"""What the values or colours of a mask file mean, decided once for a whole dataset."""
+"""Map the values or colours of mask files to class ids, by one codec for the whole dataset."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,20 +14,20 @@ from foveate.data.pixels.palette import Color
 from foveate.errors import DataError
 
 IGNORE = 255
-"""The mask value that no loss, score or map ever counts."""
+"""The mask value that losses, scores and maps ignore."""
 
 MAX_UNNAMED = 64
-"""More distinct values than this in masks without class names are taken for a blurred or resampled mask."""
+"""Masks without class names are refused if they hold more distinct values: smoothing or JPEG makes these."""
 
 LEFT_OUT = "ignore"
-"""What a user writes in place of a class's name to ignore the pixels of that value."""
+"""Written in place of a class name, it makes the pixels of that value ignored."""
 
 _LEFT_OUT = re.compile(r"ignored?", re.IGNORECASE)
 _VOID = re.compile(r"(void|ignored?|unlabell?ed|unlabell?ed[ _-]?pixels?)", re.IGNORECASE)
 
 
 def is_void(name: str) -> bool:
-    """Whether the name that data gives a class says that its pixels are not to be counted.
+    """Whether data that names a class so marks ignored pixels with it.
 
     >>> [name for name in ("Void", "unlabelled", "ignore", "avoidance") if is_void(name)]
     ['Void', 'unlabelled', 'ignore']
@@ -36,7 +36,7 @@ def is_void(name: str) -> bool:
 
 
 def without_void(names: Sequence[str]) -> tuple[str, ...]:
-    """The names that data gives its values, with `LEFT_OUT` for those that are void.
+    """Return the names that data gives its values, with `LEFT_OUT` in place of void names.
 
     >>> without_void(["road", "Void", "car"])
     ('road', 'ignore', 'car')
@@ -45,8 +45,9 @@ def without_void(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_names(classes: Sequence[str]) -> None:
-    """Raise `DataError` where there is no class, one is there twice, or there are more than the 255 that have
-    an id beside `IGNORE`.
+    """Raise `DataError` if there is no class, a class occurs twice, or there are more than 255.
+
+    8-bit masks have 256 values, and `IGNORE` takes one of them.
 
     >>> check_names([])
     Traceback (most recent call last):
@@ -65,11 +66,11 @@ def check_names(classes: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class MaskCodec:
-    """Maps what is stored in a mask file to class ids.
+    """Maps the stored values of mask files to class ids.
 
-    values: stored value (or colour) and the class id it stands for, or `IGNORE`. classes: names by id.
-    reading: how the masks were understood, in words for the user. remedy: what to do about a value that is
-    none of these. brightness: values stand for the brightness of what is stored, JPEG and colours included.
+    classes: names in the order of their ids. values: pairs of a stored value (or colour) and its class id, or
+    `IGNORE`. reading: how the masks were interpreted, for the user. remedy: what to do about any other value,
+    for the error message. brightness: use the grey value of each pixel; accepts JPEG and colours.
     """
 
     classes: tuple[str, ...]
@@ -87,7 +88,10 @@ class MaskCodec:
 
     @cached_property
     def _table(self) -> tuple[bytes, bytes]:
-        """The class id of each stored value, and the byte that stands for none of them (none: b"")."""
+        """The class id of each of the 256 stored values, and the byte that marks unknown values.
+
+        The second is b"" if all 256 values are known.
+        """
         known = dict(self.values)
         none = next((number for number in range(256) if number not in known.values()), 0)
         table = bytes(known.get(value, none) for value in range(256))
@@ -101,7 +105,7 @@ class MaskCodec:
         return codes[order], np.array(numbers, dtype=np.uint8)[order]
 
     def decode(self, raw: UInt8[np.ndarray, "..."], path: str | Path) -> UInt8[np.ndarray, "h w"]:
-        """Class ids of what `read_raw` gave; `DataError` for a value or colour that means nothing.
+        """Map the result of `read_raw` to class ids; raise `DataError` for a value or colour without a class.
 
         >>> codec = MaskCodec(("background", "foreground"), ((0, 0), (255, 1)), "0/255")
         >>> codec.decode(np.array([[0, 255]], dtype=np.uint8), "a.png")
@@ -138,7 +142,7 @@ class MaskCodec:
         return numbers[position]
 
     def count(self, stored: Int64[np.ndarray, "256"]) -> Int64[np.ndarray, " classes"]:
-        """Pixels per class from pixels per stored value."""
+        """Return the pixels per class, given the pixels per stored value."""
         counts = np.zeros(len(self.classes), dtype=np.int64)
         for value, number in self.values:
             if number != IGNORE:
@@ -147,16 +151,20 @@ class MaskCodec:
 
 
 def read_mask(path: str | Path, codec: MaskCodec) -> UInt8[np.ndarray, "h w"]:
-    """Class ids of a mask file, with `IGNORE` where nothing is to be counted; raises `DataError`."""
+    """Read the class ids of a mask file, `IGNORE` for ignored pixels.
+
+    Raises `DataError` as `read_raw` and `MaskCodec.decode` do.
+    """
     return codec.decode(read_raw(path, codec.colored, brightness=codec.brightness), path)
 
 
 def choose_codec(values: Mapping[int, str | Path], classes: Sequence[str] | None = None) -> MaskCodec:
-    """How to read single-channel masks, from the values that occur in a dataset and the names given.
+    """Choose the codec of single-channel masks from the values in a dataset and the names of its classes.
 
-    values: every stored value, with a file that holds it. Only 0 and 255 (or 0 and 1): background and
-    foreground. Otherwise values are class ids, in order of `classes` where given, and 255 is ignored; so is
-    what is called "ignore". Every other name is that of a class, void too.
+    values: every stored value, with a file that holds it. Masks of only 0 and 255 (or 0 and 1) are background
+    and foreground. Other values are class ids, in the order of `classes` if given. 255 is ignored, and so is a
+    value named "ignore"; all other names, void included, are classes. Raises `DataError` for values that
+    `classes` do not cover, and for more than `MAX_UNNAMED` values without `classes`.
 
     >>> choose_codec({0: "a.png", 255: "a.png"}).classes
     ('background', 'foreground')
@@ -200,11 +208,12 @@ def check_binary(
     files: Sequence[str | Path],
     classes: Sequence[str] | None = None,
 ) -> None:
-    """Raise `DataError` for masks of 0 and 255 among which a few pixels hold another value.
+    """Raise `DataError` if a few pixels of masks of 0 and 255 hold another value.
 
-    stored: pixels per stored value of each of the `files`. Such a value, left by a resampling or a slip of
-    the brush, would make class ids of all values and something to be ignored of 255. It is told from a rare
-    class by its pixels: fewer than a twentieth of those that hold 255. Three classes or more name each value.
+    Resampling or a slip of the brush leaves such values. With them, `choose_codec` would read all values as
+    class ids and ignore 255. A value is refused if it has fewer than a twentieth of the pixels of 255; others
+    may be rare classes. stored: pixels per stored value of each of the `files`. classes: with three names or
+    more, nothing is refused.
 
     >>> stored = np.zeros((2, 256), dtype=np.int64)
     >>> stored[:, [0, 255]], stored[1, 7] = 50, 1
