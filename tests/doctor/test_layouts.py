@@ -132,7 +132,7 @@ def test_a_table_whose_columns_have_other_names_is_named(plant):
     (plant.root / "list.csv").write_text("filename,annotation\n00.png,00.png\n")
     finding = plant.finding()
     assert finding.check == "unpaired"
-    assert "if list.csv says what belongs to the images, name its columns" in finding.remedy
+    assert "if list.csv lists the masks or labels of the images, name its columns" in finding.remedy
     assert "if truths/ holds the masks, call it masks/" in finding.remedy
 
 

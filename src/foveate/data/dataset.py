@@ -36,8 +36,8 @@ Read = Callable[["Entry"], tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "
 class Entry:
     """One image of a dataset with its mask or label.
 
-    stem: its name, unique in the dataset. image, mask: its files, if it has files of its own. label: its class
-    id, without a mask. part: its index from 0 in a file of many images (a volume's slices, a batch's rows).
+    stem: its name, unique in the dataset. image, mask: its files, if it has files of its own. label: class id
+    of an image without a mask. part: index from 0 in a file of many images (slices of a volume, for example).
     group: entries of one group (a patient, a volume) go to one split.
     """
 

@@ -158,7 +158,7 @@ def test_masks_among_the_images_of_classes(make):
         for number in range(4):
             make.save(f"{name}/{number}.png", make.photo(number))
             make.save(f"{name}/{number}_mask.png", make.mask(number, [0, 255]))
-    with pytest.raises(DataError, match=r"benign: holds images and, beside them, masks that are called like"):
+    with pytest.raises(DataError, match=r"benign: holds images together with their masks; for segmentation"):
         open_dataset(make.root)
 
 

@@ -140,11 +140,11 @@ def test_annotations_among_the_images_of_each_split(make):
     [
         (
             {"annotations": [annotation(77, 3, [], 5)]},
-            "annotation 5 is of image 77, which the file does not list",
+            "annotation 5 names image 77, which the file does not list",
         ),
         (
             {"annotations": [annotation(1, 4, [], 5)]},
-            "annotation 5 is of category 4, which the file does not name",
+            "annotation 5 names category 4, which the file does not list",
         ),
         (
             {"annotations": [annotation(1, 3, [[1, 2, 3]], 5)]},
@@ -152,7 +152,7 @@ def test_annotations_among_the_images_of_each_split(make):
         ),
         (
             {"annotations": [annotation(1, 3, [[0, 0, 1e12, 0, 1, 1]], 5)]},
-            "annotation 5: a corner of a polygon lies nowhere near the image",
+            "annotation 5: a corner of a polygon lies far outside the image",
         ),
         (
             {"annotations": [annotation(1, 3, 5, 5)]},
@@ -160,7 +160,7 @@ def test_annotations_among_the_images_of_each_split(make):
         ),
         (
             {"images": [{"id": 1, "file_name": "1.jpg", "height": None, "width": 2}]},
-            r"annotations\.json: image 1 holds a value of another kind than COCO does",
+            r"annotations\.json: image 1 holds a value of the wrong type for COCO",
         ),
         (
             {"annotations": [annotation(1, 3, {"size": [3, 3], "counts": [9]}, 5)]},
@@ -176,9 +176,9 @@ def test_annotations_among_the_images_of_each_split(make):
         ),
         (
             {"images": [{"id": 1, "file_name": "1.jpg"}]},
-            r"annotations\.json: image 1 has no 'height', as COCO has; export it as COCO JSON",
+            r"annotations\.json: image 1 lacks 'height', which COCO requires; export it as COCO JSON",
         ),
-        ({"categories": None}, "has no list 'categories', as COCO annotations do"),
+        ({"categories": None}, "lacks the list 'categories' of COCO annotations"),
         (
             {"images": [{"id": 1, "file_name": "gone.jpg", "height": 2, "width": 2}]},
             r"annotations\.json: image 1, 'gone\.jpg', is not there \(looked in .*images.*\); add it",
@@ -189,11 +189,11 @@ def test_annotations_among_the_images_of_each_split(make):
         ),
         (
             {"images": [{"id": 1, "file_name": f"{n}.jpg", "height": 2, "width": 2} for n in (1, 2)]},
-            "image 1 is not the first of this id; give each its own",
+            "image 1 repeats an id; give each its own",
         ),
         (
             {"categories": [*CATEGORIES, {"id": 7, "name": "horse"}]},
-            "category 7 is not the first of this id; give each its own",
+            "category 7 repeats an id; give each its own",
         ),
         (
             {"images": [{"id": 1, "file_name": "1.jpg", "height": float("inf"), "width": 2}]},
@@ -201,7 +201,7 @@ def test_annotations_among_the_images_of_each_split(make):
         ),
         (
             {"categories": [{"name": "dog"}]},
-            r"annotations\.json: category number 1 of its list, without an id, has no 'id', as COCO has",
+            r"annotations\.json: category number 1 of its list, without an id, lacks 'id', which COCO",
         ),
     ],
 )
@@ -318,5 +318,5 @@ def test_two_files_of_one_split(make):
     (make.root / "annotations").mkdir()
     for word in ("val", "dev"):
         (make.root / "annotations" / f"instances_{word}.json").write_text("{}")
-    with pytest.raises(DataError, match=r"instances_dev\.json and instances_val\.json both say val"):
+    with pytest.raises(DataError, match=r"instances_dev\.json and instances_val\.json both name val"):
         open_dataset(make.root)

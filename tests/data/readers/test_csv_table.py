@@ -91,7 +91,7 @@ def test_a_table_for_each_split(labelled, make):
         ("image,label\n/etc/00.png,a\n", r"labels\.csv:2: the image '/etc/00\.png' leads out of"),
         (
             "image,label\n00.png,a\n01.png,b\n00.png,b\n",
-            r"labels\.csv:4: the image '00\.png' stands in .*csv:2 already",
+            r"labels\.csv:4: the image '00\.png' is in .*csv:2 already",
         ),
         (
             "image;label\n00.png;a\n",
@@ -100,7 +100,7 @@ def test_a_table_for_each_split(labelled, make):
         ("image\tlabel\n00.png\ta\n", r"labels\.csv:1: columns are separated by tabs"),
         ("image:label\n00.png:a\n", r"labels\.csv:1: columns are separated by colons"),
         ("image label\n00.png a\n", r"labels\.csv:1: columns are separated by spaces"),
-        ("photo,kind\n00.png,a\n", r"no masks/; .*; or, if labels\.csv says what belongs to the images, na"),
+        ("photo,kind\n00.png,a\n", r"no masks/; .*; or, if labels\.csv lists the masks or labels of the im"),
         ("image,label\n00.png\n", r"labels\.csv:2: has 1 cells and the header 2 \(image, label\)"),
         ("image,label\n00.png,\n", r"labels\.csv:2: the column label is empty; fill it, or remove the row"),
         ("image,label\n", r"labels\.csv: names no image; add one row an image"),
@@ -110,7 +110,7 @@ def test_a_table_for_each_split(labelled, make):
         ),
         (
             "image,label\n00.png,a\n00,b\n",
-            r"labels\.csv:3: the image '00', as '00\.png', stands in .*labels\.csv:2 already; keep one",
+            r"labels\.csv:3: the image '00', as '00\.png', is in .*labels\.csv:2 already; keep one",
         ),
         ("image,label,image\n", r"labels\.csv:1: two columns have the same name \(image, label, image\)"),
     ],
@@ -124,7 +124,7 @@ def test_images_whose_names_differ_in_their_ending_alone_are_refused(labelled, m
     make.save("images/00.jpg", make.photo(7, (8, 8)))
     root = labelled("image,label\n00.png,a\n01.png,b\n00.jpg,b\n")
     with pytest.raises(
-        DataError, match=r"csv:4: the image '00\.jpg', as '00\.png', stands in .*csv:2 .* endings"
+        DataError, match=r"csv:4: the image '00\.jpg', as '00\.png', is in .*csv:2 .* endings"
     ):
         open_dataset(root)
 

@@ -1,1 +1,1 @@
-"""One module a layout that users bring; each registers itself with `foveate.data.layout.reader`."""
+"""Layouts of users' own data, one module each; each registers itself with `foveate.data.layout.reader`."""

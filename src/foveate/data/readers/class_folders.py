@@ -1,4 +1,4 @@
-"""One folder a class, with or without `train/ val/ test/` above: classification."""
+"""Class folders: one folder of images per class, with or without `train/ val/ test/` above them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,10 +46,10 @@ def _parts(root: Path) -> list[tuple[str, Path]]:
 
 
 def _require_classes(classes: Sequence[Path]) -> None:
-    """Raise `DataError` for two folders that hold images and their masks, and are not called so."""
+    """Raise `DataError` if two folders are not two classes but images and masks under other names."""
     if len(classes) != 2:
         return
-    one, other = classes
+    first, second = classes
     masks = [
         folder
         for folder in classes
@@ -60,7 +60,7 @@ def _require_classes(classes: Sequence[Path]) -> None:
     stems, others = ({path.stem for path in list_images(folder)} for folder in classes)
     if stems == others:
         raise DataError(
-            f"{one.parent}: {one.name}/ and {other.name}/ hold files of the same names, and those in "
+            f"{first.parent}: {first.name}/ and {second.name}/ hold files of the same names, and those in "
             f"{masks[0].name}/ look like masks; call the folders images/ and masks/, or, if they are "
             "classes, rename the files of one"
         )
@@ -73,8 +73,8 @@ def _entries(root: Path, split: Path, classes: Sequence[str]) -> tuple[Entry, ..
             continue
         if holds_images_and_masks(split / name):
             raise DataError(
-                f"{split / name}: holds images and, beside them, masks that are called like them; for "
-                "segmentation, put all of them into one folder; for classification, move the masks elsewhere"
+                f"{split / name}: holds images together with their masks; for segmentation, put all of them "
+                "into one folder; for classification, move the masks elsewhere"
             )
         files = list_images(split / name)
         if not files:

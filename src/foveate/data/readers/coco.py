@@ -1,7 +1,7 @@
 """COCO JSON: `annotations/instances_<split>.json` and `<split>/`, or `_annotations.coco.json` among images.
 
-Categories become classes behind background, in the order of their ids; those of which no object is outlined
-are left out, unless they are asked for.
+The classes are background and then the categories in the order of their ids. Categories without an outlined
+object are left out unless the user names them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -51,18 +51,18 @@ class Coco:
 
 
 def _files(root: Path) -> dict[str, Path]:
-    """By split (or "all"), the annotations there are."""
-    found = {}
+    """Return the annotation files by split, or under "all"."""
+    files = {}
     for path in sorted((root / "annotations").glob("instances_*.json")):
         part = SPLIT_NAMES.get(path.stem.removeprefix("instances_").rstrip("0123456789_-"), "all")
-        if part != "all" and part in found:
-            raise DataError(f"{root}: {found[part].name} and {path.name} both say {part}; keep one of them")
-        found.setdefault(part, path)
+        if part != "all" and part in files:
+            raise DataError(f"{root}: {files[part].name} and {path.name} both name {part}; keep one of them")
+        files.setdefault(part, path)
     for folder, part in SPLIT_NAMES.items():
         if (path := root / folder / _AMONG_IMAGES).is_file():
-            found.setdefault(part, path)
-    if found or find_folder(root, ["masks", "mask", "labels", "label"]):
-        return found
+            files.setdefault(part, path)
+    if files or find_folder(root, ["masks", "mask", "labels", "label"]):
+        return files
     return next(({"all": root / name} for name in _ALONE if (root / name).is_file()), {})
 
 
@@ -78,12 +78,14 @@ def _entries(root: Path, part: str, file: Annotations) -> tuple[Entry, ...]:
             )
         image = next((folder / name for folder in folders if (folder / name).is_file()), None)
         if image is None:
-            looked = ", ".join(dict.fromkeys(map(str, folders)))
-            raise DataError(f"{file.path}: image {key}, '{name}', is not there (looked in {looked}); add it")
+            searched = ", ".join(dict.fromkeys(map(str, folders)))
+            raise DataError(
+                f"{file.path}: image {key}, '{name}', does not exist (looked in {searched}); add it"
+            )
         stem = Path(name).with_suffix("").as_posix()
         stem = stem if part == "all" else f"{part}/{stem}"
         if stem in entries:
-            raise DataError(f"{file.path}: two images are called '{stem}' without their endings; rename one")
+            raise DataError(f"{file.path}: two images have the name '{stem}' before their suffix; rename one")
         entries[stem] = Entry(stem, image, file.path)
     return tuple(entries.values())
 
@@ -93,7 +95,7 @@ def _shapes(files: Iterable[Annotations]) -> Iterator[Shape]:
 
 
 def _outside(files: Sequence[Annotations]) -> tuple[int, int]:
-    """How many annotations are crowds, and how many have no outline."""
+    """Return the number of crowd annotations and of annotations without an outline."""
     return sum(shape.crowd for shape in _shapes(files)), sum(file.shapeless for file in files)
 
 

@@ -1,7 +1,7 @@
-"""COCO annotations: what a JSON file says of its images, and the masks that its shapes make.
+"""Read COCO JSON annotations and draw them as masks with one class per pixel.
 
-One class a pixel, where COCO has one shape an object: the smaller shape lies on top of the larger. Crowd
-regions, in which objects were not told apart, are ignored; what nothing covers is background.
+Where the shapes of objects overlap, the smaller lies on top of the larger. Crowd regions, in which objects
+are not separated, are ignored. Pixels without a shape are background.
 """
 
 import json
@@ -37,7 +37,9 @@ class Shape:
 
 @dataclass(frozen=True)
 class Annotations:
-    """One JSON file. images: file name, height and width by id; shapes: by image id; shapeless: annotations
+    """The contents of one JSON file.
+
+    images: file name, height and width, by image id. shapes: by image id. shapeless: number of annotations
     without polygons or run lengths, which make no mask.
     """
 
@@ -49,7 +51,10 @@ class Annotations:
 
 
 def read_annotations(path: Path) -> Annotations:
-    """Read and check a JSON file; `DataError` names the line, or the image or annotation that is wrong."""
+    """Read and check a JSON file.
+
+    Raises `DataError` that names the line, or the category, image or annotation that is wrong.
+    """
     content, where = _load(path), str(path)
     names: dict[int, str] = {}
     images: dict[int, tuple[str, int, int]] = {}
@@ -71,17 +76,17 @@ def read_annotations(path: Path) -> Annotations:
     except DataError:
         raise
     except KeyError as error:
-        raise DataError(f"{where} has no {error}, as COCO has; export it as COCO JSON") from None
+        raise DataError(f"{where} lacks {error}, which COCO requires; export it as COCO JSON") from None
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         what = f"{type(error).__name__}: {error}"
         raise DataError(
-            f"{where} holds a value of another kind than COCO does ({what}); export it again"
+            f"{where} holds a value of the wrong type for COCO ({what}); export it again"
         ) from None
     return Annotations(path, ordered, images, {key: tuple(each) for key, each in shapes.items()}, shapeless)
 
 
 def _rows(path: Path, rows: Sequence[dict[str, Any]], what: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each row of a list, and how an error is to call it: by its id, or else by its place."""
+    """Yield each row of a list after its name for error messages: its id, or else its position."""
     for place, row in enumerate(rows, 1):
         name = f"{what} {row['id']}" if "id" in row else f"{what} number {place} of its list, without an id,"
         yield f"{path}: {name}", row
@@ -89,16 +94,16 @@ def _rows(path: Path, rows: Sequence[dict[str, Any]], what: str) -> Iterator[tup
 
 def _require_new(number: int, known: Mapping[int, Any], where: str) -> None:
     if number in known:
-        raise DataError(f"{where} is not the first of this id; give each its own")
+        raise DataError(f"{where} repeats an id; give each its own")
 
 
 def _shape(
     row: Mapping[str, Any], names: Mapping[int, str], images: Mapping[int, tuple[str, int, int]], where: str
 ) -> Shape | None:
     if row.get("image_id") not in images:
-        raise DataError(f"{where} is of image {row.get('image_id')}, which the file does not list")
+        raise DataError(f"{where} names image {row.get('image_id')}, which the file does not list")
     if row.get("category_id") not in names:
-        raise DataError(f"{where} is of category {row.get('category_id')}, which the file does not name")
+        raise DataError(f"{where} names category {row.get('category_id')}, which the file does not list")
     _, height, width = images[row["image_id"]]
     outline = _outline(row.get("segmentation"), height, width, where)
     if outline is None:
@@ -108,7 +113,9 @@ def _shape(
 
 
 def draw(shapes: Sequence[Shape], size: tuple[int, int], ids: Mapping[str, int]) -> UInt8[np.ndarray, "h w"]:
-    """Class ids of an image's pixels. ids: by class name, the background's included; shapes of other classes
+    """Draw the shapes of an image as a mask of class ids.
+
+    size: height and width. ids: class id by name, that of background included. Pixels of shapes without an id
     are ignored.
     """
     coding = require("pycocotools.mask", "data", "COCO annotations: drawing their shapes")
@@ -123,7 +130,7 @@ def draw(shapes: Sequence[Shape], size: tuple[int, int], ids: Mapping[str, int])
 
 @dataclass(frozen=True)
 class ReadCoco:
-    """Reads an entry's image and draws its mask. shapes: by stem. ids: by class name."""
+    """Reads an entry's image and draws its mask. shapes, sizes: by stem. ids: class id by name."""
 
     shapes: Mapping[str, tuple[Shape, ...]]
     sizes: Mapping[str, tuple[int, int]]
@@ -139,7 +146,7 @@ class ReadCoco:
         return image, draw(self.shapes.get(entry.stem, ()), size, self.ids)
 
     def classes_of(self, entry: Entry) -> set[int]:
-        """The class ids that are outlined in an entry's image, and the background's."""
+        """Return the class ids of the shapes in an entry's image, and that of background."""
         names = {shape.name for shape in self.shapes.get(entry.stem, ()) if not shape.crowd}
         return {self.ids[name] for name in (BACKGROUND, *names) if name in self.ids}
 
@@ -153,45 +160,45 @@ def _load(path: Path) -> dict[str, Any]:
             "export it again"
         ) from None
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is no text ({error.reason}); export the annotations as JSON") from None
+        raise DataError(f"{path}: is not text ({error.reason}); export the annotations as JSON") from None
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: is no JSON that can be read ({error}); export it as COCO JSON") from None
+        raise DataError(f"{path}: is not JSON that can be read ({error}); export it as COCO JSON") from None
     for part in ("images", "annotations", "categories"):
         rows = content.get(part) if isinstance(content, dict) else None
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise DataError(f"{path}: has no list '{part}', as COCO annotations do; export it as COCO JSON")
+            raise DataError(f"{path}: lacks the list '{part}' of COCO annotations; export it as COCO JSON")
     return content
 
 
-def _outline(given: Any, height: int, width: int, where: str) -> Any:
-    """Polygons or run lengths as they can be drawn; None where there are none."""
-    if isinstance(given, dict):
-        if list(given.get("size", ())) != [height, width]:
-            raise DataError(
-                f"{where}: its run lengths are for {given.get('size')} and the image is {[height, width]}"
-            )
-        counts = given.get("counts")
+def _outline(segmentation: Any, height: int, width: int, where: str) -> Any:
+    """Check the polygons or run lengths of an annotation and return them; None if there are none."""
+    if isinstance(segmentation, dict):
+        if list(segmentation.get("size", ())) != [height, width]:
+            size = segmentation.get("size")
+            raise DataError(f"{where}: its run lengths are for {size} and the image is {[height, width]}")
+        counts = segmentation.get("counts")
         if not isinstance(counts, list | str):
             raise DataError(f"{where}: its run lengths are {type(counts).__name__}, not a list or a string")
         if (covered := _covered(counts)) != height * width:
             raise DataError(
                 f"{where}: its run lengths cover {covered} of {height * width} pixels; export it again"
             )
-        return given
-    polygons = given or []
+        return segmentation
+    polygons = segmentation or []
     if any(not isinstance(polygon, list) or len(polygon) % 2 for polygon in polygons):
         raise DataError(f"{where}: a polygon is a list x, y, x, y, ... of whole pairs")
-    # The library that draws them makes room for whatever lies between two corners, however far away.
+    # pycocotools allocates memory for the whole distance between two corners.
     if any(not abs(value) <= _FARTHEST for polygon in polygons for value in polygon):
-        raise DataError(f"{where}: a corner of a polygon lies nowhere near the image; export it again")
+        raise DataError(f"{where}: a corner of a polygon lies far outside the image; export it again")
     return [polygon for polygon in polygons if len(polygon) >= 2 * _CORNERS] or None
 
 
 def _covered(counts: list[int] | str) -> int:
-    """How many pixels run lengths cover, as a list or in COCO's letters; -1 if one is negative.
+    """Return the number of pixels that run lengths cover, given as a list or in COCO's letters.
 
-    A letter holds five bits of a number, the lowest first, and a bit that says whether more follow; the last
-    one's highest is the sign. From the fourth number on, differences from the last but one are written.
+    Returns -1 if a run is negative. Each letter holds five bits of a number, lowest bits first, and a bit for
+    whether more follow. The highest bit of the last letter is the sign. From the fourth number on, the
+    differences from the last number but one are stored.
 
     >>> _covered([2, 3, 4]), _covered("234")
     (9, 9)

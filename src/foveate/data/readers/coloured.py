@@ -1,4 +1,4 @@
-"""Coloured masks with class_dict.csv (name,r,g,b) or labelmap.txt (name:r,g,b::), which say the classes.
+"""Coloured masks; class_dict.csv (name,r,g,b) or labelmap.txt (name:r,g,b::) names the class of each colour.
 
 Folders: `train/ train_labels/ val/ val_labels/ test/ test_labels/`, or `images/ masks/`.
 """
@@ -21,7 +21,7 @@ from foveate.errors import DataError, choose
 
 _LABELMAP = "labelmap.txt"
 _LINE = re.compile(r"^[^#:\n]+:\s*\d+\s*,\s*\d+\s*,\s*\d+", re.MULTILINE)
-"""A colour of CVAT's; other tools have a file of this name, too."""
+"""A line of CVAT's labelmap.txt. Other tools write other files of this name."""
 
 
 @reader(
@@ -60,11 +60,11 @@ class Coloured:
 
 def _tables(root: Path) -> tuple[str, ...]:
     names = ", ".join(path.name for path in tables_in(root, masked=True))
-    return (f"not read: {names}, for masks in colour are put together by name",) if names else ()
+    return (f"not read: {names}, since coloured masks are paired by name",) if names else ()
 
 
 def colors_file(root: Path) -> Path | None:
-    """The file in a folder that says which colour is which class, if there is one."""
+    """Return the file of a folder that names the class of each colour, or None."""
     if (path := root / "class_dict.csv").is_file():
         return path
     path = root / _LABELMAP
@@ -72,7 +72,7 @@ def colors_file(root: Path) -> Path | None:
 
 
 def read_colors(path: Path) -> list[tuple[str, Color]]:
-    """Names and colours in the file's order; `DataError` names the line that is wrong."""
+    """Read the names and colours in the file's order; raise `DataError` with the line that is wrong."""
     try:
         rows = _labelmap(path) if path.name == _LABELMAP else _class_dict(path)
     except (UnicodeDecodeError, csv.Error) as error:
@@ -109,20 +109,22 @@ def _class_dict(path: Path) -> list[tuple[int, list[str]]]:
 
 
 def _labelmap(path: Path) -> list[tuple[int, list[str]]]:
-    """Lines such as car:128,0,0::"""
+    """Read lines such as car:128,0,0:: into their number and cells."""
     lines = enumerate(path.read_text("utf-8-sig").splitlines(), start=1)
-    kept = ((line, text.split(":")) for line, text in lines if text.strip() and not text.startswith("#"))
+    filled = ((line, text.split(":")) for line, text in lines if text.strip() and not text.startswith("#"))
     return [
-        (line, [name.strip(), *(cell.strip() for cell in "".join(rest[:1]).split(","))])
-        for line, (name, *rest) in kept
+        (line, [name.strip(), *(cell.strip() for cell in "".join(colors[:1]).split(","))])
+        for line, (name, *colors) in filled
     ]
 
 
 def color_codec(
     table: Sequence[tuple[str, Color]], classes: Sequence[str] | None, named: str = "class_dict.csv"
 ) -> MaskCodec:
-    """Codec of the colours in the file `named`; `classes` keeps only these, and ignores the pixels of all
-    others. Without `classes` all are kept but those that are void.
+    """Return the codec of coloured masks.
+
+    table: names and colours. classes: the names to keep (None: all that are not void); pixels of the others
+    are ignored. named: the file with the table, for messages.
     """
     names = [name for name, _ in table]
     kept = [choose(name, names, f"class of {named}") for name in classes or ()]

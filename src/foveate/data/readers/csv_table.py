@@ -1,8 +1,8 @@
-"""A CSV beside the images: a column image, and one of mask or label; split and group where they are known.
+"""A CSV beside the images, with a column image, a column mask or label, and perhaps columns split and group.
 
-`train.csv`, `val.csv` and `test.csv` are the splits; otherwise the column split says them, if there is one.
-Paths are relative to the folder or to its images/ and masks/; an image may be named without its ending.
-Beside folders of pairs, a table is read if it names masks: these are not put together by name then.
+The splits are in `train.csv`, `val.csv` and `test.csv`, or in the column split. Paths are relative to the
+folder or to its images/ and masks/. An image may be named without its suffix. Beside folders of pairs, a
+table is read only if it names masks; it then replaces pairing by name.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ GROUP = ("group", "patient", "patient_id", "subject")
 
 @dataclass(frozen=True)
 class Row:
-    """One image as a table has it; where: the file and the line."""
+    """One row of a table. where: "file:line"."""
 
     where: str
     part: str
@@ -45,8 +45,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of all tables. masked: they name masks; else classes, and ids: the class of each label.
-    faults: of rows that cannot be read. notes: how the columns were understood.
+    """The rows of all tables of a folder.
+
+    masked: whether they name masks. classes, ids: names of the classes and the id of each label, if they name
+    labels. faults: errors in rows. notes: how the columns were interpreted, for the user.
     """
 
     rows: tuple[Row, ...]
@@ -59,8 +61,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with the row at `where`. surplus: a copy of the data can do without it, for its files are
-    not there, or another row says the same.
+    """An error in the row at `where` ("file:line").
+
+    droppable: whether a copy of the data can leave the row out, because its files do not exist or another row
+    is equal.
     """
 
     where: str
@@ -89,10 +93,10 @@ class CsvTable:
 
 
 def read_rows(root: Path, classes: Sequence[str] | None = None) -> Table:
-    """What the tables of a folder say. `DataError` where they are no tables, or contradict one another."""
+    """Read the tables of a folder. Raises `DataError` if they cannot be read or contradict one another."""
     tables = tables_in(root)
-    said = [SPLIT_NAMES.get(path.stem.lower()) for path in tables]
-    if len(tables) > 1 and (None in said or len(set(said)) < len(said)):
+    splits = [SPLIT_NAMES.get(path.stem.lower()) for path in tables]
+    if len(tables) > 1 and (None in splits or len(set(splits)) < len(splits)):
         names = ", ".join(path.name for path in tables)
         raise DataError(f"{root}: holds several tables ({names}); keep one, or name them after the splits")
     read = [_rows(path) for path in tables]
@@ -111,7 +115,7 @@ def read_rows(root: Path, classes: Sequence[str] | None = None) -> Table:
 
 
 def entries_of(root: Path, table: Table) -> tuple[dict[str, list[Entry]], list[Fault]]:
-    """Entries by their split, and what is wrong with the rows that give none."""
+    """Return the entries by split, and the faults of the rows without an entry."""
     parts: dict[str, list[Entry]] = {}
     faults = [*table.faults]
     seen: dict[str, tuple[Row, Entry]] = {}
@@ -127,18 +131,18 @@ def entries_of(root: Path, table: Table) -> tuple[dict[str, list[Entry]], list[F
             parts.setdefault(row.part, []).append(entry)
         else:
             same = (first.part, known) == (row.part, entry)
-            faults.append(Fault(row.where, _repeated(first, row), droppable=same))
+            faults.append(Fault(row.where, _duplicate_error(first, row), droppable=same))
     return parts, faults
 
 
 def unread_tables(root: Path) -> str:
-    """What to do about tables that lie in a folder and name no images; empty where there are none."""
+    """Say what to do about the tables of a folder that do not name images; empty if there are none."""
     names = [path.name for path in sorted(root.glob("*.csv")) if path.name != "class_dict.csv"]
     if not names:
         return ""
     return (
-        f"if {' or '.join(names[:3])} says what belongs to the images, name its columns, in the first line, "
-        "image and mask, or image and label"
+        f"if {' or '.join(names[:3])} lists the masks or labels of the images, name its columns, in the "
+        "first line, image and mask, or image and label"
     )
 
 
@@ -150,17 +154,18 @@ def _entry(root: Path, row: Row, ids: Mapping[str, int]) -> Entry:
     return Entry(stem, image, mask, ids.get(row.label or ""), group=row.group or None)
 
 
-def _repeated(first: Row, row: Row) -> DataError:
-    said = f"'{row.image}'" if first.image == row.image else f"'{row.image}', as '{first.image}',"
+def _duplicate_error(first: Row, row: Row) -> DataError:
+    image = f"'{row.image}'" if first.image == row.image else f"'{row.image}', as '{first.image}',"
     return DataError(
-        f"{row.where}: the image {said} stands in {first.where} already; keep one row an image, and give "
-        "images names that differ in more than their endings"
+        f"{row.where}: the image {image} is in {first.where} already; keep one row per image, and give "
+        "images names that differ in more than their suffixes"
     )
 
 
 def tables_in(root: Path, masked: bool = False) -> list[Path]:
-    """The tables whose header names images, whatever it is separated by; hidden files are passed over.
-    masked: only those that name masks too, as one does that groups the pairs of images/ and masks/.
+    """Return the tables whose header has a column of images, for any separator, without hidden files.
+
+    masked: only those that also have a column of masks; otherwise a column of masks or of labels.
     """
     tables = (path for path in sorted(root.iterdir()) if path.suffix.lower() == ".csv" and path.is_file())
     wanted = MASK if masked else MASK + LABEL
@@ -174,7 +179,7 @@ def _names_images(columns: tuple[str, ...], targets: Sequence[str]) -> bool:
 
 
 def _rows(path: Path) -> tuple[list[Row], list[Fault], str]:
-    """The rows of one table, what is wrong with others, and how its columns were understood."""
+    """Read one table. Returns its valid rows, the faults of the others, and a note on its columns."""
     columns, lines = read_table(path)
     if not lines:
         raise DataError(f"{path}: names no image; add one row an image")
@@ -188,51 +193,53 @@ def _rows(path: Path) -> tuple[list[Row], list[Fault], str]:
         part = SPLIT_NAMES.get(word.lower())
         empty = next((key for key in (image, target) if not cells[key]), None)
         if empty:
-            said = f"{where}: the column {empty} is empty; fill it, or remove the row"
-            faults.append(Fault(where, DataError(said)))
+            message = f"{where}: the column {empty} is empty; fill it, or remove the row"
+            faults.append(Fault(where, DataError(message)))
         elif split and part is None:
-            said = f"{where}: the split '{word}' is none of {', '.join(SPLITS)}"
-            faults.append(Fault(where, DataError(said)))
+            message = f"{where}: the split '{word}' is none of {', '.join(SPLITS)}"
+            faults.append(Fault(where, DataError(message)))
         else:
             files = (key and plain_name(path.parent, cells[key]) for key in (image, mask))
             others = (key and cells[key] for key in (label, group))
             rows.append(Row(where, part or "all", *files, *others))
     unused = [key for key in columns if key not in (image, target, group, split)]
-    return rows, faults, _understood(path, [image, target, split], group, unused)
+    return rows, faults, _columns_note(path, [image, target, split], group, unused)
 
 
-def _understood(path: Path, used: Sequence[str | None], group: str | None, unused: Sequence[str]) -> str:
-    """How the columns of a table were understood, in words for the user.
+def _columns_note(path: Path, used: Sequence[str | None], group: str | None, unused: Sequence[str]) -> str:
+    """Say how the columns of a table were interpreted.
 
-    >>> _understood(Path("a.csv"), ["image", "mask", None], "patient", ["age"])
+    >>> _columns_note(Path("a.csv"), ["image", "mask", None], "patient", ["age"])
     'a.csv: columns image and mask; images of one patient stay together; not used: age'
     """
-    said = [f"columns {' and '.join(filter(None, used))}"]
-    said += [f"images of one {group} stay together"] if group else []
-    said += [f"not used: {', '.join(unused[:6])}{', ...' * (len(unused) > 6)}"] if unused else []
-    return f"{path.name}: {'; '.join(said)}"
+    clauses = [f"columns {' and '.join(filter(None, used))}"]
+    clauses += [f"images of one {group} stay together"] if group else []
+    clauses += [f"not used: {', '.join(unused[:6])}{', ...' * (len(unused) > 6)}"] if unused else []
+    return f"{path.name}: {'; '.join(clauses)}"
 
 
 def find_file(root: Path, folders: Sequence[str], name: str, what: str, where: str) -> Path:
-    """The file that a cell names, relative to `root` or to the first of `folders` in it, with or without its
-    ending. `DataError` for one that is not there, with the `what` and `where` of the row.
+    """Return the file that a cell names, relative to `root` or to the first of `folders` there.
+
+    The name may lack the suffix. what, where: "image" or "mask", and "file:line", for messages. Raises
+    `DataError` if the file does not exist or lies outside `root`.
     """
     if escapes_folder(name):
         raise DataError(f"{where}: the {what} '{name}' leads out of {root}; name it relative to that folder")
     names = [name, *(f"{name}{suffix}" for suffix in [*sorted(SUFFIXES - RARE), *sorted(RARE)])]
     if found := _first_file(root, names):
         return found
-    inner = find_folder(root, folders)  # only now: it lists the whole folder, which may hold all images
+    inner = find_folder(root, folders)  # last, as it lists all of `root`, which may hold all images
     if inner and (found := _first_file(inner, names)):
         return found
     raise DataError(
-        f"{where}: the {what} '{name}' is not there (looked in {inner or root}); add it, or remove the row"
+        f"{where}: the {what} '{name}' does not exist (looked in {inner or root}); add it, or remove the row"
     )
 
 
 def plain_name(root: Path, name: str) -> str:
-    """A cell's file as it is called from the table's folder: with slashes for the backslashes of Windows, and
-    relative where it is an absolute path into that folder.
+    """Return a cell's path relative to the table's folder: Windows backslashes become slashes, and absolute
+    paths into the folder become relative.
 
     >>> plain_name(Path("/data"), "images\\\\a.png"), plain_name(Path("/data"), "/data/images/a.png")
     ('images/a.png', 'images/a.png')

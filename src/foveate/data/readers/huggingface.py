@@ -1,6 +1,7 @@
 """Hugging Face datasets: a folder that `save_to_disk` wrote, or `hf:NAME` (`hf:NAME:CONFIG`) from the hub.
 
-A column of images, and one of masks or of labels. Rows are read from their Arrow files when they are needed.
+A dataset needs a column of images and a column of masks or labels. Images are read from the Arrow files when
+they are needed.
 """
 
 import sys
@@ -43,10 +44,10 @@ class HuggingFace:
 
 
 def read_huggingface(source: str, classes: Sequence[str] | None = None) -> Layout:
-    """Layout of a saved folder or of `hf:NAME`; needs the extra `hf`.
+    """Return the layout of a saved folder or of `hf:NAME`; needs the extra `hf`.
 
-    Raises `DataError` where the package or the dataset is missing, and where no column holds images, or none
-    holds masks or labels.
+    Raises `DataError` if the package or the dataset is missing, or if it lacks a column of images, or one of
+    masks or labels.
     """
     splits = _load(source)
     features = next(iter(splits.values())).features
@@ -63,7 +64,7 @@ def read_huggingface(source: str, classes: Sequence[str] | None = None) -> Layou
         )
     known = {split: SPLIT_NAMES[split] for split in splits if split in SPLIT_NAMES}
     if len(set(known.values())) < len(known):
-        raise DataError(f"{source}: of the splits {', '.join(known)}, two say the same; rename one")
+        raise DataError(f"{source}: two of the splits {', '.join(known)} mean the same; rename one")
     parts = {
         known[split] if len(known) > 1 else "all": _entries(splits[split], split, None if mask else label)
         for split in known
@@ -90,7 +91,7 @@ def read_huggingface(source: str, classes: Sequence[str] | None = None) -> Layou
 
 @dataclass(frozen=True)
 class ReadRow:
-    """Reads an entry's row: its image, and its mask or label."""
+    """Reads the image and the mask or label of an entry's row. image, mask: names of their columns."""
 
     source: str
     image: str
@@ -120,7 +121,7 @@ def _entries(rows: Any, split: str, label: str | None) -> tuple[Entry, ...]:
 
 @lru_cache(maxsize=4)
 def _load(source: str) -> Mapping[str, Any]:
-    """By split, the rows, with the bytes of images rather than images; each process opens its own."""
+    """Open the rows of each split, with images as undecoded bytes. Each process opens the files itself."""
     package = require("datasets", "hf", f"{source}: reading Hugging Face datasets")
     if not sys.stderr.isatty():
         package.disable_progress_bars()
@@ -130,7 +131,7 @@ def _load(source: str) -> Mapping[str, Any]:
             found = package.load_dataset(name, config or None)
         else:
             found = package.load_from_disk(source)
-    except Exception as error:  # from the network, the hub, Arrow: of no common class
+    except Exception as error:  # errors of the network, the hub and Arrow have no common class
         raise DataError(
             f"{source}: the dataset cannot be opened ({type(error).__name__}: {error}); is the name right, "
             "and is there a network?"

@@ -1,7 +1,7 @@
-"""Images and masks whose files share their stems: binary, indexed or palette masks.
+"""Pairs of an image and a mask (binary, class ids or palette) whose file names share the stem.
 
-Folders: `images/ masks/`, or the folder's own splits as `train/images/ train/masks/` or `train/
-train_masks/`. Masks may lie beside their images, called `a_mask.png` and the like where the image is `a.jpg`.
+Folders: `images/ masks/`, or splits as `train/images/ train/masks/` or `train/ train_masks/`. A mask may lie
+beside its image if its name has a suffix, as `a_mask.png` beside `a.jpg`.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
-"""Shards: tar files of images beside their masks or labels, and shards.json, which says where each one lies.
+"""Shards: tar files of images with their masks or labels, and shards.json with the position of each file.
 
-`foveate data pack` writes them; WebDataset and every other reader of tars can read them too. An entry is one
-range of bytes in one file, so any order of entries can be read from any fsspec address: what is seen in which
-order is the sampler's matter, and does not depend on how many workers and processes read.
+`foveate data pack` writes them; WebDataset and other readers of tars can read them too. An entry is a byte
+range, so entries can be read in any order from any fsspec address. The order therefore depends on the sampler
+only, and not on the number of workers and processes.
 """
 
 import json
@@ -32,10 +32,10 @@ class Shards:
 
 
 def read_shards(address: str, classes: Sequence[str] | None = None) -> Layout:
-    """Layout of the shards at an address: a folder, or anything that fsspec opens (s3://, https://, ...).
+    """Return the layout of the shards at an address: a folder, or anything that fsspec opens (s3://, ...).
 
-    Entries, splits, stems and pixels are those of what was packed. Raises `DataError` where there is no
-    index, or it is damaged or of another format, or `classes` are not those that were packed.
+    Entries, splits, stems and pixels equal those of the packed data. Raises `DataError` if the index is
+    missing, damaged or of another format, or if `classes` differ from those that were packed.
     """
     root = address.rstrip("/")
     where = f"{root}/{INDEX}"
@@ -58,7 +58,7 @@ def read_shards(address: str, classes: Sequence[str] | None = None) -> Layout:
 
 
 def identity(classes: Sequence[str]) -> MaskCodec:
-    """Masks whose values are the class ids already.
+    """Return the codec of masks that hold class ids.
 
     >>> identity(["road", "sky"]).values
     ((0, 0), (1, 1), (255, 255))

@@ -1,7 +1,7 @@
-"""WebDataset shards, whoever packed them: a folder of tars, or an address with braces.
+"""WebDataset shards from any tool: a folder of tars, or an address with braces.
 
-Their headers are walked when they are opened, and labels and masks are read then; images are ranges of bytes,
-read in any order, as those of the shards that foveate packs.
+Opening them reads all headers, labels and masks. Images are ranges of bytes that are read later, in any
+order, as with the shards that foveate packs.
 """
 
 import os
@@ -44,8 +44,8 @@ class WebDataset:
         for path in tars:
             if path.suffix.lower() != ".tar" and is_shard(path):
                 raise DataError(
-                    f"{path}: is compressed, and images are read from anywhere in a shard; decompress it, as "
-                    "with gunzip"
+                    f"{path}: is compressed, but images are read from any position in a shard; decompress "
+                    "it, for example with gunzip"
                 )
         folder = root if root.is_dir() else root.parent
         plain = [path for path in tars if path.suffix.lower() == ".tar"]
@@ -54,7 +54,7 @@ class WebDataset:
 
 
 def is_pattern(source: str | Path) -> bool:
-    """Whether a source names tars: one by its address, or several by braces.
+    """Whether a source names WebDataset tars: one by its address, or several by braces.
 
     >>> [is_pattern(name) for name in ("s3://bucket/a.tar", "a-{0..3}.tar", "a.tar", "s3://bucket/a")]
     [True, True, False, False]
@@ -63,10 +63,10 @@ def is_pattern(source: str | Path) -> bool:
 
 
 def read_webdataset(pattern: str, classes: Sequence[str] | None = None) -> Layout:
-    """Layout of the tars that a pattern names, as in s3://bucket/train-{000..003}.tar.
+    """Return the layout of the tars that a pattern names, as in s3://bucket/train-{000..003}.tar.
 
-    What lies elsewhere is read through once for it. Raises `DataError` for a tar that is damaged, a member
-    that is there twice or too large, an image without its label or mask, and those that mean nothing.
+    All tars are read once. Raises `DataError` for a damaged tar, for a member that occurs twice or is too
+    large, for an image without label and mask, and for labels or mask values without a class.
     """
     addresses = expand(pattern)
     folder = commonprefix(addresses).rpartition("/")[0]  # noqa: RUF071 -- addresses are no paths
@@ -75,10 +75,10 @@ def read_webdataset(pattern: str, classes: Sequence[str] | None = None) -> Layou
 
 
 def _tars(root: Path) -> list[Path]:
-    """The tar itself; or those in a folder and in its folders of splits."""
+    """Return the tar itself, or the tars of a folder and of its folders of splits."""
     folders = [root, *(root / part for part in SPLIT_NAMES)]
-    found = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]
-    return [path for path in found or [root] if is_archive(path) and path.suffix.lower() != ".zip"]
+    files = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]
+    return [path for path in files or [root] if is_archive(path) and path.suffix.lower() != ".zip"]
 
 
 def _names(path: Path) -> tuple[str, ...]:
@@ -87,16 +87,20 @@ def _names(path: Path) -> tuple[str, ...]:
     try:
         lines = [line.strip() for line in path.read_text("utf-8-sig").splitlines()]
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is no text ({error.reason}); write one class a line, in UTF-8") from None
+        raise DataError(f"{path}: is not text ({error.reason}); write one class per line, in UTF-8") from None
     names = tuple(filter(None, lines))
     if not names or len(set(names)) < len(names):
-        raise DataError(f"{path}: names a class twice, or none; write one class a line, in the order of ids")
+        raise DataError(
+            f"{path}: names a class twice, or none; write one class per line, in the order of ids"
+        )
     return names
 
 
 def _read(shards: Mapping[str, str], classes: Sequence[str] | None, own: Sequence[str] = ()) -> Layout:
-    """shards: addresses, by the names that tell their samples apart. own: the names that the data gives its
-    classes, used where the user gives none.
+    """Read shards.
+
+    shards: their addresses by name; the names are unique and begin the stems of entries. own: the data's own
+    names of its classes, used if `classes` are not given.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         indexing = pool.map(index_shard, shards.values(), shards)
@@ -108,23 +112,25 @@ def _read(shards: Mapping[str, str], classes: Sequence[str] | None, own: Sequenc
         where = next(shards[name] for name in shards if _part(name) == "all")
         others = ", ".join(part for part in parts if part != "all")
         raise DataError(
-            f"{where}: its name says none of train, val and test, and others say {others}; rename it, or "
-            "move it elsewhere"
+            f"{where}: its name contains none of train, val and test, and other names contain {others}; "
+            "rename it, or move it elsewhere"
         )
     masked = any(sample.stored is not None for samples in parts.values() for sample in samples)
     return _masked(parts, classes or without_void(own)) if masked else _labelled(parts, classes or own)
 
 
 def _part(name: str) -> str:
-    """The split that a shard's name says, if it says one; `DataError` where it says two.
+    """Return the split that a shard's name contains, or "all"; raise `DataError` if it contains two.
 
     >>> _part("imagenet-validation-000"), _part("train/000"), _part("shard-000")
     ('val', 'train', 'all')
     """
-    said = {SPLIT_NAMES[word] for word in re.split(r"[^a-z]+", name.lower()) if word in SPLIT_NAMES}
-    if len(said) > 1:
-        raise DataError(f"{name}.tar: its name says {' and '.join(sorted(said))}; rename it after one split")
-    return next(iter(said), "all")
+    splits = {SPLIT_NAMES[word] for word in re.split(r"[^a-z]+", name.lower()) if word in SPLIT_NAMES}
+    if len(splits) > 1:
+        raise DataError(
+            f"{name}.tar: its name contains {' and '.join(sorted(splits))}; rename it after one split"
+        )
+    return next(iter(splits), "all")
 
 
 def _labelled(parts: Mapping[str, Sequence[Sample]], classes: Sequence[str]) -> Layout:
@@ -139,8 +145,8 @@ def _labelled(parts: Mapping[str, Sequence[Sample]], classes: Sequence[str]) -> 
 
 def _masked(parts: Mapping[str, Sequence[Sample]], classes: Sequence[str]) -> Layout:
     samples = [sample for each in parts.values() for sample in each]
-    if lonely := next((sample for sample in samples if sample.stored is None), None):
-        raise DataError(f"{lonely.where}: is a label, and other images have masks; add this image's mask")
+    if labelled := next((sample for sample in samples if sample.stored is None), None):
+        raise DataError(f"{labelled.where}: is a label, and other images have masks; add this image's mask")
     stored, where = np.stack([sample.stored for sample in samples]), [sample.where for sample in samples]
     holders = {int(value): where[stored[:, value].argmax()] for value in stored.any(axis=0).nonzero()[0]}
     check_binary(stored, where, classes)
