@@ -210,7 +210,7 @@ LOST = {
     "cifar100": ("cifar-100-python/test", "test: there is no such batch; unpack the archive again, whole"),
     "cityscapes": (
         "gtFine/train/aachen/aachen_000002_000019_gtFine_labelIds.png",
-        r"aachen_000002_000019_leftImg8bit\.png: its mask .* is not there; unpack gtFine",
+        r"aachen_000002_000019_leftImg8bit\.png: its mask .* does not exist; unpack all of gt",
     ),
     "cub": (
         "segmentations/002.Bird_2/Bird_2_0003.png",
@@ -277,7 +277,7 @@ def test_a_list_that_names_files_elsewhere_is_refused(tmp_path, name, path, line
 def test_a_bird_of_a_species_that_has_no_name(tmp_path):
     OTHERS["cub"](tmp_path)
     (tmp_path / "CUB_200_2011" / "classes.txt").write_text("1 001.Bird_1\n")
-    with pytest.raises(DataError, match=r"images\.txt:\d+: is of species \d+, and classes\.txt names 1"):
+    with pytest.raises(DataError, match=r"images\.txt:\d+: has the species \d+, and classes\.txt names 1"):
         open_dataset(tmp_path)
 
 

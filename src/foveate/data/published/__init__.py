@@ -1,1 +1,1 @@
-"""One module a published dataset; each registers itself with its `DatasetInfo`."""
+"""Published datasets, one module each; each registers itself with its `DatasetInfo`."""

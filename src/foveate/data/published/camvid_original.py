@@ -1,7 +1,7 @@
 """CamVid as its authors ship it: 720x960 frames, masks in 32 colours, joined into the eleven usual classes.
 
-`701_StillsRaw_full/*.png` with `LabeledApproved_full/*_L.png`. The split is SegNet's. A twelfth class, Other,
-takes what is otherwise ignored (void) when it is asked for among the classes.
+`701_StillsRaw_full/*.png` with `LabeledApproved_full/*_L.png`. The split is SegNet's. Void is ignored, or
+becomes a twelfth class, Other, if that is named among the classes.
 """
 
 import re
@@ -55,7 +55,7 @@ COLORS: dict[Color, str | None] = {
     (0, 0, 0): None,  # Void
     (64, 192, 0): "Building",  # Wall
 }
-"""The 32 colours and the class that each counts as (its own name beside it, where that differs)."""
+"""The 32 colours and the class that each is joined into (with its own name, if that differs)."""
 
 INFO = DatasetInfo(
     name="camvid_original",
@@ -92,11 +92,11 @@ class CamVidOriginal:
         values = {color: name or OTHER for color, name in COLORS.items()}
         reading = "32 colours are joined into the classes of SegNet"
         codec = table_codec(INFO.classes, values, classes or tuple(CAMVID), reading)
-        return coded_layout({part: found for part, found in parts.items() if found}, codec, INFO)
+        return coded_layout({part: entries for part, entries in parts.items() if entries}, codec, INFO)
 
 
 def split_of(stem: str) -> str:
-    """SegNet's split of a frame.
+    """Return SegNet's split of a frame.
 
     >>> split_of("0001TP_006690"), split_of("0016E5_07959"), split_of("Seq05VD_f00000")
     ('train', 'val', 'test')

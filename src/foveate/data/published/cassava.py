@@ -50,13 +50,13 @@ class Cassava:
         names, table = _names(root / _MAP), root / "train.csv"
         columns, rows = read_table(table)
         if not {"image_id", "label"} <= set(columns):
-            raise DataError(f"{table}:1: the columns must be image_id,label; found {','.join(columns)}")
+            raise DataError(f"{table}:1: the columns must be image_id,label, not {','.join(columns)}")
         _, ids = label_ids([(f"{table}:{line}", cells["label"]) for line, cells in rows], names)
         entries: dict[str, Entry] = {}
         for line, cells in rows:
             name, where = cells["image_id"], f"{table}:{line}"
             if name in entries:
-                raise DataError(f"{where}: the image '{name}' was named before; get the dataset again")
+                raise DataError(f"{where}: the image '{name}' occurs twice; get the dataset again")
             image = listed(root / "train_images", name, where)
             entries[name] = Entry(image.stem, image, label=ids[cells["label"]])
         return labelled_layout({"all": tuple(entries.values())}, names, classes)

@@ -1,8 +1,8 @@
-"""CIFAR-10 and CIFAR-100 in their pickled batches; as PNG folders, they read as any class folders do.
+"""CIFAR-10 and CIFAR-100 in their pickled batches. As PNG folders, they are read as class folders.
 
-A pickle may run any code when it is read. These are read by an unpickler that knows the three names that the
-official files need and refuses every other. Even these stand for classes of this file and not for numpy's: an
-array of numpy's can be told to take any bytes for addresses in memory.
+Reading a pickle may run arbitrary code. The unpickler here accepts only the three names that the official
+files need, and maps them to classes of this file: the state of a real numpy array in a pickle could make it
+access arbitrary memory.
 """
 
 import pickle
@@ -39,7 +39,7 @@ _SITE = "https://www.cs.toronto.edu/~kriz"
 
 
 def _info(classes: Sequence[str], layout: str, size: int, md5: str) -> DatasetInfo:
-    """What is known of either: they differ in their classes and their archive of `size` bytes."""
+    """Return the facts of CIFAR-10 or CIFAR-100. size, md5: of the archive."""
     count = len(classes)
     return DatasetInfo(
         name=f"cifar{count}",
@@ -87,7 +87,7 @@ class Cifar100:
 
 
 def read_row(entry: Entry) -> tuple[UInt8[np.ndarray, "32 32 3"], int]:
-    """Image and label of one row of a batch."""
+    """Return the image and the label of one row of a batch."""
     return rearrange(_batch(entry.image)[b"data"][entry.part], "(c h w) -> h w c", c=3, h=32), entry.label
 
 
@@ -112,7 +112,7 @@ def _entries(root: Path, names: Sequence[str], key: bytes, classes: Sequence[str
 
 @lru_cache(maxsize=8)
 def _batch(path: Path) -> dict[bytes, Any]:
-    """The dictionary of a batch file: data (rows of 3072 bytes, the channels one after the other), labels."""
+    """Read the dictionary of a batch file: data (rows of 3072 bytes, channel after channel) and labels."""
     try:
         with path.open("rb") as file:
             batch = _Unpickler(file, encoding="bytes").load()
@@ -123,8 +123,8 @@ def _batch(path: Path) -> dict[bytes, Any]:
         raise DataError(f"{path}: there is no such batch; unpack the archive again, whole") from None
     except _Foreign as error:
         raise DataError(
-            f"{path}: the batch asks for {error}, which no CIFAR batch needs: it may have been made to run "
-            "code; do not use it, get the archive from its official source"
+            f"{path}: the batch asks for {error}, which no CIFAR batch needs; it may run malicious code. Do "
+            "not use it; get the archive from its official source"
         ) from None
     except DataError:
         raise
@@ -137,21 +137,21 @@ def _batch(path: Path) -> dict[bytes, Any]:
 
 
 class _Foreign(Exception):
-    """A name in a pickle that no batch needs."""
+    """A name in a pickle that no official batch contains."""
 
 
 class _Kind:
-    """What stands for numpy's dtype in a batch."""
+    """Replaces numpy's dtype in a batch."""
 
     def __init__(self, code: str | bytes, *_: object) -> None:
         self.code = code.decode() if isinstance(code, bytes) else code
 
     def __setstate__(self, state: object) -> None:
-        """Byte order and the like, which bytes do not have."""
+        """Ignore byte order and the like, which bytes do not have."""
 
 
 class _Array:
-    """What stands for numpy's array in a batch: takes its state, which must be that of bytes."""
+    """Replaces numpy's array in a batch; its state must be that of an array of bytes."""
 
     def __setstate__(self, state: tuple) -> None:
         _, shape, kind, by_column, content = state
@@ -161,7 +161,7 @@ class _Array:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Reads what the official batches are made of: dicts, lists, numbers, bytes, and one array."""
+    """Reads only the types of the official batches: dicts, lists, numbers, bytes, and one array."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
@@ -172,5 +172,5 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _reconstruct(*_: object) -> _Array:
-    """An array that waits for its state, as numpy's function of this name gives it."""
+    """Return an array without state, as numpy's function of this name does."""
     return _Array()

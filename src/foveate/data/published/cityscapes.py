@@ -1,7 +1,7 @@
 """Cityscapes, fine annotations: `leftImg8bit/<split>/<city>/` with `gtFine/<split>/<city>/`.
 
-The 19 classes that are scored, from the masks of label ids or, where only these were kept, from the coloured
-ones. There polegroup cannot be told from pole, nor a licence plate from a car: they count as these.
+The 19 classes of the benchmark, from the masks of label ids or, without these, from the coloured masks.
+There, polegroup has the colour of pole, and licence plate that of car; they count as pole and car.
 """
 
 from collections.abc import Sequence
@@ -100,14 +100,14 @@ def _folders(root: Path) -> tuple[Path, Path]:
 
 
 def _entries(images: Path, masks: Path, ending: str) -> list[Entry]:
-    """The entries of one split from its folders of cities."""
+    """Return the entries of one split from its folders of cities."""
     entries = []
     for image in sorted(images.glob("*/*_leftImg8bit.png")):
         stem = f"{image.parent.name}/{image.stem.removesuffix('_leftImg8bit')}"
         mask = masks / f"{stem}_gtFine_{ending}.png"
         if not mask.is_file():
             raise DataError(
-                f"{image}: its mask {mask} is not there; unpack gtFine_trainvaltest.zip again, whole"
+                f"{image}: its mask {mask} does not exist; unpack all of gtFine_trainvaltest.zip again"
             )
         entries.append(Entry(f"{images.name}/{stem}", image, mask))
     return entries

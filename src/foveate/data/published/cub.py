@@ -1,7 +1,7 @@
-"""CUB-200-2011: `CUB_200_2011/images/<class>/*.jpg`, and `segmentations/<class>/*.png` where there are any.
+"""CUB-200-2011: `CUB_200_2011/images/<class>/*.jpg` and perhaps `segmentations/<class>/*.png`.
 
-With segmentations, bird against background: the lighter a pixel, the more of five annotators marked it, and
-what three or more did is bird. Without, the 200 species.
+With segmentations, the classes are background and bird. The brightness of a pixel shows how many of five
+annotators marked it; from three on it is bird. Without segmentations, the labels are the 200 species.
 """
 
 from collections.abc import Sequence
@@ -91,7 +91,7 @@ def _labelled(base: Path, classes: int) -> dict[str, list[Entry]]:
     for key, name, where in _images(base):
         image, label = listed(base / "images", name, where), _look(labels, key, where) - 1
         if not 0 <= label < classes:
-            raise DataError(f"{where}: is of species {label + 1}, and classes.txt names {classes}")
+            raise DataError(f"{where}: has the species {label + 1}, and classes.txt names {classes}")
         parts["train" if _look(trains, key, where) else "test"].append(
             Entry(Path(name).stem, image, label=label)
         )

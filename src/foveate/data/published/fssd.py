@@ -1,7 +1,7 @@
 """Flood Semantic Segmentation Dataset: `{train,val}/images/*.png` with `{train,val}/labels/*.png`.
 
-Many datasets have these folders; this one is known by the name that its folder or archive has, or by the
-number of images in each and masks in two shades. Otherwise they read as any pairs of images and masks.
+Many datasets have these folders. This one is recognised by the name of its folder or archive, or by its
+numbers of images and masks of two values. Other folders are read as pairs of images and masks.
 """
 
 import re
@@ -25,7 +25,7 @@ LAYOUT = "dataset/ with train/images/ (600 files), train/labels/, val/images/ (6
 _OWN = "dataset"
 _LOOKED_AT = 10
 _NAME = re.compile(r"(fssd|flood[-_ ]semantic[-_ ]segmentation[-_ ]dataset)(-[0-9a-f]{16})?", re.IGNORECASE)
-"""What the folder is called; its unpacked archive has a digest behind that."""
+"""Name of the folder. That of an unpacked archive ends with a digest."""
 
 INFO = DatasetInfo(
     name="fssd",
@@ -61,7 +61,7 @@ class Flood:
 
 
 def _looks_like_it(root: Path) -> bool:
-    """Whether there are as many images, and the first masks are in no more than two shades."""
+    """Whether the numbers of images match and the first masks hold at most two values."""
     for part, count in COUNTS.items():
         images = root / part / "images"
         if not images.is_dir() or len(image_files(images.iterdir())) != count:

@@ -1,8 +1,7 @@
 """LiTS, liver tumours: `volume-<n>.nii` with `segmentation-<n>.nii` (or .nii.gz), axial slices of CT.
 
-Values are clipped to -250 .. 250 Hounsfield units. Slices of one volume never lie in two splits. Masks were
-drawn voxel for voxel on their volumes, but some headers place the two differently: both are turned as the
-volume's says.
+Values are clipped to -250 .. 250 Hounsfield units. All slices of a volume are in one split. The voxels of a
+mask match those of its volume, but the headers of some differ: both are oriented by the volume's header.
 """
 
 import re
@@ -26,7 +25,7 @@ from foveate.errors import DataError
 NAMES = ("background", "liver", "tumour")
 LAYOUT = "volume-<n>.nii[.gz] and segmentation-<n>.nii[.gz], in one folder or in folders beside each other"
 WINDOW = (-250, 250)
-"""Hounsfield units that become black and white."""
+"""Hounsfield units of black and white."""
 
 INFO = DatasetInfo(
     name="lits",
@@ -90,7 +89,7 @@ class Lits:
 
 
 def read_ct(entry: Entry, codec: MaskCodec) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
-    """One axial slice as a grey image, and its classes."""
+    """Return one axial slice as a grey image, and its class ids."""
     low, high = WINDOW
     values = read_slice(entry.image, entry.part).clip(low, high).astype(np.float32)
     grey = np.rint((values - low) * (255 / (high - low))).astype(np.uint8)
@@ -102,7 +101,7 @@ def read_ct(entry: Entry, codec: MaskCodec) -> tuple[UInt8[np.ndarray, "h w 3"],
 
 
 def _volumes(root: Path, kind: str) -> dict[int, Path]:
-    """By number, the files of one kind in the folder or in one of the folders below it."""
+    """Return the files of one kind in the folder and in the `folders_below` it, by number."""
     files = [path for folder in (root, *folders_below(root)) for path in folder.glob(f"{kind}-*.nii*")]
     numbers = {path: re.fullmatch(rf"{kind}-(\d+)\.nii(\.gz)?", path.name) for path in files}
     return dict(sorted((int(match[1]), path) for path, match in numbers.items() if match))

@@ -49,7 +49,7 @@ class Fish:
 
 
 def _species(root: Path) -> list[Path]:
-    """The folders of the species: in the root, or where the archive has them, beside images without masks."""
+    """Return the folders of the species, in the root or in Fish_Dataset/ as the archive has them."""
     for base in (root, root / "Fish_Dataset", root / "Fish_Dataset" / "Fish_Dataset"):
         folders = sorted(base.iterdir()) if base.is_dir() else []
         if species := [folder for folder in folders if (folder / f"{folder.name} GT").is_dir()]:

@@ -1,4 +1,4 @@
-"""Oxford-IIIT pets: `images/*.jpg`, `annotations/trimaps/*.png`, and lists of what trains and what tests."""
+"""Oxford-IIIT pets: `images/*.jpg`, `annotations/trimaps/*.png`, and the lists of train and test."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -19,7 +19,7 @@ LAYOUT = "VOCdevkit/VOC2012/ with JPEGImages/, SegmentationClass/ and ImageSets/
 
 
 def voc_color(number: int) -> Color:
-    """Colour of a class in VOC's palette: the bits of its number, dealt out to red, green and blue in turn.
+    """Return the colour of a class in VOC's palette: the bits of its id go to red, green and blue in turn.
 
     >>> voc_color(1), voc_color(15)
     ((128, 0, 0), (192, 128, 128))
@@ -59,7 +59,7 @@ INFO = DatasetInfo(
 class Voc:
     @staticmethod
     def recognise(root: Path) -> bool:
-        exported = (root / "labelmap.txt").is_file()  # by a labelling tool, with classes of its own
+        exported = (root / "labelmap.txt").is_file()  # from a labelling tool, with other classes
         return (root / "ImageSets" / "Segmentation").is_dir() and not exported
 
     @staticmethod
@@ -69,7 +69,7 @@ class Voc:
         }
         parts = {"train": _entries(root, lists["train"]), "val": _entries(root, lists["val"])}
         notes = []
-        if lists["test"].is_file():  # 2007 came with the masks of its test images, later years without
+        if lists["test"].is_file():  # only VOC 2007 has masks for its test images
             if (root / "SegmentationClass" / f"{read_list(lists['test'])[0][1][0]}.png").is_file():
                 parts["test"] = _entries(root, lists["test"])
             else:
