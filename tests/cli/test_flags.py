@@ -70,7 +70,7 @@ def test_one_number_is_a_square_for_flags_and_data_alike():
 
 @pytest.mark.parametrize("text", ["", "192x", "x256", "0x32", "192*256", "-4x4", "wide"])
 def test_what_is_no_size_is_refused_by_flags_and_data_alike(text):
-    with pytest.raises(UserError, match="is no size; write height x width in pixels, such as 192x256"):
+    with pytest.raises(UserError, match="is not a size; write height x width in pixels, such as 192x256"):
         DataFlags(size=text).spec("photos")
-    with pytest.raises(UserError, match="is no size"):
+    with pytest.raises(UserError, match="is not a size"):
         open_dataset(f"synthetic:4:{text or '0'}")

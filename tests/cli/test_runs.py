@@ -101,7 +101,7 @@ def test_fit_does_not_write_over_a_run(run, capsys):
         (["--arm", "se@decodre"], "did you mean 'decoder'?"),
         (["--arm", "se@decoder(reduktion=4)"], "reduction"),
         (["--loss", "dise"], "unknown loss 'dise'; did you mean 'dice'?"),
-        (["--size", "small"], "--size: 'small' is no size"),
+        (["--size", "small"], "--size: 'small' is not a size"),
         (["--epochs", "0"], "epochs is 0"),
         (["--encoder-weights", "missing.safetensors"], "missing.safetensors"),
         (["--devices", "0"], "--devices: 0 is too few"),

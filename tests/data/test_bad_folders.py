@@ -221,7 +221,7 @@ def test_unknown_split(make):
         ("synthetic:0", "the number of scenes must be a whole number"),
         (
             "synthetic:8:wide",
-            "synthetic:8:wide: 'wide' is no size; write height x width in pixels, such as 192x256",
+            "synthetic:8:wide: 'wide' is not a size; write height x width in pixels, such as 192x256",
         ),
     ],
 )

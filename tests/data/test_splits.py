@@ -104,7 +104,7 @@ def test_shares_that_are_none(shares):
 
 @pytest.mark.parametrize("text", ["", "80", "80-20", "80/20/", "a/b", "80 20", "-80/20"])
 def test_words_that_are_no_split(text):
-    with pytest.raises(DataError, match=re.escape(f"--split: '{text}' is no split; write the percents")):
+    with pytest.raises(DataError, match=re.escape(f"--split: '{text}' is not a split; write the percents")):
         parse_shares(text, "--split")
 
 

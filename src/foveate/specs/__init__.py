@@ -1,1 +1,1 @@
-"""What is asked for, as plain values that YAML holds. No PyTorch."""
+"""The settings of runs and comparisons as plain values that can be written as YAML. No PyTorch."""

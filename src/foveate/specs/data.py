@@ -1,4 +1,4 @@
-"""What to train on and how it is shown."""
+"""The data of a run, and how it is augmented and shown to the network."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from foveate.specs.shares import SHARES, Shares
 
 @dataclass(frozen=True)
 class DataSpec:
-    """What to train on and how it is shown.
+    """The data of a run, and how it is augmented and shown to the network.
 
     Args:
         source: a folder, an archive, an address, hf:NAME or synthetic[:COUNT[:HEIGHTxWIDTH]].
@@ -32,7 +32,7 @@ class DataSpec:
         test_scales: image sizes, relative to `size`, at which the trained network sees an image, above 0 and
             at most 4. Its probabilities are averaged. 0.75 1 1.25 costs three times the time and often pays
             for thin objects.
-        test_flip: show every one of these also mirrored left to right.
+        test_flip: also show each of these mirrored left to right.
         batch: images a step, 1 or more; chosen from the task and the number of images if not given.
         workers: processes that read images which do not fit in memory; chosen if not given.
         memory_gb: gigabytes (10^9 bytes) that the decoded images may take, all splits together.

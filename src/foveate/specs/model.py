@@ -1,4 +1,4 @@
-"""The host network, and what is attached to it."""
+"""The host network and the arm that is attached to it."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,8 +37,9 @@ class ModelSpec:
 
     @property
     def host(self) -> str:
-        """The host in words, with the options that make it another network; an encoder that is still "auto"
-        is left out.
+        """The name of the host for reports, with the options that change the network.
+
+        An encoder that is still "auto" is left out.
 
         >>> ModelSpec("unet", "resnet18").host, ModelSpec("attention56").host
         ('unet with resnet18', 'attention56')

@@ -1,4 +1,4 @@
-"""What a run is: frozen dataclasses, written as YAML, that with the data fix every bit of it."""
+"""The spec of a run, written as YAML: with the data, it determines every bit of the result."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ from foveate.specs.training import TrainingSpec
 
 @dataclass(frozen=True)
 class RunSpec:
-    """One training run: data, model, training and the seed of everything that is drawn.
+    """One training run: data, model, training, and the seed of all random numbers.
 
     >>> spec = RunSpec(DataSpec("synthetic"), ModelSpec(arm="cbam@decoder"), seed=3)
     >>> RunSpec.from_yaml(spec.to_yaml()) == spec
@@ -31,12 +31,12 @@ class RunSpec:
     seed: int = 0
 
     def to_yaml(self) -> str:
-        """The whole tree in YAML of plain types; `from_yaml` gives back an equal spec."""
+        """Write the spec as YAML of plain types; `from_yaml` returns an equal spec."""
         return yaml.safe_dump(to_plain(self), sort_keys=False, allow_unicode=True)
 
     @classmethod
     def from_yaml(cls, text: str, where: str = "") -> "RunSpec":
-        """Read what `to_yaml` wrote; keys left out have their defaults. `where` names the file in errors."""
+        """Read the YAML of `to_yaml`; missing keys take their defaults. where: the file, for errors."""
         try:
             tree = yaml.safe_load(text)
         except yaml.YAMLError as error:
@@ -47,7 +47,7 @@ class RunSpec:
             raise UserError(f"{where}: {error}") if where else error from None
 
     def save(self, path: Path) -> None:
-        """Write the YAML whole or not at all."""
+        """Write the YAML file, whole or not at all."""
         with write_whole(path) as file:
             file.write(self.to_yaml().encode())
 

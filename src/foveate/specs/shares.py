@@ -1,4 +1,4 @@
-"""How many images train, validate and test, in percent, as the user writes it."""
+"""Shares of the images in train, val and test, in percent, such as 70/15/15."""
 
 import math
 import re
@@ -9,27 +9,29 @@ from foveate.errors import DataError
 Shares = tuple[float, ...]
 
 SHARES: Shares = (70, 15, 15)
-"""Percent of all images for train, val and test; of two, the second is both val and test."""
+"""Percent of all images in train, val and test. Of two shares, the second is both val and test."""
 
 
 def parse_shares(text: str, where: str) -> Shares:
-    """Percents from "80/10/10" or "80/20"; `where` they were written opens the error.
+    """Read shares such as "80/10/10" or "80/20". where: the flag or key, for errors.
+
+    Raises `DataError` as `check_shares` does, and for any other text.
 
     >>> parse_shares("80/20", "--split")
     (80.0, 20.0)
     """
     if not re.fullmatch(r"\d+(\.\d+)?(\s*/\s*\d+(\.\d+)?){1,2}", text.strip()):
         raise DataError(
-            f"{where}: '{text}' is no split; write the percents of train, val and test, such as 70/15/15, or "
-            "of train and val alone, such as 80/20"
+            f"{where}: '{text}' is not a split; write the percents of train, val and test, such as 70/15/15, "
+            "or of train and val only, such as 80/20"
         )
     return check_shares(tuple(map(float, text.split("/"))))
 
 
 def check_shares(shares: Sequence[float]) -> Shares:
-    """Percents of train, val and test, or of train and val alone, which is then scored too.
+    """Return the shares as a tuple.
 
-    Raises `DataError` unless they are above 0 and add up to 100.
+    Raises `DataError` unless they are two or three percents above 0 that add up to 100.
     """
     if (
         len(shares) not in (2, 3)
@@ -44,7 +46,7 @@ def check_shares(shares: Sequence[float]) -> Shares:
 
 
 def write_shares(shares: Sequence[float]) -> str:
-    """Percents as they are typed.
+    """Write shares as the user types them.
 
     >>> write_shares((70, 15, 15))
     '70/15/15'

@@ -1,4 +1,4 @@
-"""How the weights are found: optimizer, schedule, loss, and when to stop."""
+"""The settings of training: optimizer, schedule, loss, and when to stop."""
 
 import math
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ SCHEDULES = ("cosine", "poly", "step", "plateau", "constant")
 PRECISIONS = ("auto", "32", "bf16", "fp16")
 MONITORS = ("score", "loss")
 LOSSES = ("ce", "dice", "dice_ce", "bce", "focal", "lovasz", "ce_lovasz")
-"""The names that `foveate.training.losses` gives functions for."""
+"""Names of the losses in `foveate.training.losses`."""
 
 SCHEMES = ("none", "inverse_sqrt", "enet", "median")
-"""How `foveate.training.class_weights` weighs classes."""
+"""Names of the class weightings in `foveate.training.class_weights`."""
 
 
-def _in_range(name: str, value: object, good: bool, expected: str) -> None:
-    if not good:
+def _require(name: str, value: object, valid: bool, expected: str) -> None:
+    if not valid:
         raise UserError(f"{name} is {value}; it must be {expected}")
 
 
@@ -27,15 +27,15 @@ _MILESTONES = "shares of all steps (below 1) or whole epochs, rising and before 
 
 
 def _rising(milestones: Sequence[float], epochs: int) -> bool:
-    """Whether each lies after the one before and before the end."""
-    after = [milestone if milestone >= 1 else milestone * epochs for milestone in milestones]
+    """Whether the milestones rise and lie before the last epoch ends."""
+    in_epochs = [milestone if milestone >= 1 else milestone * epochs for milestone in milestones]
     whole = all(milestone < 1 or float(milestone).is_integer() for milestone in milestones)
-    return whole and all(a < b for a, b in pairwise([0.0, *after, epochs]))
+    return whole and all(a < b for a, b in pairwise([0.0, *in_epochs, epochs]))
 
 
 @dataclass(frozen=True)
 class TrainingSpec:
-    """How the weights are found. The defaults suit a few hundred images.
+    """The settings of training. The defaults suit a few hundred images.
 
     Args:
         epochs: passes over the training images, 1 or more.
@@ -101,20 +101,20 @@ class TrainingSpec:
         choose(self.class_weights, SCHEMES, "class weighting")
         choose(self.precision, PRECISIONS, "precision")
         choose(self.monitor, MONITORS, "monitor")
-        _in_range("epochs", self.epochs, self.epochs >= 1, "at least 1")
+        _require("epochs", self.epochs, self.epochs >= 1, "at least 1")
         divides = self.validate_every >= 1 and self.epochs % self.validate_every == 0
-        _in_range("validate_every", self.validate_every, divides, f"a divisor of epochs ({self.epochs})")
-        _in_range("lr", self.lr, 0 < self.lr < math.inf, "a number above 0")
+        _require("validate_every", self.validate_every, divides, f"a divisor of epochs ({self.epochs})")
+        _require("lr", self.lr, 0 < self.lr < math.inf, "a number above 0")
         for name in ("weight_decay", "encoder_lr_factor", "auxiliary_weight"):
             value = getattr(self, name)
-            _in_range(name, value, 0 <= value < math.inf, "a number, 0 or more")
-        _in_range("warmup", self.warmup, 0 <= self.warmup < 1, "a share of all steps in [0, 1)")
-        _in_range("milestones", list(self.milestones), _rising(self.milestones, self.epochs), _MILESTONES)
-        _in_range("lr_factor", self.lr_factor, 0 < self.lr_factor < 1, "above 0 and below 1")
-        _in_range("lr_patience", self.lr_patience, self.lr_patience >= 0, "0 epochs or more")
-        _in_range("label_smoothing", self.label_smoothing, 0 <= self.label_smoothing < 1, "in [0, 1)")
-        _in_range("ema", self.ema, 0 <= self.ema < 1, "a decay in [0, 1), 0 for none")
-        _in_range("clip", self.clip, 0 <= self.clip < math.inf, "a number, 0 (no clipping) or more")
-        _in_range(
+            _require(name, value, 0 <= value < math.inf, "a number, 0 or more")
+        _require("warmup", self.warmup, 0 <= self.warmup < 1, "a share of all steps in [0, 1)")
+        _require("milestones", list(self.milestones), _rising(self.milestones, self.epochs), _MILESTONES)
+        _require("lr_factor", self.lr_factor, 0 < self.lr_factor < 1, "above 0 and below 1")
+        _require("lr_patience", self.lr_patience, self.lr_patience >= 0, "0 epochs or more")
+        _require("label_smoothing", self.label_smoothing, 0 <= self.label_smoothing < 1, "in [0, 1)")
+        _require("ema", self.ema, 0 <= self.ema < 1, "a decay in [0, 1), 0 for none")
+        _require("clip", self.clip, 0 <= self.clip < math.inf, "a number, 0 (no clipping) or more")
+        _require(
             "patience", self.patience, self.patience is None or self.patience >= 1, "at least 1, or none"
         )

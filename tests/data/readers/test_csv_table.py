@@ -124,7 +124,7 @@ def test_images_whose_names_differ_in_their_ending_alone_are_refused(labelled, m
     make.save("images/00.jpg", make.photo(7, (8, 8)))
     root = labelled("image,label\n00.png,a\n01.png,b\n00.jpg,b\n")
     with pytest.raises(
-        DataError, match=r"csv:4: the image '00\.jpg', as '00\.png', is in .*csv:2 .* endings"
+        DataError, match=r"csv:4: the image '00\.jpg', as '00\.png', is in .*csv:2 .* suffixes"
     ):
         open_dataset(root)
 

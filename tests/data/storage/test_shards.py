@@ -178,7 +178,7 @@ def test_packing_into_nothing_sensible_is_refused(make, tmp_path_factory):
     root = make.pairs()
     with pytest.raises(DataError, match=r"images: holds files already"):
         pack(root, root / "images")
-    with pytest.raises(DataError, match="shard_mb 0 is no size"):
+    with pytest.raises(DataError, match="shard_mb is 0; give a shard"):
         pack(root, tmp_path_factory.mktemp("out"), shard_mb=0)
     with pytest.raises(DataError, match=r"nothing://a: .*nothing"):
         pack(root, "nothing://a")
