@@ -184,7 +184,7 @@ def test_a_stack_of_images_is_refused_and_a_preview_beside_one_is_not(make):
     pages = [Image.fromarray(make.photo(number)) for number in range(3)]
     path = make.save("a.tif", make.photo(0), save_all=True, append_images=pages[1:])
     for read in (read_image, read_raw, read_size):
-        with pytest.raises(DataError, match=r"a\.tif: holds several images of 12 x 16, a stack"):
+        with pytest.raises(DataError, match=r"a\.tif: holds a stack of several images of 12 x 16"):
             read(path)
     path = make.save("b.tif", make.photo(0), save_all=True, append_images=[pages[1].resize((4, 3))])
     assert np.array_equal(read_image(path), make.photo(0))

@@ -308,7 +308,7 @@ def test_archives_beside_an_unpacked_dataset_are_named_and_left_alone(tmp_path, 
         file.writestr("a.txt", "words")
     dataset = open_dataset(tmp_path)
     assert dataset.name == "pets"
-    assert "Not looked into, being packed: backup.zip" in dataset.describe()
+    assert "Archives that were not read: backup.zip" in dataset.describe()
     (tmp_path / "images" / "Abyssinian_test_0.jpg").unlink()
     with pytest.raises(
         DataError, match=r"Abyssinian_test_0\.jpg, which is not there.* \(still packed beside it: backup"
