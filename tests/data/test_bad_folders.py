@@ -34,7 +34,7 @@ def test_unknown_layout_says_what_was_found_and_what_is_read(make):
     make.save("a.png", make.photo(0))
     refuses(
         make.root,
-        r"no known layout \(found a\.png\)\. For segmentation, put images into images/ .*one folder per class",
+        r"no known layout \(found a\.png\)\. For segmentation, put images into images/ .*one folder per",
     )
 
 
