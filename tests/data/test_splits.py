@@ -20,10 +20,10 @@ def test_splits_are_disjoint_complete_and_independent_of_the_order_of_files(stem
 
     entries = [Entry(stem, label=label(stem)) for stem in stems]
     *held_out, train = cut(entries, (15, 15), seed)
-    pieces = [*held_out, train]
-    assert sorted(entry.stem for piece in pieces for entry in piece) == sorted(stems)
+    subsets = [*held_out, train]
+    assert sorted(entry.stem for subset in subsets for entry in subset) == sorted(stems)
     assert len(held_out[0]) == len(held_out[1]) <= len(train)
-    assert cut(entries[::-1], (15, 15), seed) == pieces
+    assert cut(entries[::-1], (15, 15), seed) == subsets
 
 
 @settings(max_examples=30, deadline=None)
@@ -41,8 +41,8 @@ def test_every_class_is_cut_alike():
         Entry(f"{label}/{n}", label=label) for label, count in ((0, 100), (1, 20)) for n in range(count)
     ]
     val, test, train = cut(entries, (15, 15), seed=0)
-    for piece, counts in ((val, (15, 3)), (test, (15, 3)), (train, (70, 14))):
-        assert (sum(e.label == 0 for e in piece), sum(e.label == 1 for e in piece)) == counts
+    for subset, counts in ((val, (15, 3)), (test, (15, 3)), (train, (70, 14))):
+        assert (sum(e.label == 0 for e in subset), sum(e.label == 1 for e in subset)) == counts
 
 
 @settings(max_examples=60, deadline=None)
@@ -50,11 +50,11 @@ def test_every_class_is_cut_alike():
 def test_any_shares_leave_every_piece_an_image(count, val, test):
     val, test = min(val, 99 - test if test < 99 else 1), test
     entries = [Entry(str(number)) for number in range(count)]
-    pieces = cut(entries, (val, test), seed=0)
-    assert sum(map(len, pieces)) == len({entry for piece in pieces for entry in piece}) == count
-    assert all(pieces)
+    subsets = cut(entries, (val, test), seed=0)
+    assert sum(map(len, subsets)) == len({entry for subset in subsets for entry in subset}) == count
+    assert all(subsets)
     wanted = [val * count / 100, test * count / 100, (100 - val - test) * count / 100]
-    assert all(abs(len(piece) - size) <= 2 for piece, size in zip(pieces, wanted, strict=True))
+    assert all(abs(len(subset) - size) <= 2 for subset, size in zip(subsets, wanted, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -79,9 +79,9 @@ def test_any_shares_leave_every_piece_an_image(count, val, test):
 )
 def test_other_shares(shares, expected, note):
     entries = [Entry(f"{label}/{n}", label=label) for label in (0, 1) for n in range(20)]
-    splits, said = arrange({"all": entries}, 0, True, shares)
+    splits, actual = arrange({"all": entries}, 0, True, shares)
     assert {split: len(splits[split]) for split in SPLITS} == expected
-    assert re.search(note, said)
+    assert re.search(note, actual)
     for split in SPLITS:
         assert sum(entry.label for entry in splits[split]) * 2 == len(splits[split]), "stratified"
     if len(shares) == 2:
@@ -157,8 +157,8 @@ def test_groups_are_not_torn_apart():
     slices = [
         Entry(f"{volume}/{part}", part=part, group=str(volume)) for volume in range(20) for part in range(5)
     ]
-    pieces = cut(slices, (15, 15), seed=0)
-    volumes = [{entry.group for entry in piece} for piece in pieces]
+    subsets = cut(slices, (15, 15), seed=0)
+    volumes = [{entry.group for entry in subset} for subset in subsets]
     assert [len(each) for each in volumes] == [3, 3, 14]
     assert set.intersection(volumes[0], volumes[1] | volumes[2]) == set()
-    assert [len(piece) for piece in pieces] == [15, 15, 70]
+    assert [len(subset) for subset in subsets] == [15, 15, 70]

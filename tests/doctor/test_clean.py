@@ -1,4 +1,4 @@
-"""Where nothing is wrong, nothing is said."""
+"""Clean data gives no findings."""
 
 import numpy as np
 import pytest

@@ -14,12 +14,12 @@ from foveate.doctor.visit import visit
 from foveate.errors import DataError
 
 
-def fixed(plant, told=None):
+def fixed(plant, calls=None):
     """The copy's folder, what was done, and what is still found there."""
     before = contents(plant.root)
     survey = visit(plant.root)
     out = plant.root.parent / "mended"
-    advance = None if told is None else lambda *words: told.append(words)
+    advance = None if calls is None else lambda *words: calls.append(words)
     done = copy_mended(survey, judge(survey), out, advance)
     assert contents(plant.root) == before
     return out, done, judge(visit(out))
@@ -33,7 +33,7 @@ def contents(root) -> dict[str, str]:
     }
 
 
-def test_what_is_broken_lonely_or_a_copy_is_left_out(plant):
+def test_broken_unpaired_and_copied_images_are_left_out(plant):
     plant.pairs()
     (plant.root / "LICENCE").write_text("free\n")
     (plant.root / "masks/02.png").unlink()
@@ -57,15 +57,15 @@ def test_other_files_and_folders_are_copied_and_counted(plant):
         path.write_text(name)
     plant.save("masks/06_mask.png", plant.mask(6))
     plant.save("masks/alone.png", plant.mask(3))
-    told = []
-    out, done, _ = fixed(plant, told=told)
+    calls = []
+    out, done, _ = fixed(plant, calls=calls)
     assert (done.untouched, done.mended, done.unpaired, done.others) == (12, 0, 2, 2)
     assert (out / "notes/deep/a.txt").read_text() == "notes/deep/a.txt"
     assert (out / "images/b.txt").is_file()
     assert not any(
         (out / name).exists() for name in (".git", "masks/.d.png", "masks/06_mask.png", "masks/alone.png")
     )
-    assert told[-1] == (14, 14)
+    assert calls[-1] == (14, 14)
 
 
 def test_masks_are_rewritten(plant):
@@ -119,14 +119,14 @@ def test_soft_edges_become_one_of_the_two_classes_beside_them(plant):
     mask[10:30, 48] = (128, 60, 68)
     plant.save("masks/02.png", mask)
     out, _, _ = fixed(plant)
-    held = {tuple(color) for color in np.asarray(Image.open(out / "masks/02.png")).reshape(-1, 3).tolist()}
-    assert (128, 64, 64) in held
+    colors = {tuple(color) for color in np.asarray(Image.open(out / "masks/02.png")).reshape(-1, 3).tolist()}
+    assert (128, 64, 64) in colors
     mask[10:30, 48] = (128, 90, 90)
     plant.save("masks/02.png", mask)
     shutil.rmtree(out)
     out, _, _ = fixed(plant)
-    held = {tuple(color) for color in np.asarray(Image.open(out / "masks/02.png")).reshape(-1, 3).tolist()}
-    assert held == {(128, 128, 128), (128, 0, 0)}
+    colors = {tuple(color) for color in np.asarray(Image.open(out / "masks/02.png")).reshape(-1, 3).tolist()}
+    assert colors == {(128, 128, 128), (128, 0, 0)}
 
 
 def test_a_colour_that_fills_areas_is_left_to_its_owner(plant):

@@ -28,5 +28,5 @@ def test_displaced_masks_among_clear_ones_do_not_hide_that_edges_tell(pairs: int
     assert not edges_are_informative(exams(*[0.0] * (pairs - 1), 9.0))
 
 
-def test_of_five_pairs_nothing_is_said():
+def test_fewer_than_six_pairs_are_not_judged():
     assert not edges_are_informative(exams(*[9.0] * 5))

@@ -1,4 +1,4 @@
-"""Layouts with a reader of their own: it decodes, and what it refuses is told."""
+"""Layouts with their own reader: it decodes, and its errors are reported."""
 
 import json
 import shutil
@@ -136,7 +136,7 @@ def test_a_table_whose_columns_have_other_names_is_named(plant):
     assert "if truths/ holds the masks, call it masks/" in finding.remedy
 
 
-def test_how_columns_are_understood_is_told(table):
+def test_how_columns_are_understood_is_reported(table):
     rows = (table.root / "data.csv").read_text().splitlines()
     text = [f"{rows[0]},patient,age", *(f"{row},{number // 3},7" for number, row in enumerate(rows[1:]))]
     (table.root / "data.csv").write_text("\n".join(text) + "\n")

@@ -52,16 +52,16 @@ def test_numbering_that_is_off_by_one(plant):
 
 
 @pytest.mark.parametrize(
-    ("said", "turn"),
+    ("orientation", "turn"),
     [("mirrored left to right", np.fliplr), ("mirrored top to bottom", np.flipud)],
 )
-def test_a_mirrored_mask(plant, said, turn):
+def test_a_mirrored_mask(plant, orientation, turn):
     plant.pairs().save("masks/03.png", turn(plant.mask(3)))
     finding = plant.finding()
-    assert (finding.check, finding.title) == ("swapped", f"1 mask seems {said}")
+    assert (finding.check, finding.title) == ("swapped", f"1 mask seems {orientation}")
 
 
-def test_edges_that_say_nothing_raise_no_alarm(plant):
+def test_uninformative_edges_raise_no_alarm(plant):
     """Noise has edges everywhere, and so none at the outlines."""
     random = np.random.default_rng(0)
     plant.pairs()

@@ -28,7 +28,7 @@ def test_every_published_dataset_is_examined_and_can_be_advised_on(name, tmp_pat
     assert choose_size(as_dataset(survey)) == choose_size(open_dataset(root))
 
 
-def test_images_of_one_file_are_told_apart(tmp_path):
+def test_images_of_one_file_have_names_of_their_own(tmp_path):
     IMITATIONS["cifar10"](tmp_path / "cifar10")
     survey = visit(tmp_path / "cifar10")
     (twins,) = [finding for finding in judge(survey) if finding.check == "duplicates"]
@@ -47,7 +47,7 @@ def test_a_photograph_that_is_turned(tmp_path):
     assert finding.mend is None
 
 
-def test_a_missing_mask_of_a_published_dataset_is_all_that_is_told(tmp_path):
+def test_a_missing_mask_of_a_published_dataset_is_all_that_is_reported(tmp_path):
     IMITATIONS["kvasir_seg"](tmp_path)
     sorted(tmp_path.rglob("masks/*.jpg"))[0].unlink()
     findings = judge(visit(tmp_path))

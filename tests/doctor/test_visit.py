@@ -1,4 +1,4 @@
-"""Every image is looked at once, in order, however many there are; and what is not there is said."""
+"""Every image is examined once, in order; missing sources are reported."""
 
 import threading
 
@@ -31,9 +31,9 @@ def test_each_file_is_decoded_once(plant, monkeypatch):
 
 
 def test_progress_and_order(plant):
-    told = []
-    survey = visit(plant.pairs(9).root, advance=lambda done, total: told.append((done, total)), workers=3)
-    assert told == [(number, 9) for number in range(1, 10)]
+    calls = []
+    survey = visit(plant.pairs(9).root, advance=lambda done, total: calls.append((done, total)), workers=3)
+    assert calls == [(number, 9) for number in range(1, 10)]
     assert [exam.entry.stem for exam in survey.exams] == [f"{number:02d}" for number in range(9)]
 
 

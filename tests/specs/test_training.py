@@ -104,7 +104,7 @@ def test_errors_name_the_file(tmp_path):
         {"lr_patience": -1},
     ],
 )
-def test_values_out_of_range_are_told(change):
+def test_values_out_of_range_are_reported(change):
     (name,) = change
     with pytest.raises(UserError, match=f"{name} is .*; it must be"):
         replace(TrainingSpec(), **change)

@@ -29,10 +29,10 @@ def photos(tmp_path):
 
 def test_clean_data_ends_with_0_and_advice(photos, capsys):
     assert main(["doctor", str(photos)]) == 0
-    said = capsys.readouterr().out
-    assert "\nNo problems found.\n" in said
-    assert re.search(r"\nAdvice: foveate compare .*a & b'? --size 64x64 --batch 2 --loss dice_ce", said)
-    assert "Judge by Dice and IoU of the foreground." in said
+    output = capsys.readouterr().out
+    assert "\nNo problems found.\n" in output
+    assert re.search(r"\nAdvice: foveate compare .*a & b'? --size 64x64 --batch 2 --loss dice_ce", output)
+    assert "Judge by Dice and IoU of the foreground." in output
 
 
 def test_findings_end_with_1_on_every_kind_of_page(photos, tmp_path, capsys):
@@ -42,12 +42,12 @@ def test_findings_end_with_1_on_every_kind_of_page(photos, tmp_path, capsys):
     flags = ["--out", str(page), "--json", str(tree), "--fix", str(mended)]
     assert main(["doctor", str(photos), *flags]) == 1
 
-    said = capsys.readouterr().out
-    assert "1 error, 1 warning." in said
-    assert "✗ error: 1 file cannot be read\n    masks/5.png: the file is empty (0 bytes)" in said
-    assert "With --fix: left out, with their other halves." in said
-    assert f"{mended}: 11 images copied as they are, 0 mended, 1 left out" in said
-    assert "Left for you: 1 mask is empty" in said
+    output = capsys.readouterr().out
+    assert "1 error, 1 warning." in output
+    assert "✗ error: 1 file cannot be read\n    masks/5.png: the file is empty (0 bytes)" in output
+    assert "With --fix: left out, with their other halves." in output
+    assert f"{mended}: 11 images copied as they are, 0 mended, 1 left out" in output
+    assert "Left for you: 1 mask is empty" in output
 
     text = page.read_text()
     assert "a &amp; b" in text
@@ -81,9 +81,9 @@ def test_notes_alone_end_with_0(photos):
         (["--fix", "."], "name a folder"),
     ],
 )
-def test_what_cannot_be_done_is_said_first(photos, flags, words, capsys, monkeypatch):
+def test_flags_are_checked_before_the_data_is_read(photos, flags, words, capsys, monkeypatch):
     monkeypatch.chdir(photos)
     assert main(["doctor", str(photos), *flags]) == 2
-    said = capsys.readouterr()
-    assert words in said.err
-    assert said.out == ""
+    output = capsys.readouterr()
+    assert words in output.err
+    assert output.out == ""

@@ -33,15 +33,15 @@ def stems(dataset: Dataset, *splits: str) -> set[str]:
 
 def agree(dataset: Dataset, truth: Truth) -> None:
     """The dataset has the official splits of the truth, and every target in it."""
-    given = {split: set(known) for split, known in truth.items()}
-    if "all" in given:
-        assert stems(dataset, *SPLITS) == given["all"]
-    elif len(given) == 3:
-        assert {split: stems(dataset, split) for split in SPLITS} == given
+    expected = {split: set(known) for split, known in truth.items()}
+    if "all" in expected:
+        assert stems(dataset, *SPLITS) == expected["all"]
+    elif len(expected) == 3:
+        assert {split: stems(dataset, split) for split in SPLITS} == expected
     else:
-        held_out = given["test" if "test" in given else "val"]
+        held_out = expected["test" if "test" in expected else "val"]
         assert stems(dataset, "test") == held_out
-        assert stems(dataset, "train", "val") == given["train"]
+        assert stems(dataset, "train", "val") == expected["train"]
     targets = {stem: target for known in truth.values() for stem, target in known.items()}
     for split in SPLITS:
         for entry in dataset.index(split):
@@ -357,7 +357,7 @@ def test_labels_may_be_kept_in_a_new_order(tmp_path):
     assert {entry.label for entry in dataset.index("test")} == {0, 1}
 
 
-def test_a_mask_value_that_is_no_class_is_told_when_the_mask_is_read(tmp_path):
+def test_a_mask_value_that_is_no_class_is_reported_when_the_mask_is_read(tmp_path):
     IMITATIONS["ade20k"](tmp_path)
     path = tmp_path / "ADEChallengeData2016/annotations/training/ADE_train_00000002.png"
     Image.fromarray(np.full((16, 24), 151, dtype=np.uint8)).save(path)

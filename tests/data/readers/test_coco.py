@@ -210,7 +210,7 @@ def test_annotations_that_are_wrong(make, change, words):
         open_dataset(write(make, [], changes=change))
 
 
-def test_nothing_to_learn_is_told(make):
+def test_nothing_to_learn_is_reported(make):
     crowd = runs(rectangle(0, 0, 4, 4))
     words = (
         r"annotations\.json: no object is outlined in the 8 images \({} annotations are crowds, {} have no"
@@ -226,7 +226,7 @@ def test_nothing_to_learn_is_told(make):
                 use(root)
 
 
-def test_a_class_that_train_never_shows_is_told(make):
+def test_a_class_that_train_never_shows_is_reported(make):
     for part, category, count in (("train", 3, 6), ("val", 7, 2)):
         shapes = [annotation(number, category, polygon(0, 0, 4, 4)) for number in range(count)]
         write(make, shapes, f"annotations/instances_{part}.json", part, count)

@@ -100,7 +100,7 @@ def test_a_file_appears_whole_or_not_at_all(s3, address, tmp_path):
     assert read_bytes(address, (1, 3)) == b"ho"
 
 
-def test_a_bucket_that_is_not_there_is_told_in_seconds(s3, make, capsys):
+def test_a_bucket_that_is_not_there_is_reported_within_seconds(s3, make, capsys):
     start = time.perf_counter()
     assert main(["data", "pack", str(make.pairs()), "--out", "s3://nowhere/a"]) == 2
     assert time.perf_counter() - start < 5
@@ -114,7 +114,7 @@ def test_a_bucket_that_is_not_there_is_told_in_seconds(s3, make, capsys):
         open_dataset("s3://shelf/bucket")
 
 
-def test_a_bucket_that_goes_away_meanwhile_is_told(s3):
+def test_a_bucket_that_goes_away_meanwhile_is_reported(s3):
     with (
         pytest.raises(DataError, match=r"s3://nowhere/a\.bin: cannot be written: there is no such bucket"),
         create("s3://nowhere/a.bin") as file,
@@ -122,7 +122,7 @@ def test_a_bucket_that_goes_away_meanwhile_is_told(s3):
         file.write(b"a")
 
 
-def test_missing_credentials_are_told_in_seconds(s3, make, monkeypatch):
+def test_missing_credentials_are_reported_within_seconds(s3, make, monkeypatch):
     for name in KEYS:
         monkeypatch.delenv(name)
     for act in (lambda: pack(make.pairs(), "s3://shelf/a"), lambda: open_dataset("s3://shelf/a")):
@@ -133,7 +133,7 @@ def test_missing_credentials_are_told_in_seconds(s3, make, monkeypatch):
     assert keys(s3) == []
 
 
-def test_a_server_that_is_not_there_is_told_in_seconds(s3, make, monkeypatch):
+def test_a_server_that_is_not_there_is_reported_within_seconds(s3, make, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setattr(addresses, "ANSWER_SECONDS", 1.0)
     for act in (lambda: pack(make.pairs(), "s3://shelf/a"), lambda: open_dataset("s3://shelf/a")):
@@ -172,7 +172,7 @@ def small_files(most: int):
 
 
 @pytest.mark.parametrize("address", ["memory://d/a.bin", "{tmp}/a.bin"])
-def test_a_full_disk_is_told_and_leaves_nothing(address, tmp_path):
+def test_a_full_disk_is_reported_and_leaves_nothing(address, tmp_path):
     address = address.format(tmp=tmp_path)
     with (
         pytest.raises(DataError, match=r"a\.bin: cannot be written \(.*: File too large\); make room, or gi"),

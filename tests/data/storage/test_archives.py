@@ -115,7 +115,7 @@ def test_links_in_zips_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("name", "mode"), [("a.tar", "w"), ("a.tar.gz", "w:gz"), ("a.tar.xz", "w:xz"), ("a.zip", "")]
 )
-def test_truncated_archives_are_told_and_leave_nothing(tmp_path, name, mode, share):
+def test_truncated_archives_are_reported_and_leave_nothing(tmp_path, name, mode, share):
     members = [(f"images/{number}.png", CONTENT[number:]) for number in range(5)]
     archive = zipped(tmp_path / name, **dict(members)) if not mode else tarred(tmp_path / name, members, mode)
     content = archive.read_bytes()
@@ -207,7 +207,7 @@ def test_damage_inside_an_archive_is_named_by_the_way_to_it(tmp_path):
         ("x/y/z.txt", {"x/y": b"", "x/z/b.txt": b""}, r"a\.zip: 'y' is a file in the archive, but"),
     ],
 )
-def test_a_file_and_a_folder_of_one_name_are_told(tmp_path, there, members, words):
+def test_a_file_and_a_folder_of_one_name_are_reported(tmp_path, there, members, words):
     archive = zipped(tmp_path / "a.zip", **members)
     path = tmp_path / "out" / there
     path.parent.mkdir(parents=True)

@@ -27,13 +27,13 @@ def published(server, content: bytes = CONTENT) -> Download:
     return Download(server.url("images.tar"), f"sha256:{hashlib.sha256(content).hexdigest()}")
 
 
-def test_a_file_arrives_whole_and_progress_is_told(server, tmp_path):
-    told = []
-    path = download(published(server), tmp_path, lambda done, total: told.append((done, total)))
+def test_a_file_arrives_whole_and_progress_is_reported(server, tmp_path):
+    calls = []
+    path = download(published(server), tmp_path, lambda done, total: calls.append((done, total)))
     assert path == tmp_path / "images.tar"
     assert path.read_bytes() == CONTENT
-    assert told[-1] == (len(CONTENT), len(CONTENT))
-    assert sorted(done for done, _ in told) == [done for done, _ in told]
+    assert calls[-1] == (len(CONTENT), len(CONTENT))
+    assert sorted(done for done, _ in calls) == [done for done, _ in calls]
     assert [file.name for file in tmp_path.iterdir()] == ["images.tar"]
     assert download(published(server), tmp_path) == path
     assert server.asked == [None], "a whole file is not asked for again"
@@ -160,13 +160,13 @@ def test_a_file_of_another_content_is_replaced(server, tmp_path):
 @pytest.mark.parametrize(
     ("status", "words"), [(404, "the server says 404 Not Found; look at"), (503, "cannot be reached .*503")]
 )
-def test_what_the_server_refuses_is_told(server, tmp_path, status, words):
+def test_what_the_server_refuses_is_reported(server, tmp_path, status, words):
     server.status = status
     with pytest.raises(UserError, match=words):
         download(published(server), tmp_path)
 
 
-def test_without_a_network_it_is_told_within_seconds(tmp_path, monkeypatch):
+def test_without_a_network_the_download_fails_within_seconds(tmp_path, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "*")
     start = time.perf_counter()
     with pytest.raises(

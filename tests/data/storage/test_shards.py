@@ -142,7 +142,7 @@ def test_a_packing_that_fails_leaves_no_folder(make, tmp_path_factory):
     assert not out.exists()
 
 
-def test_shards_that_are_damaged_are_told(make, tmp_path_factory):
+def test_shards_that_are_damaged_are_reported(make, tmp_path_factory):
     out = tmp_path_factory.mktemp("out")
     pack(make.pairs(), out)
     shard, index = out / "all-000000.tar", out / "shards.json"

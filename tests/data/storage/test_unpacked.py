@@ -1,4 +1,4 @@
-"""Opening a dataset that is packed: what is told, what is kept, and when it is made anew."""
+"""Opening packed datasets: progress, the cache, and when it is renewed."""
 
 import json
 import shutil
@@ -22,35 +22,35 @@ def photos(make, tmp_path_factory, monkeypatch):
 
 
 def opened(root) -> tuple[list, str]:
-    """What was told of unpacking while a dataset was opened, and how it describes itself."""
-    told = []
-    with progress_listener(lambda *words: told.append(words)):
-        said = open_dataset(root).describe()
-    return [words for words in told if words[2].startswith("Unpacking")], said
+    """Open a dataset; return the progress calls of unpacking and the description."""
+    calls = []
+    with progress_listener(lambda *words: calls.append(words)):
+        description = open_dataset(root).describe()
+    return [words for words in calls if words[2].startswith("Unpacking")], description
 
 
-def test_it_is_told_what_is_unpacked_how_large_and_where_to_once(photos, monkeypatch):
-    told, said = opened(photos)
+def test_unpacking_reports_archive_size_and_folder_once(photos, monkeypatch):
+    calls, description = opened(photos)
     folder = unpacked(photos).folder
     size = sum(path.stat().st_size for path in folder.rglob("*.png"))
     packed = (photos / "all.zip").stat().st_size
-    assert told[0] == (0, packed, f"Unpacking all.zip (0 MB, 0 MB unpacked) into {folder}, once")
-    assert told[-1] == (packed, packed, "Unpacking all.zip: 0 of 0 MB")
-    assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
-    assert "Read from all.zip, kept unpacked (0 MB)." in said
+    assert calls[0] == (0, packed, f"Unpacking all.zip (0 MB, 0 MB unpacked) into {folder}, once")
+    assert calls[-1] == (packed, packed, "Unpacking all.zip: 0 of 0 MB")
+    assert [done for done, _, _ in calls] == sorted(done for done, _, _ in calls)
+    assert "Read from all.zip, kept unpacked (0 MB)." in description
     assert json.loads(Path(f"{folder}.json").read_text()) == {"source": str(photos), "bytes": size}
-    assert opened(photos) == ([], said)
+    assert opened(photos) == ([], description)
 
 
 def test_what_an_older_archive_left_is_named(photos):
     opened(photos)
     old = unpacked(photos).folder
     (photos / "notes.txt").write_text("new")
-    told, _ = opened(photos)
-    assert told[0][2].endswith(f", once; {old} holds an earlier state and may be deleted")
+    calls, _ = opened(photos)
+    assert calls[0][2].endswith(f", once; {old} holds an earlier state and may be deleted")
     shutil.rmtree(old)
     (photos / "notes.txt").unlink()
-    told, _ = opened(photos)
+    calls, _ = opened(photos)
     assert unpacked(photos).folder == old
 
 

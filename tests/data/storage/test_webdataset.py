@@ -384,7 +384,7 @@ def test_images_of_many_megabytes(make):
     assert open_dataset(make.root, ["a", "b"], to_score=True).name == "webdataset"
 
 
-def test_names_that_say_two_splits(make):
+def test_names_that_contain_two_splits(make):
     for name in ("my-test-train-0", "my-test-val-0"):
         tar(make.root / f"{name}.tar", labelled(make))
     with pytest.raises(DataError, match=r"my-test-train-0\.tar: its name contains test and train; rename"):
