@@ -60,7 +60,7 @@ def check_names(classes: Sequence[str]) -> None:
     if len(classes) > IGNORE:
         raise DataError(
             f"{len(classes)} classes are more than the {IGNORE} that masks of 8 bits can hold ({IGNORE} "
-            "itself is what is ignored); name those to keep with --classes"
+            "itself is ignored); name those to keep with --classes"
         )
 
 
@@ -173,18 +173,18 @@ def choose_codec(values: Mapping[int, str | Path], classes: Sequence[str] | None
     >>> choose_codec(dict.fromkeys([0, 1, 2, 255], "a.png"), ["road", "void", "car"]).classes
     ('road', 'void', 'car')
     """
-    found = set(values)
+    present = set(values)
     names = tuple(classes) if classes else None
     left_out = {value for value, name in enumerate(names or ()) if _LEFT_OUT.fullmatch(name.strip())}
-    if found <= {0, 255} and 255 in found and (names is None or (len(names) == 2 and not left_out)):
+    if present <= {0, 255} and 255 in present and (names is None or (len(names) == 2 and not left_out)):
         pair = names or ("background", "foreground")
         return MaskCodec(pair, ((0, 0), (255, 1)), f"masks are binary: 0 = {pair[0]}, 255 = {pair[1]}")
-    found.discard(IGNORE)
-    if names is None and found <= {0, 1}:
+    present.discard(IGNORE)
+    if names is None and present <= {0, 1}:
         names = ("background", "foreground")
     if names is None:
-        return _unnamed(found)
-    outside = sorted(found - set(range(len(names))))
+        return _unnamed(present)
+    outside = sorted(present - set(range(len(names))))
     if outside:
         raise DataError(
             f"{values[outside[0]]}: the mask holds the value {outside[0]}, and {len(names)} classes "
@@ -239,14 +239,14 @@ def check_binary(
     )
 
 
-def _unnamed(found: set[int]) -> MaskCodec:
-    if len(found) > MAX_UNNAMED:
+def _unnamed(present: set[int]) -> MaskCodec:
+    if len(present) > MAX_UNNAMED:
         raise DataError(
-            f"the masks hold {len(found)} different values, as masks do that number objects one by one, were "
+            f"the masks hold {len(present)} different values, as masks do that number objects one by one, were "
             "resized with smoothing or came through JPEG; save each class under one number, as PNG without "
             "smoothing, or name the classes with --classes"
         )
-    values = sorted(found)
+    values = sorted(present)
     names = tuple(f"class {value}" for value in values)
     pairs = tuple((value, number) for number, value in enumerate(values))
     reading = f"masks hold class ids {', '.join(map(str, values))}; 255 is ignored"
