@@ -81,9 +81,9 @@ def _fetch(downloads: tuple[Download, ...], number: int, folder: Path, report: P
     file = downloads[number]
 
     def on_bytes(done: int, of: int | None) -> None:
-        known = of or file.bytes
-        part = done / known if known else 0
-        report(DOWNLOAD_SHARE * (number + part), len(downloads), f"{file.file}: {megabytes(done, known)}")
+        size = of or file.bytes
+        part = done / size if size else 0
+        report(DOWNLOAD_SHARE * (number + part), len(downloads), f"{file.file}: {megabytes(done, size)}")
 
     return download(file, folder, on_bytes)
 
@@ -96,9 +96,9 @@ def _unpack_progress(files: Sequence[Path], number: int, report: Progress) -> Ca
     def count(more: int) -> None:
         nonlocal read
         read += more
-        known = size if read <= size else None  # `size` leaves out the archives inside the archive
+        total = size if read <= size else None  # `size` leaves out the archives inside the archive
         done = _files_done(files, number, min(1, read / size))
-        report(done, len(files), f"unpacking {archive.name}: {megabytes(read, known)}")
+        report(done, len(files), f"unpacking {archive.name}: {megabytes(read, total)}")
 
     return count
 

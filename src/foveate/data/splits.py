@@ -60,21 +60,21 @@ def arrange(
     empty or train is missing.
     """
     _, *held_out = check_shares(shares)
-    given = {split: tuple(parts[split]) for split in SPLITS if parts.get(split)}
+    own = {split: tuple(parts[split]) for split in SPLITS if parts.get(split)}
     pool = tuple(entry for entries in parts.values() for entry in entries)
     unit = "group" if any(entry.group for entry in pool) else "stem"
-    if set(given) == set(SPLITS):
-        return given, "the folder's own splits are used"
-    if "train" in given and len(given) == 2:
-        if "val" in given and not val_from_train:
-            return {**given, "test": given["val"]}, "val is used for validation and for the scores"
-        (kept,) = set(given) - {"train"}
-        val, train = cut(given["train"], held_out[:1], seed)
+    if set(own) == set(SPLITS):
+        return own, "the folder's own splits are used"
+    if "train" in own and len(own) == 2:
+        if "val" in own and not val_from_train:
+            return {**own, "test": own["val"]}, "val is used for validation and for the scores"
+        (kept,) = set(own) - {"train"}
+        val, train = cut(own["train"], held_out[:1], seed)
         note = f"val is cut from train ({held_out[0]:g}% by {unit}, split seed {seed})"
         if kept == "val":
             note = f"the folder's val is kept for testing, and {note}"
-        return _require_nonempty({"train": train, "val": val, "test": given[kept]}), note
-    if len(given) == 2:
+        return _require_nonempty({"train": train, "val": val, "test": own[kept]}), note
+    if len(own) == 2:
         raise DataError(
             "the folder has val and test but no train; add train, or put all images into one folder"
         )
@@ -94,11 +94,11 @@ def keep_whole(parts: Mapping[str, Sequence[Entry]]) -> tuple[Splits, str]:
     >>> len(splits["test"]), note
     (2, 'no split was given: all images are scored')
     """
-    given = {split: tuple(parts[split]) for split in SPLITS if parts.get(split)}
+    own = {split: tuple(parts[split]) for split in SPLITS if parts.get(split)}
     pool = tuple(entry for entries in parts.values() for entry in entries)
-    test = given.get("test") or given.get("val") or pool
-    splits = {"train": given.get("train", pool), "val": given.get("val", test), "test": test}
-    note = "the folder's own splits are scored" if given else "no split was given: all images are scored"
+    test = own.get("test") or own.get("val") or pool
+    splits = {"train": own.get("train", pool), "val": own.get("val", test), "test": test}
+    note = "the folder's own splits are scored" if own else "no split was given: all images are scored"
     return _require_nonempty(splits), note
 
 

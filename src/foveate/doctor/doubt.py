@@ -36,11 +36,11 @@ def doubtful(exams: Sequence[Exam]) -> list[Exam]:
 
     If edges are not informative, return the first pairs. With fewer than `MIN_PAIRS`, return none.
     """
-    known = with_agreement(exams)
-    if len(known) < MIN_PAIRS:
+    measured = with_agreement(exams)
+    if len(measured) < MIN_PAIRS:
         return []
     if not edges_are_informative(exams):
-        return known[:MAX_PAIRS]
-    usual = float(np.median([exam.agreement.own for exam in known]))
-    low = [exam for exam in known if exam.agreement.own < 0.6 * usual]
+        return measured[:MAX_PAIRS]
+    usual = float(np.median([exam.agreement.own for exam in measured]))
+    low = [exam for exam in measured if exam.agreement.own < 0.6 * usual]
     return sorted(low, key=lambda exam: exam.agreement.own)[:MAX_PAIRS]

@@ -125,11 +125,13 @@ def _tally(kinds: Iterable[Hashable]) -> str:
 
 def _objects(survey: Survey) -> str:
     per_image = []
-    wanted = {value for value, number in survey.numbers.items() if number < len(survey.classes)}
+    object_values = {value for value, number in survey.numbers.items() if number < len(survey.classes)}
     if survey.binary:
-        wanted = {value for value, number in survey.numbers.items() if number == 1}
+        object_values = {value for value, number in survey.numbers.items() if number == 1}
     for _, mask in survey.masked:
-        per_image.append(sum(int(areas.sum()) for value, areas in mask.areas.items() if value in wanted))
+        per_image.append(
+            sum(int(areas.sum()) for value, areas in mask.areas.items() if value in object_values)
+        )
     if not any(per_image):
         return "none"
     low, middle, high = (int(np.quantile(per_image, q, method="nearest")) for q in (0.05, 0.5, 0.95))

@@ -107,8 +107,8 @@ def _pairs(root: Path, layout: LayoutReader) -> Folder:
     clashes: list[tuple[Path, str]] = []
     for part, (images, masks) in folders.items():
         if images is None or masks is None:
-            what, there = ("mask", masks) if images is None else ("image", images)
-            unpaired += [(path, what) for path in list_images(there)] if there else []
+            what, folder = ("mask", masks) if images is None else ("image", images)
+            unpaired += [(path, what) for path in list_images(folder)] if folder else []
             continue
         matched = match_by_stem(images, masks, "" if part == "all" else f"{part}/")
         parts |= by_split(matched.entries) if part == "all" else {part: matched.entries}

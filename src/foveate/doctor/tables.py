@@ -21,14 +21,14 @@ def rewrite_table(path: Path, root: Path, dropped: Collection[str]) -> str:
     """
     columns, lines = read_table(path)
     image, mask = column(columns, IMAGE), column(columns, MASK)
-    wanted = {image: IMAGE_FOLDERS} | ({mask: MASK_FOLDERS} if mask else {})
+    file_columns = {image: IMAGE_FOLDERS} | ({mask: MASK_FOLDERS} if mask else {})
     rows = []
     for line, cells in lines:
         if f"{path}:{line}" in dropped:
             continue
-        named = cells | {key: plain_name(path.parent, cells[key]) for key in wanted}
-        renamed = _cells(named, wanted, root, _renamed)
-        if renamed or not _cells(named, wanted, path.parent, _named):
+        named = cells | {key: plain_name(path.parent, cells[key]) for key in file_columns}
+        renamed = _cells(named, file_columns, root, _renamed)
+        if renamed or not _cells(named, file_columns, path.parent, _named):
             rows.append(named | renamed)
     text = io.StringIO()
     table = csv.DictWriter(text, columns, lineterminator="\n")
@@ -38,11 +38,11 @@ def rewrite_table(path: Path, root: Path, dropped: Collection[str]) -> str:
 
 
 def _cells(
-    cells: Mapping[str, str], wanted: Mapping[str, Sequence[str]], root: Path, find: Find
+    cells: Mapping[str, str], file_columns: Mapping[str, Sequence[str]], root: Path, find: Find
 ) -> dict[str, str]:
     """Return the cells that name files, renamed by `find`; empty if one of the files does not exist."""
     try:
-        return {key: find(root, folders, cells[key]) for key, folders in wanted.items()}
+        return {key: find(root, folders, cells[key]) for key, folders in file_columns.items()}
     except DataError:
         return {}
 

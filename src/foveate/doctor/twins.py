@@ -41,9 +41,9 @@ def find_twins(images: Sequence[ImageFacts | None]) -> Twins:
     for index, image in enumerate(images):
         if image is None or image.contrast < BLANK:
             continue
-        known = first.setdefault(image.digest, index)
-        if known != index:
-            same.append((known, index))
+        original = first.setdefault(image.digest, index)
+        if original != index:
+            same.append((original, index))
     indices = np.array([i for i in first.values() if images[i].thumb.std() >= MIN_SPREAD], dtype=np.int64)
     if len(indices) < 2:
         return Twins(tuple(same), ())

@@ -101,15 +101,15 @@ def as_text(diagnosis: Diagnosis) -> str:
     """Write the report for a terminal."""
     source, facts, name = diagnosis.source, diagnosis.facts, diagnosis.survey.folder.name
     width = max(len(heading) for heading, _ in facts.rows)
-    lines = [source, *(f"  {heading:<{width}}  {said}" for heading, said in facts.rows)]
+    lines = [source, *(f"  {heading:<{width}}  {text}" for heading, text in facts.rows)]
     if facts.classes:
         lines += ["", *_class_table(diagnosis)]
     lines += ["", diagnosis.headline]
     for finding in diagnosis.findings:
         lines += ["", f"{_MARKS[finding.severity]} {finding.severity}: {finding.title}"]
         for case in finding.cases[:FILES_IN_TEXT]:
-            said = ": ".join(filter(None, [_file(diagnosis, case.file, name), case.detail]))
-            lines.append(f"    {said}")
+            text = ": ".join(filter(None, [_file(diagnosis, case.file, name), case.detail]))
+            lines.append(f"    {text}")
         if len(finding.cases) > FILES_IN_TEXT:
             lines.append(f"    and {len(finding.cases) - FILES_IN_TEXT:,} more")
         lines.append(f"  {finding.why}")

@@ -126,11 +126,11 @@ def entries_of(root: Path, table: Table) -> tuple[dict[str, list[Entry]], list[F
             outside = any(escapes_folder(name) for name in (row.image, row.mask) if name)
             faults.append(Fault(row.where, error, droppable=not outside))
             continue
-        first, known = seen.setdefault(entry.stem, (row, entry))
+        first, first_entry = seen.setdefault(entry.stem, (row, entry))
         if first is row:
             parts.setdefault(row.part, []).append(entry)
         else:
-            same = (first.part, known) == (row.part, entry)
+            same = (first.part, first_entry) == (row.part, entry)
             faults.append(Fault(row.where, _duplicate_error(first, row), droppable=same))
     return parts, faults
 
@@ -227,11 +227,11 @@ def find_file(root: Path, folders: Sequence[str], name: str, what: str, where: s
     if escapes_folder(name):
         raise DataError(f"{where}: the {what} '{name}' leads out of {root}; name it relative to that folder")
     names = [name, *(f"{name}{suffix}" for suffix in [*sorted(SUFFIXES - RARE), *sorted(RARE)])]
-    if found := _first_file(root, names):
-        return found
+    if path := _first_file(root, names):
+        return path
     inner = find_folder(root, folders)  # last, as it lists all of `root`, which may hold all images
-    if inner and (found := _first_file(inner, names)):
-        return found
+    if inner and (path := _first_file(inner, names)):
+        return path
     raise DataError(
         f"{where}: the {what} '{name}' does not exist (looked in {inner or root}); add it, or remove the row"
     )

@@ -62,26 +62,28 @@ def read_huggingface(source: str, classes: Sequence[str] | None = None) -> Layou
             f"{source}: needs a column of images ({', '.join(IMAGE)}) and one of masks "
             f"({', '.join(MASK)}) or of class labels ({', '.join(LABEL)}); it has {shown}"
         )
-    known = {split: SPLIT_NAMES[split] for split in splits if split in SPLIT_NAMES}
-    if len(set(known.values())) < len(known):
-        raise DataError(f"{source}: two of the splits {', '.join(known)} mean the same; rename one")
+    split_names = {split: SPLIT_NAMES[split] for split in splits if split in SPLIT_NAMES}
+    if len(set(split_names.values())) < len(split_names):
+        raise DataError(f"{source}: two of the splits {', '.join(split_names)} mean the same; rename one")
     parts = {
-        known[split] if len(known) > 1 else "all": _entries(splits[split], split, None if mask else label)
-        for split in known
+        split_names[split] if len(split_names) > 1 else "all": _entries(
+            splits[split], split, None if mask else label
+        )
+        for split in split_names
     }
-    notes = [f"the split {split} is left out" for split in splits if split not in known]
-    if not known:
+    notes = [f"the split {split} is left out" for split in splits if split not in split_names]
+    if not split_names:
         raise DataError(f"{source}: has the splits {', '.join(splits)}, and none of {', '.join(SPLIT_NAMES)}")
     if mask is None:
         read = ReadRow(source, image)
         return labelled_layout(parts, features[label].names, classes, *notes, reader=read)
-    places = [(split, row) for split in known for row in range(len(splits[split]))]
-    found = with_progress(
+    places = [(split, row) for split in split_names for row in range(len(splits[split]))]
+    mask_values = with_progress(
         (np.unique(_raw(source, *place, mask)) for place in places), len(places), "Reading masks"
     )
     holders = {
         int(value): f"{source} ({split}, row {row})"
-        for (split, row), values in zip(places, found, strict=True)
+        for (split, row), values in zip(places, mask_values, strict=True)
         for value in values
     }
     codec = choose_codec(holders, classes)
@@ -128,15 +130,15 @@ def _load(source: str) -> Mapping[str, Any]:
     try:
         if source.startswith(PREFIX):
             name, _, config = source.removeprefix(PREFIX).partition(":")
-            found = package.load_dataset(name, config or None)
+            dataset = package.load_dataset(name, config or None)
         else:
-            found = package.load_from_disk(source)
+            dataset = package.load_from_disk(source)
     except Exception as error:  # errors of the network, the hub and Arrow have no common class
         raise DataError(
             f"{source}: the dataset cannot be opened ({type(error).__name__}: {error}); is the name right, "
             "and is there a network?"
         ) from None
-    splits = found if isinstance(found, dict) else {"train": found}
+    splits = dataset if isinstance(dataset, dict) else {"train": dataset}
     plain = package.Image(decode=False)
     for split, rows in splits.items():
         for name, feature in rows.features.items():

@@ -12,16 +12,18 @@ def palettes(survey: Survey) -> Iterator[Finding]:
     """Compare the palettes of all masks; those with repeated colours are left out."""
     if survey.convention == "colours" or survey.folder.read is not None:
         return
-    known = [
+    palette_masks = [
         (exam, mask) for exam, mask in survey.masked if len({*mask.palette.values()}) == len(mask.palette) > 1
     ]
     numbers: dict[int, Counter[int]] = {}
-    for _, mask in known:
+    for _, mask in palette_masks:
         for value, color in mask.palette.items():
             numbers.setdefault(color, Counter())[value] += 1
     usual = {color: count.most_common(1)[0][0] for color, count in numbers.items()}
     odd = [
-        exam for exam, mask in known if any(usual[color] != value for value, color in mask.palette.items())
+        exam
+        for exam, mask in palette_masks
+        if any(usual[color] != value for value, color in mask.palette.items())
     ]
     if odd:
         yield Finding(

@@ -46,7 +46,7 @@ def stray(survey: Survey) -> Iterator[Finding]:
         f"{counted(len(masks), 'mask')} with values that stand for no class",
         tuple(_case(survey, exam, mask) for exam, mask in masks),
         "Each would be taken for a class of its own, or training refuses the mask.",
-        "Mend the masks where these come from a slip of the brush; name the class where they are meant.",
+        "Mend the masks if these come from a slip of the brush; name the class if they are one.",
         threshold() if black_white else None if many else mend,
     )
 
@@ -61,7 +61,7 @@ def _in_colour(survey: Survey, masks: list[tuple[Exam, MaskFacts]]) -> Iterator[
         f"stand{'s' * meant} for no class",
         tuple(_case(survey, exam, mask) for exam, mask in masks),
         f"{named} does not name the colours, so training refuses the masks.",
-        f"Add to {named} what is a class, with its name, or with the name void to ignore it; mend what comes "
+        f"Add the classes to {named}, with their names, or with the name void to ignore them; mend what comes "
         "from a slip of the brush.",
         None if meant else neighbors_color(survey.folder.colors, named),
     )
