@@ -136,7 +136,7 @@ def test_smoothed_masks_without_class_names(make):
     make.pairs(values=tuple(range(0, 200, 2)))
     refuses(
         make.root,
-        r"the masks hold 100 different values, as masks do that number objects one by one, were resized",
+        r"the masks hold 100 different values; they may number objects one by one, or come from JPEG",
     )
 
 

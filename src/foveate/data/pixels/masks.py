@@ -242,8 +242,8 @@ def check_binary(
 def _unnamed(present: set[int]) -> MaskCodec:
     if len(present) > MAX_UNNAMED:
         raise DataError(
-            f"the masks hold {len(present)} different values, as masks do that number objects one by one, were "
-            "resized with smoothing or came through JPEG; save each class under one number, as PNG without "
+            f"the masks hold {len(present)} different values; they may number objects one by one, or come "
+            "from JPEG or resizing with smoothing; save each class under one number, as PNG without "
             "smoothing, or name the classes with --classes"
         )
     values = sorted(present)

@@ -61,8 +61,8 @@ def _in_colour(survey: Survey, masks: list[tuple[Exam, MaskFacts]]) -> Iterator[
         f"stand{'s' * meant} for no class",
         tuple(_case(survey, exam, mask) for exam, mask in masks),
         f"{named} does not name the colours, so training refuses the masks.",
-        f"Add the classes to {named}, with their names, or with the name void to ignore them; mend what comes "
-        "from a slip of the brush.",
+        f"Add the classes to {named}, with their names, or with the name void to ignore them; mend slips "
+        "of the brush.",
         None if meant else neighbors_color(survey.folder.colors, named),
     )
 
