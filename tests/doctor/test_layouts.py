@@ -203,7 +203,7 @@ def test_a_table_beside_masks_in_colour_is_named(plant):
     finding = plant.finding()
     assert (finding.check, plant.names(finding)) == ("unread", ["data.csv"])
     assert "CSV" not in finding.remedy
-    assert "Not read: data.csv, for masks in colour" in open_dataset(plant.root).describe()
+    assert "Not read: data.csv, since coloured masks" in open_dataset(plant.root).describe()
 
 
 def test_no_table_of_colours_is_added_where_a_table_says_what_belongs_together(table):

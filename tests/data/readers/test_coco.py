@@ -156,7 +156,7 @@ def test_annotations_among_the_images_of_each_split(make):
         ),
         (
             {"annotations": [annotation(1, 3, 5, 5)]},
-            r"annotations\.json: annotation 5 holds a value of another kind .*'int' object is not iterable",
+            r"annotations\.json: annotation 5 holds a value of the wrong type .*'int' object is not iterable",
         ),
         (
             {"images": [{"id": 1, "file_name": "1.jpg", "height": None, "width": 2}]},
@@ -181,7 +181,7 @@ def test_annotations_among_the_images_of_each_split(make):
         ({"categories": None}, "lacks the list 'categories' of COCO annotations"),
         (
             {"images": [{"id": 1, "file_name": "gone.jpg", "height": 2, "width": 2}]},
-            r"annotations\.json: image 1, 'gone\.jpg', is not there \(looked in .*images.*\); add it",
+            r"annotations\.json: image 1, 'gone\.jpg', does not exist \(looked in .*images.*\); add it",
         ),
         (
             {"images": [{"id": 1, "file_name": "../1.jpg", "height": 2, "width": 2}]},
@@ -197,7 +197,7 @@ def test_annotations_among_the_images_of_each_split(make):
         ),
         (
             {"images": [{"id": 1, "file_name": "1.jpg", "height": float("inf"), "width": 2}]},
-            "image 1 holds a value of another kind .*infinity",
+            "image 1 holds a value of the wrong type .*infinity",
         ),
         (
             {"categories": [{"name": "dog"}]},

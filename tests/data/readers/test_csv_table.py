@@ -82,7 +82,7 @@ def test_a_table_for_each_split(labelled, make):
     [
         (
             "image,label\n00.png,a\nnowhere.png,b\n",
-            r"labels\.csv:3: the image 'nowhere\.png' is not there \(looked",
+            r"labels\.csv:3: the image 'nowhere\.png' does not exist \(looked",
         ),
         (
             "image,label\n../00.png,a\n",
