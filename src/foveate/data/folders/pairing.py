@@ -152,7 +152,7 @@ def read_indexed(
 ) -> Layout:
     """Return the layout of single-channel masks; the meaning of their values is inferred from all masks.
 
-    colors: names and colours of well-known classes in the order of their ids; the id after the last is ignored.
+    colors: names and colours of well-known classes in the order of their ids; the next id is ignored.
     They are used if no `classes` are given and the highest id is that of the last class or the ignored one.
     """
     entries = [entry for part in parts.values() for entry in part]

@@ -162,7 +162,7 @@ def choose_codec(values: Mapping[int, str | Path], classes: Sequence[str] | None
     """Choose the codec of single-channel masks from the values in a dataset and the names of its classes.
 
     values: every stored value, with a file that holds it. Masks of only 0 and 255 (or 0 and 1) are background
-    and foreground. Other values are class ids, in the order of `classes` if given. 255 is ignored, and so is a
+    and foreground. Other values are class ids, in the order of `classes` if given. 255 is ignored, as is any
     value named "ignore"; all other names, void included, are classes. Raises `DataError` for values that
     `classes` do not cover, and for more than `MAX_UNNAMED` values without `classes`.
 
