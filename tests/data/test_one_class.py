@@ -101,7 +101,7 @@ def test_drawn_scenes(make):
 
 
 def test_the_rest_is_no_class_to_name(make):
-    with pytest.raises(DataError, match="--classes rest: is what all other classes are called then"):
+    with pytest.raises(DataError, match="--classes rest: this is the name of all other classes together"):
         open_dataset(make.pairs(), classes=["rest"])
 
 

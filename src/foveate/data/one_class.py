@@ -1,6 +1,6 @@
-"""One class against the rest: what naming a single class makes of any layout.
+"""Turn any layout into one class against the rest, for a user who names a single class.
 
-The rest is class 0 and the named class is class 1, whatever else the data holds; what is ignored stays so.
+Class 0 is the rest and class 1 the named class. Ignored pixels stay ignored.
 """
 
 from collections.abc import Collection, Sequence
@@ -15,14 +15,14 @@ from foveate.data.pixels.masks import IGNORE
 from foveate.errors import DataError, choose
 
 REST = "rest"
-"""The class of all that is not of the named one."""
+"""Name of the class that joins all others."""
 
 _UNNAMED = (("background", "foreground"), ("0", "1"))
-"""The names of two classes where the data gives none: the second may be called otherwise."""
+"""Names of two classes if the data gives none. The user's name then replaces the second."""
 
 
 def is_against_rest(classes: Sequence[str]) -> bool:
-    """Whether these are the classes of one against the rest.
+    """Whether `classes` are those of one class against the rest.
 
     >>> is_against_rest(("rest", "fire")), is_against_rest(("background", "fire"))
     (True, False)
@@ -31,12 +31,14 @@ def is_against_rest(classes: Sequence[str]) -> bool:
 
 
 def against_rest(layout: Layout, name: str) -> Layout:
-    """The layout with the classes rest and `name`.
+    """Return the layout with the classes rest and `name`.
 
-    Raises `UserError` for a name that is none of the layout's classes, unless these are two without names.
+    Raises `UserError` if `name` is not a class of the layout, unless it has two classes without names.
     """
     if name == REST:
-        raise DataError(f"--classes {REST}: is what all other classes are called then; name another class")
+        raise DataError(
+            f"--classes {REST}: this is the name of all other classes together; name another class"
+        )
     unnamed = layout.classes in _UNNAMED and name not in layout.classes
     number = 1 if unnamed else layout.classes.index(choose(name, layout.classes, "class of this dataset"))
     others = [other for i, other in enumerate(layout.classes) if i != number]
@@ -64,7 +66,7 @@ def against_rest(layout: Layout, name: str) -> Layout:
 
 @dataclass(frozen=True)
 class AgainstRest:
-    """Reads an entry with another reader; of its classes `number` becomes 1 and all others 0."""
+    """Reads an entry with `reader` and maps the class `number` to 1 and all others to 0."""
 
     reader: Read
     number: int
@@ -77,9 +79,10 @@ class AgainstRest:
 
 
 class KnownAgainstRest(AgainstRest):
-    """The same of a reader that knows the classes of an entry from annotations."""
+    """`AgainstRest` for a reader that knows the classes of an entry from annotations."""
 
     reader: KnowsClasses
 
     def classes_of(self, entry: Entry) -> Collection[int]:
+        """Return the class ids of an entry, 0 and 1."""
         return {int(number == self.number) for number in self.reader.classes_of(entry)}
