@@ -105,7 +105,7 @@ def test_names_of_classes_stand_in_classes_txt_or_are_given(make):
     assert open_dataset(make.root, ["no", "yes"]).classes == ("no", "yes")
     (make.root / "classes.txt").write_text("car\ncar\n")
     with pytest.raises(
-        DataError, match=r"classes\.txt: names a class twice, or none; write one class a line"
+        DataError, match=r"classes\.txt: names a class twice, or none; write one class per line"
     ):
         open_dataset(make.root)
     tar(make.root / "a.tar", labelled(make, label=lambda number: str(number % 3)))
