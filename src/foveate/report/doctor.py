@@ -44,8 +44,8 @@ _PICTURED_CHECKS = frozenset(
 class Diagnosis:
     """The doctor's report on a dataset. Its `repr` is the text for a terminal.
 
-    source: the dataset as the user named it. findings: errors first. advice: how to train on it, None if there
-    is too little data.
+    source: the dataset as the user named it. findings: errors first. advice: how to train on it, None if
+    there is too little data.
     """
 
     source: str
