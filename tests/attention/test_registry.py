@@ -1,7 +1,11 @@
+import inspect
+
 import pytest
 from torch import nn
 
+from foveate.attention import registry
 from foveate.attention.registry import (
+    attention_class,
     attention_names,
     attention_options,
     create_attention,
@@ -102,3 +106,30 @@ def test_describes_itself_in_two_lines(name: str):
     assert summary.startswith(f"{name}: ")
     assert summary.endswith(".")
     assert all(option in options for option in attention_options(name))
+
+
+@pytest.mark.parametrize("name", attention_names())
+def test_what_is_read_of_a_file_is_what_its_class_has(name: str):
+    cls = attention_class(name)
+    parameters = [p for p in inspect.signature(cls).parameters.values() if p.kind is not p.POSITIONAL_ONLY]
+    options = {p.name: p.default for p in parameters if p.default is not p.empty}
+    assert attention_options(name) == options
+    assert describe_attention(name).startswith(f"{name}: {inspect.getdoc(cls).splitlines()[0]}\n")
+
+
+def test_a_mechanism_from_elsewhere_is_known_by_all_that_is_told_of_it(monkeypatch):
+    monkeypatch.setattr(registry, "_classes", dict(registry._classes))
+
+    @register("dimmer")
+    class Dimmer(nn.Module):
+        """Dimmer: everything times `factor`."""
+
+        def __init__(self, channels: int, factor: float = 0.5):
+            super().__init__()
+            self.factor = factor
+
+    assert "dimmer" in attention_names()
+    assert describe_attention("dimmer") == "dimmer: Dimmer: everything times `factor`.\n  options: factor=0.5"
+    assert create_attention("dimmer", 8, factor=0.25).factor == 0.25
+    with pytest.raises(UserError, match="unknown dimmer option 'facto'; did you mean 'factor'"):
+        create_attention("dimmer", 8, facto=1)

@@ -1,5 +1,7 @@
 """Attention mechanisms by name: each file of this package registers its class and is found without a list.
 
+Names, summaries and options of the files are read, not imported: PyTorch is loaded with the first class.
+
 The contract every mechanism keeps:
 
 - constructor: `channels` and then flat keyword options with defaults
@@ -23,26 +25,30 @@ feature at stride 2^level, where `level` is one of its options. It has:
 """
 
 import inspect
-from collections.abc import Callable
-from typing import TypeVar
-
-from torch import nn
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, TypeVar
 
 from foveate.attention.options import at_least
 from foveate.errors import UserError, choose
-from foveate.shelves import import_shelf
+from foveate.shelves import Entry, read_shelf
 
-Mechanism = TypeVar("Mechanism", bound=type[nn.Module])
+if TYPE_CHECKING:
+    from torch import nn
 
-_classes: dict[str, type[nn.Module]] = {}
+Mechanism = TypeVar("Mechanism", bound=type)
+
+_classes: dict[str, type] = {}
 
 
 def register(name: str) -> Callable[[Mechanism], Mechanism]:
     """Return a class decorator that registers a mechanism as `name`; raise `ValueError` for a taken name."""
 
     def add(cls: Mechanism) -> Mechanism:
-        if name in _classes:
-            raise ValueError(f"attention '{name}' is already registered, by {_classes[name].__qualname__}")
+        own = _shelf().get(name)
+        if name in _classes or (own and own.module != cls.__module__):
+            taken = own.class_name if own else _classes[name].__qualname__
+            raise ValueError(f"attention '{name}' is already registered, by {taken}")
         _classes[name] = cls
         return cls
 
@@ -55,13 +61,14 @@ def attention_names() -> tuple[str, ...]:
     >>> "cbam" in attention_names()
     True
     """
-    import_shelf(__package__)
-    return tuple(sorted(_classes))
+    return tuple(sorted({*_shelf(), *_classes}))
 
 
-def attention_class(name: str) -> type[nn.Module]:
+def attention_class(name: str) -> "type[nn.Module]":
     """Return the class registered as `name`; raise a `UserError` with the nearest match if there is none."""
-    return _classes[choose(name, attention_names(), "attention")]
+    if choose(name, attention_names(), "attention") not in _classes:
+        import_module(_shelf()[name].module)
+    return _classes[name]
 
 
 def attention_options(name: str) -> dict[str, object]:
@@ -70,9 +77,25 @@ def attention_options(name: str) -> dict[str, object]:
     >>> attention_options("smooth")
     {'threshold': 0.4}
     """
-    parameters = inspect.signature(attention_class(name)).parameters.values()
+    return dict(_entry(name).options)
+
+
+def _shelf() -> Mapping[str, Entry]:
+    return read_shelf(__package__, register.__name__)
+
+
+def _entry(name: str) -> Entry:
+    """What is said of a mechanism: by its file in this package, or by a class registered from elsewhere."""
+    choose(name, attention_names(), "attention")
+    return _shelf().get(name) or _described(_classes[name])
+
+
+def _described(cls: type) -> Entry:
+    parameters = inspect.signature(cls).parameters.values()
     options = (one for one in parameters if one.kind is not one.POSITIONAL_ONLY)
-    return {one.name: one.default for one in options if one.default is not one.empty}
+    defaults = {one.name: one.default for one in options if one.default is not one.empty}
+    summary = (inspect.getdoc(cls) or "").partition("\n")[0]
+    return Entry(cls.__module__, cls.__qualname__, summary, defaults)
 
 
 def is_refiner(name: str) -> bool:
@@ -93,7 +116,7 @@ def takes_signal(name: str) -> bool:
     return getattr(attention_class(name), "takes_signal", False)
 
 
-def create_attention(name: str, /, channels: int, *context: int, **options: object) -> nn.Module:
+def create_attention(name: str, /, channels: int, *context: int, **options: object) -> "nn.Module":
     """Build the mechanism `name` for feature maps of `channels` channels.
 
     For a refiner, `channels` is the number of classes, and `context` is the channels of the image and of the
@@ -134,6 +157,6 @@ def describe_attention(name: str) -> str:
     se: Squeeze-and-Excitation: channels weighted by a gate from the means of all channels.
       options: reduction=16
     """
-    summary = (inspect.getdoc(attention_class(name)) or "").split("\n", 1)[0]
-    options = ", ".join(f"{option}={default!r}" for option, default in attention_options(name).items())
-    return f"{name}: {summary}\n  options: {options or 'none'}"
+    entry = _entry(name)
+    options = ", ".join(f"{option}={default!r}" for option, default in entry.options.items())
+    return f"{name}: {entry.summary}\n  options: {options or 'none'}"
