@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,8 +10,9 @@ from foveate.doctor.visit import visit
 from foveate.experiments import advice
 from foveate.experiments.advice import advise
 from foveate.experiments.capacity import STATES, WORKING, free_bytes, step_bytes
+from foveate.experiments.defaults import HOSTS
 from foveate.models.create import create_model
-from foveate.specs.model import ModelSpec
+from foveate.training.environment import device_kind
 
 
 def advised(root):
@@ -29,10 +32,20 @@ def write(root, count: int = 8, share: float = 0.2) -> None:
             shown.save(root / folder / f"{number}.png")
 
 
-def test_memory_of_a_step_is_what_autograd_keeps():
-    """On the CPU, with real tensors, by the storages of what is saved: the same as on shapes alone."""
-    fixed, each = step_bytes(ModelSpec(), 3, (64, 64))
-    host = create_model("unet", "resnet18", classes=3)
+@pytest.mark.parametrize(
+    ("task", "options", "classes", "size"),
+    [
+        ("segmentation", {}, 2, (64, 96)),
+        ("segmentation", {}, 21, (32, 32)),
+        ("classification", {}, 10, (64, 96)),
+        ("classification", {"stem": "small"}, 100, (32, 32)),
+    ],
+)
+def test_memory_of_a_step_is_what_autograd_keeps(task, options, classes, size):
+    """By the storages of what is saved for the backward pass of two images."""
+    spec = replace(HOSTS[task], options=options)
+    fixed, each = step_bytes(spec, classes, size)
+    host = create_model(spec.arch, spec.encoder, classes=classes, arm="none", **options)
     parameters = {p.untyped_storage().data_ptr() for p in host.parameters()}
     kept = {}
 
@@ -41,7 +54,7 @@ def test_memory_of_a_step_is_what_autograd_keeps():
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        loss = host(torch.rand(2, 3, 64, 64)).square().mean()
+        loss = host(torch.rand(2, 3, *size)).square().mean()
     held = sum(t.untyped_storage().nbytes() for pointer, t in kept.items() if pointer not in parameters)
     assert loss.requires_grad
     assert each == pytest.approx(WORKING * held / 2, rel=0.02)
@@ -49,7 +62,9 @@ def test_memory_of_a_step_is_what_autograd_keeps():
 
 
 def test_free_memory_is_some():
-    assert 0 < free_bytes("cpu") < 2**50
+    device, free = free_bytes()
+    assert device == device_kind()
+    assert 0 < free < 2**50
 
 
 def test_rare_classes_are_weighed(tmp_path):
@@ -65,16 +80,16 @@ def test_rare_classes_are_weighed(tmp_path):
 
 def test_short_memory_makes_batch_and_size_smaller(tmp_path, monkeypatch):
     write(tmp_path, count=80)
-    fixed, each = step_bytes(ModelSpec(), 3, (96, 128))
-    monkeypatch.setattr(advice, "free_bytes", lambda device: int((fixed + 3 * each) / 0.75))
+    fixed, each = step_bytes(HOSTS["segmentation"], 3, (96, 128))
+    monkeypatch.setattr(advice, "free_bytes", lambda: ("cpu", int((fixed + 3 * each) / 0.75)))
     assert (advised(tmp_path).size, advised(tmp_path).batch) == ((96, 128), 2)
-    monkeypatch.setattr(advice, "free_bytes", lambda device: int((fixed + 1.5 * each) / 0.75))
+    monkeypatch.setattr(advice, "free_bytes", lambda: ("cpu", int((fixed + 1.5 * each) / 0.75)))
     assert (advised(tmp_path).size, advised(tmp_path).batch) == ((32, 64), 4)
 
 
 def test_too_little_memory_is_said(tmp_path, monkeypatch):
     write(tmp_path)
-    monkeypatch.setattr(advice, "free_bytes", lambda device: 10_000_000)
+    monkeypatch.setattr(advice, "free_bytes", lambda: ("cpu", 10_000_000))
     assert "too little memory even for one image" in advised(tmp_path).why[0]
 
 

@@ -10,7 +10,6 @@ from foveate.doctor.survey import Survey
 from foveate.experiments.capacity import SHARE, free_bytes, largest_batch, step_bytes
 from foveate.experiments.defaults import default_comparison
 from foveate.loading.sizes import STRIDE, choose_size
-from foveate.training.environment import device_kind
 
 RARE = 0.01
 """A class with a smaller share than this is weighed up."""
@@ -54,8 +53,8 @@ def advise(survey: Survey, facts: Facts) -> Advice | None:
     if dataset is None or not facts.classes:
         return None
     usual = default_comparison(dataset)
-    size, device = choose_size(dataset), device_kind()
-    free = free_bytes("cuda" if device == "cuda" else "cpu")
+    size = choose_size(dataset)
+    device, free = free_bytes()
     while True:
         fixed, each = step_bytes(usual.model, len(dataset.classes), size)
         largest = largest_batch(fixed, each, free)

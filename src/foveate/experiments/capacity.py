@@ -1,10 +1,10 @@
-"""How many images a step this machine has memory for, told without training one."""
+"""How many images a step of a usual host there is memory for. PyTorch is asked where there may be a GPU."""
 
-import torch
-from torch import Tensor
+import sys
+from dataclasses import dataclass
+from pathlib import Path
 
 from foveate.experiments.free_memory import free_memory
-from foveate.models.create import create_model
 from foveate.specs.model import ModelSpec
 
 STATES = 5
@@ -17,40 +17,58 @@ Measured with a ResNet-18 U-Net on the CPU: 1.2 to 1.25 without an arm."""
 SHARE = 0.75
 """Of the memory that is free, how much a step may take."""
 
+GPU_FILES = ("/dev/nvidiactl", "/dev/nvmap", "/dev/dxg", "/dev/kfd")
+"""Linux has one of these where there is a GPU that PyTorch could use: CUDA, Jetson, WSL, ROCm."""
+
+
+@dataclass(frozen=True)
+class HostMemory:
+    """What a host holds in training in 32 bits, as counted by autograd; a test counts again.
+
+    weights, weights_per_class: numbers. per_image: bytes kept for an image of any size. per_pixel,
+    per_pixel_and_class: bytes kept for each pixel of it. Sides of images are multiples of 32.
+    """
+
+    weights: int
+    weights_per_class: int
+    per_image: int
+    per_pixel: int
+    per_pixel_and_class: int
+
+
+MEMORY = {
+    ("unet", "resnet18", "full"): HostMemory(14_328_064, 145, 46_336, 1278, 4),
+    ("classifier", "resnet18", "full"): HostMemory(11_176_512, 513, 40_448, 442, 0),
+    ("classifier", "resnet18", "small"): HostMemory(11_168_832, 513, 40_448, 4588, 0),
+}
+"""The hosts of `default_comparison`, by arch, encoder and stem."""
+
 
 def step_bytes(model: ModelSpec, classes: int, size: tuple[int, int]) -> tuple[int, int]:
-    """Bytes that training holds whatever the batch, and those for each image of it, in 32 bits.
+    """Bytes that training a usual host holds whatever the batch, and those for each image of it, in 32 bits.
 
-    The host runs on shapes alone (the meta device), and what autograd keeps is added up: nothing is computed.
-
-    >>> fixed, each = step_bytes(ModelSpec(), 2, (64, 64))
+    >>> fixed, each = step_bytes(ModelSpec("unet", "resnet18"), 2, (64, 64))
     >>> fixed > 5 * 4 * 14_000_000, 5e6 < each < 2e7
     (True, True)
     """
-    kept: dict[int, Tensor] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        kept[tensor.untyped_storage()._cdata] = tensor
-        return tensor
-
-    images = 2  # one image alone is refused by batch norm where a map has a single position
-    with torch.device("meta"):
-        host = create_model(model.arch, model.encoder, classes=classes, arm="none", **model.options)
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            loss = host(torch.empty(images, 3, *size)).square().mean()  # what it keeps hangs on it
-    weights = [parameter.untyped_storage() for parameter in host.parameters()]
-    own = {storage._cdata for storage in weights}
-    activations = sum(
-        tensor.untyped_storage().nbytes() for storage, tensor in kept.items() if storage not in own
-    )
-    del loss
-    fixed = STATES * sum(storage.nbytes() for storage in weights)
-    return fixed, int(WORKING * activations / images)
+    host = MEMORY[model.arch, model.encoder, model.options.get("stem", "full")]
+    fixed = STATES * 4 * (host.weights + host.weights_per_class * classes)
+    pixel = host.per_pixel + host.per_pixel_and_class * classes
+    return fixed, int(WORKING * (host.per_image + pixel * size[0] * size[1]))
 
 
-def free_bytes(device: str) -> int:
-    """Memory that is free for training: the GPU's, or what this process may take of the machine's."""
-    return torch.cuda.mem_get_info()[0] if device == "cuda" else free_memory()
+def free_bytes() -> tuple[str, int]:
+    """The device that training takes ("cuda", "mps" or "cpu") and the bytes that are free for it: the GPU's,
+    or what this process may take of the machine's.
+    """
+    if sys.platform == "linux" and not any(Path(file).exists() for file in GPU_FILES):
+        return "cpu", free_memory()
+    import torch
+
+    from foveate.training.environment import device_kind
+
+    device = device_kind()
+    return device, torch.cuda.mem_get_info()[0] if device == "cuda" else free_memory()
 
 
 def largest_batch(fixed: int, each: int, free: int) -> int:
