@@ -2,6 +2,7 @@ import json
 import math
 import os
 import signal
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -86,6 +87,15 @@ def test_run_directory_holds_what_it_promises(small_spec, tmp_path, capfd):
     for name, value in load_model(run.folder).state_dict().items():
         if value.is_floating_point():
             torch.testing.assert_close(value, average.average[name].float(), rtol=1e-4, atol=1e-5)
+
+
+def test_without_tensorboard_a_run_lacks_its_files_alone(small_spec, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)  # as where it is not installed
+    fit(small_spec(epochs=1), tmp_path / "a")
+    run = Run(tmp_path / "a")
+    assert run.is_complete
+    assert len(run.metrics()) == 1
+    assert not (run.folder / "tb").exists()
 
 
 def test_arms_of_one_seed_begin_alike(small_spec, tmp_path):

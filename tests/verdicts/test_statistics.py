@@ -2,6 +2,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from foveate.verdicts.statistics import (
@@ -140,6 +142,33 @@ def test_holm_by_hand_with_an_arm_that_has_no_p():
     )
     assert np.isnan(holm([float("nan")])).all()
     assert holm([]) == ()
+
+
+@pytest.mark.parametrize(
+    ("p", "adjusted"),
+    [
+        ([0.01, 0.02, 0.04], (0.03, 0.04, 0.04)),
+        ([0.02, 0.02], (0.04, 0.04)),
+        ([0.5, 0.001, 0.9], (1.0, 0.003, 1.0)),
+        ([0.03], (0.03,)),
+        ([0.0, 1.0], (0.0, 1.0)),
+    ],
+)
+def test_holm_by_hand(p, adjusted):
+    assert holm(p) == pytest.approx(adjusted)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 1024).map(lambda k: k / 1024), min_size=1, max_size=8), st.data())
+def test_holm_finds_what_its_steps_find(p, data):
+    level, rising = 0.0501, sorted(p)
+    passed = [one <= level / (len(p) - k) for k, one in enumerate(rising)]
+    found = passed.index(False) if False in passed else len(p)
+    adjusted = holm(p)
+    assert sum(one <= level for one in adjusted) == found
+    assert all(min(1.0, one * len(p)) >= other >= one for one, other in zip(p, adjusted, strict=True))
+    order = data.draw(st.permutations(range(len(p))))
+    assert holm([p[i] for i in order]) == tuple(adjusted[i] for i in order)
 
 
 def test_detectable_difference_is_found_with_the_promised_power():

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
-from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
 from foveate.data.dataset import SPLITS, Dataset
@@ -20,7 +19,7 @@ from foveate.specs.data import DataSpec
 from foveate.specs.sizes import check_views
 
 
-class DataModule(LightningDataModule):
+class DataModule:
     """Data loaders of one dataset.
 
     A batch is a dict: image (float32 b 3 h w in [0, 1]), mask (int64 b h w) or label (int64 b), index (int64
@@ -48,14 +47,13 @@ class DataModule(LightningDataModule):
         splits: dict[str, Sequence[str]] | None = None,
         to_score: bool = False,
     ) -> None:
-        super().__init__()
         self.spec, self.seed, self.epochs, self.recorded_splits = spec, seed, epochs, splits
         self.to_score = to_score
         self._dataset: Dataset | None = None
         self._size: tuple[int, int] | None = None
         self._memory: dict[str, MemoryFrames] = {}
 
-    def setup(self, stage: str | None = None) -> None:
+    def setup(self) -> None:
         """Open the dataset and check the spec; images are decoded when a loader first needs their split."""
         if self._dataset is None:
             spec = self.spec

@@ -4,6 +4,7 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from foveate.models.create import resolve_encoder
 from foveate.specs.run import RunSpec
 from foveate.specs.training import TrainingSpec
 from foveate.training.averaging import WeightAverage
+from foveate.training.batches import Batches
 from foveate.training.build import build_task
 from foveate.training.callbacks import EpochSeed, FiniteLoss, Progress, ProgressEvent
 from foveate.training.checkpoint_file import CheckpointFile
@@ -109,7 +111,7 @@ def _trainer_arguments(
         "max_epochs": spec.epochs,
         "check_val_every_n_epoch": spec.validate_every,
         "precision": precision,
-        "logger": TensorBoardLogger(run.folder, name="", version="tb"),
+        "logger": _logger(run),
         "enable_checkpointing": False,
         "enable_progress_bar": False,
         "enable_model_summary": False,
@@ -121,11 +123,16 @@ def _trainer_arguments(
     }
 
 
+def _logger(run: Run) -> TensorBoardLogger | bool:
+    """TensorBoard's event files, where TensorBoard is installed."""
+    return TensorBoardLogger(run.folder, name="", version="tb") if find_spec("tensorboard") else False
+
+
 def _train(trainer: Trainer, task: Task, data: DataModule, run: Run) -> None:
     handler = signal.getsignal(signal.SIGINT)
     last = run.last_checkpoint if run.last_checkpoint.exists() else None
     try:
-        trainer.fit(task, datamodule=data, ckpt_path=last, weights_only=True)
+        trainer.fit(task, datamodule=Batches(data), ckpt_path=last, weights_only=True)
     except (KeyboardInterrupt, SystemExit) as error:
         # Lightning turns Ctrl-C into sys.exit and leaves the signal ignored.
         if not trainer.interrupted:

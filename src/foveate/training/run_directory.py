@@ -7,7 +7,7 @@ metrics.csv        one row an epoch
 last.ckpt          everything that training goes on from
 best.safetensors   the weights with the best monitored value, with config.json all that prediction needs
 result.json        the outcome; it is there when the run is complete
-tb/                TensorBoard's event files
+tb/                TensorBoard's event files, where it is installed
 """
 
 import csv

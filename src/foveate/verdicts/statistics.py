@@ -154,15 +154,17 @@ def _level_at(half_width: Callable[[float], float], distance: float) -> float:
 def holm(p: Sequence[float]) -> tuple[float, ...]:
     """Adjust p-values for having asked several questions (Holm 1979); NaN stays NaN and is not counted.
 
+    Of m values the smallest is multiplied by m, the next by m - 1, and so on; none becomes smaller than one
+    before it, or larger than 1.
+
     >>> [round(p, 3) for p in holm([0.01, 0.04, float("nan")])]
     [0.02, 0.04, nan]
     """
-    from statsmodels.stats.multitest import multipletests
-
     values = np.array(p, dtype=np.float64)
-    asked = np.isfinite(values)
-    if asked.any():
-        values[asked] = multipletests(values[asked], method="holm")[1]
+    asked = np.flatnonzero(np.isfinite(values))
+    rising = asked[np.argsort(values[asked])]
+    steps = values[rising] * np.arange(len(rising), 0, -1)
+    values[rising] = np.minimum(np.maximum.accumulate(steps), 1.0)
     return tuple(values.tolist())
 
 
