@@ -3,6 +3,7 @@
 Every measurement is a fresh interpreter, in turn with the others; beside them stand an interpreter that does
 nothing, and `import torch`. `--source` measures another checkout: the folder with its package `foveate`.
 
+Bytecode is compiled once and read from then on, as it is where Python may write it.
 CPU seconds are those of the process, its threads and the processes that it waited for, user and system. Wall
 seconds are from the start of the process to its end; what it says first comes at its end, but for shutting
 down. Memory is the peak of the resident set of the largest of these processes, of which Linux tells no less
@@ -94,11 +95,12 @@ def measured(words: list[str], right: set[int], environment: Mapping[str, str]) 
 
 
 def measure(source: Path, repeats: int) -> Iterator[tuple[str, list[tuple[float, ...]]]]:
-    """Every case with its measurements; a first round only warms the disk cache."""
-    environment = os.environ | {"PYTHONPATH": str(source)}
+    """Every case with its measurements; a first round only fills the caches of bytecode and of the disk."""
     with tempfile.TemporaryDirectory() as name:
-        subprocess.run([sys.executable, "-c", PREPARE, name], env=environment, check=True)
-        todo = cases(Path(name))
+        environment = os.environ | {"PYTHONPATH": str(source), "PYTHONPYCACHEPREFIX": f"{name}/bytecode"}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        subprocess.run([sys.executable, "-c", PREPARE, f"{name}/data"], env=environment, check=True)
+        todo = cases(Path(name, "data"))
         taken: dict[str, list[tuple[float, ...]]] = {case: [] for case in todo}
         for round_ in range(repeats + 1):
             for case, (words, right) in todo.items():

@@ -1,10 +1,18 @@
+import ast
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import foveate
+from foveate.experiments.capacity import GPU_FILES
+from foveate.models.checkpoints import save_model
+
+GPU = any(Path(file).exists() for file in GPU_FILES)
 
 
 def run_python(code: str) -> str:
@@ -32,6 +40,85 @@ def test_help_does_not_load_torch(argv):
         "print([m for m in ('torch', 'numpy', 'lightning') if m in sys.modules])"
     )
     assert said.splitlines()[-1] == "[]"
+
+
+NETWORKS = ("torch", "torchvision", "timm", "segmentation_models_pytorch")
+TRAINING = ("lightning", "lightning.pytorch", "torchmetrics", "tensorboard", "foveate.training.run")
+OTHERS = ("matplotlib", "scipy.stats", "pandas", "datasets", "foveate.verdicts")
+
+
+@pytest.fixture(scope="module")
+def things(tmp_path_factory):
+    """A folder with `photos`, images and masks, and `run`, a model that was never trained."""
+    folder = tmp_path_factory.mktemp("things")
+    draw = np.random.default_rng(0)
+    for name, pixels in (("images", (8, 32, 32, 3)), ("masks", (8, 32, 32))):
+        (folder / "photos" / name).mkdir(parents=True)
+        for number, values in enumerate(draw.integers(0, 2, pixels, dtype=np.uint8)):
+            Image.fromarray(values).save(folder / "photos" / name / f"{number}.png")
+    (folder / "run").mkdir()
+    save_model(foveate.create_model("unet", "resnet18"), folder / "run")
+    return folder
+
+
+def modules_after(folder: Path, commands: list[list[str]], watched: tuple[str, ...]) -> list[tuple]:
+    """What commands return, in turn in one interpreter, and which of the watched modules are loaded then."""
+    return ast.literal_eval(
+        run_python(
+            "import contextlib, os, sys\n"
+            "from foveate.cli.main import main\n"
+            f"os.chdir({str(folder)!r})\n"
+            "found = []\n"
+            f"for argv in {commands!r}:\n"
+            "    with contextlib.redirect_stdout(sys.stderr):\n"
+            "        code = main(argv)\n"
+            f"    found.append((code, [name for name in {watched!r} if name in sys.modules]))\n"
+            "print(found)"
+        )
+    )
+
+
+def test_lists_and_errors_load_no_network(things):
+    commands = {
+        "list attentions": 0,
+        "list datasets": 0,
+        "data list": 0,
+        "doctor nowhere": 2,
+        "fit nowhere": 2,
+        "compare nowhere": 2,
+        "fit photos --size many": 2,
+        "fit photos --arm cbma@decoder": 2,
+        "fit photos --arm cbam": 2,
+        "fit photos --arm cbam@decoder(reductoin=8)": 2,
+        "fit photos --arm two_branch(activatoin=selu)": 2,
+        "compare photos --arms none cbma@decoder": 2,
+        "predict nowhere photos/images": 2,
+        "evaluate nowhere": 2,
+        "inspect nowhere": 2,
+    }
+    found = modules_after(things, [words.split() for words in commands], NETWORKS + TRAINING + OTHERS)
+    expected = {words: (code, []) for words, code in commands.items()}
+    assert dict(zip(commands, found, strict=True)) == expected
+
+
+def test_the_doctor_asks_pytorch_of_nothing_but_a_gpu(things):
+    watched = tuple({*NETWORKS, *TRAINING, *OTHERS} - ({"torch"} if GPU else set()))
+    ((code, loaded),) = modules_after(things, [["doctor", "photos"]], watched)
+    assert code in (0, 1)
+    assert loaded == []
+
+
+def test_places_and_predictions_load_no_training(things):
+    commands = [["list", "places"], ["predict", "run", "photos/images/0.png", "--out", "out"]]
+    assert modules_after(things, commands, (*TRAINING, *OTHERS, "foveate.training")) == [(0, []), (0, [])]
+
+
+def test_lightning_is_loaded_by_training_alone():
+    said = run_python(
+        "import sys, foveate.evaluation.evaluate, foveate.inspection.inspect, foveate.report.page\n"
+        f"print([m for m in {(*TRAINING, 'pandas', 'datasets')!r} if m in sys.modules])"
+    )
+    assert said.strip() == "[]"
 
 
 @pytest.mark.parametrize("name", foveate.__all__)

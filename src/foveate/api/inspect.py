@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foveate.api.results import check_folder, check_free, make_folder
+from foveate.models.weights_file import find_weights
 
 if TYPE_CHECKING:
     from foveate.inspection.inspect import Inspection
@@ -31,6 +32,7 @@ def inspect(
     check_folder(target, None if images is None else Path(images))
     if target.is_dir():
         check_free(target, sorted(path.name for path in target.iterdir()), overwrite)
+    find_weights(run)
     from foveate.inspection.inspect import inspect as draw
     from foveate.report.inspection import write_page
 

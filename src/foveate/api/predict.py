@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from foveate.api.results import check_folder, check_free, make_folder
 from foveate.errors import UserError
+from foveate.models.weights_file import find_weights
 
 if TYPE_CHECKING:
     from foveate.prediction.predictor import Prediction, Predictor
@@ -47,6 +48,7 @@ def predict(
     source, target = Path(images), Path(out)
     paths = _find(source)
     check_folder(target, source)
+    find_weights(run)
     from foveate.prediction.predictor import load
 
     predictor = load(run, device)

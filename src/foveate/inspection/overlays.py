@@ -7,7 +7,6 @@ dark for little and bright for much.
 
 from collections.abc import Sequence
 
-import matplotlib
 import numpy as np
 from jaxtyping import Float, Integer, Num, UInt8
 from numpy import ndarray
@@ -72,13 +71,15 @@ def heat(
     >>> heat(np.array([[0.0, 1.0]])).tolist()
     [[[68, 1, 84], [253, 231, 36]]]
     """
+    from matplotlib import colormaps
+
     values = values.astype(np.float32)
     if size is not None and values.shape != tuple(size):
         resized = Image.fromarray(values).resize((size[1], size[0]), Image.Resampling.BILINEAR)
         values = np.asarray(resized)
     span = values.max() - values.min()
     scaled = (values - values.min()) / span if span > 0 else np.full_like(values, 0.5)
-    return matplotlib.colormaps[colormap](scaled, bytes=True)[..., :3]
+    return colormaps[colormap](scaled, bytes=True)[..., :3]
 
 
 def attention_overlay(

@@ -18,6 +18,7 @@ from foveate.errors import UserError
 from foveate.files import write_whole
 from foveate.models.create import create_model
 from foveate.models.host import Host
+from foveate.models.weights_file import find_weights
 
 FORMAT = 1
 LARGEST = 65_536
@@ -53,18 +54,7 @@ def load_model(path: str | Path, name: str = "best") -> Host:
     The model is in evaluation mode, on the CPU; nothing is downloaded. Raises `UserError` if a file is
     missing, truncated, a pickle, or of another version, or if the weights do not fit the model in the config.
     """
-    path = Path(path)
-    weights = path if path.is_file() else path / f"{name}.safetensors"
-    if not weights.is_file():
-        matches = [match for depth in ("*", "*/*", "*/*/*") for match in path.glob(f"{depth}/{weights.name}")]
-        example = f", such as {min(matches).parent}" if matches else ""
-        raise UserError(
-            f"{weights}: there is no such checkpoint; give the folder that holds {weights.name}{example}"
-        )
-    if weights.suffix != ".safetensors":
-        raise UserError(
-            f"{weights}: not a .safetensors file; checkpoints of other kinds can run code and are not read"
-        )
+    weights = find_weights(path, name)
     config = _read_config(weights.parent / "config.json")
     model = _rebuild(config, weights.parent / "config.json")
     _load_weights(model, weights)
