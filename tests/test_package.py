@@ -17,7 +17,7 @@ GPU = any(Path(file).exists() for file in GPU_FILES)
 
 def run_python(code: str) -> str:
     return subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=300
     ).stdout
 
 

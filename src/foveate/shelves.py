@@ -51,17 +51,23 @@ def read_shelf(package: str, decorator: str) -> Mapping[str, Entry]:
     {'threshold': 0.4}
     """
     found: dict[str, Entry] = {}
-    for folder in find_spec(package).submodule_search_locations:
-        for path in sorted(Path(folder).glob("*.py")):
-            for node in ast.parse(path.read_bytes(), str(path)).body:
-                for name in _registered(node, decorator):
-                    found[name] = _entry(node, f"{package}.{path.stem}")
+    for path in _files(package):
+        classes = (node for node in ast.parse(path.read_bytes()).body if isinstance(node, ast.ClassDef))
+        for node in classes:
+            for name in _registered(node, decorator):
+                found[name] = _entry(node, f"{package}.{path.stem}")
     return found
 
 
-def _registered(node: ast.stmt, decorator: str) -> Iterator[str]:
-    """The names under which a statement registers a class."""
-    for call in node.decorator_list if isinstance(node, ast.ClassDef) else ():
+def _files(package: str) -> Iterator[Path]:
+    spec = find_spec(package)
+    for folder in (spec and spec.submodule_search_locations) or ():
+        yield from sorted(Path(folder).glob("*.py"))
+
+
+def _registered(node: ast.ClassDef, decorator: str) -> Iterator[str]:
+    """The names under which a class is registered."""
+    for call in node.decorator_list:
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == decorator:
             yield ast.literal_eval(call.args[0])
 
