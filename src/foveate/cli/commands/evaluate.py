@@ -21,13 +21,13 @@ def evaluate(
     Example:
       foveate evaluate runs/a --split val
     """
-    from foveate.cli.progress import progress
-    from foveate.cli.table import score_table
     from foveate.models.weights_file import find_weights
     from foveate.specs.sizes import parse_size
 
     shape = None if size is None else parse_size(size, "--size")
     find_weights(run)
+    from foveate.cli.progress import progress
+    from foveate.cli.table import score_table
     from foveate.evaluation import evaluate as evaluation
     from foveate.models.checkpoints import load_model
 
