@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "fit": "foveate.api.fit",
     "compare": "foveate.api.compare",
-    "evaluate": "foveate.evaluation.evaluate",
+    "evaluate": "foveate.api.evaluate",
     "create_model": "foveate.models.create",
     "create_attention": "foveate.attention.registry",
     "attention_names": "foveate.attention.registry",
@@ -57,10 +57,10 @@ __all__ = [  # noqa: RUF022 (in the order in which they are met)
 if TYPE_CHECKING:
     from foveate.api.compare import ComparisonResult, compare
     from foveate.api.doctor import doctor
+    from foveate.api.evaluate import evaluate
     from foveate.api.fit import FitResult, fit
     from foveate.attention.registry import attention_names, create_attention
     from foveate.errors import UserError
-    from foveate.evaluation.evaluate import evaluate
     from foveate.inspection.record import record
     from foveate.models.attaching.attach import attach, detach
     from foveate.models.create import create_model

@@ -69,7 +69,7 @@ def test_evaluate_scores_any_split(fitted):
         ({"epoch": 3}, r"unknown argument of foveate.fit 'epoch'; did you mean 'epochs'\?"),
         ({"encodr": "resnet18"}, r"unknown argument of foveate.fit 'encodr'; did you mean 'encoder'\?"),
         ({"batch": "four"}, "batch is 'four'; expected int"),
-        ({"size": "wide"}, "size: 'wide' is no size"),
+        ({"size": "wide"}, "size: 'wide' is not a size"),
         ({"arm": "cbma@decoder"}, r"did you mean 'cbam'\?"),
         ({"lr": -1.0}, "lr is -1.0; it must be"),
         ({"test_scales": [9.0]}, "test_scales is 9.0"),

@@ -21,18 +21,17 @@ def evaluate(
     Example:
       foveate evaluate runs/a --split val
     """
-    from foveate.models.weights_file import find_weights
+    from foveate.api.evaluate import evaluate as score
+    from foveate.cli.progress import progress
     from foveate.specs.sizes import parse_size
 
     shape = None if size is None else parse_size(size, "--size")
-    find_weights(run)
-    from foveate.cli.progress import progress
+    with progress("Scoring") as advance:
+        scores = score(run, data, split, shape, device, advance)
     from foveate.cli.table import score_table
-    from foveate.evaluation import evaluate as evaluation
+    from foveate.evaluation.evaluate import caution
     from foveate.models.checkpoints import load_model
 
-    with progress("Scoring") as advance:
-        scores = evaluation.evaluate(run, data, split=split, size=shape, device=device, progress=advance)
     print(score_table(scores, load_model(run).task, split if data is None else ""))
-    if warning := evaluation.caution(run, data, split):
+    if warning := caution(run, data, split):
         print(f"\n{warning}")

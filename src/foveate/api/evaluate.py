@@ -1,0 +1,41 @@
+"""`foveate.evaluate`: the scores of a trained run."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foveate.models.weights_file import find_weights
+
+if TYPE_CHECKING:
+    from foveate.evaluation.scores import Scores
+
+
+def evaluate(
+    run: str | Path,
+    data: str | Path | None = None,
+    split: str = "test",
+    size: tuple[int, int] | None = None,
+    device: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> "Scores":
+    """Score a trained run on its own test images, or on other data with the same classes.
+
+    `foveate evaluate` in Python. The scores are also written into the run.
+
+    Args:
+        run: a run directory.
+        data: other data with the same classes, scored whole unless it has splits; the run's own if not given.
+        split: "test", "val" or "train".
+        size: height and width in pixels at which images are scored; that of training if not given.
+        device: "cpu" or "cuda"; cuda where there is one if not given.
+        progress: called with the number of images scored, and that of all, after each batch.
+
+    Raises `UserError` for a folder that is not a finished run, an unknown split, or other classes.
+
+    Example:
+        foveate.evaluate("runs/best", split="val").miou
+    """
+    find_weights(run)
+    from foveate.evaluation.evaluate import evaluate as score
+
+    return score(run, data, split, size, device, progress)
