@@ -53,7 +53,7 @@ def test_full_disk_leaves_the_previous_checkpoint(path):
 def test_truncated_file_is_told(path, share):
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(UserError, match=r"last\.ckpt is truncated or no checkpoint \("):
+    with pytest.raises(UserError, match=r"last\.ckpt is truncated or not a checkpoint \("):
         CheckpointFile().load_checkpoint(path)
 
 

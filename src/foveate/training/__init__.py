@@ -1,1 +1,1 @@
-"""From a `RunSpec` to a trained run directory: the specification, losses, the training task and `fit`."""
+"""Train a model from a `RunSpec` into a run directory: losses, optimisation, callbacks and `fit`."""

@@ -1,4 +1,4 @@
-"""An exponential moving average of the weights: smoother than the weights themselves, and usually better."""
+"""Exponential moving average (EMA) of the weights, which usually scores better than the last weights."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 
 def ema_decay(step: int, decay: float) -> float:
-    """The decay at a step, counted from 1: it starts low, so that the first random weights are soon
-    forgotten.
+    """Return the EMA decay at `step`, counted from 1: min(decay, (1 + step) / (10 + step)).
+
+    The decay starts low: the random initial weights are soon forgotten.
 
     >>> [round(ema_decay(t, 0.99), 2) for t in (1, 10, 100, 10_000)]
     [0.18, 0.55, 0.92, 0.99]
@@ -20,11 +21,10 @@ def ema_decay(step: int, decay: float) -> float:
 
 
 class WeightAverage(Callback):
-    """Keeps the average of a model's weights after every step and lends it to the model for validation.
+    """Update the average of a model's weights after every step, and swap it into the model for validation.
 
-    The running statistics of batch normalisation are averaged like the weights: they describe what lies
-    between the weights that were averaged, where the latest ones describe the latest weights. Counters are
-    left as they are.
+    The running statistics of batch normalisation are averaged like the weights: the latest statistics
+    describe the latest weights, not the averaged ones. Integer buffers (counters) are not averaged.
     """
 
     def __init__(self, model: nn.Module, decay: float):
@@ -34,8 +34,8 @@ class WeightAverage(Callback):
         self._step = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # Not before: moving a model to its device puts new tensors in the place of its buffers.
-        self._live = {name: value for name, value in _state(self.model) if value.is_floating_point()}
+        # Collected here and not earlier: moving a model to its device replaces its buffers by new tensors.
+        self._live = {name: value for name, value in _named_tensors(self.model) if value.is_floating_point()}
         source = self._average or self._live
         with torch.no_grad():
             self._average = {name: torch.empty_like(v).copy_(source[name]) for name, v in self._live.items()}
@@ -43,7 +43,7 @@ class WeightAverage(Callback):
 
     @torch.no_grad()
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        if trainer.global_step == self._step:  # gradients are being accumulated, no step was taken
+        if trainer.global_step == self._step:  # gradients are accumulated: no step was taken
             return
         self._step = trainer.global_step
         weight = 1 - ema_decay(self._step, self.decay)
@@ -56,8 +56,8 @@ class WeightAverage(Callback):
         self._swap()
 
     @contextmanager
-    def lent(self) -> Iterator[None]:
-        """Inside the block the model has the averaged weights."""
+    def applied(self) -> Iterator[None]:
+        """Give the model the averaged weights inside the block."""
         self._swap()
         try:
             yield
@@ -75,6 +75,6 @@ class WeightAverage(Callback):
             live.data, self._average[name].data = self._average[name].data, live.data
 
 
-def _state(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+def _named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     yield from model.named_parameters()
     yield from model.named_buffers()

@@ -1,4 +1,4 @@
-"""What is trained: the model at its first step, its loss and the task, from a run's spec and its data."""
+"""Build the model, the loss and the training task of a run from its spec and its data."""
 
 from inspect import signature
 
@@ -19,7 +19,7 @@ from foveate.training.task import Task
 
 
 def build_task(spec: RunSpec, data: DataModule) -> Task:
-    """The task of a run. Raises `UserError` where model, data and loss do not go together."""
+    """Return the task of a run. Raise `UserError` if model, data and loss do not fit together."""
     one_logit = is_against_rest(data.classes) and published_with_one_logit(spec.model.arch)
     model = seeded_model(spec.model, len(data.classes), spec.seed, one_logit)
     if model.task != data.task:
@@ -42,9 +42,9 @@ def build_task(spec: RunSpec, data: DataModule) -> Task:
 
 
 def seeded_model(spec: ModelSpec, classes: int, seed: int, one_logit: bool = False) -> Host:
-    """The model of a run before its first step; one_logit: as in `create_model`.
+    """Return the model of a run before its first step. one_logit: see `create_model`.
 
-    The seed draws the host before anything is attached: all arms of one seed begin with the same host.
+    The host's weights are drawn before attention is attached: all arms of one seed begin with the same host.
 
     >>> host, arm = (seeded_model(ModelSpec(arm=arm), 2, seed=0) for arm in ("none", "cbam@decoder"))
     >>> all(torch.equal(value, arm.state_dict()[name]) for name, value in host.state_dict().items())
@@ -66,12 +66,13 @@ def seeded_model(spec: ModelSpec, classes: int, seed: int, one_logit: bool = Fal
 
 
 def build_loss(spec: TrainingSpec, data: DataModule, one_logit: bool = False) -> Loss:
-    """The loss that the spec names, its class weights counted over the training images.
+    """Return the loss that the spec names, with class weights counted over the training images.
 
-    The sigmoid's cross entropy (bce) of one logit z is the softmax's (ce) of the two logits 0 and z.
+    Binary cross entropy (bce) of one logit z equals cross entropy (ce) of the two logits 0 and z.
     """
-    usual = "dice_ce" if data.task == "segmentation" else "ce"
-    name = usual if spec.loss == "auto" else choose(spec.loss, loss_names(data.task), f"loss for {data.task}")
+    default = "dice_ce" if data.task == "segmentation" else "ce"
+    names = loss_names(data.task)
+    name = default if spec.loss == "auto" else choose(spec.loss, names, f"loss for {data.task}")
     if one_logit and name == "bce":
         name = "ce"
     weights = None

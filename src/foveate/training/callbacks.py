@@ -1,4 +1,4 @@
-"""What watches a run: the seed of every epoch, the guard against a NaN loss, and progress events."""
+"""Training callbacks: seeding of each epoch, a guard against NaN losses, and progress events."""
 
 import random
 import time
@@ -21,11 +21,12 @@ class LossNotFinite(UserError):
 
 @dataclass(frozen=True)
 class ProgressEvent:
-    """Where a run stands after a training step, and again after validation.
+    """Progress of a run, sent after each training step and after each validation.
 
-    epoch: the one under way, counted from 1. step: steps done of `steps` in the whole run. loss: of the
-    last step. score: of the last validation, None before the first. seconds_left: at the pace of this
-    process so far, which began after `resumed_at` steps, `seconds_elapsed` ago.
+    epoch: the current epoch, counted from 1. step: training steps done, of `steps` in the whole run. loss: of
+    the last step. score: of the last validation, in [0, 1]; None before the first. seconds_elapsed: since
+    this process began to train. seconds_left: estimated from the pace of this process. resumed_at: steps
+    that were done before this process began.
     """
 
     epoch: int
@@ -39,11 +40,11 @@ class ProgressEvent:
     resumed_at: int = 0
 
 
-class EpochSeed(Callback):
-    """Seeds every random generator at the first step of each epoch, from the run's seed and the epoch alone.
+class SeedEachEpoch(Callback):
+    """Seed all random generators at the first step of each epoch from the run's seed and the epoch number.
 
-    So dropout draws the same in all arms of one seed, and a resumed epoch draws what the undisturbed one
-    would have drawn without any generator's state being stored.
+    Dropout then draws the same numbers in all arms of one seed. A resumed epoch draws the same numbers as an
+    undisturbed one, and no generator state needs to be stored.
     """
 
     def __init__(self, seed: int):
@@ -55,13 +56,15 @@ class EpochSeed(Callback):
         if batch_idx == 0:
             seed = (self.seed * 1_000_003 + trainer.current_epoch) * 1009 + trainer.global_rank
             random.seed(seed)
-            np.random.seed(seed % 2**32)  # noqa: NPY002 - the global generator is what others draw from
+            np.random.seed(seed % 2**32)  # noqa: NPY002 - libraries draw from it
             torch.manual_seed(seed)
 
 
 class FiniteLoss(Callback):
-    """Stops the run before a loss that is no number reaches the weights, and before weights that are none are
-    saved; names the step and the images.
+    """Stop the run if the loss, the weights or the validation loss is NaN or infinite.
+
+    The loss is checked before the backward pass, the weights before they are saved. The error names the step
+    and the images.
     """
 
     def __init__(self, run: Run):
@@ -78,7 +81,7 @@ class FiniteLoss(Callback):
             self._stop(trainer, f"the loss became {loss.item()} at step {trainer.global_step + 1}")
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        # The loss of the last step says nothing of the weights that this step left.
+        # A finite loss in the last step does not imply finite weights after it.
         state = module.state_dict().items()
         broken = next((name for name, v in state if v.is_floating_point() and not v.isfinite().all()), None)
         if broken is not None:
@@ -87,7 +90,7 @@ class FiniteLoss(Callback):
         if loss is not None and not torch.isfinite(loss):
             self._stop(trainer, f"the validation loss became {loss.item()} after step {trainer.global_step}")
 
-    def _stop(self, trainer: Trainer, what: str) -> NoReturn:
+    def _stop(self, trainer: Trainer, reason: str) -> NoReturn:
         best = self.run.best_weights
         kept = (
             f"the best weights so far are kept in {best}"
@@ -95,17 +98,17 @@ class FiniteLoss(Callback):
             else "there are no best weights yet"
         )
         raise LossNotFinite(
-            f"{what} (epoch {trainer.current_epoch + 1}) on the images {', '.join(self._stems)}; the run in "
-            f"{self.run.folder} was stopped and {kept}. Look at these images, or train with a smaller lr, "
+            f"{reason} (epoch {trainer.current_epoch + 1}) on the images {', '.join(self._stems)}; the run "
+            f"in {self.run.folder} was stopped and {kept}. Look at these images, or train with a smaller lr, "
             "with clip, or with precision 32"
         )
 
 
 class Progress(Callback):
-    """Turns steps into `ProgressEvent`s."""
+    """Call `callback` with a `ProgressEvent` after each training step and each validation."""
 
-    def __init__(self, tell: Callable[[ProgressEvent], None], score_name: str):
-        self.tell = tell
+    def __init__(self, callback: Callable[[ProgressEvent], None], score_name: str):
+        self.callback = callback
         self.score_name = score_name
         self._loss = float("nan")
 
@@ -133,7 +136,7 @@ class Progress(Callback):
         step, steps = trainer.global_step, int(trainer.estimated_stepping_batches)
         elapsed = time.monotonic() - self._began
         pace = elapsed / max(1, step - self._first_step)
-        self.tell(
+        self.callback(
             ProgressEvent(
                 epoch=trainer.current_epoch + 1,
                 epochs=trainer.max_epochs,

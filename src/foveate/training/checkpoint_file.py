@@ -1,4 +1,4 @@
-"""last.ckpt on disk: written whole or not at all, and read without running anything that is in it."""
+"""Save and load last.ckpt: writes are atomic, and loading never executes code from the file."""
 
 import pickle
 from pathlib import Path
@@ -14,10 +14,10 @@ VERSION = 1
 
 
 class CheckpointFile(TorchCheckpointIO):
-    """Lightning's checkpoints, such that the previous one stays until the next is on the disk.
+    """Lightning's checkpoint files; a new one replaces the previous one only when it is fully written.
 
-    Raises `UserError` when the disk is full, and for a file that is truncated, of another version, or holds
-    code.
+    Saving raises `UserError` if the disk is full. Loading raises `UserError` if the file is missing,
+    truncated, of another version, or holds code.
     """
 
     def save_checkpoint(
@@ -47,7 +47,7 @@ class CheckpointFile(TorchCheckpointIO):
         except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
             reason = (str(error) or "it ends too early").splitlines()[0]
             raise UserError(
-                f"{path} is truncated or no checkpoint ({reason}); start the run anew in another folder"
+                f"{path} is truncated or not a checkpoint ({reason}); start the run anew in another folder"
             ) from error
         version = checkpoint.get("foveate_checkpoint") if isinstance(checkpoint, dict) else None
         if version != VERSION:

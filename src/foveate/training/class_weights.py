@@ -1,4 +1,4 @@
-"""Weights that let rare classes count: from the pixels of each class in the training images."""
+"""Class weights that give rare classes more weight in the loss."""
 
 import torch
 from jaxtyping import Float, Int
@@ -8,11 +8,11 @@ from foveate.errors import choose
 
 
 def class_weights(counts: Int[Tensor, "images classes"], scheme: str) -> Float[Tensor, " classes"]:
-    """Class weights of mean 1 from the pixels (or labels) of each class in each training image.
+    """Return class weights of mean 1 from the pixels (or labels) of each class in each training image.
 
     scheme: "inverse_sqrt": 1 / sqrt(share). "enet": 1 / ln(1.02 + share) (Paszke et al., 2016). "median":
-    median frequency balancing (Eigen and Fergus, 2015), where a class's frequency is taken over the images
-    that show it.
+    median frequency balancing (Eigen and Fergus, 2015): median frequency / frequency, where the frequency of
+    a class is its share of the pixels of the images that contain it.
 
     >>> class_weights(torch.tensor([[90, 10], [0, 100]]), "median")
     tensor([0.7586, 1.2414])
@@ -25,7 +25,7 @@ def class_weights(counts: Int[Tensor, "images classes"], scheme: str) -> Float[T
         weights = 1 / torch.log(1.02 + total / total.sum())
     else:
         choose(scheme, ("inverse_sqrt", "enet", "median"), "class weighting")
-        where_shown = ((pixels > 0) * pixels.sum(1, keepdim=True)).sum(0).clamp_min(1)
-        frequency = total / where_shown
+        pixels_where_present = ((pixels > 0) * pixels.sum(1, keepdim=True)).sum(0).clamp_min(1)
+        frequency = total / pixels_where_present
         weights = frequency.quantile(0.5) / frequency
     return (weights / weights.mean()).float()

@@ -1,9 +1,9 @@
-"""Dilated convolutions that would learn garbage in bf16 on a CPU are computed in float32 there.
+"""Compute dilated convolutions in float32 where their bf16 gradients are wrong on CPUs.
 
-PyTorch 2.15 leaves them to oneDNN, whose gradient of the weights is wrong, with values of up to 1e35 or a
-crash, where images lie channels last, the step is 1, and the channels of a group are no multiple of 16:
-depthwise ones in DeepLabV3+ and dilated MobileNets, and all of MSSA's. In float32 they are right.
-This can go when `tests/training/test_dilated.py` passes without it.
+PyTorch 2.15 computes them with oneDNN. Its weight gradients are wrong (values of up to 1e35, or a crash) for
+channels-last images, stride 1, and channels per group that are not a multiple of 16. This affects depthwise
+convolutions in DeepLabV3+ and dilated MobileNets, and all dilated convolutions of MSSA. In float32 the
+gradients are right. Remove this file when `tests/training/test_dilated.py` passes without it.
 """
 
 from functools import cache
@@ -14,7 +14,10 @@ from torch import Tensor, nn
 
 
 def keep_dilated_in_float32(model: nn.Module) -> None:
-    """Make every such convolution of a model ignore bf16 on a CPU, in place; its parameters stay as they are.
+    """Make the affected convolutions of a model compute in float32 under CPU autocast, in place.
+
+    Parameters are unchanged.
+
 
     >>> model = nn.Sequential(nn.Conv2d(8, 8, 3, padding=2, dilation=2, groups=8))
     >>> keep_dilated_in_float32(model)
@@ -29,7 +32,7 @@ def keep_dilated_in_float32(model: nn.Module) -> None:
 
 
 class Float32:
-    """A convolution that ignores bf16 on a CPU, but for the type of what it gives."""
+    """Mixin: compute a convolution in float32 under CPU autocast; the output has the autocast type."""
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b out i j"]:
         if x.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
@@ -44,6 +47,6 @@ def _in_float32(kind: type[nn.Conv2d]) -> type[nn.Conv2d]:
 
 
 def _is_affected(conv: nn.Conv2d) -> bool:
-    of_group = (conv.in_channels // conv.groups, conv.out_channels // conv.groups)
-    fits = all(channels % 16 == 0 for channels in of_group)
-    return max(conv.dilation) > 1 and not fits and not isinstance(conv, Float32)
+    channels_per_group = (conv.in_channels // conv.groups, conv.out_channels // conv.groups)
+    aligned = all(channels % 16 == 0 for channels in channels_per_group)
+    return max(conv.dilation) > 1 and not aligned and not isinstance(conv, Float32)

@@ -1,4 +1,4 @@
-"""Where a run ran, for environment.json, and the precision that pays there."""
+"""Describe the machine of a run (environment.json), and choose the fastest precision for its device."""
 
 import os
 import platform
@@ -26,7 +26,7 @@ _LIGHTNING_NAMES = {"32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
 def device_kind(accelerator: str = "auto") -> str:
-    """ "cuda", "mps" or "cpu": what Lightning's accelerator flag comes to on this machine."""
+    """Return the device that Lightning's accelerator flag selects on this machine: cuda, mps or cpu."""
     if accelerator in ("auto", "gpu"):
         if torch.cuda.is_available():
             return "cuda"
@@ -35,26 +35,27 @@ def device_kind(accelerator: str = "auto") -> str:
 
 
 def lightning_precision(precision: str, device: str) -> str:
-    """Lightning's name of a precision.
+    """Return Lightning's name of a precision: "auto", "32", "bf16" or "fp16".
 
-    "auto" is bf16 where the hardware multiplies it, fp16 on older GPUs, else 32.
+    "auto" is bf16 if the hardware multiplies in bf16, fp16 on older NVIDIA GPUs, else 32. Raises `UserError`
+    for fp16 without such a GPU.
 
     >>> lightning_precision("bf16", "cpu")
     'bf16-mixed'
     """
     if precision == "auto":
-        precision = _paying_precision(device)
+        precision = _fastest_precision(device)
     if precision == "fp16" and device != "cuda":
         raise UserError(f"precision fp16 needs a GPU and this run is on {device}; take auto, bf16 or 32")
     return _LIGHTNING_NAMES[precision]
 
 
 def describe_environment(device: str, precision: str) -> dict[str, Any]:
-    """Versions, processor, threads, device, precision and command line, as JSON types."""
+    """Return versions, processor, threads, device, precision and command line as JSON types."""
     return {
         "foveate": version("foveate"),
         "python": platform.python_version(),
-        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
+        "packages": {name: installed for name in _PACKAGES if (installed := _version(name))},
         "platform": platform.platform(),
         "cpu": _cpu_name(),
         "cores": os.cpu_count(),
@@ -65,7 +66,7 @@ def describe_environment(device: str, precision: str) -> dict[str, Any]:
     }
 
 
-def _paying_precision(device: str) -> str:
+def _fastest_precision(device: str) -> str:
     if device == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     if device == "cpu":

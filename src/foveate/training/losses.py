@@ -1,9 +1,9 @@
 """Losses on logits: pure functions, a registry of their names, and `create_loss`.
 
-Every function takes logits `b classes ...` and target `b ...` (pixels of masks, or nothing for one label an
-image), leaves out the targets that equal `ignore_index`, works in at least float32 whatever the autocast,
-and is a zero with a gradient where nothing is left. `class_weights` (`classes`, any scale) weigh means:
-scaling all of them changes nothing.
+Every function takes logits `b classes ...` and targets `b ...`: `b h w` for masks, `b` for labels of images.
+Targets equal to `ignore_index` are ignored; if all are, the loss is 0 with a gradient of 0. Losses are
+computed in float32 or wider, under autocast too. `class_weights` (`classes`) are relative: scaling all of
+them changes nothing.
 
 Sources: Dice as in V-Net (Milletari et al., 2016) without its squares, over the whole batch; focal loss:
 Lin et al., 2017, over the softmax, not one-against-rest; Lovász-softmax: Berman et al., 2018, over the
@@ -28,7 +28,7 @@ _FOR_LABELS: set[str] = set()
 
 
 def loss(name: str, labels: bool = False) -> Callable[[LossFunction], LossFunction]:
-    """Register a loss function under a name; `labels`: whether it suits one label an image, too."""
+    """Register a loss function under a name. labels: it also suits one label per image."""
 
     def register(function: LossFunction) -> LossFunction:
         if name not in LOSSES:
@@ -113,12 +113,12 @@ def binary_cross_entropy(
     ignore_index: int = IGNORE,
     class_weights: Float[Tensor, " classes"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Each class against the rest by its sigmoid: mean over pixels and classes, each class weighted."""
+    """Binary cross entropy of each class against the rest: mean over pixels, weighted mean over classes."""
     logits = _widen(logits)
     truth = _one_hot(target, logits.shape[1]).to(logits.dtype)
     valid = (target != ignore_index).unsqueeze(1)
-    each = F.binary_cross_entropy_with_logits(logits, truth, reduction="none") * valid
-    by_class = each.sum((0, *range(2, logits.ndim))) / _floor(valid.sum().to(logits.dtype))
+    losses = F.binary_cross_entropy_with_logits(logits, truth, reduction="none") * valid
+    by_class = losses.sum((0, *range(2, logits.ndim))) / _floor(valid.sum().to(logits.dtype))
     if class_weights is None:
         return by_class.mean()
     return (by_class * class_weights).sum() / _floor(class_weights.sum())
@@ -132,17 +132,17 @@ def focal(
     class_weights: Float[Tensor, " classes"] | None = None,
     gamma: float = 2.0,
 ) -> Float[Tensor, ""]:
-    """Cross entropy in which a pixel whose true class has probability p counts (1 - p)^gamma.
+    """Cross entropy with weight (1 - p)^gamma for a pixel whose true class has probability p.
 
     >>> focal(torch.zeros(1, 2, 1), torch.tensor([[0]]), gamma=1.0)
     tensor(0.3466)
     """
     logits = _widen(logits)
-    surprise = F.cross_entropy(logits, target, ignore_index=ignore_index, reduction="none")
-    # 1 - p as -expm1(log p) keeps its digits, and its gradient stays finite, where p is nearly 1.
-    each = (-torch.expm1(-surprise)).clamp_min(1e-12) ** gamma * surprise
+    nll = F.cross_entropy(logits, target, ignore_index=ignore_index, reduction="none")
+    # 1 - p as -expm1(log p) is exact and has a finite gradient where p is nearly 1.
+    losses = (-torch.expm1(-nll)).clamp_min(1e-12) ** gamma * nll
     weights = _pixel_weights(target, ignore_index, class_weights, logits.dtype)
-    return (each * weights).sum() / _floor(weights.sum())
+    return (losses * weights).sum() / _floor(weights.sum())
 
 
 @loss("lovasz")
@@ -152,7 +152,7 @@ def lovasz(
     ignore_index: int = IGNORE,
     class_weights: Float[Tensor, " classes"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Lovász-softmax, the convex extension of 1 - IoU: over the batch, mean over the classes in it."""
+    """Lovász-softmax, the convex extension of 1 - IoU: over the batch, mean over its classes."""
     probabilities = rearrange(_widen(logits).softmax(1), "b classes ... -> classes (b ...)")
     flat = rearrange(target, "b ... -> (b ...)")
     valid = flat != ignore_index
@@ -178,7 +178,7 @@ def ce_lovasz(
 
 
 def loss_names(task: str = "segmentation") -> tuple[str, ...]:
-    """The names that `create_loss` knows for "segmentation" or "classification".
+    """Return the names that `create_loss` knows for "segmentation" or "classification".
 
     >>> loss_names("classification")
     ('bce', 'ce', 'focal')
@@ -187,7 +187,7 @@ def loss_names(task: str = "segmentation") -> tuple[str, ...]:
 
 
 class Loss(nn.Module):
-    """A named loss with its weights: `loss(logits, target)` is a scalar."""
+    """A loss function with its settings: `loss(logits, target)` is a scalar."""
 
     class_weights: Tensor | None
 
@@ -213,9 +213,10 @@ def create_loss(
     class_weights: Float[Tensor, " classes"] | None = None,
     label_smoothing: float = 0.0,
 ) -> Loss:
-    """The loss of that name.
+    """Return the loss with that name.
 
-    Raises `UserError` for an unknown name, a wrong number of weights, or smoothing without cross entropy.
+    Raises `UserError` for an unknown name, a wrong number of class weights, or label smoothing of a loss
+    without cross entropy.
 
     >>> create_loss("dice_ce", classes=3)(torch.zeros(1, 3, 2, 2), torch.full((1, 2, 2), 255))
     tensor(0.)
@@ -237,12 +238,12 @@ def _widen(logits: Tensor) -> Tensor:
 
 
 def _floor(amount: Tensor) -> Tensor:
-    """A divisor that is never 0, so that 0 / 0 is 0 with a gradient of 0."""
+    """Clamp a divisor above 0: then 0 / 0 is 0 with a gradient of 0."""
     return amount.clamp_min(torch.finfo(amount.dtype).tiny)
 
 
 def _one_hot(target: Int[Tensor, "b *space"], classes: int) -> Bool[Tensor, "b classes *space"]:
-    """True where a pixel is of the class; ignored pixels are of none."""
+    """Return True where a pixel has the class; ignored pixels have none."""
     ids = torch.arange(classes, device=target.device)
     return target.unsqueeze(1) == ids.view(-1, *[1] * (target.ndim - 1))
 
@@ -266,7 +267,7 @@ def _mean_over_present(
 
 
 def _jaccard_slopes(truth: Bool[Tensor, "classes n"]) -> Float[Tensor, "classes n"]:
-    """How much 1 - IoU grows with each further wrong pixel, in this order (Berman et al., algorithm 1)."""
+    """Return the increase of 1 - IoU with each further wrong pixel, in order (Berman et al., algorithm 1)."""
     total = truth.sum(1, keepdim=True)
     missed = truth.cumsum(1)
     intersection = total - missed

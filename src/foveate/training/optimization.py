@@ -1,4 +1,4 @@
-"""The optimiser and its learning rate: which weights decay, how the rate rises and falls."""
+"""Optimiser, parameter groups (learning rate, weight decay) and learning-rate schedules."""
 
 import math
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from foveate.models.attaching.attach import gate_parameters
 from foveate.specs.training import TrainingSpec
 
 PROGRESS = 1e-4
-"""The share of the best monitored value by which a plateau ends: PyTorch's."""
+"""Relative improvement of the monitored value that ends a plateau; PyTorch's default."""
 
 
 class Plateau(LambdaLR):
-    """Falls by `factor` whenever the monitored value made no progress for more than `patience` epochs.
+    """Multiply the rate by `factor` after more than `patience` epochs without progress.
 
-    As PyTorch's `ReduceLROnPlateau` decides; but `rise`, the share of the peak rate at a step, is followed
-    all the while, and all that it has seen is in `state_dict`.
+    Decides as PyTorch's `ReduceLROnPlateau` from the monitored value. The rate also follows `rise(step)`, the
+    share of the peak rate at each step. `state_dict` holds the whole state.
 
     >>> optimizer = SGD(nn.Linear(1, 1).parameters(), lr=1.0)
     >>> schedule = Plateau(optimizer, lambda step: 1.0, factor=0.1, patience=1)
@@ -35,7 +35,7 @@ class Plateau(LambdaLR):
         super().__init__(optimizer, rise)
 
     def observe(self, value: float, epochs: int = 1) -> None:
-        """Take in the monitored value, the larger the better, `epochs` after the one before."""
+        """Record the monitored value (larger is better), `epochs` after the previous one."""
         if self.best is None or value > self.best + PROGRESS * abs(self.best):
             self.best, self.waited = value, 0
             return
@@ -48,11 +48,11 @@ class Plateau(LambdaLR):
 
 
 def rate_factor(step: int, steps: int, spec: TrainingSpec) -> float:
-    """The share of the peak learning rate at a step, counted from 0, of `steps`.
+    """Return the share of the peak learning rate, in [0, 1], at a step (counted from 0) of `steps`.
 
-    It rises linearly over the first `warmup` of all steps, then "cosine" and "poly" (power 0.9) fall
-    towards 0, which the step after the last would reach, and "step" falls by `lr_factor` at each milestone.
-    What "plateau" does depends on more than the step: see `Plateau`.
+    The rate rises linearly over the first `warmup` of all steps. Then "cosine" and "poly" (power 0.9) fall
+    towards 0, which the step after the last would have, and "step" multiplies by `lr_factor` at each
+    milestone. "plateau" stays at 1 here: see `Plateau`.
 
     >>> spec = TrainingSpec(warmup=0.2, schedule="cosine")
     >>> [round(rate_factor(t, 5, spec), 2) for t in range(5)]
@@ -92,9 +92,9 @@ def parameter_groups(model: nn.Module, encoder: nn.Module | None, spec: Training
 
 
 def create_optimizer(groups: list[dict], spec: TrainingSpec, fused: bool) -> Optimizer:
-    """AdamW, Adam, RMSprop or SGD with Nesterov momentum 0.9, with PyTorch's other defaults.
+    """Return AdamW, Adam, RMSprop, or SGD with Nesterov momentum 0.9; other settings are PyTorch's defaults.
 
-    In PyTorch's fused form where asked for; RMSprop has none.
+    fused: take PyTorch's fused form; RMSprop has none.
     """
     if spec.optimizer == "sgd":
         return SGD(groups, lr=spec.lr, momentum=0.9, nesterov=True, fused=fused)
@@ -104,7 +104,7 @@ def create_optimizer(groups: list[dict], spec: TrainingSpec, fused: bool) -> Opt
 
 
 def create_schedule(optimizer: Optimizer, steps: int, spec: TrainingSpec) -> LambdaLR:
-    """`rate_factor` for every group, step by step; a `Plateau` falls beside."""
+    """Return a schedule of `rate_factor` for all groups, updated each step; a `Plateau` for "plateau"."""
 
     def rate(step: int) -> float:
         return rate_factor(step, steps, spec)

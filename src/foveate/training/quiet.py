@@ -1,4 +1,4 @@
-"""Lightning speaks through logging and warnings; below the command line nothing speaks."""
+"""Silence Lightning: only the command line prints."""
 
 import logging
 import warnings
@@ -16,7 +16,7 @@ _LOGGERS = (
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Inside the block Lightning keeps its hints, summaries and advice on worker counts to itself."""
+    """Suppress Lightning's hints and summaries, and all warnings, inside the block."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

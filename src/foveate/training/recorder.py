@@ -1,4 +1,4 @@
-"""What an epoch leaves behind: a row of metrics, the best weights so far, and the state to resume from."""
+"""Record each epoch: a row of metrics, the best weights so far, and the state to resume from."""
 
 import math
 import time
@@ -20,10 +20,10 @@ from foveate.training.run_directory import Run, RunResult
 
 
 class Recorder(Callback):
-    """Writes the run directory at the end of every epoch, and ends the run early when `patience` is used up.
+    """Write the run directory at the end of each epoch, and stop the run when `patience` is used up.
 
-    The order is best weights, metrics, last checkpoint. A run that dies between two of them goes on from
-    the checkpoint before and writes the same again.
+    Files are written in the order best weights, metrics, last checkpoint. A run that dies in between resumes
+    from the previous checkpoint and writes the same files again.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Recorder(Callback):
 
     @property
     def result(self) -> RunResult:
-        """The outcome so far."""
+        """Return the result so far."""
         return RunResult(
             folder=self.run.folder,
             epochs=len(self.rows),
@@ -92,22 +92,22 @@ class Recorder(Callback):
         self._sums = {"loss": torch.zeros((), device=module.device)}
 
     def _row(self, trainer: Trainer, validated: bool) -> dict[str, float]:
-        """What the epoch was like; the columns of a validation that it did not have are NaN."""
-        found = {name: float(value) for name, value in trainer.callback_metrics.items() if validated}
-        names = [self.score_name, *(name for name in found if name not in ("val_loss", self.score_name))]
+        """Return the metrics of the epoch; without validation, the validation columns are NaN."""
+        validation = {name: float(value) for name, value in trainer.callback_metrics.items() if validated}
+        names = [self.score_name, *(name for name in validation if name not in ("val_loss", self.score_name))]
         means = {f"train_{name}": total / max(1, self._steps) for name, total in self._sums.items()}
         return {
             "epoch": trainer.current_epoch + 1,
             "step": trainer.global_step,
             "lr": trainer.optimizers[0].param_groups[-1]["lr"],
             **{name: float(trainer.strategy.reduce(mean, reduce_op="mean")) for name, mean in means.items()},
-            "val_loss": found.get("val_loss", math.nan),
-            **{name: found.get(name, math.nan) for name in names if name.startswith("val_")},
+            "val_loss": validation.get("val_loss", math.nan),
+            **{name: validation.get(name, math.nan) for name in names if name.startswith("val_")},
             "seconds": round(time.monotonic() - self._began, 3),
         }
 
     def _monitored(self, row: Mapping[str, float]) -> float:
-        """The value whose growth is progress; where no pixel is scored, the loss stands in for the score."""
+        """Return the monitored value (larger is better): the score, or -loss (if set, or if it is NaN)."""
         score = row[self.score_name]
         return -row["val_loss"] if self.spec.monitor == "loss" or math.isnan(score) else score
 
@@ -117,7 +117,7 @@ class Recorder(Callback):
 
     def _save_best(self, trainer: Trainer) -> None:
         if trainer.is_global_zero:
-            with self.average.lent() if self.average else nullcontext():
+            with self.average.applied() if self.average else nullcontext():
                 save_model(self.model, self.run.folder)
 
     def _write(self, row: Mapping[str, float], trainer: Trainer) -> None:

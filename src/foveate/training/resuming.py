@@ -1,4 +1,4 @@
-"""Whether a run that is to go on is the run that began."""
+"""Check that a run is resumed with the spec that it began with."""
 
 from dataclasses import replace
 
@@ -9,24 +9,25 @@ from foveate.training.run_directory import Run
 
 
 def same_spec(spec: RunSpec, run: Run) -> RunSpec:
-    """The spec that `run` began with. Raises `UserError` naming what differs in `spec`.
+    """Return the spec that `run` began with. Raise `UserError` naming the fields in which `spec` differs.
 
-    Image size and batch may be left to choose, as they were at the beginning. workers and memory_gb may
-    differ and are taken from `spec`: they change how images are read, not what is computed.
+    An image size or batch of None stands for the recorded one. workers and memory_gb may differ and are taken
+    from `spec`: they change how images are read, not the result.
     """
-    begun = run.spec
-    begun = replace(begun, data=replace(begun.data, workers=spec.data.workers, memory_gb=spec.data.memory_gb))
-    size, batch = spec.data.size or begun.data.size, spec.data.batch or begun.data.batch
-    asked = flatten(to_plain(replace(spec, data=replace(spec.data, size=size, batch=batch))))
-    before = flatten(to_plain(begun))
+    original = run.spec
+    reading = {"workers": spec.data.workers, "memory_gb": spec.data.memory_gb}
+    original = replace(original, data=replace(original.data, **reading))
+    size, batch = spec.data.size or original.data.size, spec.data.batch or original.data.batch
+    now = flatten(to_plain(replace(spec, data=replace(spec.data, size=size, batch=batch))))
+    before = flatten(to_plain(original))
     differing = [
-        f"{key} was {before.get(key)!r} and is now {asked.get(key)!r}"
-        for key in {**before, **asked}
-        if before.get(key) != asked.get(key)
+        f"{key} was {before.get(key)!r} and is now {now.get(key)!r}"
+        for key in {**before, **now}
+        if before.get(key) != now.get(key)
     ]
     if differing:
         raise UserError(
             f"{run.folder} holds a run with another spec: {'; '.join(differing)}. Resume it with the spec it "
             "began with, or choose another folder"
         )
-    return begun
+    return original

@@ -1,4 +1,4 @@
-"""`fit`: from a spec to a trained run directory."""
+"""`fit`: train a run from its spec and write its run directory."""
 
 import signal
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ from foveate.specs.training import TrainingSpec
 from foveate.training.averaging import WeightAverage
 from foveate.training.batches import Batches
 from foveate.training.build import build_task
-from foveate.training.callbacks import EpochSeed, FiniteLoss, Progress, ProgressEvent
+from foveate.training.callbacks import FiniteLoss, Progress, ProgressEvent, SeedEachEpoch
 from foveate.training.checkpoint_file import CheckpointFile
 from foveate.training.environment import describe_environment, device_kind, lightning_precision
 from foveate.training.quiet import quiet_lightning
@@ -32,7 +32,7 @@ from foveate.training.task import Task
 
 
 class Interrupted(UserError):
-    """Ctrl-C: the run can be resumed from the end of its last epoch."""
+    """Training was stopped by Ctrl-C. The run can be resumed from the end of its last epoch."""
 
 
 def fit(
@@ -45,28 +45,31 @@ def fit(
     splits: Mapping[str, Sequence[str]] | None = None,
     data: DataModule | None = None,
 ) -> RunResult:
-    """Train as `spec` says and leave a run directory at `out`; see `Run` for what is in it.
+    """Train the model of `spec` and write a run directory (see `run_directory`) to `out`.
 
-    resume: go on from the end of the last epoch that a run with the same spec finished in `out`; start if
-    there is none, and return at once if it is complete. On a CPU with as many threads the weights are, bit
-    for bit, those of an undisturbed run. callbacks: further Lightning callbacks. trainer_flags: further
-    arguments of Lightning's Trainer, such as accelerator, devices and strategy. progress: called after
-    every step and every validation. splits: a recorded `Dataset.split_table()` to begin with; a run that
-    goes on keeps its own. data: the data opened before; if it is what `spec.data` names, in these splits,
-    nothing of it is decoded again.
+    Args:
+        resume: continue the run in `out` from the end of its last finished epoch. Start it if there is none;
+            return its result if it is complete. On a CPU with the same number of threads, the weights equal
+            those of an undisturbed run bit for bit.
+        callbacks: additional Lightning callbacks.
+        trainer_flags: additional arguments of Lightning's Trainer, such as accelerator, devices, strategy.
+        progress: called after each training step and each validation.
+        splits: the stems of train, val and test, as `Dataset.split_table()` returns them. A resumed run keeps
+            its own.
+        data: opened data. If it fits `spec.data` and the splits, no image is decoded again.
 
-    All that is drawn comes from `spec.seed`: the host's weights (before anything is attached, so that all
-    arms begin with the same), the order of the images, their augmentation, and dropout. bf16 and 32 bits
-    differ in the digits they keep, and so do different numbers of threads.
+    `spec.seed` fixes the host's weights (drawn before attention is attached: all arms begin alike), the order
+    of the images, their augmentation, and dropout. Results in bf16 and float32, or with different numbers of
+    threads, differ by rounding.
 
-    Raises `UserError`: a folder that cannot be used, data or names that are wrong, a full disk; its
-    subclasses `LossNotFinite` and `Interrupted` (Ctrl-C).
+    Raises `UserError` for an unusable folder, wrong data or names, and a full disk; `LossNotFinite`; and
+    `Interrupted` on Ctrl-C.
     """
     spec = replace(spec, model=resolve_encoder(spec.model))
     run, flags = Run(out), dict(trainer_flags or {})
     device = device_kind(flags.get("accelerator", "auto"))
     precision = flags.pop("precision", None) or lightning_precision(spec.training.precision, device)
-    made = claim(run.folder, resume) if rank_zero_only.rank == 0 else []
+    created = claim(run.folder, resume) if rank_zero_only.rank == 0 else []
     if resume and run.spec_file.is_file():
         spec = same_spec(spec, run)
         splits = run.splits
@@ -81,7 +84,7 @@ def fit(
         if data.in_memory or rank_zero_only.rank == 0:
             data.decode()
     except BaseException:
-        release(made)
+        release(created)
         raise
     with folder_lock(run.folder) if rank_zero_only.rank == 0 else nullcontext():
         if rank_zero_only.rank == 0:
@@ -90,13 +93,13 @@ def fit(
             run.write_spec(spec)
         average = WeightAverage(task.model, spec.training.ema) if spec.training.ema else None
         recorder = Recorder(run, task.model, spec.training, task.score_name, average)
-        watchers = [EpochSeed(spec.seed), FiniteLoss(run), *([average] if average else []), *callbacks]
+        averaging = [average] if average else []
+        run_callbacks = [SeedEachEpoch(spec.seed), FiniteLoss(run), *averaging, *callbacks]
         if progress:
-            watchers.append(Progress(progress, task.score_name))
+            run_callbacks.append(Progress(progress, task.score_name))
+        run_callbacks.append(recorder)
         with quiet_lightning():
-            trainer = Trainer(
-                **_trainer_arguments(spec.training, run, precision, [*watchers, recorder], flags)
-            )
+            trainer = Trainer(**_trainer_arguments(spec.training, run, precision, run_callbacks, flags))
             _train(trainer, task, data, run)
         if trainer.is_global_zero:
             run.write_result(recorder.result)
@@ -142,14 +145,14 @@ def _train(trainer: Trainer, task: Task, data: DataModule, run: Run) -> None:
             f"{run.folder} to go on from the end of epoch {trainer.current_epoch}"
         ) from error
     except UserError as error:
-        raise _from_worker(error) from error
+        raise _without_worker_traceback(error) from error
     finally:
         if handler is not None and signal.getsignal(signal.SIGINT) is not handler:
             signal.signal(signal.SIGINT, handler)
 
 
-def _from_worker(error: UserError) -> UserError:
-    """What a loader's worker raised, without the traceback that PyTorch puts before its words."""
+def _without_worker_traceback(error: UserError) -> UserError:
+    """Strip the traceback that PyTorch puts before the message of an error in a loader's worker."""
     text = str(error)
     if not text.startswith("Caught "):
         return error

@@ -1,13 +1,13 @@
-"""What a run leaves on disk, by name.
+"""The files of a run directory.
 
 spec.yaml          the run's spec, with the image size and batch that were chosen
 splits.json        the stems of train, val and test
 environment.json   versions, device, threads, precision, command line
-metrics.csv        one row an epoch
-last.ckpt          everything that training goes on from
-best.safetensors   the weights with the best monitored value, with config.json all that prediction needs
-result.json        the outcome; it is there when the run is complete
-tb/                TensorBoard's event files, where it is installed
+metrics.csv        one row per epoch
+last.ckpt          the training state to resume from
+best.safetensors   the weights with the best monitored value; prediction needs only this and config.json
+result.json        the result, written when the run is complete
+tb/                TensorBoard's event files, if TensorBoard is installed
 """
 
 import csv
@@ -27,11 +27,11 @@ from foveate.specs.run import RunSpec
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run ended.
+    """The result of a finished run.
 
-    epochs: that were run (fewer than asked for after early stopping). best_epoch: counted from 1.
-    best_score, score_name: the validation score ("val_miou" or "val_accuracy") of the saved weights.
-    seconds: of training, interruptions left out.
+    epochs: number of epochs run; early stopping ends a run before `TrainingSpec.epochs`. best_epoch: counted
+    from 1. best_score: validation score of the saved weights, in [0, 1]. score_name: "val_miou" or
+    "val_accuracy". seconds: training time without interruptions.
     """
 
     folder: Path
@@ -82,7 +82,7 @@ class Run:
 
     @property
     def is_complete(self) -> bool:
-        """Whether training came to its end."""
+        """Whether training is finished."""
         return self.result_file.is_file()
 
     @property
@@ -100,19 +100,19 @@ class Run:
 
     @property
     def result(self) -> RunResult:
-        """The outcome of a complete run. Raises `UserError` for a run that is not."""
+        """The result of a complete run. Raises `UserError` if the run is not complete."""
         return RunResult(folder=self.folder, **_read_json(self.result_file))
 
     def metrics(self) -> list[dict[str, float]]:
-        """The rows of metrics.csv: epoch, step, lr, train_loss, val_loss, the validation scores, seconds.
+        """Return the rows of metrics.csv: epoch, step, lr, train_loss, val_loss, validation scores, seconds.
 
-        Where attention has losses of its own, train_auxiliary is their sum.
+        If attention has auxiliary losses, train_auxiliary is their sum.
         """
         try:
             with open(self.metrics_file, newline="") as file:
                 return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
         except FileNotFoundError:
-            message = f"{self.metrics_file}: there is none yet; it appears after the first epoch"
+            message = f"{self.metrics_file}: does not exist yet; it is written after the first epoch"
             raise UserError(message) from None
 
     def write_spec(self, spec: RunSpec) -> None:
@@ -140,41 +140,41 @@ class Run:
 
 
 def claim(folder: Path, resume: bool) -> list[Path]:
-    """Make `folder` if need be and see that it can be written to; returns the folders that were made.
+    """Create `folder` if it is missing and check that it can be written to; return the folders created.
 
-    What a process that was killed left half-written is removed; with `resume`, so is all of a run that died
-    before its spec was there. Raises `UserError` when the folder cannot be written, holds something and
-    `resume` is off, or holds something that is no run.
+    Half-written files of a killed process are removed. With `resume`, the files of a run that died before it
+    wrote its spec are removed, too. Raises `UserError` if the folder cannot be written to, is not empty
+    without `resume`, or holds files that belong to no run.
     """
-    made = [path for path in (*reversed(folder.parents), folder) if not path.exists()]
+    created = [path for path in (*reversed(folder.parents), folder) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".writable.{os.getpid()}"
         probe.touch()
         probe.unlink()
     except OSError as error:
-        release(made)
+        release(created)
         reason = error.strerror or error
         message = f"{folder}: cannot write there ({reason}); choose another folder for the run"
         raise UserError(message) from error
     parts = set(leftover_parts(folder))
-    held = set(folder.iterdir()) - parts
-    if held and not resume:
+    contents = set(folder.iterdir()) - parts
+    if contents and not resume:
         raise UserError(
             f"{folder} exists and is not empty; resume the run in it with --resume, or choose another folder"
         )
     run = Run(folder)
-    stillborn = set() if run.spec_file.is_file() else held
-    if not stillborn <= {run.splits_file, run.environment_file}:
+    without_spec = set() if run.spec_file.is_file() else contents
+    if not without_spec <= {run.splits_file, run.environment_file}:
         raise UserError(f"{folder} holds files but no spec.yaml: no run to resume; choose another folder")
-    for path in parts | stillborn:
+    for path in parts | without_spec:
         path.unlink()
-    return made
+    return created
 
 
-def release(made: Sequence[Path]) -> None:
-    """Remove the folders that `claim` made, as far as they are empty."""
-    for path in reversed(made):
+def release(created: Sequence[Path]) -> None:
+    """Remove the folders that `claim` created; stop at the first that is not empty."""
+    for path in reversed(created):
         try:
             path.rmdir()
         except OSError:
@@ -185,7 +185,7 @@ def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text())
     except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file; is {path.parent} a complete run?") from None
+        raise UserError(f"{path}: no such file; is {path.parent} a complete run?") from None
     except json.JSONDecodeError as error:
         raise UserError(f"{path} is not valid JSON: {error}") from error
 

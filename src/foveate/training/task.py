@@ -1,4 +1,4 @@
-"""What Lightning trains: a model, its loss, its optimiser, and the scores on the validation images."""
+"""The Lightning module of training: model, loss, optimiser, and scores on the validation images."""
 
 from typing import Any
 
@@ -18,11 +18,10 @@ from foveate.training.optimization import create_optimizer, create_schedule, par
 
 
 class Task(LightningModule):
-    """Semantic segmentation or classification of the batches of a `DataModule`.
+    """Train semantic segmentation or classification on the batches of a `DataModule`.
 
-    Validation logs `val_loss` and the scores of `scores()` from one confusion matrix over all validation
-    images. With several processes each scores every image, which none would see twice otherwise, and the
-    first one's word counts.
+    Validation logs `val_loss` and the `scores()` of one confusion matrix over all validation images. Each of
+    several processes validates on all images, and the values of the first process are logged.
     """
 
     def __init__(
@@ -47,7 +46,7 @@ class Task(LightningModule):
         )
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Float[Tensor, ""]]:
-        """The loss, and where attention has losses of its own, their sum, which the loss holds weighted."""
+        """Return the loss with weighted auxiliary losses of attention, and their unweighted sum."""
         image, target = _channels_last(batch["image"]), batch[self.target]
         logits, losses = forward_with_auxiliary(self.model, image, target)
         loss = self.loss(logits, target)
@@ -67,17 +66,17 @@ class Task(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         total, images = self.val_loss.tolist()
-        found = {"val_loss": total / images, **scores(self.confusion.compute(), self.target == "mask")}
-        self.log_dict(self.trainer.strategy.broadcast(found), logger=False)
+        metrics = {"val_loss": total / images, **scores(self.confusion.compute(), self.target == "mask")}
+        self.log_dict(self.trainer.strategy.broadcast(metrics), logger=False)
 
     def configure_gradient_clipping(self, optimizer: Optimizer, **_: Any) -> None:
-        # Lightning's own clipping refuses fused optimisers, even where no gradient is scaled.
+        # Lightning's own clipping refuses fused optimisers, even if no gradient is scaled.
         if self.spec.clip:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.spec.clip, foreach=True)
 
     def configure_optimizers(self) -> dict[str, Any]:
         groups = parameter_groups(self.model, self.encoder[0], self.spec)
-        # fp16 scales gradients, and a fused step would take the scale off only after they are clipped.
+        # fp16 scales gradients, and a fused step would unscale them only after clipping.
         fused = self.trainer.precision != "16-mixed"
         optimizer = create_optimizer(groups, self.spec, fused)
         schedule = create_schedule(optimizer, int(self.trainer.estimated_stepping_batches), self.spec)
@@ -85,13 +84,14 @@ class Task(LightningModule):
 
 
 def score_name(task: str) -> str:
-    """The score that `monitor="score"` means: mIoU for segmentation, accuracy for classification."""
+    """Return the score that `monitor="score"` means: mIoU for segmentation, accuracy for classification."""
     return "val_miou" if task == "segmentation" else "val_accuracy"
 
 
 def scores(confusion: Int[Tensor, "true predicted"], masks: bool) -> dict[str, float]:
-    """mIoU (masks) or mean class accuracy (labels), and accuracy; classes that are absent are left out of
-    the means.
+    """Return mIoU (masks) or mean class accuracy (labels), and accuracy, in [0, 1].
+
+    Means skip absent classes.
 
     >>> scores(torch.tensor([[3, 1, 0], [0, 4, 0], [0, 0, 0]]), masks=True)
     {'val_miou': 0.775, 'val_accuracy': 0.875}
