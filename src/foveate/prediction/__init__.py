@@ -1,1 +1,1 @@
-"""What a trained network says of any image."""
+"""Predict masks and labels of images with a trained network."""

@@ -1,8 +1,8 @@
-"""From a trained run and an image to a mask: all that deployment in Python needs.
+"""Predict the mask or label of an image with a trained run; enough for deployment in Python.
 
     prediction = foveate.load("runs/a").predict("image.jpg")
 
-Needs only `best.safetensors` and `config.json`; reads no pickle, runs no code from disk, touches no network.
+Needs only `best.safetensors` and `config.json`. Reads no pickle, runs no code from disk, uses no network.
 """
 
 from dataclasses import dataclass
@@ -29,11 +29,11 @@ Picture = str | Path | ndarray | Image.Image
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a network says about one image, at the image's own size.
+    """The prediction for one image, at the image's own size.
 
     Segmentation: `mask` holds class ids, `confidence` the probability of each pixel's class, `label` is None.
     Classification: `label` names the class, `confidence` (no axes) is its probability, `mask` is None.
-    `probabilities` sum to 1 over classes; None for masks unless they were asked for.
+    `probabilities` sum to 1 over classes; None for masks unless requested.
     """
 
     classes: tuple[str, ...]
@@ -44,7 +44,7 @@ class Prediction:
     probabilities: Float[ndarray, "c *size"] | None = None
 
     def __repr__(self) -> str:
-        """What was predicted, in words: arrays by their shape.
+        """Return a one-line summary; arrays are named by their shape.
 
         >>> Prediction(("a", "b"), ((0, 0, 0), (9, 9, 9)), np.ones((2, 3)), np.zeros((2, 3), np.uint8))
         Prediction(mask 2x3, 1 of 2 classes: a)
@@ -54,14 +54,14 @@ class Prediction:
         if self.mask is None:
             sure = f"{100 * float(self.confidence):.1f}% sure"
             return f"Prediction(label {self.label!r}, {sure}, {len(self.classes)} classes)"
-        named = [self.classes[number] for number in np.unique(self.mask)]
-        shown = ", ".join(named[:6]) + (", ..." if len(named) > 6 else "")
+        present = [self.classes[number] for number in np.unique(self.mask)]
+        names = ", ".join(present[:6]) + (", ..." if len(present) > 6 else "")
         size = "x".join(map(str, self.mask.shape))
-        return f"Prediction(mask {size}, {len(named)} of {len(self.classes)} classes: {shown})"
+        return f"Prediction(mask {size}, {len(present)} of {len(self.classes)} classes: {names})"
 
 
 class Predictor:
-    """A trained model in evaluation mode with the names of its classes; `model` is the `nn.Module` itself."""
+    """A trained model in evaluation mode with its class names; `model` is the `nn.Module` itself."""
 
     def __init__(self, model: Host, device: torch.device | str | None = None):
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -82,51 +82,53 @@ class Predictor:
         float32 `classes h w`. Raises `UserError` for files and arrays that are not images.
         """
         pixels = _pixels(image)
-        own = pixels.shape[:2]
+        size = pixels.shape[:2]
         with torch.inference_mode():
             p = self._views(self.prepared(pixels)).float().softmax(1)
             if self.task == "classification":
-                return self._labelled(p[0].cpu().numpy())
-            return self._masked(p, own, probabilities)
+                return self._label_prediction(p[0].cpu().numpy())
+            return self._mask_prediction(p, size, probabilities)
 
     def prepared(self, pixels: UInt8[ndarray, "h w 3"]) -> Float[Tensor, "1 c rows columns"]:
-        """What `model` gets for an image: RGB in [0, 1] at the run's size, on the predictor's device."""
+        """Return the model's input: RGB in [0, 1] at the run's size, on the predictor's device."""
         image = torch.from_numpy(np.array(pixels)).movedim(-1, 0)
         if self.size is not None:
             image = resize_image(image, self.size)
         return image[None].to(self.device).contiguous().float() / 255
 
-    def _labelled(self, p: Float[ndarray, "c"]) -> Prediction:
+    def _label_prediction(self, p: Float[ndarray, "c"]) -> Prediction:
         best = int(p.argmax())
         return Prediction(self.classes, self.colors, p[best, ...], label=self.classes[best], probabilities=p)
 
-    def _masked(self, p: Float[Tensor, "1 c rows columns"], own: tuple[int, int], keep: bool) -> Prediction:
-        # Class by class: a large photograph's probabilities, all at its own size, would fill the memory.
-        best = torch.zeros(own, device=p.device)
-        mask = torch.zeros(own, dtype=torch.uint8, device=p.device)
+    def _mask_prediction(
+        self, p: Float[Tensor, "1 c rows columns"], size: tuple[int, int], keep_probabilities: bool
+    ) -> Prediction:
+        # Class by class: the probabilities of all classes at the size of a large photo would fill the memory.
+        best = torch.zeros(size, device=p.device)
+        mask = torch.zeros(size, dtype=torch.uint8, device=p.device)
         kept = []
         for c in range(p.shape[1]):
-            one = p[:, c : c + 1]
-            if one.shape[-2:] != own:
-                one = F.interpolate(one, own, mode="bilinear")
-            one = one[0, 0]
-            mask[one > best] = c
-            best = torch.maximum(best, one)
-            if keep:
-                kept.append(one.cpu().numpy())
+            p_class = p[:, c : c + 1]
+            if p_class.shape[-2:] != size:
+                p_class = F.interpolate(p_class, size, mode="bilinear")
+            p_class = p_class[0, 0]
+            mask[p_class > best] = c
+            best = torch.maximum(best, p_class)
+            if keep_probabilities:
+                kept.append(p_class.cpu().numpy())
         return Prediction(
             self.classes,
             self.colors,
             best.cpu().numpy(),
             mask=mask.cpu().numpy(),
-            probabilities=np.stack(kept) if keep else None,
+            probabilities=np.stack(kept) if keep_probabilities else None,
         )
 
 
 def load(path: str | Path, device: torch.device | str | None = None) -> Predictor:
-    """Load the best weights of a run for prediction, on CUDA where there is one.
+    """Load the best weights of a run for prediction; device: CUDA if there is a GPU and none is given.
 
-    `path` is a folder with `best.safetensors` and `config.json`. Raises `UserError` when they are missing,
+    `path` is a folder with `best.safetensors` and `config.json`. Raises `UserError` if they are missing,
     damaged, of another version, or not safetensors.
     """
     return Predictor(load_model(path), device)
@@ -139,8 +141,8 @@ def _pixels(image: Picture) -> UInt8[ndarray, "h w 3"]:
         image = np.asarray(image.convert("RGB"))
     if not isinstance(image, ndarray):
         raise UserError(
-            f"{type(image).__name__} is not an image; give a path, a PIL image or an array, and of several "
-            "images each on its own"
+            f"{type(image).__name__} is not an image; give a path, a PIL image or an array; predict several "
+            "images one by one"
         )
     if 0 in image.shape:
         raise UserError(f"an array of shape {image.shape} holds no pixels; give one of at least 1x1")

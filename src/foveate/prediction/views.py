@@ -1,8 +1,8 @@
-"""Test-time augmentation: one image in several sizes and mirrored, and the mean of what the model says.
+"""Test-time augmentation: average the probabilities over several sizes and mirror images of an image.
 
-Thin and small objects gain most from a larger view, large ones from a smaller. Every view costs a forward
-pass, `scale ** 2` times that of the image's own size. Batches of larger views are shown in parts, so that no
-part has more pixels than the batch, or than one view.
+Larger views help thin and small objects most, smaller views help large ones. A view costs `scale ** 2` times
+the forward pass at the image's own size. Batches of larger views are split: no part has more pixels than the
+batch at its own size, unless a single view has.
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ from foveate.specs.sizes import check_views
 
 
 class Views(nn.Module):
-    """A model whose logits are the logarithm of its mean probabilities over several views of the image.
+    """Wrap a model: logits are the logarithm of its mean probabilities over several views of the image.
 
-    scales: factors of height and width. flip: whether each view is also shown mirrored left to right. Logits
-    are `b classes h w` at the image's own size, or `b classes` from a classifier; their softmax is the mean.
-    Raises `UserError` where `scales` is empty or has a number that is not above 0, or above `LARGEST_VIEW`.
+    scales: factors of height and width. flip: add each view mirrored left to right. Logits are
+    `b classes h w` at the image's own size, or `b classes` from a classifier; their softmax is the mean.
+    Raises `UserError` if `scales` is empty or has a number outside (0, `LARGEST_VIEW`].
 
     >>> import torch
     >>> from foveate.models.create import create_model
@@ -38,17 +38,17 @@ class Views(nn.Module):
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes ..."]:
         total = sum(
-            self._view(image, scale, mirrored).softmax(1)
+            self._view_logits(image, scale, mirrored).softmax(1)
             for scale in self.scales
             for mirrored in ((False, True) if self.flip else (False,))
         )
         return (total / (len(self.scales) * (1 + self.flip))).log()
 
-    def _view(self, image: Tensor, scale: float, mirrored: bool) -> Tensor:
-        at_a_time = max(1, int(len(image) / max(1, scale) ** 2))
-        return torch.cat([self._shown(part, scale, mirrored) for part in image.split(at_a_time)])
+    def _view_logits(self, image: Tensor, scale: float, mirrored: bool) -> Tensor:
+        part_size = max(1, int(len(image) / max(1, scale) ** 2))
+        return torch.cat([self._part_logits(part, scale, mirrored) for part in image.split(part_size)])
 
-    def _shown(self, image: Tensor, scale: float, mirrored: bool) -> Tensor:
+    def _part_logits(self, image: Tensor, scale: float, mirrored: bool) -> Tensor:
         size = image.shape[-2:]
         if mirrored:
             image = image.flip(-1)
@@ -64,7 +64,7 @@ class Views(nn.Module):
 
 
 def with_views(model: Host) -> nn.Module:
-    """The model as its notes (`test_scales`, `test_flip`) say that images are shown to it."""
+    """Wrap a model in the `Views` of its notes (`test_scales`, `test_flip`); return it as it is for none."""
     scales, flip = model.notes.get("test_scales", (1.0,)), bool(model.notes.get("test_flip", False))
     check_views(scales)
     return model if tuple(scales) == (1.0,) and not flip else Views(model, scales, flip)
