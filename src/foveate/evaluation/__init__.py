@@ -1,1 +1,1 @@
-"""How good a network is, what it costs, and whether a difference between two is real."""
+"""Evaluate trained networks: scores, errors, calibration and cost."""

@@ -1,8 +1,8 @@
-"""Is a network as sure as it is right? Expected calibration error from bins, without keeping a single pixel.
+"""Expected calibration error (ECE) from the sums of bins, without storing pixels.
 
-Guo et al. 2017, "On Calibration of Modern Neural Networks", equation 3: pixels are sorted by the probability
-of the class they were called (confidence) into equal bins, and ECE = sum_b n_b / n |accuracy_b -
-confidence_b|.
+Guo et al. 2017, "On Calibration of Modern Neural Networks", equation 3: pixels are sorted into bins of equal
+width by confidence, the probability of their predicted class, and
+ECE = sum_b n_b / n |accuracy_b - confidence_b|.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,7 @@ BINS = 15
 
 @dataclass(frozen=True)
 class Calibration:
-    """The expected calibration error in [0, 1] and, for each bin of confidence, count, mean confidence,
-    accuracy.
+    """Expected calibration error in [0, 1]; for each bin its pixel count, mean confidence and accuracy.
 
     An empty bin has NaN for confidence and accuracy.
     """
@@ -31,7 +30,7 @@ class Calibration:
 
 
 class CalibrationBins:
-    """Sums a bin, added to batch by batch; `result` gives the calibration so far.
+    """Accumulate the sums of each bin batch by batch; `result` is the calibration so far.
 
     >>> bins = CalibrationBins()
     >>> bins.add(torch.tensor([[0.8, 0.2], [0.8, 0.2]]), torch.tensor([0, 1]))
@@ -45,18 +44,18 @@ class CalibrationBins:
         self.hits = torch.zeros(bins, dtype=torch.int64)
 
     def add(self, probabilities: Float[Tensor, "n c *size"], truth: Integer[Tensor, "n *size"]) -> None:
-        """Add a batch: probabilities over dimension 1 that sum to 1, true class ids with 255 = ignore."""
-        confidence, called = probabilities.max(1)
+        """Add a batch: probabilities that sum to 1 over dimension 1, and true class ids with 255 = ignore."""
+        confidence, predicted = probabilities.max(1)
         counted = truth != IGNORE
-        confidence, right = confidence[counted].double().cpu(), (called == truth)[counted].cpu()
+        confidence, correct = confidence[counted].double().cpu(), (predicted == truth)[counted].cpu()
         bins = len(self.count)
-        place = (confidence * bins).ceil().long().sub(1).clamp(0, bins - 1)
-        self.count += torch.bincount(place, minlength=bins)
-        self.confidence += torch.bincount(place, weights=confidence, minlength=bins)
-        self.hits += torch.bincount(place[right], minlength=bins)
+        bin_ids = (confidence * bins).ceil().long().sub(1).clamp(0, bins - 1)
+        self.count += torch.bincount(bin_ids, minlength=bins)
+        self.confidence += torch.bincount(bin_ids, weights=confidence, minlength=bins)
+        self.hits += torch.bincount(bin_ids[correct], minlength=bins)
 
     def result(self) -> Calibration:
-        """The calibration of everything added; the error is NaN when nothing was."""
+        """Return the calibration of everything added; the error is NaN if nothing was."""
         confidence, accuracy = self.confidence / self.count, self.hits / self.count
         share = self.count / self.count.sum()
         gap = torch.where(self.count > 0, share * (accuracy - confidence).abs(), 0.0)

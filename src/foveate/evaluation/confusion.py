@@ -1,4 +1,4 @@
-"""Confusion matrices, one an image: what every score here is computed from, and what the statistics resample.
+"""One confusion matrix per image: all scores are computed from them, and statistics resample them.
 
 Rows are the truth, columns the prediction, as in torchmetrics and scikit-learn.
 """
@@ -13,10 +13,10 @@ from foveate.data.pixels.masks import IGNORE
 def confusion_matrices(
     prediction: Integer[Tensor, "n *size"], truth: Integer[Tensor, "n *size"], classes: int
 ) -> Int64[Tensor, "n classes classes"]:
-    """Count, for each image, the pixels of true class t (row) that were called p (column).
+    """Count, for each image, the pixels of true class t (row) that were predicted as p (column).
 
     `prediction` holds class ids 0..classes-1, `truth` the same or 255, which is ignored. For classification
-    both are labels of shape `n`, and every matrix holds a single one. Raises `ValueError` for ids outside the
+    both are labels of shape `n`, and each matrix counts one image. Raises `ValueError` for ids outside the
     classes.
 
     >>> confusion_matrices(torch.tensor([[0, 1, 1]]), torch.tensor([[0, 0, 255]]), classes=2)

@@ -1,4 +1,4 @@
-"""What a network costs: parameters, floating-point operations, time and memory of one inference.
+"""The cost of a network: parameters, floating-point operations, time and memory of one inference.
 
 FLOPs are counted by `torch.utils.flop_counter`: two for each multiply-accumulate of convolutions, matrix
 products and scaled dot-product attention; element-wise work and normalisation are not counted. The fused
@@ -21,11 +21,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 @dataclass(frozen=True)
 class Cost:
-    """One image through a network, at the input size and on the device where it was measured.
+    """The cost of inference on one image, at one input size and on one device.
 
-    parameters: how many numbers are learned. flops: floating-point operations, two per multiply-accumulate.
-    latency_ms with latency_low_ms and latency_high_ms: median and quartiles over repeats. memory_bytes: the
-    largest amount allocated at one time during the inference, weights and input not included.
+    parameters: number of learnable values. flops: floating-point operations, two per multiply-accumulate.
+    latency_ms, latency_low_ms, latency_high_ms: median and quartiles over repeats. memory_bytes: peak memory
+    allocated during inference, without weights and input.
     """
 
     parameters: int
@@ -46,7 +46,7 @@ class Latency:
 
 
 def parameters(model: nn.Module) -> int:
-    """The number of learnable numbers; shared ones count once.
+    """Count the learnable values; shared parameters count once.
 
     >>> parameters(nn.Conv2d(3, 4, 1))
     16
@@ -55,7 +55,7 @@ def parameters(model: nn.Module) -> int:
 
 
 def flops(model: nn.Module, image: Float[Tensor, "b c h w"]) -> int:
-    """Floating-point operations of one forward pass in evaluation mode, two per multiply-accumulate.
+    """Count the FLOPs of one forward pass in evaluation mode, two per multiply-accumulate.
 
     >>> flops(nn.Conv2d(3, 4, 1, bias=False), torch.zeros(1, 3, 5, 5))
     600
@@ -73,9 +73,9 @@ def flops(model: nn.Module, image: Float[Tensor, "b c h w"]) -> int:
 def latency(
     models: Mapping[str, nn.Module], image: Float[Tensor, "b c h w"], repeats: int = 20, warm_up: int = 3
 ) -> dict[str, Latency]:
-    """Time one inference of each model, taking turns, so that a machine that slows down slows all of them.
+    """Time one inference of each model in turns: a machine that slows down then slows all models alike.
 
-    Every turn begins with another model. Times are wall clock in milliseconds, after `warm_up` unmeasured
+    Each turn begins with another model. Times are wall clock in milliseconds, after `warm_up` unmeasured
     turns.
 
     >>> times = latency({"a": nn.Identity(), "b": nn.Conv2d(3, 3, 3)}, torch.zeros(1, 3, 8, 8), repeats=5)
@@ -97,10 +97,10 @@ def latency(
 
 
 def peak_memory(model: nn.Module, image: Float[Tensor, "b c h w"]) -> int:
-    """The largest number of bytes that one inference holds at one time, beyond the weights and the input.
+    """Measure the peak memory of one inference in bytes, without the weights and the input.
 
-    On CUDA from the allocator's own peak. On the CPU from the profiler, which sees every allocation and
-    release of PyTorch's allocator in order; scratch memory inside oneDNN and BLAS is not part of it.
+    On CUDA it is the allocator's own peak. On the CPU it comes from the profiler, which records every
+    allocation and release of PyTorch's allocator; scratch memory inside oneDNN and BLAS is not included.
 
     >>> peak_memory(nn.Conv2d(3, 4, 1, bias=False), torch.zeros(1, 3, 8, 8)) >= 4 * 8 * 8 * 4
     True
@@ -112,15 +112,15 @@ def peak_memory(model: nn.Module, image: Float[Tensor, "b c h w"]) -> int:
         before = torch.cuda.memory_allocated(image.device)
         _infer(model, image)
         return torch.cuda.max_memory_allocated(image.device) - before
-    # Else the profiler's C++ part writes a line to stderr for every start and stop.
+    # Without this, the profiler's C++ part writes a line to stderr for every start and stop.
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         _infer(model, image)
-    held = peak = 0
+    allocated = peak = 0
     changes = (e for e in profiler.profiler.kineto_results.events() if e.name() == "[memory]")
     for event in sorted(changes, key=lambda e: e.start_ns()):
-        held += event.nbytes()
-        peak = max(peak, held)
+        allocated += event.nbytes()
+        peak = max(peak, allocated)
     return peak
 
 
@@ -134,30 +134,30 @@ def costs(
 ) -> dict[str, Cost]:
     """Measure every model on the same image of noise, `channels` by `size` (h, w), at batch 1 in float32.
 
-    The models are left as they were found, mode and device included.
+    The models keep their mode and device.
     """
     image = torch.rand(1, channels, *size, generator=torch.Generator().manual_seed(0)).to(device)
-    placed = {name: _placed(model, image.device) for name, model in models.items()}
-    times = latency(placed, image, repeats)
+    on_device = {name: _on_device(model, image.device) for name, model in models.items()}
+    times = latency(on_device, image, repeats)
     result = {}
-    for name, model in placed.items():
+    for name, model in on_device.items():
         if progress is not None:
             progress(name)
-        t = times[name]
+        time_ms = times[name]
         result[name] = Cost(
             parameters(model),
             flops(model, image),
-            t.median_ms,
-            t.low_ms,
-            t.high_ms,
+            time_ms.median_ms,
+            time_ms.low_ms,
+            time_ms.high_ms,
             peak_memory(model, image),
         )
     return result
 
 
-def _placed(model: nn.Module, device: torch.device) -> nn.Module:
-    there = next(iter(model.parameters()), torch.empty(0)).device
-    return model if there == device else copy.deepcopy(model).to(device)
+def _on_device(model: nn.Module, device: torch.device) -> nn.Module:
+    current = next(iter(model.parameters()), torch.empty(0)).device
+    return model if current == device else copy.deepcopy(model).to(device)
 
 
 def _infer(model: nn.Module, image: Tensor) -> None:

@@ -1,21 +1,20 @@
-"""Which pixels go wrong: small objects, boundaries, and pixels on which the network is of two minds.
+"""Errors by kind of pixel: small objects, boundaries, and uncertain pixels.
 
-Each is accumulated image by image and needs no second pass.
+All counts accumulate image by image, in one pass.
 
-Small objects: an instance is a connected component (8 neighbours) of one class in the truth, as there are no
-instance labels; of two classes the first is the background, whose regions are no objects. It is binned by its
-share of the image's area; its coverage is the share of its pixels given its class, and it counts as found
-when at least half are.
+Small objects: an object is a connected component (8 neighbours) of one class in the truth, because there are
+no instance labels. Of two classes, the first is the background and has no objects. Objects are binned by
+their share of the image's area. The coverage of an object is its share of correct pixels; it is found if its
+coverage is at least 0.5.
 
 Boundary IoU: Cheng et al. 2021, "Boundary IoU: Improving Object-Centric Image Segmentation Evaluation",
-equation 2: IoU of the pixels of truth and prediction that lie within a distance d of their own class's
-outline, d being 2% of the image diagonal (at least 1 pixel). As in the authors' code, a distance is what so
-many erosions by 3x3 pixels reach, and the image's edge counts as an outline. Pixels to ignore are ignored in
-the prediction as in the truth: they are in no boundary, and an edge to them is no outline in either. So a
-perfect prediction scores 1.
+equation 2: IoU of the pixels of truth and prediction within a distance d of the outline of their class.
+d is 2% of the image diagonal, at least 1 pixel. As in the authors' code, a distance of d pixels is d erosions
+by 3x3 pixels, and the image's edge is an outline. Ignored pixels are ignored in truth and prediction: they
+are in no boundary, and an edge to them is no outline. A perfect prediction thus scores 1.
 
-Near one half: a pixel is of two minds when the probability of the class it is called, renormalised over the
-two most probable classes, lies within 0.1 of 0.5. For two classes that is |p - 0.5| < 0.1.
+Uncertain pixels ("near half"): the two likeliest classes are within 60:40, i.e. the probability of the
+predicted class, renormalised over these two, is below 0.6. For two classes that is |p - 0.5| < 0.1.
 """
 
 from dataclasses import dataclass
@@ -31,13 +30,13 @@ from foveate.data.pixels.masks import IGNORE
 from foveate.evaluation.ratios import ratio
 
 AREA_EDGES = (0.0005, 0.002, 0.01, 0.05)
-FOUND = 0.5
-EIGHT = np.ones((3, 3), dtype=bool)
+FOUND = 0.5  # coverage from which an object is found
+EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 
 
 @dataclass(frozen=True)
 class SizeBin:
-    """Objects with a share of the image in [low, high): how many, share found, mean coverage."""
+    """Objects with an area in [low, high) (share of the image): count, share found, mean coverage."""
 
     low: float
     high: float
@@ -48,7 +47,7 @@ class SizeBin:
 
 @dataclass(frozen=True)
 class NearHalf:
-    """The share of pixels of two minds, the error rate on them, and the error rate on all the others."""
+    """The share of uncertain pixels, the error rate on them, and the error rate on all other pixels."""
 
     share: float
     error: float
@@ -58,7 +57,7 @@ class NearHalf:
 def object_coverage(
     prediction: Integer[ndarray, "h w"], truth: Integer[ndarray, "h w"], classes: int
 ) -> Float[ndarray, "objects 3"]:
-    """One row an object of the truth: class id, share of the image, share of its pixels that are right.
+    """Return one row per object of the truth: class id, area (share of the image), coverage.
 
     >>> truth = np.array([[0, 0, 0, 1], [0, 0, 0, 0], [1, 1, 0, 0]])
     >>> object_coverage(np.where(truth[:, :1] == 1, truth, 0), truth, classes=2)[:, [0, 2]].tolist()
@@ -67,7 +66,7 @@ def object_coverage(
     rows = []
     for c in range(1 if classes == 2 else 0, classes):
         components = np.zeros(truth.shape, dtype=np.int32)
-        count = int(ndimage.label(truth == c, EIGHT, output=components))
+        count = int(ndimage.label(truth == c, EIGHT_NEIGHBOURS, output=components))
         if count:
             flat = components.ravel()
             area = np.bincount(flat, minlength=count + 1)[1:]
@@ -79,26 +78,26 @@ def object_coverage(
 def size_bins(
     objects: Float[ndarray, "objects 3"], edges: tuple[float, ...] = AREA_EDGES
 ) -> tuple[SizeBin, ...]:
-    """Sort `object_coverage` rows of any number of images into bins of area between 0, `edges` and 1.
+    """Sort rows of `object_coverage`, from any number of images, into bins of area between 0, `edges` and 1.
 
     >>> size_bins(np.array([[1, 0.001, 0.5], [1, 0.0011, 0.0]]), edges=(0.002,))[0]
     SizeBin(low=0.0, high=0.002, objects=2, recall=0.5, coverage=0.25)
     """
     bounds = (0.0, *edges, 1.0)
-    place = np.digitize(objects[:, 1], edges)
+    bin_ids = np.digitize(objects[:, 1], edges)
     bins = []
     for k, (low, high) in enumerate(pairwise(bounds)):
-        coverage = objects[place == k, 2]
-        mean, found = (coverage.mean(), (coverage >= FOUND).mean()) if len(coverage) else (np.nan, np.nan)
-        bins.append(SizeBin(low, high, len(coverage), float(found), float(mean)))
+        coverage = objects[bin_ids == k, 2]
+        mean, recall = (coverage.mean(), (coverage >= FOUND).mean()) if len(coverage) else (np.nan, np.nan)
+        bins.append(SizeBin(low, high, len(coverage), float(recall), float(mean)))
     return tuple(bins)
 
 
 def boundary(ids: Integer[ndarray, "h w"], width: int) -> Bool[ndarray, "h w"]:
-    """The pixels of every region that lie within `width` pixels (rows or columns) of another id or the
-    image's edge; pixels of 255 are in no region and bound none.
+    """Mark the pixels within `width` pixels (rows or columns) of another id or of the image's edge.
 
-    All regions at once: eroding each class by a square takes away the pixels whose window holds a second id.
+    Pixels of 255 are in no boundary, and being beside them does not count. All classes are computed at once:
+    eroding a class by a square removes the pixels whose window holds a second id.
 
     >>> boundary(np.array([[0, 0, 0, 255, 1, 1]]).repeat(3, 0), width=1)[1].tolist()
     [True, False, False, False, False, True]
@@ -118,8 +117,10 @@ def boundary_counts(
     classes: int,
     width_share: float = 0.02,
 ) -> Int64[ndarray, "2 c"]:
-    """Intersection and union in pixels of both boundaries, by class; sum over images and divide for boundary
-    IoU. Pixels whose truth is 255 are ignored, whatever is predicted there.
+    """Return intersection and union, in pixels, of the boundaries of truth and prediction, by class.
+
+    Boundary IoU is their ratio after summing over images. Pixels whose truth is 255 are ignored, whatever is
+    predicted there.
 
     >>> square = np.zeros((5, 5), dtype=int)
     >>> square[1:4, 1:4] = 1
@@ -128,19 +129,19 @@ def boundary_counts(
     """
     width = max(1, round(width_share * float(np.hypot(*truth.shape))))
     prediction = np.where(truth == IGNORE, IGNORE, prediction)
-    true, called = boundary(truth, width), boundary(prediction, width)
-    both = true & called & (truth == prediction)
-    in_true, in_called, in_both = (
+    true, predicted = boundary(truth, width), boundary(prediction, width)
+    both = true & predicted & (truth == prediction)
+    n_true, n_predicted, n_both = (
         np.bincount(ids[where], minlength=classes)
-        for ids, where in ((truth, true), (prediction, called), (truth, both))
+        for ids, where in ((truth, true), (prediction, predicted), (truth, both))
     )
-    return np.stack([in_both, in_true + in_called - in_both])
+    return np.stack([n_both, n_true + n_predicted - n_both])
 
 
 def near_half_counts(
     probabilities: Float[Tensor, "n c *size"], truth: Integer[Tensor, "n *size"], margin: float = 0.1
 ) -> Int64[ndarray, "n 4"]:
-    """Of each image: pixels of two minds, the wrong ones among them, all other pixels, the wrong ones.
+    """Count, for each image: uncertain pixels, those that are wrong, all other pixels, those that are wrong.
 
     Probabilities over two or more classes along dimension 1, truth with 255 = ignore.
 
@@ -157,7 +158,7 @@ def near_half_counts(
 
 
 def near_half(sums: Integer[ndarray, "4"]) -> NearHalf:
-    """The rates from sums of `near_half_counts` over images; NaN where there is nothing to divide by."""
+    """Return the rates from sums of `near_half_counts` over images; NaN for 0/0."""
     near, near_wrong, far, far_wrong = sums
     return NearHalf(
         *(float(ratio(*parts)) for parts in ((near, near + far), (near_wrong, near), (far_wrong, far)))
@@ -165,7 +166,7 @@ def near_half(sums: Integer[ndarray, "4"]) -> NearHalf:
 
 
 class ErrorCounts:
-    """All errors of this module, batch by batch; `result` gives them by the names they have in `Scores`."""
+    """Accumulate all errors of this module batch by batch; `result` names them as in `Scores`."""
 
     def __init__(self, classes: int):
         self.classes = classes
@@ -174,21 +175,21 @@ class ErrorCounts:
         self.objects: list[ndarray] = []
 
     def add(self, probabilities: Float[Tensor, "n c h w"], truth: Integer[Tensor, "n h w"]) -> None:
-        """Add a batch of probabilities over dimension 1 and of true class ids with 255 = ignore."""
+        """Add a batch: probabilities that sum to 1 over dimension 1, and true class ids with 255 = ignore."""
         self.near_half += list(near_half_counts(probabilities, truth))
-        called = probabilities.argmax(1).cpu().numpy()
-        for prediction, mask in zip(called, truth.cpu().numpy(), strict=True):
+        predictions = probabilities.argmax(1).cpu().numpy()
+        for prediction, mask in zip(predictions, truth.cpu().numpy(), strict=True):
             self.boundaries.append(boundary_counts(prediction, mask, self.classes))
             self.objects.append(object_coverage(prediction, mask, self.classes))
 
     def per_image(self) -> Int64[ndarray, "n f"]:
-        """Counts of each image that add up over images; `foveate.evaluation.error_rates` makes rates of sums.
+        """Return counts of each image, which add up over images; `error_rates` turns sums into rates.
 
-        By size objects and found ones, then `near_half_counts`, then `boundary_counts`.
+        Columns: objects by size, found objects by size, `near_half_counts`, `boundary_counts`.
         """
         return np.array(
             [
-                [*_by_size(objects).ravel(), *near, *boundaries.ravel()]
+                [*_count_by_size(objects).ravel(), *near, *boundaries.ravel()]
                 for objects, near, boundaries in zip(
                     self.objects, self.near_half, self.boundaries, strict=True
                 )
@@ -197,7 +198,7 @@ class ErrorCounts:
         )
 
     def result(self) -> dict[str, object]:
-        """`boundary_iou` a class (NaN where there is no boundary), `objects` by size, and `near_half`."""
+        """Return `boundary_iou` by class (NaN without a boundary), `objects` by size, and `near_half`."""
         return {
             "boundary_iou": tuple(ratio(*np.sum(self.boundaries, axis=0)).tolist()),
             "objects": size_bins(np.concatenate(self.objects)),
@@ -205,7 +206,8 @@ class ErrorCounts:
         }
 
 
-def _by_size(objects: Float[ndarray, "objects 3"]) -> Int64[ndarray, "2 bins"]:
-    """How many objects of each size there are, and how many of them are found."""
-    place, found = np.digitize(objects[:, 1], AREA_EDGES), objects[:, 2] >= FOUND
-    return np.stack([np.bincount(of, minlength=len(AREA_EDGES) + 1) for of in (place, place[found])])
+def _count_by_size(objects: Float[ndarray, "objects 3"]) -> Int64[ndarray, "2 bins"]:
+    """Count the objects of each size, and those of them that are found."""
+    bin_ids, is_found = np.digitize(objects[:, 1], AREA_EDGES), objects[:, 2] >= FOUND
+    bins = len(AREA_EDGES) + 1
+    return np.stack([np.bincount(ids, minlength=bins) for ids in (bin_ids, bin_ids[is_found])])

@@ -1,4 +1,4 @@
-"""A trained run on a split of images: every score in one pass, and the matrices that comparisons need."""
+"""Evaluate a trained run on a split: all scores in one pass, and the counts that comparisons need."""
 
 import json
 import re
@@ -32,8 +32,10 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores, and for each image its stem, its confusion matrix (rows truth, columns prediction) and, for
-    segmentation, its row of `ErrorCounts.per_image`.
+    """The scores of a data set and the counts of each image.
+
+    confusions: one matrix per image, rows truth, columns prediction. errors: rows of `ErrorCounts.per_image`,
+    for segmentation only.
     """
 
     scores: Scores
@@ -52,12 +54,17 @@ def evaluate(
 ) -> Scores:
     """Score a run's best weights on a split (train, val or test), and write the scores into the run.
 
-    The model sees images in the views that the run names (`DataSpec.test_scales`, `test_flip`). Images and
-    masks are brought to the run's size, or to `size` (height, width). `data` names another data
-    set with the same classes: its own split of that name is scored, or all of it where it has no splits.
-    `progress(done, images)` is called after each batch. Writes `scores.json`, `per_image.csv` and
-    `per_image.npz` (see `read_scores`, `per_image_table`, `read_per_image`) for the run's own test images;
-    for others the split, the size and the data set's folder become part of the names, as in
+    The model predicts in the run's test-time views (`DataSpec.test_scales`, `test_flip`).
+
+    Args:
+        data: another data set with the same classes; its split of that name is scored, or all images if it
+            has no splits. Default: the run's own data.
+        size: height and width to which images and masks are resized; default: the run's size.
+        device: default: CUDA if there is a GPU.
+        progress: called as `progress(done, images)` after each batch.
+
+    Writes `scores.json`, `per_image.csv` and `per_image.npz` (see `read_scores`, `per_image_table`,
+    `read_per_image`). If split, size or data differ from the defaults, they are part of the names, as in
     `scores-val.json`.
 
     Raises `UserError` for a directory that is not a finished run, an unknown split, or other classes.
@@ -86,20 +93,21 @@ def evaluate_model(
     progress: Progress | None = None,
     total: int = 0,
 ) -> Evaluation:
-    """Score a model on batches as a `DataModule` makes them: dicts of image, mask (or label) and stem.
+    """Score a model on batches of a `DataModule`: dicts of image, mask (or label) and stem.
 
-    One device (default: CUDA where there is one), float32, evaluation mode; the model is put back as it was.
+    Runs in float32 and evaluation mode on one device (default: CUDA if there is a GPU). The model's mode and
+    device are restored. total: number of images, passed on to `progress`.
     """
     target = "mask" if task == "segmentation" else "label"
     confusions, stems = [], []
     calibration = CalibrationBins()
     errors = ErrorCounts(len(classes)) if task == "segmentation" else None
-    with _inference(model, device) as place:
+    with _inference(model, device) as used_device:
         for batch in batches:
-            truth = batch[target].to(place)
-            probabilities = model(batch["image"].to(place)).float().softmax(1)
-            called = probabilities.argmax(1)
-            confusions.append(confusion_matrices(called, truth, len(classes)).cpu().numpy())
+            truth = batch[target].to(used_device)
+            probabilities = model(batch["image"].to(used_device)).float().softmax(1)
+            prediction = probabilities.argmax(1)
+            confusions.append(confusion_matrices(prediction, truth, len(classes)).cpu().numpy())
             calibration.add(probabilities, truth)
             if errors is not None:
                 errors.add(probabilities, truth)
@@ -115,7 +123,7 @@ def evaluate_model(
 
 
 def read_scores(run: str | Path, name: str = "scores.json") -> Scores:
-    """The scores that `evaluate` wrote into a run."""
+    """Read the scores that `evaluate` wrote into a run. Raise `UserError` if there are none."""
     path = Path(run) / name
     if not path.exists():
         raise UserError(f"{path}: there are no such scores; run `foveate evaluate {run}` first")
@@ -125,7 +133,10 @@ def read_scores(run: str | Path, name: str = "scores.json") -> Scores:
 def read_per_image(
     run: str | Path, name: str = "per_image.npz"
 ) -> tuple[tuple[str, ...], Int64[ndarray, "n c c"], Int64[ndarray, "n f"] | None]:
-    """The stems, confusion matrices and errors (see `Evaluation`) that `evaluate` wrote into a run."""
+    """Read the stems, confusion matrices and errors (see `Evaluation`) that `evaluate` wrote into a run.
+
+    Raises `UserError` if there are none.
+    """
     path = Path(run) / name
     if not path.exists():
         raise UserError(f"{path}: there are no such scores; run `foveate evaluate {run}` first")
@@ -134,8 +145,9 @@ def read_per_image(
 
 
 def seen_in_training(run: str | Path, data: str | Path, split: str = "test") -> tuple[int, int]:
-    """How many images of what `evaluate` scores of other data are called as images that a run was trained or
-    its best epoch chosen with, and how many there are.
+    """Count the images of a split of other data whose names occur in the run's train or val split, and all.
+
+    Returns (images with such a name, images in the split), for the images that `evaluate` would score.
     """
     trained = tuple(load_model(run).notes.get("classes", ()))
     stems = [entry.stem for entry in data_of(Path(run), data, None, trained).dataset.index(split)]
@@ -144,45 +156,46 @@ def seen_in_training(run: str | Path, data: str | Path, split: str = "test") -> 
 
 
 def caution(run: str | Path, data: str | Path | None = None, split: str = "test") -> str:
-    """Why scores of these images are better than those of new ones would be, in a sentence; empty where
-    nothing says so.
-    """
+    """Return a warning if scores on these images overestimate scores on new images, else an empty string."""
     if data is not None:
         seen, total = seen_in_training(run, data, split)
         if not seen:
             return ""
         return (
-            f"{seen} of these {total} images have names of images that the run was trained with: of new "
-            f"ones, expect less. `foveate evaluate {run}` scores its own test images."
+            f"{seen} of these {total} images have names of images that the run was trained with: expect "
+            f"lower scores on new images. `foveate evaluate {run}` scores its own test images."
         )
     own = Run(run).splits
     if split != "train" and own[split] == own["val"]:
-        return "The best epoch was chosen on these images too: expect a little less of others."
+        return "The best epoch was chosen on these images, too: expect slightly lower scores on new images."
     return ""
 
 
 def data_of(
     run: Path, data: str | Path | None, size: tuple[int, int] | None, trained: tuple[str, ...]
 ) -> DataModule:
-    """The images that a run is looked at with: its own in the splits of its training, or another data set,
-    whole unless it has splits, read with the run's classes (`trained`) where masks do not name theirs.
+    """Open the images to evaluate or inspect a run with.
+
+    data: another data set, taken whole unless it has splits; default: the run's own data in its own splits.
+    size: height and width; default: the run's. trained: the run's classes, used if the masks of other data
+    are numbered and do not name their classes.
     """
     spec = Run(run).spec
-    described = replace(spec.data, size=size or spec.data.size)
+    data_spec = replace(spec.data, size=size or spec.data.size)
     if data is None:
-        return DataModule(described, spec.seed, spec.training.epochs, Run(run).splits)
-    # Masks without names have classes by the values that occur; a few images need not show them all.
+        return DataModule(data_spec, spec.seed, spec.training.epochs, Run(run).splits)
+    # Classes of unnamed masks are the values that occur; a few images may lack some of them.
     numbered = trained == tuple(f"class {value}" for value in range(len(trained)))
-    classes = described.classes or (trained if trained and numbered else None)
-    other = DataSpec(str(data), described.size, classes, batch=described.batch, workers=described.workers)
+    classes = data_spec.classes or (trained if trained and numbered else None)
+    other = DataSpec(str(data), data_spec.size, classes, batch=data_spec.batch, workers=data_spec.workers)
     return DataModule(other, spec.seed, to_score=True)
 
 
-def check_classes(run: Path, trained: tuple[str, ...], data: str | Path, found: tuple[str, ...]) -> None:
+def check_classes(run: Path, trained: tuple[str, ...], data: str | Path, classes: tuple[str, ...]) -> None:
     """Raise `UserError` unless a run and other data have the same classes in the same order."""
-    if trained != found:
+    if trained != classes:
         raise UserError(
-            f"{data} has the classes {', '.join(found)}, but {run} was trained on {', '.join(trained)}; "
+            f"{data} has the classes {', '.join(classes)}, but {run} was trained on {', '.join(trained)}; "
             "score it on data with the same classes in the same order"
         )
 
@@ -209,19 +222,15 @@ def _write(run: Path, suffix: str, evaluation: Evaluation, about: dict, task: st
 
 @contextmanager
 def _inference(model: nn.Module, device: torch.device | str | None):
-    """Evaluation mode on a device, without gradients; modes and device are put back."""
+    """Set a model to evaluation mode on a device, without gradients; then restore its modes and device."""
     before = next((p.device for p in model.parameters()), torch.device("cpu"))
-    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     training = {m: m.training for m in model.modules()}
     try:
         with torch.inference_mode():
-            yield _moved(model.eval(), place)
+            model.eval().to(target)
+            yield target
     finally:
         model.to(before)
         for m, mode in training.items():
             m.training = mode
-
-
-def _moved(model: nn.Module, place: torch.device) -> torch.device:
-    model.to(place)
-    return place

@@ -1,4 +1,4 @@
-"""Divisions in which what cannot be said is NaN and stays out of means."""
+"""Safe division: 0/0 is NaN; means skip NaN."""
 
 import numpy as np
 from jaxtyping import Float, Num
@@ -8,7 +8,7 @@ from numpy import ndarray
 def ratio(
     part: Num[ndarray, "*n"] | np.number, whole: Num[ndarray, "*n"] | np.number
 ) -> Float[ndarray, "*n"]:
-    """Divide, with NaN where the whole is 0.
+    """Return part / whole; NaN where the whole is 0.
 
     >>> ratio(np.array([1, 0]), np.array([2, 0]))
     array([0.5, nan])
@@ -18,7 +18,7 @@ def ratio(
 
 
 def mean_over_classes(values: Float[ndarray, "*n c"]) -> Float[ndarray, "*n"]:
-    """Average the classes that are not NaN; NaN where all are.
+    """Return the mean over the last axis without NaN; NaN if all values are NaN.
 
     >>> float(mean_over_classes(np.array([0.5, np.nan, 1.0])))
     0.75

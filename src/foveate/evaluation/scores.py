@@ -1,16 +1,16 @@
-"""Scores of a whole data set, all from its one confusion matrix (rows truth, columns prediction).
+"""Scores of a whole data set from its confusion matrix (rows truth, columns prediction).
 
-What happens to classes that do not occur (a score that is NaN is left out of the mean over classes):
+Classes without hits score 0 or NaN. Means over classes skip NaN.
 
-| score                   | NaN for a class in               | 0 for a class that is, without a hit |
-| ----------------------- | -------------------------------- | ------------------------------------ |
-| IoU: hits / union       | neither truth nor prediction     | predicted or true                    |
-| Dice, F1: 2 hits / (predicted + true) | neither            | predicted or true                    |
-| precision: hits / predicted | neither                      | predicted, or true and not predicted |
-| recall: hits / true     | not in the truth                 | true                                 |
+| score                                 | NaN for a class that is    | 0 for a class without hits that is |
+| ------------------------------------- | -------------------------- | ---------------------------------- |
+| IoU: hits / union                     | neither true nor predicted | true or predicted                  |
+| Dice, F1: 2 hits / (predicted + true) | neither true nor predicted | true or predicted                  |
+| precision: hits / predicted           | neither true nor predicted | true or predicted                  |
+| recall: hits / true                   | not true                   | true                               |
 
-Precision counts a class that is never predicted as 0: leaving it out would reward a network that gives up on
-it. Mean class accuracy, balanced accuracy and mean recall are three names of one number.
+Precision of a class that is true but never predicted is 0: NaN would reward a network that never predicts it.
+Mean class accuracy, balanced accuracy and mean recall are the same number.
 """
 
 from collections.abc import Sequence
@@ -27,9 +27,9 @@ from foveate.evaluation.ratios import mean_over_classes, ratio
 
 
 class Counts(NamedTuple):
-    """Pixels (or images) a class: predicted rightly, predicted at all, and true. All that these scores need.
+    """Pixels (or images) of each class: predicted correctly, predicted, and true.
 
-    Sums of counts are the counts of the sum, so data sets can be resampled image by image.
+    Counts add up over images: data sets can be resampled image by image.
     """
 
     hits: Num[ndarray, "*n c"]
@@ -38,7 +38,7 @@ class Counts(NamedTuple):
 
 
 def counts(confusion: Num[ndarray, "*n c c"]) -> Counts:
-    """Reduce confusion matrices to hits, predicted and true a class.
+    """Reduce confusion matrices to the hits, predicted and true pixels of each class.
 
     >>> counts(np.array([[3, 1], [0, 2]])).true
     array([4, 2])
@@ -46,35 +46,35 @@ def counts(confusion: Num[ndarray, "*n c c"]) -> Counts:
     return Counts(np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(-2), confusion.sum(-1))
 
 
-def iou(of: Counts) -> Float[ndarray, "*n c"]:
-    """Intersection over union (Jaccard) a class."""
-    return ratio(of.hits, of.predicted + of.true - of.hits)
+def iou(counts: Counts) -> Float[ndarray, "*n c"]:
+    """Intersection over union (Jaccard index) of each class."""
+    return ratio(counts.hits, counts.predicted + counts.true - counts.hits)
 
 
-def dice(of: Counts) -> Float[ndarray, "*n c"]:
-    """Dice, which is F1, a class."""
-    return ratio(2 * of.hits, of.predicted + of.true)
+def dice(counts: Counts) -> Float[ndarray, "*n c"]:
+    """Dice (equal to F1) of each class."""
+    return ratio(2 * counts.hits, counts.predicted + counts.true)
 
 
-def precision(of: Counts) -> Float[ndarray, "*n c"]:
-    """The share of a class's predictions that are right; 0 for a class that occurs and is never predicted."""
-    never = (of.predicted == 0) & (of.true > 0)
-    return np.where(never, 0.0, ratio(of.hits, of.predicted))
+def precision(counts: Counts) -> Float[ndarray, "*n c"]:
+    """The share of correct predictions of each class; 0 for a true class that is never predicted."""
+    never_predicted = (counts.predicted == 0) & (counts.true > 0)
+    return np.where(never_predicted, 0.0, ratio(counts.hits, counts.predicted))
 
 
-def recall(of: Counts) -> Float[ndarray, "*n c"]:
-    """The share of a class that is found: class accuracy."""
-    return ratio(of.hits, of.true)
+def recall(counts: Counts) -> Float[ndarray, "*n c"]:
+    """The share of correct pixels (or images) of each true class: class accuracy."""
+    return ratio(counts.hits, counts.true)
 
 
-def accuracy(of: Counts) -> Float[ndarray, "*n"]:
-    """The share of all pixels (or images) that are right."""
-    return ratio(of.hits.sum(-1), of.true.sum(-1))
+def accuracy(counts: Counts) -> Float[ndarray, "*n"]:
+    """The share of correct pixels (or images) of all."""
+    return ratio(counts.hits.sum(-1), counts.true.sum(-1))
 
 
 @dataclass(frozen=True)
 class ClassScores:
-    """One class: the share of pixels (images) that are truly of it, and its scores in [0, 1] or NaN."""
+    """One class: its share of the true pixels (or images), and its scores in [0, 1] or NaN."""
 
     name: str
     share: float
@@ -88,9 +88,9 @@ class ClassScores:
 class Scores:
     """A data set's scores in [0, 1]: means over classes, overall accuracy, and each class.
 
-    `f1` is `dice` and `recall` is `mean_accuracy` under the names used in classification. The last four
-    fields need more than a confusion matrix and are filled in by `foveate.evaluation.evaluate` for
-    segmentation (calibration for classification too).
+    `f1` equals `dice`, and `recall` equals `mean_accuracy`: these are their names in classification. The last
+    four fields need more than a confusion matrix: `foveate.evaluation.evaluate` sets them for segmentation,
+    and `calibration` for classification, too.
     """
 
     images: int
@@ -118,7 +118,7 @@ class Scores:
         return self.mean_accuracy
 
     def __repr__(self) -> str:
-        """The means in percent.
+        """Return the means in percent.
 
         >>> scores(np.array([[3, 1], [0, 4]]), ["road", "car"], images=2)
         Scores(mIoU 77.5%, Dice 87.3%, accuracy 87.5%, mean accuracy 87.5%; 2 classes, 2 images)
@@ -129,12 +129,12 @@ class Scores:
             "accuracy": self.accuracy,
             "mean accuracy": self.mean_accuracy,
         }
-        shown = ", ".join(f"{name} {100 * value:.1f}%" for name, value in means.items())
-        return f"Scores({shown}; {len(self.classes)} classes, {self.images} images)"
+        percents = ", ".join(f"{name} {100 * value:.1f}%" for name, value in means.items())
+        return f"Scores({percents}; {len(self.classes)} classes, {self.images} images)"
 
 
 def scores(confusion: Num[ndarray, "c c"], classes: Sequence[str], images: int = 0) -> Scores:
-    """Compute every score of one confusion matrix; raises `ValueError` when it does not fit the classes.
+    """Compute all scores of one confusion matrix. Raise `ValueError` if it does not fit the classes.
 
     >>> scores(np.array([[3, 1], [0, 0]]), ["road", "car"]).iou
     (0.75, 0.0)
@@ -144,13 +144,14 @@ def scores(confusion: Num[ndarray, "c c"], classes: Sequence[str], images: int =
     confusion = np.asarray(confusion)
     if confusion.shape != (len(classes), len(classes)):
         raise ValueError(f"a confusion matrix of {confusion.shape} does not fit {len(classes)} classes")
-    of = counts(confusion)
+    class_counts = counts(confusion)
+    true = class_counts.true
     columns = (
-        ratio(of.true, np.full_like(of.true, of.true.sum())),
-        iou(of),
-        dice(of),
-        precision(of),
-        recall(of),
+        ratio(true, np.full_like(true, true.sum())),
+        iou(class_counts),
+        dice(class_counts),
+        precision(class_counts),
+        recall(class_counts),
     )
     means = [float(mean_over_classes(values)) for values in columns[1:]]
     rows = zip(classes, *(values.tolist() for values in columns), strict=True)
@@ -159,7 +160,7 @@ def scores(confusion: Num[ndarray, "c c"], classes: Sequence[str], images: int =
         miou=means[0],
         dice=means[1],
         f1=means[1],
-        accuracy=float(accuracy(of)),
+        accuracy=float(accuracy(class_counts)),
         mean_accuracy=means[3],
         precision=means[2],
         recall=means[3],
