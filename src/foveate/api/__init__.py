@@ -1,4 +1,4 @@
-"""What the commands do, as functions, one a file; the commands parse, show progress, call and print.
+"""The commands as functions, one per file; the command line parses, shows progress, calls them and prints.
 
-PyTorch is imported inside the functions, so that what is wrong with their arguments is told before it loads.
+PyTorch is imported inside the functions: wrong arguments are reported before it loads.
 """

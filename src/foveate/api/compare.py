@@ -1,4 +1,4 @@
-"""`foveate.compare`: train with and without attention in identical conditions; say what each arm changes."""
+"""`foveate.compare`: train with and without attention in identical conditions, and report the differences."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foveate.api.settings import Settings, settings
+from foveate.api.settings import Settings, parse_settings
 from foveate.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class ComparisonResult:
     """A finished comparison, read from its folder, which holds the runs at `runs/ARM/seedK`.
 
-    `foveate.ComparisonResult("runs/photos")` opens one again. Raises `UserError`, when something is read, for
-    a folder in which no comparison has finished.
+    `foveate.ComparisonResult("runs/photos")` opens one again. Attributes raise `UserError` if the folder
+    holds no finished comparison.
     """
 
     def __init__(self, folder: str | Path):
@@ -31,14 +31,14 @@ class ComparisonResult:
 
     @cached_property
     def comparison(self) -> "Comparison":
-        """Scores of every seed, differences with intervals, costs and curves."""
+        """Scores of all seeds, differences with intervals, costs and curves."""
         from foveate.experiments.result import load_comparison
 
         return load_comparison(self.folder)
 
     @property
     def report(self) -> Path:
-        """The page that shows everything; it is drawn if it is not there yet."""
+        """The path of the HTML report, which is written if it is missing."""
         from foveate.report.page import write_report
 
         path = self.folder / "report.html"
@@ -46,50 +46,50 @@ class ComparisonResult:
 
     @property
     def verdicts(self) -> dict[str, str]:
-        """By arm (by its name where it was given one): "helps", "hurts", "not shown" or "no verdict"."""
+        """The verdict of each arm, by its name: "helps", "hurts", "not shown" or "no verdict"."""
         return {item.label: str(self.comparison.result(item.arm).verdict) for item in self.comparison.arms}
 
     @property
     def summary(self) -> str:
-        """All verdicts in a sentence, then each arm's with its numbers and costs."""
+        """One sentence on all verdicts, then a line for each arm with its numbers and costs."""
         from foveate.report import words
 
-        told = self.comparison
-        lines = [f"  {arm.label}: {' '.join(words.verdict(told, arm))}" for arm in told.arms]
-        return "\n".join([words.headline(told), *lines])
+        comparison = self.comparison
+        lines = [f"  {arm.label}: {' '.join(words.verdict(comparison, arm))}" for arm in comparison.arms]
+        return "\n".join([words.headline(comparison), *lines])
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row for each contender, the host first.
+        """Return a row for each contender, the host first.
 
-        Scores are means over the seeds, from 0 to 1; `difference` is paired with the host, `low` and `high`
-        are its 95% interval and `p` is corrected for the number of arms. Where there is nothing to say, as of
-        the host's difference from itself, the value is None.
+        Scores are means over the seeds, in [0, 1]. `difference` is the paired difference from the host, `low`
+        and `high` are its 95% interval, and `p` is corrected for the number of arms. Values that do not
+        exist, such as the host's difference from itself, are None.
         """
-        told = self.comparison
+        comparison = self.comparison
         rows = []
-        for item in told.contenders:
-            found = told.result(item.arm)
-            change = found.difference
+        for item in comparison.contenders:
+            result = comparison.result(item.arm)
+            change = result.difference
             rows.append(
                 {
                     "arm": item.label,
                     "role": item.role,
-                    told.score: found.score.mean,
+                    comparison.score: result.score.mean,
                     "difference": change and change.mean,
                     "low": change and change.low,
                     "high": change and change.high,
-                    "p": change and found.p_holm,
-                    "verdict": found.verdict,
-                    "parameters": found.cost and found.cost.parameters,
-                    "latency_ms": found.cost and found.cost.latency_ms,
+                    "p": change and result.p_holm,
+                    "verdict": result.verdict,
+                    "parameters": result.cost and result.cost.parameters,
+                    "latency_ms": result.cost and result.cost.latency_ms,
                 }
             )
         return rows
 
     def to_pandas(self) -> "pandas.DataFrame":
-        """`rows()` as a table with the arms as index. Raises `UserError` where pandas is not installed.
+        """Return `rows()` as a table with the arms as index. Raise `UserError` if pandas is not installed.
 
-        The values of every seed and class are in the folder's comparison.csv.
+        comparison.csv in the folder has the values of each seed and class.
         """
         try:
             import pandas
@@ -98,21 +98,23 @@ class ComparisonResult:
         return pandas.DataFrame(self.rows()).set_index("arm")
 
     def __repr__(self) -> str:
-        """The rows as a table of percents and points."""
+        """Return the rows as a text table of percents and points."""
         from foveate.report import words
 
-        told = self.comparison
-        arms, seeds = words.counted(len(told.contenders), "arm"), words.counted(len(told.seeds), "seed")
-        about = f"{told.dataset}: {arms}, {seeds}, {told.findings.images} test images; changes in points"
-        head = ("arm", words.score_name(told.score), "change", "95% interval", "", "verdict")
-        table = [head, *(_cells(row, told.score) for row in self.rows())]
+        comparison = self.comparison
+        arms = words.counted(len(comparison.contenders), "arm")
+        seeds = words.counted(len(comparison.seeds), "seed")
+        images = f"{comparison.findings.images} test images"
+        about = f"{comparison.dataset}: {arms}, {seeds}, {images}; changes in points"
+        head = ("arm", words.score_name(comparison.score), "change", "95% interval", "", "verdict")
+        table = [head, *(_cells(row, comparison.score) for row in self.rows())]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         lines = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in table)
         return "\n".join([about, *lines, str(self.folder)])
 
 
 def _cells(row: dict[str, Any], score: str) -> tuple[str, ...]:
-    """A row in words: the score in percent, differences in points; the host has none."""
+    """Return the cells of a row: the score in percent, differences in points; empty for the host."""
     from foveate.report import words
 
     percent = f"{words.percent(row[score])}%"
@@ -124,7 +126,7 @@ def _cells(row: dict[str, Any], score: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class OpenedComparison:
-    """A comparison whose data are open: its spec, with all that was left open chosen, and its folder."""
+    """A comparison with opened data: its complete spec, its data and its folder."""
 
     spec: "ComparisonSpec"
     dataset: "Dataset"
@@ -144,10 +146,10 @@ def compare(
     progress: "Callable[[ComparisonEvent], None] | None" = None,
     **fields: Any,
 ) -> ComparisonResult:
-    """Train with and without attention in identical conditions, and say what each arm changes and costs.
+    """Train with and without attention in identical conditions; report the difference and cost of each arm.
 
-    `foveate compare` in Python. The bare host is always among the arms. A comparison that was stopped goes on
-    with the same call; one that is finished is opened.
+    `foveate compare` in Python. The bare host is always among the arms. The same call resumes a stopped
+    comparison, and opens a finished one.
 
     Args:
         data: a folder of images with masks or of class folders, or drawn scenes: "synthetic:COUNT".
@@ -160,18 +162,18 @@ def compare(
         accelerator: "auto", "cpu" or "gpu".
         progress: called with a `ComparisonEvent` after every training step and in the stages after training.
         fields: fields of `DataSpec`, `ModelSpec` and `TrainingSpec`, such as `size=(192, 256)`,
-            `encoder="resnet34"` or `lr=3e-4`. What is not given suits the data.
+            `encoder="resnet34"` or `lr=3e-4`. Defaults depend on the data.
 
-    Raises `UserError` before anything is trained for what is wrong in the arguments or the data, and
+    Raises `UserError` for wrong arguments or data before training begins, and
     `foveate.training.run.Interrupted` on Ctrl-C.
 
     Example:
         result = foveate.compare("photos", arms=["cbam@decoder"], seeds=3, out="runs/photos")
         result.verdicts, result.report
     """
-    asked = settings(data, fields, "foveate.compare", signature(compare).parameters)
+    settings = parse_settings(data, fields, "foveate.compare", signature(compare).parameters)
     arms = [arms] if isinstance(arms, str) else arms
-    opened = open_comparison(asked, arms, placebo, seeds, epochs, seed, out)
+    opened = open_comparison(settings, arms, placebo, seeds, epochs, seed, out)
     from foveate.experiments.compare import compare as run
     from foveate.report.page import write_report
 
@@ -181,7 +183,7 @@ def compare(
 
 
 def open_comparison(
-    asked: Settings,
+    settings: Settings,
     arms: Sequence[str] | None = None,
     placebo: bool = False,
     seeds: int = 3,
@@ -189,40 +191,39 @@ def open_comparison(
     seed: int = 0,
     out: str | Path | None = None,
 ) -> OpenedComparison:
-    """Open the data and choose what was left open for it; a comparison that was begun keeps its splits.
+    """Open the data and complete the settings with defaults for it. A resumed comparison keeps its splits.
 
-    Raises `UserError` for what is wrong in the arms, the data and the spec, and for a folder that holds a
-    comparison of other data.
+    Raises `UserError` for wrong arms, data or settings, and for a folder with a comparison of other data.
     """
     from foveate.data.open import open_dataset, require_source
     from foveate.models.attaching.check import check_arm
     from foveate.specs.arm import parse_named_arm
 
-    require_source(asked.data.source)
+    require_source(settings.data.source)
     for arm in arms or ():
         check_arm(parse_named_arm(arm)[1])
     from foveate.experiments.defaults import default_comparison
     from foveate.experiments.plan import recorded_splits
     from foveate.experiments.resuming import check_data
 
-    given = asked.data
+    data = settings.data
     if out:
-        check_data(Path(out), given.source)
-    how = (given.classes, given.split_seed, given.val_from_train)
-    dataset = open_dataset(given.source, *how, shares=given.split)
-    named = Path(given.source).resolve().name if Path(given.source).exists() else dataset.name
-    folder = Path(out or Path("runs", named))
-    check_data(folder, given.source)
-    begun = recorded_splits(folder)
-    if begun not in (None, dataset.split_table()):  # what is chosen from the data stays as it was
-        dataset = open_dataset(given.source, *how, splits=begun)
-    usual = default_comparison(dataset)
+        check_data(Path(out), data.source)
+    options = (data.classes, data.split_seed, data.val_from_train)
+    dataset = open_dataset(data.source, *options, shares=data.split)
+    name = Path(data.source).resolve().name if Path(data.source).exists() else dataset.name
+    folder = Path(out or Path("runs", name))
+    check_data(folder, data.source)
+    recorded = recorded_splits(folder)
+    if recorded not in (None, dataset.split_table()):  # defaults depend on the splits
+        dataset = open_dataset(data.source, *options, splits=recorded)
+    default = default_comparison(dataset)
     spec = replace(
-        usual,
-        data=replace(given, size=given.size or usual.data.size, batch=given.batch or usual.data.batch),
-        model=asked.host(usual.model),
-        training=asked.schedule(usual.training.epochs if epochs is None else epochs),
-        arms=tuple(arms) if arms else usual.arms,
+        default,
+        data=replace(data, size=data.size or default.data.size, batch=data.batch or default.data.batch),
+        model=settings.host(default.model),
+        training=settings.schedule(default.training.epochs if epochs is None else epochs),
+        arms=tuple(arms) if arms else default.arms,
         placebo=placebo,
         seeds=seeds,
         first_seed=seed,

@@ -1,4 +1,4 @@
-"""`foveate.doctor`: what is wrong with a dataset, what to do about it, and how to train on it."""
+"""`foveate.doctor`: find the faults of a dataset, and recommend fixes and training settings."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
 def doctor(
     data: str | Path, limit: int | None = None, progress: Callable[[int, int], None] | None = None
 ) -> "Diagnosis":
-    """Look at every image and mask of a dataset; say what is wrong with them and how to train on them.
+    """Check all images and masks of a dataset, and recommend fixes and training settings.
 
-    `foveate doctor` in Python. Works on folders that training refuses, too, and never changes them.
+    `foveate doctor` in Python. It also works on folders that training refuses, and never changes them.
 
     Args:
         data: a folder of images with masks or of class folders, an address of shards, or hf:NAME.
-        limit: look at no more than this many images, evenly spread.
-        progress: called with the number of images looked at, and that of all, after each.
+        limit: check at most this many images, evenly spread.
+        progress: called as `progress(done, images)` after each image.
 
-    Raises `DataError` where there is nothing to look at.
+    Raises `DataError` if there are no images.
 
     Example:
         diagnosis = foveate.doctor("photos")
         print(diagnosis)                    # the text of `foveate doctor`
         diagnosis.clean, diagnosis.findings, diagnosis.advice
         diagnosis.save("photos.html")       # or .json
-        diagnosis.fix("photos-mended")      # a copy, with what needs no decision mended
+        diagnosis.fix("photos-mended")      # a copy with the faults fixed that need no decision
     """
     from foveate.doctor.visit import visit
 
@@ -36,7 +36,7 @@ def doctor(
 
 
 def diagnose(survey: "Survey", data: str | Path) -> "Diagnosis":
-    """Judge what was seen of a dataset, and work out how to train on it."""
+    """Return the findings of a survey of a dataset, and advice on training."""
     from foveate.doctor.facts import gather
     from foveate.doctor.finding import judge
     from foveate.experiments.advice import advise

@@ -1,4 +1,4 @@
-"""`foveate.fit`: one arm, one seed, from images to a scored run directory."""
+"""`foveate.fit`: train one arm with one seed, and score it, into a run directory."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foveate.api.host import check_host
-from foveate.api.settings import Settings, settings
+from foveate.api.settings import Settings, parse_settings
 from foveate.durations import duration
 from foveate.specs.run import RunSpec
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 class FitResult:
-    """A trained and scored run, read from its folder: `foveate.FitResult("runs/best")` opens one again."""
+    """A trained and scored run, read from its folder. `foveate.FitResult("runs/best")` opens one again."""
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
 
     @cached_property
     def training(self) -> "RunResult":
-        """How training went: epochs, the best one and its validation score, seconds."""
+        """The result of training: epochs, the best epoch and its validation score, seconds."""
         from foveate.training.run_directory import Run
 
         return Run(self.folder).result
@@ -41,14 +41,14 @@ class FitResult:
 
     @property
     def scored_on(self) -> str:
-        """The images that were scored: "validation" where the data have no others to test on, else "test"."""
+        """The images that were scored: "test", or "validation" if the data have no separate test images."""
         from foveate.training.run_directory import Run
 
         splits = Run(self.folder).splits
         return "validation" if splits["val"] == splits["test"] else "test"
 
     def model(self) -> "Host":
-        """The trained network with its best weights, in evaluation mode on the CPU.
+        """Return the trained network with its best weights, in evaluation mode on the CPU.
 
         `foveate.load(result.folder)` predicts images of any size with it.
         """
@@ -58,9 +58,9 @@ class FitResult:
 
     @property
     def summary(self) -> str:
-        """The best epoch and the time, in a sentence."""
-        best, of = self.training, self.training.score_name.removeprefix("val_")
-        score = {"miou": "mean IoU"}.get(of, of)
+        """One sentence with the best epoch and the training time."""
+        best, name = self.training, self.training.score_name.removeprefix("val_")
+        score = {"miou": "mean IoU"}.get(name, name)
         return (
             f"Best validation {score} {100 * best.best_score:.1f}% in epoch {best.best_epoch} of"
             f" {best.epochs}, after {duration(best.seconds)}."
@@ -88,57 +88,57 @@ def fit(
         data: a folder of images with masks or of class folders, or drawn scenes: "synthetic:COUNT".
         arm: the attention and where it sits, such as "cbam@decoder"; "none" is the bare host.
         epochs: passes over the training images.
-        seed: of the initial weights, the order of the images and the augmentation.
+        seed: fixes the initial weights, the order of the images and the augmentation.
         out: the run directory. It must be new or empty, unless `resume`.
-        resume: go on from the last finished epoch in `out`.
+        resume: continue from the last finished epoch in `out`.
         accelerator: "auto", "cpu" or "gpu".
         progress: called after every training step and every validation.
         fields: fields of `DataSpec`, `ModelSpec` and `TrainingSpec`, such as `size=(192, 256)`,
-            `encoder="resnet34"` or `lr=3e-4`. What is not given suits the data.
+            `encoder="resnet34"` or `lr=3e-4`. Defaults depend on the data.
 
-    Raises `UserError` before anything is written for what is wrong in the arguments or the data, and
-    `foveate.training.run.Interrupted` on Ctrl-C; the same call with `resume=True` goes on.
+    Raises `UserError` for wrong arguments or data before anything is written, and
+    `foveate.training.run.Interrupted` on Ctrl-C; the same call with `resume=True` continues.
 
     Example:
         result = foveate.fit("photos", arm="cbam@decoder", epochs=20, out="runs/best")
         result.scores.miou, result.model()
     """
-    asked = settings(data, fields, "foveate.fit", signature(fit).parameters)
-    check_run(asked, arm, epochs, out, resume)
-    spec, module = open_run(asked, arm, epochs, seed)
+    settings = parse_settings(data, fields, "foveate.fit", signature(fit).parameters)
+    check_run(settings, arm, epochs, out, resume)
+    spec, module = open_run(settings, arm, epochs, seed)
     from foveate.training.run import fit as train
 
-    opened = None if resume else module  # a run that goes on has splits of its own
+    opened = None if resume else module  # a resumed run keeps its own splits
     train(spec, out, resume, trainer_flags={"accelerator": accelerator}, progress=progress, data=opened)
     return score_run(out)
 
 
-def check_run(asked: Settings, arm: str, epochs: int, out: str | Path, resume: bool) -> None:
-    """Tell what is wrong with anything but the images before they are read, which may take long."""
+def check_run(settings: Settings, arm: str, epochs: int, out: str | Path, resume: bool) -> None:
+    """Raise `UserError` for wrong settings, arm or folder, before images are read (which may take long)."""
     from foveate.data.open import require_source
     from foveate.models.attaching.check import check_arm
     from foveate.training.run_directory import claim, release
 
-    require_source(asked.data.source)
-    asked.schedule(epochs)
+    require_source(settings.data.source)
+    settings.schedule(epochs)
     check_arm(arm)
     release(claim(Path(out), resume))
     from foveate.experiments.defaults import HOSTS
 
-    check_host(asked, arm, HOSTS)
+    check_host(settings, arm, HOSTS)
 
 
-def open_run(asked: Settings, arm: str, epochs: int, seed: int) -> "tuple[RunSpec, DataModule]":
-    """Open the data, and choose what was left open for it."""
+def open_run(settings: Settings, arm: str, epochs: int, seed: int) -> "tuple[RunSpec, DataModule]":
+    """Open the data, and complete the settings with defaults for it."""
     from foveate.experiments.defaults import default_comparison
     from foveate.loading.module import DataModule
 
-    module = DataModule(asked.data, seed, epochs)
+    module = DataModule(settings.data, seed, epochs)
     module.setup()
-    usual = default_comparison(module.dataset).model
-    if "arch" not in asked.model:
-        check_host(asked, arm, {module.task: usual})
-    return RunSpec(module.spec, asked.host(usual, arm), asked.schedule(epochs), seed), module
+    default = default_comparison(module.dataset).model
+    if "arch" not in settings.model:
+        check_host(settings, arm, {module.task: default})
+    return RunSpec(module.spec, settings.host(default, arm), settings.schedule(epochs), seed), module
 
 
 def score_run(out: str | Path, progress: Callable[[int, int], None] | None = None) -> FitResult:
@@ -147,5 +147,5 @@ def score_run(out: str | Path, progress: Callable[[int, int], None] | None = Non
     from foveate.training.run_directory import Run
 
     evaluate(out, progress=progress)
-    Run(out).last_checkpoint.unlink(missing_ok=True)  # there is nothing left to resume
+    Run(out).last_checkpoint.unlink(missing_ok=True)  # a complete run is never resumed
     return FitResult(out)

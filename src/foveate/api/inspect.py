@@ -1,4 +1,4 @@
-"""What the attention of a run does, drawn into a folder that opens with a page of all figures."""
+"""Draw figures of what the attention of a run does, with a page of all figures, into a folder."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,10 +23,10 @@ def inspect(
     device: str | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> "tuple[Inspection, Path]":
-    """Draw as `foveate.inspection.inspect.inspect` does, and write the page; returns both.
+    """Draw the figures of `foveate.inspection.inspect.inspect` and write a page of them; return both.
 
-    Raises `UserError` as that does, where figures would replace the images or, unless `overwrite`, anything
-    in `out`, and where `out` cannot be written to. A folder that was made for nothing is removed.
+    Raises `UserError` as that does. Also if `out` holds the images, is not empty (unless `overwrite`), or
+    cannot be written to. A new folder is removed if drawing fails.
     """
     target = Path(out)
     check_folder(target, None if images is None else Path(images))
@@ -36,12 +36,12 @@ def inspect(
     from foveate.inspection.inspect import inspect as draw
     from foveate.report.inspection import write_page
 
-    made = not target.exists()
+    created = not target.exists()
     make_folder(target)
     try:
-        found = draw(run, target, images, split, pixels, figures, limit, device, progress)
+        inspection = draw(run, target, images, split, pixels, figures, limit, device, progress)
     except BaseException:
-        if made and not any(target.iterdir()):
+        if created and not any(target.iterdir()):
             target.rmdir()
         raise
-    return found, write_page(found)
+    return inspection, write_page(inspection)

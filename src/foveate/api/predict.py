@@ -1,4 +1,4 @@
-"""Masks or labels for an image or a folder of images, as files."""
+"""Predict an image or a folder of images, and write masks or labels to files."""
 
 import csv
 from collections import Counter
@@ -19,7 +19,7 @@ ENDINGS = (".png", "_color.png", "_overlay.jpg")
 
 @dataclass(frozen=True)
 class PredictedFolder:
-    """images: how many there were. left_out: why some could not be read."""
+    """The result of `predict`. images: number of images. left_out: an error for each unreadable image."""
 
     folder: Path
     task: str
@@ -37,22 +37,22 @@ def predict(
 ) -> PredictedFolder:
     """Predict an image or a folder of images, and write the results to the folder `out`.
 
-    Of each image NAME.png with class ids, NAME_color.png with class colours, and NAME_overlay.jpg with both,
-    at its own size; of a classifier predictions.csv. Where images of two names would write one file, as a.jpg
-    and a.png, NAME keeps the ending: a.jpg.png, a.png.png. An image that cannot be read is left out.
-    `progress(done, images, name)` is called after each image.
+    For each image: NAME.png with class ids, NAME_color.png with class colours, and NAME_overlay.jpg with the
+    colours over the image, all at its own size. For a classifier: predictions.csv. If two images would write
+    the same file, such as a.jpg and a.png, NAME keeps the suffix: a.jpg.png, a.png.png. Unreadable images are
+    skipped. `progress(done, images, name)` is called after each image.
 
-    Raises `UserError` where there is no run or no image, where results would replace the images or, unless
-    `overwrite`, other results, and where `out` cannot be written to.
+    Raises `UserError` if there is no run or no image, if results would replace the images or (unless
+    `overwrite`) existing results, and if `out` cannot be written to.
     """
     source, target = Path(images), Path(out)
-    paths = _find(source)
+    paths = _image_paths(source)
     check_folder(target, source)
     find_weights(run)
     from foveate.prediction.predictor import load
 
     predictor = load(run, device)
-    names = _names(paths)
+    names = _result_names(paths)
     if predictor.task == "classification":
         written = ["predictions.csv"]
     else:
@@ -73,7 +73,7 @@ def predict(
     return PredictedFolder(target, predictor.task, len(paths), tuple(unread))
 
 
-def _find(source: Path) -> list[Path]:
+def _image_paths(source: Path) -> list[Path]:
     from foveate.data.pixels.images import SUFFIXES, image_files
     from foveate.data.storage.archives import is_archive
 
@@ -93,12 +93,12 @@ def _find(source: Path) -> list[Path]:
     return paths
 
 
-def _names(paths: list[Path]) -> dict[Path, str]:
-    """What the results of each image are called, so that no file is written twice.
+def _result_names(paths: list[Path]) -> dict[Path, str]:
+    """Return a name for the results of each image, such that no file is written twice.
 
-    The stem, but the whole name wherever stems would clash: a.jpg with a.png, or with a_color.png.
+    The name is the stem, or the whole file name if stems clash: a.jpg with a.png, or with a_color.png.
 
-    >>> list(_names([Path("a.jpg"), Path("a_color.png"), Path("b.jpg")]).values())
+    >>> list(_result_names([Path("a.jpg"), Path("a_color.png"), Path("b.jpg")]).values())
     ['a.jpg', 'a_color.png', 'b']
     """
     names = {path: path.stem for path in paths}
@@ -107,8 +107,7 @@ def _names(paths: list[Path]) -> dict[Path, str]:
         clashing = [path for path, name in names.items() if any(written[name + end] > 1 for end in ENDINGS)]
         if not clashing:
             return names
-        # Whole names differ and end like images, which no result's name does before its own ending: they
-        # clash with stems alone, so every round leaves fewer of those.
+        # Whole file names are unique and can only clash with stems; each round replaces stems, so this ends.
         names |= {path: path.name for path in clashing}
 
 
@@ -134,9 +133,9 @@ def _write_masks(base: Path, image, prediction: "Prediction") -> None:
     from foveate.inspection.overlays import colorize, overlay
 
     color = colorize(prediction.mask, prediction.colors)
-    # Black stands for background: there the image shows as it is.
-    shown = np.where(color.any(-1, keepdims=True), overlay(image, color), image)
-    for ending, pixels in zip(ENDINGS, (prediction.mask, color, shown), strict=True):
+    # Black is background: the image is left as it is there.
+    blended = np.where(color.any(-1, keepdims=True), overlay(image, color), image)
+    for ending, pixels in zip(ENDINGS, (prediction.mask, color, blended), strict=True):
         with write_whole(base.with_name(base.name + ending)) as file:
             Image.fromarray(pixels).save(file, "JPEG" if ending.endswith(".jpg") else "PNG")
 

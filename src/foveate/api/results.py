@@ -1,4 +1,4 @@
-"""The folder that takes a command's results: checked before the work, and never written over unasked."""
+"""Check and create the folder for results before work begins; never overwrite files without `overwrite`."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,7 +8,7 @@ from foveate.errors import UserError
 
 
 def check_folder(target: Path, images: Path | None = None) -> None:
-    """See that `target` is no file and does not hold the `images` that are read."""
+    """Raise `UserError` if `target` is a file, or the folder of the input `images`."""
     if target.is_file():
         raise UserError(f"--out: {target} is a file; name a folder for the results")
     if images is None or not images.exists():
@@ -21,19 +21,19 @@ def check_folder(target: Path, images: Path | None = None) -> None:
 
 
 def check_free(target: Path, names: Iterable[str], overwrite: bool) -> None:
-    """See that none of the files `names` is in `target`, unless they may be replaced."""
-    there = [] if overwrite else [name for name in names if (target / name).exists()]
-    if there:
-        others = f" and {len(there) - 1} more of the results" if len(there) > 1 else ""
-        are = "are" if len(there) > 1 else "is"
+    """Raise `UserError` if one of the files `names` exists in `target`, unless `overwrite`."""
+    existing = [] if overwrite else [name for name in names if (target / name).exists()]
+    if existing:
+        others = f" and {len(existing) - 1} more of the results" if len(existing) > 1 else ""
+        are = "are" if len(existing) > 1 else "is"
         raise UserError(
-            f"--out: {target / there[0]}{others} {are} there already; name another folder, or add "
+            f"--out: {target / existing[0]}{others} {are} there already; name another folder, or add "
             "--overwrite to replace what is there"
         )
 
 
 def make_folder(target: Path) -> None:
-    """Make `target` if need be, and see that it can be written to."""
+    """Create `target` if it is missing. Raise `UserError` if it cannot be written to."""
     try:
         target.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=target):

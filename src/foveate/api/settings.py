@@ -1,4 +1,4 @@
-"""What a call says of data, host and training; what it leaves out is chosen for the data."""
+"""Sort the keywords of a call into data, host and training settings; defaults are completed later."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
@@ -19,49 +19,50 @@ _PARTS = {
     for field in fields(spec)
     if field.name not in own
 }
-"""By keyword, the spec that has it as a field; the fields left out are arguments of their own."""
+"""The spec that has each keyword as a field. Fields with arguments of their own are left out."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """data: the images. model, training: fields of `ModelSpec` and `TrainingSpec` that were given."""
+    """Settings of a call. model and training: the given fields of `ModelSpec` and `TrainingSpec`."""
 
     data: DataSpec
     model: Mapping[str, Any]
     training: Mapping[str, Any]
 
-    def host(self, usual: ModelSpec, arm: str = "none") -> ModelSpec:
-        """The host with an arm. Without an arch it is `usual`, the host for the data at hand.
+    def host(self, default: ModelSpec, arm: str = "none") -> ModelSpec:
+        """Return the host with an arm. If no arch is given, given fields change the `default` host.
 
-        >>> settings("photos", {"options": {"stem": "small"}}).host(ModelSpec("classifier", "resnet18")).arch
+        >>> settings = parse_settings("photos", {"options": {"stem": "small"}})
+        >>> settings.host(ModelSpec("classifier", "resnet18")).arch
         'classifier'
         """
-        given = dict(self.model)
-        if "arch" in given:
-            return ModelSpec(**given, arm=arm)
-        given["options"] = usual.options | given.get("options", {})
-        if given.get("encoder", "auto") == "auto":
-            given["encoder"] = usual.encoder
-        return replace(usual, **given, arm=arm)
+        model = dict(self.model)
+        if "arch" in model:
+            return ModelSpec(**model, arm=arm)
+        model["options"] = default.options | model.get("options", {})
+        if model.get("encoder", "auto") == "auto":
+            model["encoder"] = default.encoder
+        return replace(default, **model, arm=arm)
 
     def schedule(self, epochs: int) -> TrainingSpec:
-        """The training for this many epochs."""
+        """Return the training settings for a number of epochs."""
         return TrainingSpec(**self.training, epochs=epochs)
 
 
-def settings(
+def parse_settings(
     data: str | Path, keywords: Mapping[str, Any], where: str = "foveate.fit", others: Collection[str] = ()
 ) -> Settings:
-    """Sort keywords by the spec that has them as fields: of `DataSpec`, `ModelSpec` or `TrainingSpec`.
+    """Sort keywords by the spec that has them as fields: `DataSpec`, `ModelSpec` or `TrainingSpec`.
 
-    `size`, `crop` and `split` may be written as on the command line. Raises `UserError` for a keyword that is
-    none, with the nearest of these and `others`, and for values of another type. `where`: the function that
-    errors name.
+    `size`, `crop` and `split` may be strings as on the command line. Raises `UserError` for an unknown
+    keyword, suggesting the nearest known one (or one of `others`), and for a value of a wrong type. where:
+    the function that errors name.
 
-    >>> found = settings("photos", {"lr": 1e-3, "size": "192x256", "encoder": "resnet34"})
-    >>> found.data.size, found.model, found.training
+    >>> settings = parse_settings("photos", {"lr": 1e-3, "size": "192x256", "encoder": "resnet34"})
+    >>> settings.data.size, settings.model, settings.training
     ((192, 256), {'encoder': 'resnet34'}, {'lr': 0.001})
-    >>> settings("photos", {"epoch": 3}, others=["epochs"])  # doctest: +ELLIPSIS
+    >>> parse_settings("photos", {"epoch": 3}, others=["epochs"])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     foveate.errors.UserError: unknown argument of foveate.fit 'epoch'; did you mean 'epochs'? There are: ...
     """
@@ -69,13 +70,13 @@ def settings(
     for name, value in keywords.items():
         spec = _PARTS[choose(name, {*_PARTS, *others}, f"argument of {where}")]
         parts[spec][name] = from_plain(get_type_hints(spec)[name], _parsed(name, value), name)
-    described = DataSpec(str(data), **parts[DataSpec])
-    check_views(described.test_scales)
-    return Settings(described, parts[ModelSpec], parts[TrainingSpec])
+    data_spec = DataSpec(str(data), **parts[DataSpec])
+    check_views(data_spec.test_scales)
+    return Settings(data_spec, parts[ModelSpec], parts[TrainingSpec])
 
 
 def _parsed(name: str, value: Any) -> Any:
-    """Sizes and shares that are written as on the command line."""
+    """Parse sizes and split shares given as strings, as on the command line."""
     if name in ("size", "crop") and isinstance(value, str | int):
         return parse_size(str(value), name)
     if name == "split" and isinstance(value, str):
