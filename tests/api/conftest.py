@@ -1,4 +1,4 @@
-"""Two small networks for all tests of the functions: a fitted arm, and a comparison of it with the host."""
+"""Two small results shared by all tests of the functions: a fitted arm, and its comparison with the host."""
 
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ def small() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def fitted(small, tmp_path_factory) -> tuple[FitResult, list]:
-    """What `fit` gave, and the events that it told."""
+    """The result of `fit`, and its progress events."""
     events: list = []
     out = tmp_path_factory.mktemp("fit") / "best"
     return foveate.fit(DATA, arm=ARM, out=out, progress=events.append, **small), events
@@ -38,7 +38,7 @@ def fitted(small, tmp_path_factory) -> tuple[FitResult, list]:
 
 @pytest.fixture(scope="session")
 def compared(small, tmp_path_factory) -> tuple[ComparisonResult, list]:
-    """What `compare` gave, and the events that it told."""
+    """The result of `compare`, and its progress events."""
     events: list = []
     out = tmp_path_factory.mktemp("compare") / "c"
     return foveate.compare(DATA, arms=ARM, seeds=2, out=out, progress=events.append, **small), events
@@ -46,5 +46,5 @@ def compared(small, tmp_path_factory) -> tuple[ComparisonResult, list]:
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Path:
-    """A folder that is not there, two deep."""
+    """A folder that does not exist, nor does its parent."""
     return tmp_path / "deep" / "run"

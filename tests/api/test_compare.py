@@ -16,7 +16,7 @@ def test_a_result_has_verdicts_and_a_report(compared):
     assert result.comparison.seeds == (0, 1)
 
 
-def test_its_text_is_a_short_table(compared):
+def test_repr_is_a_short_table(compared):
     result, _ = compared
     about, head, host, arm, folder = repr(result).splitlines()
     assert about == "synthetic:12: 2 arms, 2 seeds, 4 test images; changes in points"
@@ -38,10 +38,10 @@ def test_a_table_for_pandas_has_a_row_for_each_contender(compared):
     table = result.to_pandas()
     assert list(table.index) == ["none", ARM]
     assert list(table.role) == ["host", "arm"]
-    found = result.comparison.result(ARM)
+    expected = result.comparison.result(ARM)
     row = table.loc[ARM]
     assert row.difference == pytest.approx(row.miou - table.loc["none"].miou)
-    assert (row.low, row.high, row.p) == (found.difference.low, found.difference.high, found.p_holm)
+    assert (row.low, row.high, row.p) == (expected.difference.low, expected.difference.high, expected.p_holm)
     assert row.parameters > table.loc["none"].parameters
 
 
@@ -52,7 +52,7 @@ def test_without_pandas_the_error_says_what_to_install(compared, monkeypatch):
     assert compared[0].rows()[0]["arm"] == "none"
 
 
-def test_progress_tells_the_stages(compared):
+def test_progress_names_the_stages(compared):
     assert list(dict.fromkeys(event.stage for event in compared[1])) == ["train", "score", "cost", "gallery"]
 
 
@@ -60,7 +60,7 @@ def test_the_folder_opens_again(compared):
     assert repr(foveate.ComparisonResult(str(compared[0].folder))) == repr(compared[0])
 
 
-def test_the_same_call_opens_what_is_finished(compared, small):
+def test_the_same_call_opens_a_finished_comparison(compared, small):
     result, _ = compared
     events: list = []
     again = foveate.compare(
@@ -74,7 +74,7 @@ def test_other_data_in_its_folder_is_refused(compared, small):
         foveate.compare("synthetic:9", arms=[ARM], out=compared[0].folder, **small)
 
 
-def test_a_folder_without_a_comparison_is_told(tmp_path):
+def test_a_folder_without_a_comparison_raises(tmp_path):
     with pytest.raises(foveate.UserError, match=r"holds no comparison\.json"):
         _ = foveate.ComparisonResult(tmp_path).verdicts
 
@@ -88,7 +88,7 @@ def test_a_folder_without_a_comparison_is_told(tmp_path):
         ({"seeds": 1}, "no verdict is possible from one seed"),
     ],
 )
-def test_what_is_wrong_is_told_before_anything_is_written(wrong, words, small, fresh):
+def test_wrong_arguments_raise_before_anything_is_written(wrong, words, small, fresh):
     with pytest.raises(foveate.UserError, match=words):
         foveate.compare("synthetic:12", out=fresh, **small | wrong)
     assert not fresh.parent.exists()

@@ -10,14 +10,14 @@ from foveate.cli.main import main
 
 @pytest.fixture
 def photos(make):
-    """A dozen pairs, of which one mask is empty as a file."""
+    """Twelve image-mask pairs; one mask file is empty."""
     root = make.pairs(count=12)
     (root / "masks/03.png").write_bytes(b"")
     return root
 
 
 def without_advice(text: str) -> str:
-    """The advice names the memory that is free, which changes."""
+    """Cut off the advice: it names the free memory, which changes."""
     return text.partition("\nAdvice")[0]
 
 
@@ -26,22 +26,22 @@ def test_a_diagnosis_has_findings_and_reads_as_the_command_prints(photos, capsys
     assert not diagnosis.clean
     assert [finding.check for finding in diagnosis.findings if finding.severity == "error"] == ["unreadable"]
     assert main(["doctor", str(photos)]) == 1
-    said = capsys.readouterr().out
-    assert without_advice(said) == without_advice(repr(diagnosis))
-    assert "1 file cannot be read" in said
+    printed = capsys.readouterr().out
+    assert without_advice(printed) == without_advice(repr(diagnosis))
+    assert "1 file cannot be read" in printed
 
 
 def test_progress_counts_the_images_looked_at(photos):
-    told: list = []
-    foveate.doctor(photos, limit=4, progress=lambda done, total: told.append((done, total)))
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    calls: list = []
+    foveate.doctor(photos, limit=4, progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
-def test_it_saves_its_page_and_mends_a_copy(photos, tmp_path):
+def test_a_diagnosis_saves_its_page_and_a_fixed_copy(photos, tmp_path):
     diagnosis = foveate.doctor(str(photos))
     assert diagnosis.save(tmp_path / "page.html").read_text().startswith("<!doctype html>")
-    found = json.loads(diagnosis.save(str(tmp_path / "page.json")).read_text())
-    assert len(found["findings"]) == len(diagnosis.findings)
+    page = json.loads(diagnosis.save(str(tmp_path / "page.json")).read_text())
+    assert len(page["findings"]) == len(diagnosis.findings)
     assert diagnosis.fix(tmp_path.parent / f"{tmp_path.name}-mended").left_out == 1
     with pytest.raises(foveate.UserError, match=r"page.pdf: .* name a file in .html or .json"):
         diagnosis.save(tmp_path / "page.pdf")

@@ -22,7 +22,7 @@ def test_keywords_reach_the_spec_of_the_run(fitted):
     assert (spec.model.encoder, spec.model.arm) == ("mobilenet_v2", "se@decoder(reduction=4)")
 
 
-def test_its_text_is_a_few_lines(fitted):
+def test_repr_is_two_lines(fitted):
     lines = repr(fitted[0]).splitlines()
     assert lines[0].startswith(f"{fitted[0].folder}: Best validation mean IoU ")
     assert lines[1].startswith("Scores(mIoU ")
@@ -30,12 +30,11 @@ def test_its_text_is_a_few_lines(fitted):
     assert len(lines) == 2
 
 
-def test_progress_is_told_and_nothing_is_printed(small, tmp_path, fitted, capfd):
+def test_progress_is_called_and_nothing_is_printed(small, tmp_path, fitted, capfd):
     _, events = fitted
     assert [event.step for event in events if event.score is None] == [1, 2, 3]
     foveate.fit("synthetic:8", out=tmp_path / "run", **small)
-    said = capfd.readouterr()
-    assert (said.out, said.err) == ("", "")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_the_folder_opens_again(fitted):
@@ -75,7 +74,7 @@ def test_evaluate_scores_any_split(fitted):
         ({"test_scales": [9.0]}, "test_scales is 9.0"),
     ],
 )
-def test_what_is_wrong_is_told_before_anything_is_written(wrong, words, small, fresh):
+def test_wrong_arguments_raise_before_anything_is_written(wrong, words, small, fresh):
     with pytest.raises(foveate.UserError, match=words):
         foveate.fit(**{"data": "synthetic:12", "out": fresh} | small | wrong)
     assert not fresh.parent.exists()

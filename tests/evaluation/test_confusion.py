@@ -33,7 +33,7 @@ def test_labels_give_one_entry_an_image():
     assert found[0, 1, 2] == 1
 
 
-def test_an_image_that_is_wholly_ignored_counts_nothing_whatever_is_predicted_there():
+def test_a_wholly_ignored_image_counts_nothing():
     found = confusion_matrices(torch.full((1, 2, 2), 7), torch.full((1, 2, 2), 255), 3)
     assert found.shape == (1, 3, 3)
     assert found.sum() == 0

@@ -30,12 +30,12 @@ def test_flops_are_two_per_multiply_accumulate():
     assert flops(model, IMAGE) == 2 * 32 * 32 * (3 * 8 * 9 + 8 * 2)
 
 
-def test_flops_see_scaled_dot_product_attention():
+def test_flops_include_scaled_dot_product_attention():
     n, d = 32 * 32, 3
     assert flops(Attention(), IMAGE) == 2 * 2 * n * n * d
 
 
-def test_flops_see_the_fused_transformer_layer_and_leave_the_switch_alone():
+def test_flops_include_the_fused_transformer_layer_and_keep_the_fast_path_switch():
     class Tokens(nn.Module):
         def __init__(self):
             super().__init__()
@@ -72,19 +72,19 @@ def test_models_take_turns():
     assert "".join(order) == "abbaab"
 
 
-def test_peak_memory_is_what_is_held_at_once():
+def test_peak_memory_counts_simultaneous_allocations():
     class Wide(nn.Module):
         def __init__(self, copies):
             super().__init__()
             self.copies = copies
 
         def forward(self, x):
-            held = [x + k for k in range(self.copies)]
-            return sum(h.sum() for h in held)
+            copies = [x + k for k in range(self.copies)]
+            return sum(copy.sum() for copy in copies)
 
-    one = IMAGE.numel() * 4
-    assert 4 * one <= peak_memory(Wide(4), IMAGE) < 5 * one
-    assert 16 * one <= peak_memory(Wide(16), IMAGE) < 17 * one
+    size = IMAGE.numel() * 4  # bytes of a copy
+    assert 4 * size <= peak_memory(Wide(4), IMAGE) < 5 * size
+    assert 16 * size <= peak_memory(Wide(16), IMAGE) < 17 * size
 
 
 def test_costs_leave_the_models_as_they_were():

@@ -21,7 +21,7 @@ from foveate.evaluation.errors import (
 from foveate.evaluation.ratios import ratio
 
 
-def test_objects_touch_at_corners_and_are_told_apart_by_class():
+def test_objects_connect_at_corners_and_are_separated_by_class():
     truth = np.array([[1, 0, 2, 2], [0, 1, 0, 0], [0, 0, 0, 1]])
     prediction = np.array([[1, 0, 2, 0], [0, 0, 0, 0], [0, 0, 0, 2]])
     rows = object_coverage(prediction, truth, 3)
@@ -42,7 +42,7 @@ def test_size_bins_by_hand():
     assert np.isnan(size_bins(rows[:1], edges=(0.01,))[0].recall)
 
 
-def test_the_boundary_of_all_classes_at_once_is_erosion_class_by_class():
+def test_boundary_of_all_classes_equals_erosion_class_by_class():
     ids = np.random.default_rng(0).integers(0, 3, (5, 6)).repeat(6, 0).repeat(6, 1)
     for width in (1, 2):
         found = boundary(ids, width)
@@ -52,7 +52,7 @@ def test_the_boundary_of_all_classes_at_once_is_erosion_class_by_class():
             assert np.array_equal(found & region, region & ~kept)
 
 
-def test_boundary_iou_sees_a_shift_that_iou_hardly_sees():
+def test_boundary_iou_falls_by_a_shift_that_iou_hardly_shows():
     truth = np.zeros((40, 40), dtype=int)
     truth[5:35, 5:35] = 1
     shifted = np.roll(truth, 1, axis=1)
@@ -62,7 +62,7 @@ def test_boundary_iou_sees_a_shift_that_iou_hardly_sees():
     assert area > 0.93
 
 
-def scored(prediction, truth, classes, width_share=0.02):
+def boundary_iou(prediction, truth, classes, width_share=0.02):
     shared, union = boundary_counts(prediction, truth, classes, width_share)
     return ratio(shared, union)
 
@@ -82,27 +82,27 @@ def test_a_perfect_prediction_scores_1_beside_ignored_pixels(rows, columns):
     truth = drawn.copy()
     truth[rows, columns] = 255
     expected = [1.0, 1.0 if (truth == 1).any() else np.nan]
-    assert scored(drawn, truth, 2) == pytest.approx(expected, nan_ok=True)
+    assert boundary_iou(drawn, truth, 2) == pytest.approx(expected, nan_ok=True)
 
 
-def test_what_is_predicted_on_ignored_pixels_changes_nothing():
+def test_predictions_on_ignored_pixels_change_nothing():
     truth = np.zeros((20, 20), dtype=int)
     truth[5:15, 5:15] = 1
     truth[:, 9:12] = 255
     noise = np.where(truth == 255, np.random.default_rng(0).integers(0, 2, truth.shape), truth)
-    assert scored(noise, truth, 2).tolist() == [1.0, 1.0]
+    assert boundary_iou(noise, truth, 2).tolist() == [1.0, 1.0]
 
 
-def test_two_classes_with_a_strip_to_ignore_between_them_have_an_outline_there():
+def test_a_boundary_across_an_ignored_strip_still_counts():
     truth = np.zeros((30, 30), dtype=int)
     truth[:, 14:16], truth[:, 16:] = 255, 1
     moved = np.where(truth == 255, 255, np.arange(30) >= 11)
-    assert scored(moved, truth, 2, width_share=0.08).max() < 0.9
+    assert boundary_iou(moved, truth, 2, width_share=0.08).max() < 0.9
 
 
-def test_where_all_is_ignored_there_is_no_boundary_to_score():
+def test_boundary_iou_of_a_wholly_ignored_image_is_nan():
     truth = np.full((6, 6), 255)
-    assert np.isnan(scored(np.zeros((6, 6), dtype=int), truth, 2)).all()
+    assert np.isnan(boundary_iou(np.zeros((6, 6), dtype=int), truth, 2)).all()
 
 
 masks = st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(
@@ -111,9 +111,9 @@ masks = st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(
 
 
 @given(masks, st.integers(1, 3))
-def test_perfect_is_1_or_nothing_to_score_on_any_truth(truth, width):
+def test_a_perfect_prediction_scores_1_or_nan_on_any_truth(truth, width):
     share = width / np.hypot(*truth.shape)
-    perfect = scored(np.where(truth == 255, 0, truth), truth, 3, share)
+    perfect = boundary_iou(np.where(truth == 255, 0, truth), truth, 3, share)
     assert ((perfect == 1) | np.isnan(perfect)).all()
 
 
@@ -151,7 +151,7 @@ def test_near_half_renormalises_over_the_two_most_probable_classes():
     assert near_half(counts.sum(0)) == NearHalf(share=1 / 3, error=0.0, error_elsewhere=0.5)
 
 
-def test_errors_by_their_names_in_scores():
+def test_errors_have_the_names_of_the_fields_of_scores():
     errors = ErrorCounts(2)
     truth = torch.zeros(1, 8, 8, dtype=torch.long)
     truth[0, 2:5, 2:5] = 1
@@ -160,10 +160,10 @@ def test_errors_by_their_names_in_scores():
     found = errors.result()
     assert found["boundary_iou"] == (1.0, 1.0)
     assert found["near_half"].share == 0
-    assert sum(b.objects for b in found["objects"]) == 1  # the background is none
+    assert sum(b.objects for b in found["objects"]) == 1  # the background is not an object
 
 
-def test_rates_of_images_that_were_added_up_are_those_of_the_whole():
+def test_rates_of_summed_counts_equal_rates_of_the_data_set():
     generator = torch.Generator().manual_seed(0)
     truth = (
         torch.randint(0, 3, (4, 6, 6), generator=generator).repeat_interleave(5, 1).repeat_interleave(5, 2)

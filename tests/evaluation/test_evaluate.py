@@ -64,7 +64,7 @@ def write_pairs(root, count, values):
     return root
 
 
-def test_scores_are_those_of_the_best_weights_counted_by_hand(run):
+def test_scores_equal_counts_by_hand_with_the_best_weights(run):
     found = evaluate(run)
     module = DataModule(SPEC.data, SPEC.seed)
     model = load_model(run)
@@ -99,7 +99,7 @@ def test_files_hold_what_was_returned(run):
     assert (about["split"], about["size"], about["data"]) == ("test", [32, 64], "synthetic:4")
 
 
-def test_other_splits_sizes_and_data_have_names_of_their_own(run):
+def test_other_splits_sizes_and_data_have_own_file_names(run):
     evaluate(run, split="val")
     evaluate(run, size=(64, 64))
     evaluate(run, data="synthetic:3")
@@ -109,10 +109,10 @@ def test_other_splits_sizes_and_data_have_names_of_their_own(run):
 
 
 def test_progress_counts_images(run):
-    seen = []
-    evaluate(run, progress=lambda done, total: seen.append((done, total)))
+    calls = []
+    evaluate(run, progress=lambda done, total: calls.append((done, total)))
     total = len(DataModule(SPEC.data).dataset.index("test"))
-    assert seen[-1] == (total, total)
+    assert calls[-1] == (total, total)
 
 
 def test_other_data_is_scored_whole_and_may_lack_a_class(tmp_path):
@@ -146,14 +146,14 @@ def test_an_unknown_split_is_refused(run):
         evaluate(run, split="tets")
 
 
-def test_a_folder_that_is_no_run_is_refused(tmp_path):
+def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(UserError, match=str(tmp_path)):
         evaluate(tmp_path)
     with pytest.raises(UserError, match="run `foveate evaluate"):
         read_scores(tmp_path)
 
 
-def test_the_model_is_put_back_as_it_was(trained):
+def test_evaluation_restores_the_mode_of_the_model(trained):
     module = DataModule(SPEC.data)
     model = load_model(trained).train()
     first = evaluate_model(model, module.eval_dataloader("val"), module.classes, device="cpu")
@@ -162,12 +162,12 @@ def test_the_model_is_put_back_as_it_was(trained):
     assert np.array_equal(first.confusions, second.confusions)
 
 
-def test_nothing_to_score_is_refused(trained):
+def test_no_images_to_score_is_refused(trained):
     with pytest.raises(ValueError, match="not a single image"):
         evaluate_model(load_model(trained), [], ("a", "b"))
 
 
-def test_prediction_at_the_runs_size_is_what_was_scored(trained):
+def test_prediction_at_the_runs_size_equals_the_scored_one(trained):
     module = DataModule(SPEC.data, SPEC.seed)
     entry = module.dataset.index("test")[0]
     batch = next(iter(module.eval_dataloader("test")))
@@ -205,7 +205,7 @@ def test_a_mask_has_the_images_own_size_and_probabilities_add_up(trained, tmp_pa
     assert predictor.predict(pixels).probabilities is None
 
 
-def test_prediction_needs_two_files_alone(trained, tmp_path):
+def test_prediction_needs_only_two_files(trained, tmp_path):
     alone = tmp_path / "alone"
     alone.mkdir()
     for name in ("best.safetensors", "config.json"):
@@ -214,7 +214,7 @@ def test_prediction_needs_two_files_alone(trained, tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 2), (8,), (1, 8, 8, 3)])
-def test_arrays_that_are_no_images_are_refused(trained, shape):
+def test_arrays_that_are_not_images_are_refused(trained, shape):
     with pytest.raises(UserError, match=r"is not an image; give uint8 values of shape \(height, width, 3\)"):
         load(trained).predict(np.zeros(shape, dtype=np.uint8))
 

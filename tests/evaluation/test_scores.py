@@ -45,7 +45,7 @@ def test_means_agree_with_torchmetrics():
     assert s.accuracy == pytest.approx(micro(prediction, truth).item())
 
 
-def test_one_matrix_for_the_data_set_and_not_a_mean_over_images():
+def test_miou_is_of_the_summed_matrix_not_a_mean_over_images():
     first, second = np.array([[9, 0], [1, 0]]), np.array([[0, 0], [0, 10]])
     assert scores(first + second, NAMES[:2]).miou == pytest.approx((9 / 10 + 10 / 11) / 2)
 
@@ -58,17 +58,17 @@ def test_a_class_in_neither_truth_nor_prediction_is_nan_and_left_out_of_every_me
     assert (s.miou, s.dice, s.precision, s.recall) == (two.miou, two.dice, two.precision, two.recall)
 
 
-def test_a_class_that_is_only_predicted_counts_as_zero_except_for_recall():
+def test_a_class_that_is_only_predicted_scores_0_except_for_recall():
     invented = scores(np.array([[4, 2], [0, 0]]), NAMES[:2])
     assert (invented.iou[1], invented.classes[1].precision) == (0, 0)
     assert np.isnan(invented.classes[1].recall)
     assert invented.mean_accuracy == pytest.approx(4 / 6)
 
 
-def test_a_class_that_is_given_up_counts_as_zero_in_precision_too():
-    given_up = scores(np.array([[4, 0], [2, 0]]), NAMES[:2])
-    assert given_up.classes[1].precision == 0
-    assert given_up.precision == pytest.approx(4 / 6 / 2)
+def test_a_true_class_that_is_never_predicted_has_precision_0():
+    never_predicted = scores(np.array([[4, 0], [2, 0]]), NAMES[:2])
+    assert never_predicted.classes[1].precision == 0
+    assert never_predicted.precision == pytest.approx(4 / 6 / 2)
 
 
 def test_nothing_counted_gives_nan():

@@ -19,7 +19,7 @@ def resized(x, size):
     return F.interpolate(x, size, mode="bilinear", antialias=x.shape[-1] > size[1])
 
 
-def test_it_is_the_mean_of_the_probabilities_of_all_views(host):
+def test_views_average_the_probabilities(host):
     image = torch.rand(2, 3, 48, 66)
     views = [
         host(image),
@@ -33,19 +33,19 @@ def test_it_is_the_mean_of_the_probabilities_of_all_views(host):
     assert (found - host(image).softmax(1)).abs().max() > 1e-3
 
 
-def test_one_view_is_the_model(host):
+def test_a_single_plain_view_equals_the_model(host):
     image = torch.rand(1, 3, 33, 47)
     torch.testing.assert_close(Views(host)(image).softmax(1), host(image).softmax(1))
 
 
-def test_a_classifier_s_views_have_no_places():
+def test_views_of_a_classifier_average_its_probabilities():
     host = create_model("classifier", "resnet18", classes=4).eval()
     image = torch.rand(1, 3, 40, 40)
     expected = (host(image).softmax(1) + host(image.flip(-1)).softmax(1)) / 2
     torch.testing.assert_close(Views(host, flip=True)(image).softmax(1), expected)
 
 
-def test_a_class_that_no_view_sees_has_probability_0_not_nan(host):
+def test_a_class_of_probability_0_in_all_views_is_0_not_nan(host):
     sure = torch.full((1, 3, 32, 32), -1e4)
     sure[:, 0] = 1e4
     hook = host.logits.register_forward_hook(lambda *_: sure)
@@ -56,7 +56,7 @@ def test_a_class_that_no_view_sees_has_probability_0_not_nan(host):
     assert torch.equal(found[:, 0], torch.ones(1, 32, 32))
 
 
-def test_notes_say_which_views(host):
+def test_with_views_follows_the_notes_of_the_model(host):
     host.notes = {"test_scales": [1.0], "test_flip": False}
     assert with_views(host) is host
     host.notes = {"test_scales": [0.75, 1.0], "test_flip": True}
@@ -70,7 +70,7 @@ def test_notes_say_which_views(host):
     host.notes = {}
 
 
-def test_no_view_takes_more_pixels_at_a_time_than_the_batch_or_than_one_image(host):
+def test_a_forward_pass_has_at_most_the_pixels_of_the_batch_or_of_one_view(host):
     image, shown = torch.rand(8, 3, 16, 24), []
     expected = torch.cat([Views(host, (2, 1, 1.5))(one[None]) for one in image])
     hook = host.register_forward_pre_hook(lambda module, args: shown.append(tuple(args[0].shape)))
@@ -85,6 +85,6 @@ def test_no_view_takes_more_pixels_at_a_time_than_the_batch_or_than_one_image(ho
 
 
 @pytest.mark.parametrize("scales", [(), (0.5, 0), (-1,), (float("inf"),), (1, 4.01), (True,)])
-def test_impossible_scales_are_told(host, scales):
+def test_impossible_scales_raise(host, scales):
     with pytest.raises(UserError, match=r"test_scales is .*; give one or more factors above 0 and up to 4"):
         Views(host, scales)

@@ -26,7 +26,7 @@ def path(tmp_path) -> Path:
     return path
 
 
-def test_gives_back_what_was_saved(path):
+def test_loads_what_was_saved(path):
     loaded = CheckpointFile().load_checkpoint(path)
     assert torch.equal(loaded["weights"], torch.arange(1000.0))
     assert loaded["epoch"] == 3
@@ -50,7 +50,7 @@ def test_full_disk_leaves_the_previous_checkpoint(path):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
-def test_truncated_file_is_told(path, share):
+def test_truncated_file_is_refused(path, share):
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(UserError, match=r"last\.ckpt is truncated or not a checkpoint \("):
@@ -65,7 +65,7 @@ def test_malicious_pickle_is_refused_and_not_executed(tmp_path):
     assert not trace.exists()
 
 
-def test_other_version_is_told(tmp_path):
+def test_other_version_is_refused(tmp_path):
     torch.save({"state_dict": {}}, tmp_path / "last.ckpt")
     with pytest.raises(UserError, match="is a checkpoint of version None, this foveate reads version 1"):
         CheckpointFile().load_checkpoint(tmp_path / "last.ckpt")

@@ -10,7 +10,7 @@ from foveate.training.dilated import keep_dilated_in_float32
 
 
 @pytest.mark.parametrize(("channels", "groups"), [(24, 24), (24, 1), (40, 2), (64, 8), (64, 1)])
-def test_weights_learn_in_bf16_what_they_do_in_float32(channels: int, groups: int):
+def test_gradients_in_bf16_agree_with_float32(channels: int, groups: int):
     torch.manual_seed(0)
     image = torch.randn(2, channels, 33, 30).contiguous(memory_format=torch.channels_last)
     conv = nn.Conv2d(channels, channels, 3, padding=2, dilation=2, groups=groups)
@@ -20,15 +20,15 @@ def test_weights_learn_in_bf16_what_they_do_in_float32(channels: int, groups: in
     with torch.autocast("cpu", torch.bfloat16):
         out = model[0](image)
     assert out.dtype == torch.bfloat16
-    given = torch.randn(out.shape)
-    out.backward(given.to(out.dtype))
-    plain(image).backward(given)
-    off = (conv.weight.grad - plain.weight.grad).norm() / plain.weight.grad.norm()
-    assert off < 0.01
+    gradient = torch.randn(out.shape)
+    out.backward(gradient.to(out.dtype))
+    plain(image).backward(gradient)
+    error = (conv.weight.grad - plain.weight.grad).norm() / plain.weight.grad.norm()
+    assert error < 0.01
     torch.testing.assert_close(out.float(), plain(image), atol=0.05, rtol=0.05)
 
 
-def test_only_what_is_affected_changes_and_it_can_be_copied():
+def test_only_affected_convolutions_change_and_can_be_copied():
     names = {"depthwise": (8, 8, 2), "plain": (8, 1, 1), "wide": (32, 1, 2)}
     convs = {
         name: nn.Conv2d(channels, channels, 3, padding=rate, dilation=rate, groups=groups)

@@ -24,7 +24,7 @@ def batch() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def pixels(logits, target):
-    """(list of C logits, class) of each pixel that counts."""
+    """Yield (list of C logits, class) of each pixel that is not ignored."""
     for b in range(len(target)):
         for y in range(target.shape[1]):
             for x in range(target.shape[2]):
@@ -112,7 +112,7 @@ NAIVE = {
 }
 
 
-def test_every_loss_has_its_naive_form_here():
+def test_every_loss_has_a_naive_version():
     assert set(NAIVE) == set(loss_names())
 
 
@@ -125,7 +125,7 @@ def test_agrees_with_loops_over_pixels(name, weights, batch):
 
 
 @pytest.mark.parametrize("name", sorted(NAIVE))
-def test_gradient_is_the_slope(name, batch):
+def test_gradient_agrees_with_finite_differences(name, batch):
     logits, target = batch
     loss = create_loss(name, CLASSES, class_weights=WEIGHTS)
     assert torch.autograd.gradcheck(
@@ -138,7 +138,7 @@ def test_label_smoothing_agrees_with_loops(batch):
     assert value.item() == pytest.approx(naive_ce(*batch, WEIGHTS.tolist(), 0.1), rel=1e-12)
 
 
-def test_agrees_with_segmentation_models_pytorch_where_that_is_right(batch):
+def test_agrees_with_segmentation_models_pytorch(batch):
     logits, target = batch[0].float(), batch[1]
     theirs = smp.losses.LovaszLoss("multiclass", ignore_index=255)(logits, target)
     assert create_loss("lovasz", CLASSES)(logits, target).item() == pytest.approx(theirs.item(), abs=1e-6)
@@ -179,7 +179,7 @@ def test_works_in_float32_under_bf16(name, batch):
 
 
 @pytest.mark.parametrize("name", sorted(NAIVE))
-def test_sure_logits_keep_value_and_gradient_finite(name):
+def test_extreme_logits_have_a_finite_gradient(name):
     target = torch.tensor([[[0, 1]]])
     right = 200 * torch.nn.functional.one_hot(target, 2).permute(0, 3, 1, 2).float()
     for logits in (right, -right):
@@ -196,7 +196,7 @@ def test_labels_are_masks_without_pixels(name, batch):
     assert as_labels.item() == pytest.approx(as_masks.item(), rel=1e-12)
 
 
-def test_words_of_the_errors():
+def test_wrong_arguments_raise():
     with pytest.raises(UserError, match="unknown loss 'dice_ec'; did you mean 'dice_ce'"):
         create_loss("dice_ec", 3)
     with pytest.raises(UserError, match="2 class weights for 3 classes; give one for each class"):
@@ -217,6 +217,6 @@ def test_class_weights_by_hand():
         assert class_weights(counts, scheme).tolist() == pytest.approx([e / mean for e in expected])
 
 
-def test_unknown_class_weighting_is_told():
+def test_unknown_class_weighting_raises():
     with pytest.raises(UserError, match="unknown class weighting 'median_freq'; did you mean 'median'"):
         class_weights(torch.ones(1, 2, dtype=torch.int64), "median_freq")

@@ -33,13 +33,13 @@ def test_a_single_step_has_the_full_rate():
 
 
 def rates(schedule, steps):
-    """The rate of each step, as an optimiser gets it."""
-    found = []
+    """Return the learning rate of each step."""
+    rates = []
     for _ in range(steps):
-        found.append(schedule.optimizer.param_groups[0]["lr"])
+        rates.append(schedule.optimizer.param_groups[0]["lr"])
         schedule.optimizer.step()
         schedule.step()
-    return found
+    return rates
 
 
 def sgd(lr=0.5):
@@ -47,13 +47,13 @@ def sgd(lr=0.5):
 
 
 @pytest.mark.parametrize("milestones", [(3.0, 9.0), (0.25, 9.0), (0.25, 0.75)])
-def test_steps_are_those_of_multi_step_lr(milestones):
+def test_steps_agree_with_multi_step_lr(milestones):
     spec = TrainingSpec(epochs=12, lr=0.5, schedule="step", milestones=milestones, lr_factor=0.3, warmup=0)
     theirs = MultiStepLR(sgd(), [3 * 4, 9 * 4], gamma=0.3)  # four steps an epoch
     assert rates(create_schedule(sgd(), 48, spec), 48) == pytest.approx(rates(theirs, 48))
 
 
-def test_steps_rise_first():
+def test_steps_begin_with_warm_up():
     spec = TrainingSpec(schedule="step", milestones=(0.5,), lr_factor=0.1, warmup=0.2)
     expected = [0.5, 1.0, *[1.0] * 3, *[0.1] * 5]
     assert [rate_factor(t, 10, spec) for t in range(10)] == pytest.approx(expected)
@@ -61,34 +61,34 @@ def test_steps_rise_first():
 
 @pytest.mark.parametrize("mode", ["max", "min"])
 @pytest.mark.parametrize("patience", [0, 2])
-def test_a_plateau_is_that_of_reduce_lr_on_plateau(mode, patience):
+def test_a_plateau_agrees_with_reduce_lr_on_plateau(mode, patience):
     values = torch.rand(60, generator=torch.Generator().manual_seed(patience)).cummax(0).values
     values = values - 1e-5 * torch.rand(
         60, generator=torch.Generator().manual_seed(1)
-    )  # no progress to speak of
+    )  # too little to count as progress
     values = (values if mode == "max" else 2 - values).tolist()
     ours = Plateau(sgd(), lambda step: 1.0, 0.7, patience)
     theirs = ReduceLROnPlateau(sgd(), mode, factor=0.7, patience=patience, eps=0)
-    found, wanted = [], []
+    ours_rates, theirs_rates = [], []
     for value in values:
         ours.observe(value if mode == "max" else -value)
         theirs.step(value)
-        found.append(ours.optimizer.param_groups[0]["lr"])
-        wanted.append(theirs.optimizer.param_groups[0]["lr"])
-    assert found == pytest.approx(wanted)
-    assert len(set(found)) > 5
+        ours_rates.append(ours.optimizer.param_groups[0]["lr"])
+        theirs_rates.append(theirs.optimizer.param_groups[0]["lr"])
+    assert ours_rates == pytest.approx(theirs_rates)
+    assert len(set(ours_rates)) > 5
 
 
 def test_patience_counts_epochs_not_validations():
     schedule = Plateau(sgd(1.0), lambda step: 1.0, 0.5, patience=4)
-    found = []
+    rates = []
     for _ in range(7):
         schedule.observe(0.3, epochs=2)
-        found.append(schedule.optimizer.param_groups[0]["lr"])
-    assert found == [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25]
+        rates.append(schedule.optimizer.param_groups[0]["lr"])
+    assert rates == [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25]
 
 
-def test_a_plateau_keeps_to_the_rise_and_goes_on_from_its_state():
+def test_a_plateau_follows_the_warm_up_and_resumes_from_its_state():
     def begin():
         spec = TrainingSpec(lr=1.0, schedule="plateau", lr_factor=0.5, lr_patience=0, warmup=0.5)
         return create_schedule(sgd(1.0), 8, spec)
@@ -157,7 +157,7 @@ def test_schedule_reaches_every_group(name):
         ("sgd", 0.1 * (1 + 0.9) * (3 + 0.5 * 2)),  # lr (1 + momentum) (g + decay w)
     ],
 )
-def test_the_first_step_is_that_of_the_name(name, first):
+def test_the_first_step_follows_the_formula_of_the_optimiser(name, first):
     model = nn.Linear(1, 1, bias=False)
     nn.init.constant_(model.weight, 2.0)
     spec = TrainingSpec(optimizer=name, lr=0.1, weight_decay=0.5)

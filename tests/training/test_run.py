@@ -28,7 +28,7 @@ from foveate.training.run_directory import Run
 
 
 class FirstBatch(Callback):
-    """Keeps the first batch and the weights before the first step."""
+    """Record the first batch and the weights before the first step."""
 
     def on_train_batch_start(self, trainer, module, batch, batch_idx):
         if trainer.global_step == 0:
@@ -37,7 +37,7 @@ class FirstBatch(Callback):
 
 
 class NaiveAverage(Callback):
-    """Averages the weights one by one, in float64, as the definition says."""
+    """Average the weights one by one, in float64, by the definition."""
 
     def setup(self, trainer, module, stage):
         module._apply(lambda tensor: tensor.clone())  # as a move to a GPU does: the buffers are new objects
@@ -51,7 +51,7 @@ class NaiveAverage(Callback):
             self.average[name] = decay * self.average[name] + (1 - decay) * value.double()
 
 
-def test_run_directory_holds_what_it_promises(small_spec, tmp_path, capfd):
+def test_run_directory_holds_the_documented_files(small_spec, tmp_path, capfd):
     spec, events, average = small_spec(), [], NaiveAverage()
     # The loss falls as the first steps go, so that the weights of the last epoch are the best.
     result = fit(
@@ -99,11 +99,11 @@ def test_without_tensorboard_a_run_lacks_its_files_alone(small_spec, tmp_path, m
 
 
 def test_arms_of_one_seed_begin_alike(small_spec, tmp_path):
-    spec, seen = small_spec(epochs=1), {}
+    spec, first = small_spec(epochs=1), {}
     for arm in ("none", "cbam@decoder"):
-        seen[arm] = FirstBatch()
-        fit(replace(spec, model=replace(spec.model, arm=arm)), tmp_path / arm, callbacks=[seen[arm]])
-    host, attended = seen["none"], seen["cbam@decoder"]
+        first[arm] = FirstBatch()
+        fit(replace(spec, model=replace(spec.model, arm=arm)), tmp_path / arm, callbacks=[first[arm]])
+    host, attended = first["none"], first["cbam@decoder"]
     assert host.stems == attended.stems
     assert torch.equal(host.image, attended.image)
     assert set(host.weights) < set(attended.weights)
@@ -116,7 +116,7 @@ def test_another_seed_draws_other_weights():
     assert not torch.equal(weights[0][name], weights[1][name])
 
 
-def test_options_that_are_none_of_the_hosts_are_told():
+def test_options_that_are_not_of_the_host_are_refused():
     with pytest.raises(UserError, match="'arch' is no option of a host"):
         seeded_model(ModelSpec(options={"arch": "fpn"}), 2, 0)
 
@@ -131,7 +131,7 @@ def test_nan_loss_stops_with_step_and_stems(small_spec, tmp_path):
 
 
 class Diverge(Callback):
-    """A step whose gradient was too large: what it leaves are no numbers."""
+    """Make the weights NaN after a step, as a gradient that is too large does."""
 
     def __init__(self, step):
         self.step, self.best = step, b""
@@ -145,7 +145,7 @@ class Diverge(Callback):
 
 @pytest.mark.parametrize("step", [4, 6])
 @pytest.mark.parametrize("ema", [0.0, 0.99])
-def test_weights_that_are_no_numbers_never_become_the_best(small_spec, tmp_path, step, ema):
+def test_non_finite_weights_never_become_the_best(small_spec, tmp_path, step, ema):
     diverge = Diverge(step)
     with pytest.raises(
         LossNotFinite, match=r"epoch 2\) on the images .*best weights so far are kept in .*best"
@@ -159,7 +159,7 @@ def test_weights_that_are_no_numbers_never_become_the_best(small_spec, tmp_path,
     assert all(value.isfinite().all() for value in last["state_dict"].values())
 
 
-def test_without_a_validated_epoch_no_weights_are_promised(small_spec, tmp_path):
+def test_before_the_first_validation_the_error_promises_no_best_weights(small_spec, tmp_path):
     with pytest.raises(LossNotFinite, match="was stopped and there are no best weights yet"):
         fit(small_spec(validate_every=2), tmp_path / "a", callbacks=[Diverge(4)])
 
@@ -179,12 +179,12 @@ def test_patience_ends_the_run_early(small_spec, tmp_path):
 
 
 def press(event, step):
-    """Ctrl-C at a step."""
+    """Press Ctrl-C at a step."""
     if event.step == step:
         os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_ctrl_c_leaves_a_run_that_goes_on(small_spec, tmp_path):
+def test_ctrl_c_leaves_a_run_that_can_be_resumed(small_spec, tmp_path):
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(
         Interrupted, match=r"interrupted in epoch 2 of 2; resume the run in .* from the end of epoch 1"
@@ -242,7 +242,7 @@ def photos(tmp_path) -> DataSpec:
 
 
 class Truncate(Callback):
-    """Breaks an image when the run has begun."""
+    """Truncate an image after the run has begun."""
 
     def __init__(self, image):
         self.image = image
@@ -262,7 +262,9 @@ def test_image_that_breaks_in_a_worker_is_named(photos, small_spec, tmp_path):
 
 @pytest.mark.parametrize("memory_gb", [0.0, 1.0])
 @pytest.mark.parametrize("split", ["train", "val", "test"])
-def test_broken_image_of_any_split_is_told_before_training(photos, small_spec, tmp_path, split, memory_gb):
+def test_broken_image_of_any_split_is_reported_before_training(
+    photos, small_spec, tmp_path, split, memory_gb
+):
     image = DataModule(photos).dataset.index(split)[-1].image
     image.write_bytes(image.read_bytes()[:-400])
     spec = replace(small_spec(), data=replace(photos, memory_gb=memory_gb))
@@ -271,7 +273,7 @@ def test_broken_image_of_any_split_is_told_before_training(photos, small_spec, t
     assert not (tmp_path / "run").exists()
 
 
-def test_images_decoded_for_one_run_serve_another_with_its_own_order(photos, small_spec, tmp_path):
+def test_decoded_images_are_shared_by_runs_with_their_own_order(photos, small_spec, tmp_path):
     spec = replace(small_spec(), data=replace(photos, workers=0), seed=1)
     fit(spec, tmp_path / "alone")
     data = DataModule(spec.data, seed=0)
@@ -283,20 +285,20 @@ def test_images_decoded_for_one_run_serve_another_with_its_own_order(photos, sma
     assert weights[0] == weights[1]
 
 
-def test_a_run_that_goes_on_keeps_its_splits_whatever_data_is_given(photos, small_spec, tmp_path):
+def test_a_resumed_run_keeps_its_splits_when_the_data_grow(photos, small_spec, tmp_path):
     spec = replace(small_spec(), data=replace(photos, workers=0))
     with pytest.raises(Interrupted):
         fit(spec, tmp_path / "run", progress=lambda event: press(event, 3))
-    begun = Run(tmp_path / "run").splits
+    before = Run(tmp_path / "run").splits
     for folder, name in (("images", "0.jpg"), ("masks", "0.png")):
         path = tmp_path / "data" / folder / name
         for number in range(20, 30):
             path.with_stem(str(number)).write_bytes(path.read_bytes())
     fit(spec, tmp_path / "run", resume=True, data=DataModule(spec.data))
-    assert Run(tmp_path / "run").splits == begun
+    assert Run(tmp_path / "run").splits == before
 
 
-def test_what_a_kill_left_half_written_goes_when_the_run_goes_on(small_spec, tmp_path):
+def test_half_written_files_of_a_killed_run_are_removed_when_it_is_resumed(small_spec, tmp_path):
     folder = tmp_path / "a"
     folder.mkdir()
     left = [folder / name for name in (".last.ckpt.x1y2.part", "splits.json", "environment.json")]
@@ -324,7 +326,7 @@ def test_class_weights_count_the_training_masks():
     assert loss.class_weights.argmin() == counts.sum(0).argmax()
 
 
-def test_the_sigmoids_cross_entropy_of_one_logit_is_pytorchs():
+def test_bce_of_one_logit_agrees_with_pytorch():
     data = DataModule(DataSpec("synthetic:4", size=(32, 64), classes=("Car",)))
     z = torch.randn(2, 1, 5, 6)
     truth = torch.randint(0, 2, (2, 5, 6))
@@ -336,7 +338,7 @@ def test_the_sigmoids_cross_entropy_of_one_logit_is_pytorchs():
     ("arch", "classes", "logits"),
     [("smooth_unet", ("Car",), 1), ("smooth_unet", None, 11), ("unet", ("Car",), 2)],
 )
-def test_one_class_has_one_logit_where_the_work_has_one(arch, classes, logits):
+def test_one_class_has_one_logit_if_the_published_network_has_one(arch, classes, logits):
     spec = RunSpec(DataSpec("synthetic:4", classes=classes), ModelSpec(arch, "mobilenet_v2"))
     task = build_task(spec, DataModule(spec.data))
     assert task.model.network.segmentation_head[0].out_channels == logits
@@ -362,7 +364,7 @@ def test_loss_for_masks_is_refused_for_labels(tmp_path):
     assert 0 <= result.best_score <= 1
 
 
-def test_epochs_between_validations_are_told_apart(small_spec, tmp_path):
+def test_epochs_without_validation_have_nan_scores(small_spec, tmp_path):
     spec = small_spec(epochs=4, validate_every=2, patience=1)
     result = fit(spec, tmp_path / "run")
     rows = Run(tmp_path / "run").metrics()
