@@ -20,7 +20,7 @@ def test_a_row_has_the_scores_of_the_image_alone():
             assert found[f"recall {of_class.name}"] == pytest.approx(of_class.recall, nan_ok=True)
 
 
-def test_what_an_image_has_not_is_left_empty_in_the_file(tmp_path):
+def test_nan_cells_are_empty_in_the_file(tmp_path):
     write_per_image(tmp_path / "per_image.csv", ["a", "b,c"], CONFUSIONS, CLASSES)
     with (tmp_path / "per_image.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -213,7 +213,7 @@ def _write(run: Path, suffix: str, evaluation: Evaluation, about: dict, task: st
         arrays["errors"] = evaluation.errors
     with write_whole(run / f"per_image{suffix}.npz") as file:
         np.savez_compressed(file, **arrays)
-    classes = [of_class.name for of_class in evaluation.scores.classes]
+    classes = [scored.name for scored in evaluation.scores.classes]
     table = run / f"per_image{suffix}.csv"
     write_per_image(table, evaluation.stems, evaluation.confusions, classes, task)
     with write_whole(run / f"scores{suffix}.json", "w") as file:

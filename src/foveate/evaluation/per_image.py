@@ -1,4 +1,4 @@
-"""The scores of every image by itself, as a table: which images are hard, and for which classes."""
+"""A table of scores by image: which images are hard, and for which classes."""
 
 import csv
 from collections.abc import Sequence
@@ -21,11 +21,10 @@ def per_image_table(
     classes: Sequence[str],
     task: str = "segmentation",
 ) -> list[list[str | float]]:
-    """A header and one row an image.
+    """Return a header and one row per image.
 
-    Of a mask: accuracy, means over the classes in it, and the recall of each class, all in [0, 1], NaN for
-    what an image has not. Of a label (task "classification"): the true class, the predicted one, and whether
-    they agree, 1 or 0.
+    Segmentation: accuracy, means over classes, and the recall of each class, in [0, 1]; NaN for classes that
+    the image lacks. Classification: the true class, the predicted class, and 1 if they agree, else 0.
 
     >>> header, row = per_image_table(["street"], np.array([[[3, 1], [0, 0]]]), ["road", "car"])
     >>> dict(zip(header, row))["miou"], dict(zip(header, row))["recall road"]
@@ -34,15 +33,15 @@ def per_image_table(
     ['leaf', 'healthy', 'ill', 0]
     """
     if task == "classification":
-        pairs = [np.unravel_index(int(one.argmax()), one.shape) for one in confusions]
+        pairs = [np.unravel_index(int(matrix.argmax()), matrix.shape) for matrix in confusions]
         rows = [
-            [stem, classes[truth], classes[called], int(truth == called)]
-            for stem, (truth, called) in zip(stems, pairs, strict=True)
+            [stem, classes[truth], classes[predicted], int(truth == predicted)]
+            for stem, (truth, predicted) in zip(stems, pairs, strict=True)
         ]
         return [["image", "truth", "prediction", "right"], *rows]
-    of = counts(confusions)
-    means = [mean_over_classes(score(of)) for score in MEANS.values()]
-    columns = np.column_stack([accuracy(of), *means, recall(of)])
+    class_counts = counts(confusions)
+    means = [mean_over_classes(score(class_counts)) for score in MEANS.values()]
+    columns = np.column_stack([accuracy(class_counts), *means, recall(class_counts)])
     header = ["image", "accuracy", *MEANS, *(f"recall {name}" for name in classes)]
     return [header, *([stem, *row] for stem, row in zip(stems, columns.tolist(), strict=True))]
 
@@ -54,7 +53,7 @@ def write_per_image(
     classes: Sequence[str],
     task: str = "segmentation",
 ) -> None:
-    """Write the table as CSV, whole or not at all; what is NaN is left empty."""
+    """Write the table as a CSV file in one piece; NaN cells are empty."""
     with write_whole(path, "w") as file:
         writer = csv.writer(file, lineterminator="\n")
         for row in per_image_table(stems, confusions, classes, task):
