@@ -167,7 +167,7 @@ def caution(run: str | Path, data: str | Path | None = None, split: str = "test"
         )
     own = Run(run).splits
     if split != "train" and own[split] == own["val"]:
-        return "The best epoch was chosen on these images, too: expect slightly lower scores on new images."
+        return "The best epoch was chosen on these images too: expect slightly lower scores on new images."
     return ""
 
 
