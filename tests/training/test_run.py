@@ -89,7 +89,7 @@ def test_run_directory_holds_the_documented_files(small_spec, tmp_path, capfd):
             torch.testing.assert_close(value, average.average[name].float(), rtol=1e-4, atol=1e-5)
 
 
-def test_without_tensorboard_a_run_lacks_its_files_alone(small_spec, tmp_path, monkeypatch):
+def test_without_tensorboard_a_run_lacks_only_its_files(small_spec, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", None)  # as where it is not installed
     fit(small_spec(epochs=1), tmp_path / "a")
     run = Run(tmp_path / "a")

@@ -1,4 +1,4 @@
-"""`foveate.evaluate`: the scores of a trained run."""
+"""`foveate.evaluate`: score a trained run."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,11 +24,11 @@ def evaluate(
 
     Args:
         run: a run directory.
-        data: other data with the same classes, scored whole unless it has splits; the run's own if not given.
+        data: other data with the same classes, scored whole unless it has splits. Default: the run's own data.
         split: "test", "val" or "train".
-        size: height and width in pixels at which images are scored; that of training if not given.
-        device: "cpu" or "cuda"; cuda where there is one if not given.
-        progress: called with the number of images scored, and that of all, after each batch.
+        size: height and width in pixels to which images are resized. Default: the size of training.
+        device: "cpu" or "cuda". Default: cuda if there is a GPU.
+        progress: called as `progress(done, images)` after each batch.
 
     Raises `UserError` for a folder that is not a finished run, an unknown split, or other classes.
 

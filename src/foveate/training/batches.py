@@ -1,4 +1,4 @@
-"""The loaders of a `DataModule` as Lightning's Trainer takes them: data is loaded without Lightning."""
+"""Adapt a `DataModule`, which does not depend on Lightning, to Lightning's Trainer."""
 
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader
@@ -7,7 +7,7 @@ from foveate.loading.module import DataModule
 
 
 class Batches(LightningDataModule):
-    """The batches of `data`; the Trainer asks for loaders once its processes know each other."""
+    """Hand the loaders of `data` to the Trainer, which asks for them after its processes have connected."""
 
     def __init__(self, data: DataModule) -> None:
         super().__init__()

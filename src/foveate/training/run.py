@@ -127,7 +127,7 @@ def _trainer_arguments(
 
 
 def _logger(run: Run) -> TensorBoardLogger | bool:
-    """TensorBoard's event files, where TensorBoard is installed."""
+    """Return a logger for TensorBoard's event files, or False if TensorBoard is not installed."""
     return TensorBoardLogger(run.folder, name="", version="tb") if find_spec("tensorboard") else False
 
 
