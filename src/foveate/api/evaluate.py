@@ -24,7 +24,7 @@ def evaluate(
 
     Args:
         run: a run directory.
-        data: other data with the same classes, scored whole unless it has splits. Default: the run's own data.
+        data: other data with the same classes, all of it unless it has splits. Default: the run's own data.
         split: "test", "val" or "train".
         size: height and width in pixels to which images are resized. Default: the size of training.
         device: "cpu" or "cuda". Default: cuda if there is a GPU.
