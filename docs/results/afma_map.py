@@ -1,10 +1,9 @@
-"""What AFMA learns: python docs/results/afma_map.py runs/NAME [docs/results/NAME.svg]
+"""Measure what AFMA learns: python docs/results/afma_map.py runs/NAME [docs/results/NAME.svg]
 
-NAME is a finished comparison with an AFMA arm. Its auxiliary loss by epoch, and its map on the test images
-before the first step and after training, beside the gold map: how surely an entry of the map tells patches
-that share a class from patches that do not (the area under the ROC curve, 0.5 for chance), class by class.
-Prints a section with both in tables, to be added to the comparison's page, and draws the same, with one map,
-where a picture is named.
+NAME is a finished comparison with an AFMA arm. Prints a section for the comparison's page, with two tables:
+AFMA's auxiliary loss by epoch; and for each class, before and after training, how well an entry of AFMA's map
+separates patches that share the class from patches that do not (area under the ROC curve, 0.5 for chance).
+If an SVG file is named, draws the same figures and one map in it.
 """
 
 import argparse
@@ -39,9 +38,9 @@ ABOUT = """
 {command}
 ```
 
-AFMA's own loss, unweighted, by epoch; and, over all test images of the first seed, how surely an entry of
-its map tells patches that share a class from patches that do not: the area under the ROC curve, 0.5 for
-chance.
+The first table is AFMA's own loss by epoch, without its weight. The second table is from all test images of the first seed,
+before and after training. It shows how well an entry of AFMA's map separates patches that share a class from patches that
+do not: the area under the ROC curve, where chance gives 0.5.
 """
 
 
