@@ -1,18 +1,20 @@
-"""AFMA against its naive form, which holds the map: time and memory, forward + loss + backward.
+"""Compare AFMA with its naive form, which stores the map: time and memory, forward + loss + backward.
 
     python benchmarks/afma.py [--size 640x960] [--level 1] [--classes 12] [--repeats 3] [--threads 2]
                               [--clock wall] [--out FILE.json]
 
-One pass is the refined logits' sum plus the auxiliary loss, and the gradients of all weights, of the logits
-and of the encoder's feature (64 channels): batch 1, patches of 10x10, float32, standard normal inputs, random
-classes, CPU. Time: both forms in one process, in turn, after a warm-up on a small image; median and
-quartiles. On a machine that others use too, `--clock cpu --threads 1` counts the processor's seconds. Memory:
-each figure from a process of its own, as the peak of its resident memory (VmHWM) over what it held when the
-inputs were there: Linux only. Once as it is, with what the C library keeps for later of what was freed; and
-once with MALLOC_TRIM_THRESHOLD_=65536, which makes glibc give it back, so that the figure is what the form
-needs. The gradients of logits and feature are part of all figures; what they take, and no form can do
-without, is printed beside them. The naive form is the tests' (tests/attention/naive_afma.py):
-the same equations for all classes at once, the map computed once.
+One pass computes the sum of the refined logits plus the auxiliary loss, and the gradients of all weights, of
+the logits and of the encoder's feature (64 channels). Batch 1, patches of 10x10, float32, standard normal
+inputs, random classes, CPU. The naive form is that of the tests (tests/attention/naive_afma.py): the same
+equations for all classes at once, with the map computed once.
+
+- Time: both forms take turns in one process, after a warm-up on a small image; median and quartiles. On a
+  shared machine, `--clock cpu --threads 1` counts CPU seconds.
+- Memory: each figure comes from a new process (Linux only). It is the rise of peak resident memory (VmHWM)
+  over the memory when the inputs exist. It is measured twice: once as it is, including freed memory that the
+  C library keeps; and once with MALLOC_TRIM_THRESHOLD_=65536, which makes glibc return freed memory, so that
+  the figure is what the form needs. All figures include the gradients of logits and feature, which no form
+  can avoid; their size is printed too.
 """
 
 import argparse
@@ -28,7 +30,7 @@ from pathlib import Path
 import torch
 
 from foveate.attention.afma import AFMA
-from measuring import CLOCKS, forget_peak, machine, resident_megabytes, spread
+from measuring import CLOCKS, machine, reset_peak, resident_megabytes, spread
 
 NAIVE = Path(__file__).parents[1] / "tests" / "attention" / "naive_afma.py"
 FEATURE_CHANNELS = 64
@@ -70,48 +72,50 @@ def seconds(
 
 
 def total(refined: torch.Tensor, loss: torch.Tensor) -> torch.Tensor:
-    """Nobody holds the refined logits any more when backward begins, as in training, where losses keep what
-    they need of their own: that is not counted.
+    """Return the sum to differentiate.
+
+    No variable refers to the refined logits when backward begins, as in training. So their memory is not
+    counted.
     """
     return refined.sum() + loss
 
 
 def measure_memory(name: str, size: Size, level: int, classes: int) -> float:
-    """In this process: by how much one pass raises the peak of memory."""
+    """Return the rise of peak memory in one pass in this process (MB)."""
     form = forms(level, classes)[name]
     seconds(form, inputs((80, 80), level, classes))
     given = inputs(size, level, classes)
-    before = forget_peak()
+    before = reset_peak()
     seconds(form, given)
     return resident_megabytes("VmHWM") - before
 
 
 def memory(name: str, options: argparse.Namespace, **environment: str) -> float:
-    """As `measure_memory`, in a process of its own."""
+    """Return `measure_memory` from a new process with these environment variables."""
     size = "x".join(map(str, options.size))
     numbers = {"size": size, "level": options.level, "classes": options.classes, "threads": options.threads}
     flags = [word for key, value in numbers.items() for word in (f"--{key}", str(value))]
     command = [sys.executable, __file__, "--measure", name, *flags]
-    found = subprocess.run(
+    finished = subprocess.run(
         command, capture_output=True, text=True, check=True, env={**os.environ, **environment}
     )
-    return json.loads(found.stdout)
+    return json.loads(finished.stdout)
 
 
 def times(options: argparse.Namespace) -> dict[str, dict[str, float]]:
     both = forms(options.level, options.classes)
-    taken: dict[str, list[float]] = {name: [] for name in both}
+    durations: dict[str, list[float]] = {name: [] for name in both}
     for form in both.values():
         seconds(form, inputs((80, 80), options.level, options.classes))
     for _ in range(options.repeats):
         for name, form in both.items():
             given = inputs(options.size, options.level, options.classes)
-            taken[name].append(seconds(form, given, CLOCKS[options.clock]))
-    return {name: spread(values) for name, values in taken.items()}
+            durations[name].append(seconds(form, given, CLOCKS[options.clock]))
+    return {name: spread(values) for name, values in durations.items()}
 
 
 def unavoidable_megabytes(size: Size, level: int, classes: int) -> float:
-    """The gradients of the logits and of the feature."""
+    """Return the size of the gradients of the logits and of the feature."""
     height, width = size
     return 4 * height * width * (classes + FEATURE_CHANNELS / 4**level) / 2**20
 
@@ -130,7 +134,7 @@ def main() -> None:
     parser.add_argument("--classes", type=int, default=12)
     parser.add_argument("--repeats", type=int, default=3, help="timed passes, at least 2")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu: the processor's seconds")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu: CPU seconds")
     parser.add_argument("--out", type=Path, help="write all figures here as JSON")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -155,12 +159,12 @@ def main() -> None:
     ours, naive, least = measured["ours"], measured["naive"], unavoidable_megabytes(*case)
     faster, smaller, needs = (naive[key] / ours[key] for key in ("median_s", "growth_mb", "needed_mb"))
     print(f"{faster:.1f} times faster, {smaller:.1f} times less memory, {needs:.1f} times less needed")
-    print(f"the two gradients, which no form can do without, have {least:.0f} MB")
+    print(f"the two gradients that no form can avoid take {least:.0f} MB")
     if options.out:
-        shown = {key: getattr(options, key) for key in ("size", "level", "classes", "clock")}
+        settings = {key: getattr(options, key) for key in ("size", "level", "classes", "clock")}
         ratios = {"times_faster": faster, "times_smaller": smaller, "times_less_needed": needs}
-        found = {"machine": about, **shown, **measured, "gradients_mb": least, **ratios}
-        options.out.write_text(json.dumps(found, indent=2) + "\n")
+        results = {"machine": about, **settings, **measured, "gradients_mb": least, **ratios}
+        options.out.write_text(json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":

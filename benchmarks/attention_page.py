@@ -1,4 +1,4 @@
-"""The figures of benchmarks/attention.py as tables and as a picture."""
+"""Write the results of benchmarks/attention.py as tables, and draw them."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -7,39 +7,42 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from bounds import best, bound, shares
+from bounds import best_product_rate, largest_share, time_shares
 from foveate.inspection.figures.style import BLUE, INK, VERMILION, plain, sheet
-from measuring import said, spread, table
+from measuring import quartiles, setting_line, table
 
 Row = dict[str, Any]
 TIMES = (
     "mechanism|side|forward ms|backward ms|both ms, quartiles|MB|"
-    "naive, both ms|quartiles|naive MB|times as fast|of its memory"
+    "naive, both ms|quartiles|naive MB|speed-up|memory ratio"
 )
-BOUNDS = "mechanism|side|10^9 operations|GFLOP/s|products|in rows|exponentials|moves|calls|bound by|power"
+BOUNDS = (
+    "mechanism|side|10^9 operations|GFLOP/s|products|row products|exponentials|traffic|overhead|largest|power"
+)
 LEAST_MB = 1.0
-"""Less memory is a page or two, and no ratio is made of it."""
+"""No ratio is given for less memory than this: it is only a page or two."""
 
 
 def lines(setting: dict[str, Any], rows: list[Row]) -> list[str]:
-    """What the page shows, as markdown: the setting, the times, the picture, the rates, the bounds."""
+    """Return the page as lines of markdown: settings, times, picture, rates, shares of the time."""
     ours = [row for row in rows if "median_s" in row and row["form"] == "ours"]
     rate = {kind: [row["rates"][kind] / 1e9 for row in ours] for kind in ("matmul", "onednn", "exp")}
     copies = {side: [] for side in sorted({row["side"] for row in ours})}
     for row in ours:
         copies[row["side"]].append(row["rates"]["copy"] / 1e9)
     return [
-        f"{said(setting)}.",
+        f"{setting_line(setting)}.",
         "",
         *table(TIMES.split("|"), times(rows)),
         "",
         "![Forward and backward as the map grows](attention.svg)",
         "",
         "Rates, measured beside every row: a product of two 1024 x 1024 matrices "
-        f"{_middle(rate['matmul'])} GFLOP/s by `a @ b` and {_middle(rate['onednn'])} in oneDNN, "
-        f"exponentials {_middle(rate['exp'])} billion a second, "
+        f"{_median_with_quartiles(rate['matmul'])} GFLOP/s by `a @ b` and "
+        f"{_median_with_quartiles(rate['onednn'])} in oneDNN, "
+        f"exponentials {_median_with_quartiles(rate['exp'])} billion a second, "
         "reading and writing a map "
-        + ", ".join(f"{_middle(values)} GB/s at {side}" for side, values in copies.items())
+        + ", ".join(f"{_median_with_quartiles(values)} GB/s at {side}" for side, values in copies.items())
         + ".",
         "",
         *table(BOUNDS.split("|"), bounds(ours)),
@@ -47,7 +50,7 @@ def lines(setting: dict[str, Any], rows: list[Row]) -> list[str]:
 
 
 def times(rows: list[Row]) -> Iterator[list[str]]:
-    """A row for each mechanism and size: both forms, and how many times the naive one takes."""
+    """Yield a row for each mechanism and size: both forms, the speed-up, and the ratio of memory."""
     naive = {(row["mechanism"], row["side"]): row for row in rows if row["form"] == "naive"}
     for row in (row for row in rows if row["form"] == "ours"):
         other = naive[row["mechanism"], row["side"]]
@@ -60,11 +63,11 @@ def times(rows: list[Row]) -> Iterator[list[str]]:
                 f"{row['growth_mb']:.0f}",
             ]
         else:
-            cells += [_needs(row), "", "", ""]
+            cells += [_why_left_out(row), "", "", ""]
         if "median_s" in other:
             cells += [_ms(other["median_s"]), _quartiles(other), f"{other['growth_mb']:.0f}"]
         else:
-            cells += [_needs(other), "", ""]
+            cells += [_why_left_out(other), "", ""]
         cells += ["", ""]
         if "median_s" in row and "median_s" in other:
             cells[-2] = f"{other['median_s'] / row['median_s']:.1f}"
@@ -75,10 +78,10 @@ def times(rows: list[Row]) -> Iterator[list[str]]:
 
 
 def bounds(ours: list[Row]) -> Iterator[list[str]]:
-    """A row for each mechanism and size: what it does, the shares of its time, p where that grew as n^p."""
+    """Yield a row for each mechanism and size: operations, shares of the time, and p if time grew as n^p."""
     smaller: Row = {}
     for row in ours:
-        share = shares(row["median_s"], row["work"], row["rates"], row["calls_s"])
+        share = time_shares(row["median_s"], row["work"], row["rates"], row["calls_s"])
         operations = row["work"]["operations"] / 1e9
         cells = [
             row["mechanism"],
@@ -86,16 +89,16 @@ def bounds(ours: list[Row]) -> Iterator[list[str]]:
             f"{operations:.3g}",
             f"{operations / row['median_s']:.1f}",
         ]
-        rows = share["products"] * best(row["rates"]) / row["rates"]["rows"]
-        shown = (share["products"], rows, share["exponentials"], share["moves"], share["calls"])
-        cells += [*(f"{value:.2f}" for value in shown), bound(share)]
+        rows = share["products"] * best_product_rate(row["rates"]) / row["rates"]["rows"]
+        figures = (share["products"], rows, share["exponentials"], share["traffic"], share["overhead"])
+        cells += [*(f"{value:.2f}" for value in figures), largest_share(share)]
         same = smaller.get("mechanism") == row["mechanism"]
         yield [*cells, f"{_power(smaller, row):.1f}" if same else ""]
         smaller = row
 
 
 def draw(rows: list[Row], note: str, path: Path) -> None:
-    """Time against positions a side, a panel a mechanism."""
+    """Draw time against the side of the map, one panel for each mechanism."""
     names = list(dict.fromkeys(row["mechanism"] for row in rows))
     columns = min(4, len(names))
     down = math.ceil(len(names) / columns)
@@ -107,14 +110,14 @@ def draw(rows: list[Row], note: str, path: Path) -> None:
         axes.set_axis_off()
     for axes in panels.flat[len(names) - columns : len(names)]:
         axes.tick_params(labelbottom=True)
-    figure.supylabel("milliseconds, by positions a side", fontsize=8.5)
+    figure.supylabel("milliseconds, by side of the map", fontsize=8.5)
     labels = panels.flat[0].get_legend_handles_labels()
     figure.legend(*labels, loc="upper right", ncols=len(labels[0]), frameon=False, fontsize=8.5)
     figure.savefig(path, metadata={"Date": None})
 
 
 def panel(axes: Axes, name: str, rows: list[Row]) -> None:
-    """One mechanism: both forms, what the naive one would take beyond the limits, the products' own time."""
+    """Draw one mechanism: both forms, the predicted time of the naive one, and the time of products alone."""
 
     def line(label: str, form: str, seconds: Callable[[Row], float | None], **look: Any) -> None:
         points = [(row["side"], 1e3 * s) for row in rows if row["form"] == form and (s := seconds(row))]
@@ -124,9 +127,9 @@ def panel(axes: Axes, name: str, rows: list[Row]) -> None:
     line("ours", "ours", lambda row: row.get("median_s"), color=BLUE, marker="o")
     line("naive", "naive", lambda row: row.get("median_s"), color=VERMILION, marker="s")
     line(
-        "naive, foretold",
+        "naive, predicted",
         "naive",
-        lambda row: None if "median_s" in row else row.get("foretold_median_s"),
+        lambda row: None if "median_s" in row else row.get("predicted_median_s"),
         color=VERMILION,
         marker="s",
         markerfacecolor="white",
@@ -135,7 +138,7 @@ def panel(axes: Axes, name: str, rows: list[Row]) -> None:
     line(
         "products alone",
         "ours",
-        lambda row: row["work"]["operations"] / best(row["rates"]) if "work" in row else None,
+        lambda row: row["work"]["operations"] / best_product_rate(row["rates"]) if "work" in row else None,
         color=INK,
         linestyle=":",
     )
@@ -148,14 +151,14 @@ def panel(axes: Axes, name: str, rows: list[Row]) -> None:
 
 
 def _power(small: Row, large: Row) -> float:
-    """p, where the time grew as positions^p between two sizes."""
+    """Return p if the time grew as positions^p between two sizes."""
     return math.log(large["median_s"] / small["median_s"]) / (2 * math.log(large["side"] / small["side"]))
 
 
-def _needs(row: Row) -> str:
-    if "foretold_median_s" not in row or "once_s" in row:
+def _why_left_out(row: Row) -> str:
+    if "predicted_median_s" not in row or "once_s" in row:
         return "ended by the system"
-    memory, seconds = row["foretold_growth_mb"] / 1e3, row["foretold_median_s"]
+    memory, seconds = row["predicted_growth_mb"] / 1e3, row["predicted_median_s"]
     return f"left out: would need about {memory:,.1f} GB and {seconds:,.0f} s"
 
 
@@ -167,8 +170,8 @@ def _quartiles(row: Row) -> str:
     return f"{_ms(row['lower_quartile_s'])} to {_ms(row['upper_quartile_s'])}"
 
 
-def _middle(values: list[float]) -> str:
+def _median_with_quartiles(values: list[float]) -> str:
     if len(values) < 2:
         return f"{values[0]:.3g}" if values else "none"
-    found = spread(values)
-    return f"{found['median_s']:.3g} ({found['lower_quartile_s']:.3g} to {found['upper_quartile_s']:.3g})"
+    low, median, high = quartiles(values)
+    return f"{median:.3g} ({low:.3g} to {high:.3g})"

@@ -1,11 +1,15 @@
-"""What bounds a pass: the work in it, counted, and how fast this machine does such work, measured beside it.
+"""Find what limits the speed of a pass: count its work, and measure how fast this machine does such work.
 
-Four kinds of work. *Products*: the arithmetic of matrix products and convolutions, at the rate of a product
-of two 1024 x 1024 matrices in the faster of PyTorch's two libraries. *Exponentials*: of softmax and sigmoid,
-at the rate of `torch.exp` in the cache. *Moves*: bytes that operators read and write (a fused kernel counts
-with what goes in and comes out), at the rate at which the map itself is copied. *Calls*: what a pass over a
-map of 4 x 4 takes, where there is next to nothing to compute. They overlap, so that their shares of the time
-may come to more than 1.
+Four kinds of work are compared with the time of the pass:
+
+- products: the arithmetic of matrix products and convolutions, at the rate of a product of two 1024 x 1024
+  matrices in the faster of PyTorch's two libraries;
+- exponentials: those of softmax and sigmoid, at the rate of `torch.exp` on values in the cache;
+- traffic: bytes that operators read and write (for a fused kernel, its inputs and outputs), at the rate of
+  copying the map;
+- overhead: the time of a pass over a map of 4 x 4, where there is almost nothing to compute.
+
+They overlap in time, so their shares may add up to more than 1.
 """
 
 import statistics
@@ -30,30 +34,30 @@ PAIRING = {
     "foveate::attend": 0,
     "foveate::attend_backward": 1,
 }
-"""Fused kernels with an exponential for each pair: which argument holds the queries; the keys come next."""
+"""Fused kernels with one exponential for each pair: index of the query argument; the keys come next."""
 
 
 class Traffic(TorchDispatchMode):
-    """Counts, while it is entered, the bytes that operators read and write, and the exponentials in them."""
+    """Context manager that counts the bytes that operators read and write, and their exponentials."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.moved = self.exponentials = 0
+        self.bytes = self.exponentials = 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        made = func(*args, **(kwargs or {}))
-        read, written = (_tensors(values) for values in ((args, kwargs), made))
-        held = {_storage(tensor) for tensor in read}
-        view = not func._schema.is_mutable and all(_storage(tensor) in held for tensor in written)
+        result = func(*args, **(kwargs or {}))
+        read, written = (_tensors(values) for values in ((args, kwargs), result))
+        read_storages = {_storage(tensor) for tensor in read}
+        view = not func._schema.is_mutable and all(_storage(tensor) in read_storages for tensor in written)
         name = func._schema.name
         if not view and "empty" not in name:
-            self.moved += sum(map(_bytes, read + written))
+            self.bytes += sum(map(_bytes, read + written))
         if name in WITH_EXPONENTIALS:
             self.exponentials += max(tensor.numel() for tensor in read)
         elif name in PAIRING:
             query, key = args[PAIRING[name] : PAIRING[name] + 2]
             self.exponentials += query.numel() // query.shape[-1] * key.shape[-2]
-        return made
+        return result
 
 
 def _tensors(values: object) -> list[Tensor]:
@@ -65,25 +69,27 @@ def _storage(tensor: Tensor) -> int:
 
 
 def _bytes(tensor: Tensor) -> int:
-    """What is expanded counts once."""
+    """Return the bytes of a tensor; elements that `expand` repeats count once."""
     return min(tensor.numel() * tensor.element_size(), tensor.untyped_storage().nbytes())
 
 
-def work(run: Callable[[], object]) -> dict[str, int]:
-    """What one run does: operations (a multiplication and an addition are two), bytes moved, exponentials."""
+def count_work(run: Callable[[], object]) -> dict[str, int]:
+    """Count one run's operations (multiply and add are two), bytes read and written, and exponentials."""
     with FlopCounterMode(display=False) as products, Traffic() as traffic:
         run()
     return {
         "operations": products.get_total_flops(),
-        "bytes": traffic.moved,
+        "bytes": traffic.bytes,
         "exponentials": traffic.exponentials,
     }
 
 
-def rates(side: int, channels: int, clock: Callable[[], float]) -> dict[str, float]:
-    """How much a second: operations of a square product in each of PyTorch's libraries, and of the products
-    that attention over all positions consists of (scores of a chunk of rows, and the sums they weigh); bytes
-    of a copied map, read and written; exponentials.
+def measure_rates(side: int, channels: int, clock: Callable[[], float]) -> dict[str, float]:
+    """Measure the machine's rates, per second.
+
+    `matmul`, `onednn`: operations of a square product in each of PyTorch's two libraries. `rows`: operations
+    of the two products of attention over all positions, for a chunk of rows (scores, then weighted sums).
+    `copy`: bytes read and written when a map is copied. `exp`: exponentials.
     """
     a, b = torch.randn(2, SQUARE, SQUARE)
     positions = side**2
@@ -100,24 +106,26 @@ def rates(side: int, channels: int, clock: Callable[[], float]) -> dict[str, flo
     }
 
 
-def shares(seconds: float, done: dict[str, int], rate: dict[str, float], calls_s: float) -> dict[str, float]:
-    """Of the time of a pass, what each kind of work would take alone."""
+def time_shares(
+    seconds: float, done: dict[str, int], rate: dict[str, float], overhead_s: float
+) -> dict[str, float]:
+    """Return the time that each kind of work would take alone, as a share of the pass's `seconds`."""
     alone = {
-        "products": done["operations"] / best(rate),
+        "products": done["operations"] / best_product_rate(rate),
         "exponentials": done["exponentials"] / rate["exp"],
-        "moves": done["bytes"] / rate["copy"],
-        "calls": calls_s,
+        "traffic": done["bytes"] / rate["copy"],
+        "overhead": overhead_s,
     }
     return {kind: taken / seconds for kind, taken in alone.items()}
 
 
-def best(rate: dict[str, float]) -> float:
-    """Operations a second of a square product, in the library where it is faster."""
+def best_product_rate(rate: dict[str, float]) -> float:
+    """Return the operations per second of a square product in the faster library."""
     return max(rate["matmul"], rate["onednn"])
 
 
-def bound(share: dict[str, float]) -> str:
-    """The kind of work with the largest share."""
+def largest_share(share: dict[str, float]) -> str:
+    """Return the kind of work with the largest share."""
     return max(share, key=lambda kind: share[kind])
 
 

@@ -1,9 +1,9 @@
-"""What `fit` adds to an epoch: python benchmarks/epoch.py [--out epoch.json]
+"""Measure what `fit` adds to a bare training loop: python benchmarks/epoch.py [--out epoch.json]
 
-An epoch of `fit` (reading, augmentation, clipping, averaged weights, schedule, callbacks; not its validation)
-against the bare forward, backward and step of the same model on the same batches, held in memory, in the same
-precision. Both train in one process and take turns after every step, so that a busy machine slows both.
-Reach: <= 1.10 times.
+Compares an epoch of `fit` (reading, augmentation, clipping, averaged weights, schedule, callbacks; without
+validation) with bare forward, backward and optimiser steps of the same model on the same batches in memory,
+in the same precision. Both train in one process and alternate after every step, so that a busy machine slows
+both equally. Target: at most 1.10 times the bare loop.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from foveate.training.run import fit
 
 
 class BareTwin(Callback):
-    """After every step of `fit` trains a copy of the model one bare step; sums the times of both by epoch."""
+    """After every step of `fit`, train a copy of the model for one bare step; sum both times by epoch."""
 
     def __init__(self) -> None:
         self.fitted: list[float] = []
@@ -61,7 +61,7 @@ class BareTwin(Callback):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=7, help="the first only warms up")
+    parser.add_argument("--epochs", type=int, default=7, help="the first is a warm-up")
     parser.add_argument("--images", type=int, default=48)
     parser.add_argument("--size", type=int, nargs=2, default=(192, 256))
     parser.add_argument("--batch", type=int, default=8)
@@ -92,8 +92,8 @@ def main() -> None:
         print(f"| {name} | {_spread(values, ' s')} |")
     print(f"| fit / bare loop | {_spread(ratios, '')} |")
     if given.out:
-        found = {"environment": describe_environment("cpu", precision), "seconds": times, "ratio": ratios}
-        given.out.write_text(json.dumps(found, indent=1) + "\n")
+        results = {"environment": describe_environment("cpu", precision), "seconds": times, "ratio": ratios}
+        given.out.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def _spread(values: list[float], unit: str) -> str:

@@ -1,17 +1,18 @@
-"""How often does a comparison announce a difference where there is none?
+"""Measure how often a comparison reports a difference where there is none.
 
     python benchmarks/false_alarms.py [--simulations 1000] [--out false_alarms.json]
 
-Two arms of identical make are drawn again and again, and every difference between them is luck: of training
-(a shift a seed, scaled so that the score varies by 0 to 0.02 between seeds), of images (what an arm happens
-to find hard, shared by all its seeds) and of how both meet. Two scores are drawn:
+Two identical arms are simulated many times, so every difference between them is luck. There are three
+sources: training (a shift for each seed, scaled so that the score varies by 0 to 0.02 between seeds), images
+(an arm finds some images hard with all its seeds), and the interaction of both. Two scores are simulated:
 
-- mIoU from the summed confusion matrices of 60 images with 5 classes, the rarer of which occur in few images;
-- accuracy from the labels of 30 images, where one image more is 0.033 and seeds often tie.
+- mIoU from the summed confusion matrices of 60 images with 5 classes, of which the rare ones occur in few
+  images;
+- accuracy from the labels of 30 images, where one more correct image adds 0.033 and seeds often tie.
 
-An announced "helps" or "hurts" is a false alarm; foveate's interval is held at 5% or less. Beside it, on the
-same draws, what is often done instead. Single-threaded BLAS is fastest (OMP_NUM_THREADS=1); simulations run
-in one process a core.
+A verdict "helps" or "hurts" is a false alarm. foveate's interval should give at most 5%. Other common methods
+are measured on the same draws. Single-threaded BLAS is fastest (OMP_NUM_THREADS=1); one process runs on each
+core.
 """
 
 import argparse
@@ -38,14 +39,14 @@ SHARE = np.array([0.5, 0.3, 0.14, 0.05, 0.01])
 PRESENCE = np.array([1.0, 0.95, 0.7, 0.5, 0.25])
 SKILL = np.array([3.0, 2.5, 1.5, 0.8, 0.2])
 PIXELS = 20_000
-IMAGE_LUCK, MEETING_LUCK = 0.35, 0.25
+IMAGE_LUCK, INTERACTION_LUCK = 0.35, 0.25
 LABELS = np.arange(30) % 3
 LABEL_SKILL, LABEL_HARDNESS, LABEL_LUCK = 2.0, 2.5, 1.5
 RESAMPLES = 300
 
 
 def draw_truth(rng: np.random.Generator) -> ndarray:
-    """Pixels of each class in each image, `n c`; every class occurs at least once."""
+    """Draw the pixels of each class in each image, `n c`; every class occurs at least once."""
     while True:
         present = rng.random((IMAGES, CLASSES)) < PRESENCE
         if present.any(0).all():
@@ -57,9 +58,9 @@ def draw_truth(rng: np.random.Generator) -> ndarray:
 def draw_arm(
     rng: np.random.Generator, truth: ndarray, hardness: ndarray, seeds: int, shift: float
 ) -> ndarray:
-    """Confusion matrices `seeds n c c` of one arm: hits by class skill, misses over the other classes."""
+    """Draw confusion matrices `seeds n c c` of one arm: hits by class skill, misses in other classes."""
     shape = (seeds, IMAGES, CLASSES)
-    logit = SKILL - hardness + rng.normal(0, IMAGE_LUCK, shape[1:]) + rng.normal(0, MEETING_LUCK, shape)
+    logit = SKILL - hardness + rng.normal(0, IMAGE_LUCK, shape[1:]) + rng.normal(0, INTERACTION_LUCK, shape)
     logit = logit + shift * rng.normal(0, 1, (seeds, 1, CLASSES))
     hits = np.round(truth / (1 + np.exp(-logit))).astype(np.int64)
     spread = SHARE + 0.05
@@ -71,7 +72,7 @@ def draw_arm(
 
 
 def draw_scenes(rng: np.random.Generator, seeds: int, shift: float) -> tuple[ndarray, ndarray]:
-    """Two arms on the same segmented images: confusion matrices `seeds n c c` each."""
+    """Draw two arms on the same segmented images: confusion matrices `seeds n c c` each."""
     truth = draw_truth(rng)
     hardness = rng.normal(0, 0.7, truth.shape)
     first, second = (draw_arm(rng, truth, hardness, seeds, shift) for _ in range(2))
@@ -79,7 +80,7 @@ def draw_scenes(rng: np.random.Generator, seeds: int, shift: float) -> tuple[nda
 
 
 def draw_answers(rng: np.random.Generator, seeds: int, shift: float) -> tuple[ndarray, ndarray]:
-    """Two arms on the same labelled images: confusion matrices `seeds n c c` that hold a single one each."""
+    """Draw two arms on the same labelled images: confusion matrices `seeds n c c` with one count each."""
     hardness = rng.normal(0, LABEL_HARDNESS, LABELS.size)
     one = np.eye(LABELS.max() + 1, dtype=np.int64)
 
@@ -93,7 +94,7 @@ def draw_answers(rng: np.random.Generator, seeds: int, shift: float) -> tuple[nd
 
 
 def scene_shift(noise: float) -> float:
-    """The shift on the logit scale that makes mIoU vary by `noise` between seeds, all else fixed."""
+    """Return the shift of logits that makes mIoU vary by `noise` between seeds, all else fixed."""
     if noise == 0:
         return 0.0
     rng = np.random.default_rng(0)
@@ -104,19 +105,19 @@ def scene_shift(noise: float) -> float:
 
 
 def answer_shift(noise: float) -> float:
-    """The same for accuracy: `noise` over the mean slope of the chance to be right."""
+    """Return this shift for accuracy: `noise` divided by the mean slope of the probability to be right."""
     spread = np.hypot(LABEL_HARDNESS, LABEL_LUCK)
     right = sigmoid(LABEL_SKILL + spread * np.random.default_rng(0).normal(0, 1, 100_000))
     return noise / float((right * (1 - right)).mean())
 
 
 def sigmoid(x: ndarray) -> ndarray:
-    """The logistic function."""
+    """Return the logistic function of x."""
     return 1 / (1 + np.exp(-x))
 
 
 class Scenario(NamedTuple):
-    """A score, and how two arms that differ by luck alone are drawn for it."""
+    """A score, and functions that draw two arms that differ only by luck."""
 
     task: Task
     draw: Callable[[np.random.Generator, int, float], tuple[ndarray, ndarray]]
@@ -130,7 +131,7 @@ SCENARIOS = {
 
 
 class Pair:
-    """Two arms' confusion matrices `seeds n c c`, and what the methods ask of them."""
+    """Confusion matrices `seeds n c c` of two arms, and the statistics that the methods use."""
 
     def __init__(self, first: ndarray, second: ndarray, task: Task) -> None:
         self.arms, self.task = (first, second), task
@@ -140,12 +141,12 @@ class Pair:
         self.distance = abs(self.per_seed.mean())
 
     @cached_property
-    def of_seeds(self) -> float:
+    def seed_variance(self) -> float:
         """The variance of the mean difference, from its spread over the seeds."""
         return self.per_seed.var(ddof=1) / self.seeds
 
     @cached_property
-    def of_images(self) -> float:
+    def image_variance(self) -> float:
         """The variance of the mean difference over bootstrap samples of the images."""
         rng = np.random.default_rng(1)
         draws = rng.multinomial(self.images, np.full(self.images, 1 / self.images), size=RESAMPLES)
@@ -160,34 +161,34 @@ class Pair:
 
 
 def foveate(pair: Pair) -> bool:
-    """What the report's verdict rests on."""
+    """Use the interval behind the report's verdict."""
     return pair.runs[0].minus(pair.runs[1]).excludes_zero
 
 
 def satterthwaite(pair: Pair) -> bool:
-    """One t for the sum of both variances, with Satterthwaite's degrees of freedom."""
-    total = pair.of_seeds + pair.of_images
+    """Use one t for the sum of both variances, with Satterthwaite's degrees of freedom."""
+    total = pair.seed_variance + pair.image_variance
     if total == 0:
         return bool(pair.distance > 0)
-    parts = pair.of_seeds**2 / (pair.seeds - 1) + pair.of_images**2 / (pair.images - 1)
+    parts = pair.seed_variance**2 / (pair.seeds - 1) + pair.image_variance**2 / (pair.images - 1)
     return bool(pair.distance > stats.t.ppf(0.975, total**2 / parts) * np.sqrt(total))
 
 
 def t_over_seeds(pair: Pair) -> bool:
-    """The paired t-test over seeds."""
-    return bool(pair.distance > stats.t.ppf(0.975, pair.seeds - 1) * np.sqrt(pair.of_seeds))
+    """Use the paired t-test over seeds."""
+    return bool(pair.distance > stats.t.ppf(0.975, pair.seeds - 1) * np.sqrt(pair.seed_variance))
 
 
 def bootstrap_of_seeds(pair: Pair) -> bool:
-    """The percentile bootstrap of the seeds' differences."""
+    """Use the percentile bootstrap of the seeds' differences."""
     draws = np.random.default_rng(1).integers(0, pair.seeds, (1000, pair.seeds))
     low, high = np.quantile(pair.per_seed[draws].mean(1), [0.025, 0.975])
     return bool(low > 0 or high < 0)
 
 
 def bootstrap_of_images(pair: Pair) -> bool:
-    """The bootstrap of the test images, as if these seeds were all there are."""
-    return bool(pair.distance > 1.96 * np.sqrt(pair.of_images))
+    """Use the bootstrap of the test images, as if there were no other seeds."""
+    return bool(pair.distance > 1.96 * np.sqrt(pair.image_variance))
 
 
 METHODS = {
@@ -200,7 +201,7 @@ METHODS = {
 
 
 def draw_pairs(score: str, seeds: int, noise: float, simulations: int) -> Iterator[Pair]:
-    """Two arms that differ by luck alone, again and again; the same draws for the same arguments."""
+    """Yield pairs of arms that differ only by luck; the same arguments give the same pairs."""
     scenario = SCENARIOS[score]
     rng = np.random.default_rng([seeds, int(noise * 1e6)])
     shift = scenario.shift(noise)
@@ -209,7 +210,7 @@ def draw_pairs(score: str, seeds: int, noise: float, simulations: int) -> Iterat
 
 
 def false_alarms(score: str, seeds: int, noise: float, simulations: int) -> ndarray:
-    """The number of false alarms of each of METHODS in so many simulations."""
+    """Count the false alarms of each of METHODS in this many simulations."""
     pairs = draw_pairs(score, seeds, noise, simulations)
     return np.sum([[method(pair) for method in METHODS.values()] for pair in pairs], axis=0)
 
@@ -230,13 +231,13 @@ def main() -> None:
     rows = []
     print(f"false alarms in %, {options.simulations} simulations")
     print(f"{'score':>8} {'seeds':>5} {'noise':>6}", *(f"{name:>20}" for name in METHODS))
-    for (score, seeds, noise), found in zip(grid, alarms, strict=True):
-        rates = found / options.simulations
+    for (score, seeds, noise), counted in zip(grid, alarms, strict=True):
+        rates = counted / options.simulations
         error = 1.96 * np.sqrt(rates * (1 - rates) / options.simulations)
         cells = (f"{100 * r:.1f} +- {100 * e:.1f}" for r, e in zip(rates, error, strict=True))
         print(f"{score:>8} {seeds:>5} {noise:>6}", *(f"{cell:>20}" for cell in cells))
-        found = dict(zip(METHODS, rates.tolist(), strict=True))
-        rows.append({"score": score, "seeds": seeds, "noise": noise, **found})
+        by_method = dict(zip(METHODS, rates.tolist(), strict=True))
+        rows.append({"score": score, "seeds": seeds, "noise": noise, **by_method})
     print(f"{time.perf_counter() - start:.0f} s on {os.cpu_count()} cores")
     if options.out:
         options.out.write_text(

@@ -1,13 +1,13 @@
-"""What an attached channel or spatial gate costs at inference, at each place and where it was published.
+"""Measure what a channel or spatial gate costs at inference, at each place and as its paper places it.
 
     python benchmarks/gates.py [--rounds 15] [--threads 2] [--gate zero] [--clock wall] [--size 360 480]
                                [--out FILE.json] [--page FILE.md]
 
-A ResNet18 U-Net, batch 1, in evaluation. The host and every arm run in turn within each round, in an order
-drawn anew, so that what else the machine does falls on all alike; all share the host's weights. A ratio is
-the median over rounds of an arm's time by the host's in the same round, with its quartiles. Reach: 1.15 times
-the host, for one gate at any place. The column before the last has the mechanism at all the places at once
-where its work put it. On a machine that others use too, `--clock cpu --threads 1` counts the processor's
+The host is a ResNet18 U-Net, batch 1, in evaluation mode. In each round, the host and every arm run once, in
+a new random order, so that other load on the machine affects all equally. All share the host's weights. A
+ratio is an arm's time divided by the host's time in the same round; the table gives its median and quartiles
+over rounds. Target: 1.15 times the host, for one gate at any place. The column "as published" has the
+mechanism at all places of its paper at once. On a shared machine, `--clock cpu --threads 1` counts CPU
 seconds.
 """
 
@@ -22,10 +22,10 @@ import torch
 from foveate.models.attaching.attach import attach
 from foveate.models.attaching.gates import ResidualGate
 from foveate.models.create import create_model
-from measuring import CLOCKS, in_turn, machine, put, quartiles, ratios, said, save, table
+from measuring import CLOCKS, in_turn, machine, quartiles, ratios, replace_section, save, setting_line, table
 
 PLACES = ("decoder", "skip1", "encoder1", "encoder3", "encoder5")
-BRANCHES, REACH = "encoder.layer?.?.bn2", 1.15
+BRANCHES, TARGET = "encoder.layer?.?.bn2", 1.15
 PUBLISHED = {
     "se": ((BRANCHES,), "every residual branch"),
     "eca": ((BRANCHES,), "every residual branch"),
@@ -35,7 +35,7 @@ PUBLISHED = {
     "bam": (("encoder2", "encoder3", "encoder4"), "between the stages"),
     "coord": ((BRANCHES,), "every residual branch"),
     "simam": ((BRANCHES,), "every residual branch"),
-    "gate": (("skips",), "every skip, by the signal of the decoder"),
+    "gate": (("skips",), "every skip, with the decoder's signal"),
     "triplet": ((BRANCHES,), "every residual branch"),
     "strip": (
         ("encoder.layer[123].1.bn2", "encoder.layer4.?.bn2"),
@@ -45,11 +45,11 @@ PUBLISHED = {
     "external": (("encoder5",), "the deepest features"),
     "mssa": (("encoder4",), "the features at stride 16"),
 }
-"""Where each was published, or what comes closest to that in this host."""
+"""The places in each mechanism's paper, or the closest ones in this host, and their description."""
 
 
 def arm(mechanism: str, places: tuple[str, ...]) -> str:
-    """An arm's text.
+    """Return an arm with the mechanism at each of the places.
 
     >>> arm("cbam(gates=sigmoid_tanh)", ("skip1", "skip2"))
     'cbam@skip1(gates=sigmoid_tanh)+cbam@skip2(gates=sigmoid_tanh)'
@@ -59,7 +59,7 @@ def arm(mechanism: str, places: tuple[str, ...]) -> str:
 
 
 def contenders(gate: str) -> dict[str, torch.nn.Module]:
-    """The host and, by arm, copies of it with the same weights that carry one, gates open."""
+    """Return the host and, by arm, copies of it with the same weights and the arm attached, gates open."""
     torch.manual_seed(0)
     host = create_model("unet", "resnet18", classes=11).eval()
     shared = {id(value): value for value in (*host.parameters(), *host.buffers())}
@@ -76,14 +76,14 @@ def contenders(gate: str) -> dict[str, torch.nn.Module]:
 
 
 def lines(rows: dict[str, dict[str, Any]]) -> list[str]:
-    """The ratios as a table, a mechanism a row; what exceeds the reach in bold."""
+    """Return the ratios as a table, one mechanism a row; ratios above the target are bold."""
 
     def cell(mechanism: str, places: tuple[str, ...]) -> str:
         low, middle, high = rows[arm(mechanism, places)]["ratio"]
-        shown = f"{middle:.3f} ({low:.3f} to {high:.3f})"
-        return f"**{shown}**" if middle > REACH else shown
+        text = f"{middle:.3f} ({low:.3f} to {high:.3f})"
+        return f"**{text}**" if middle > TARGET else text
 
-    shown = [
+    table_rows = [
         [
             f"`{mechanism}`",
             *(cell(mechanism, (place,)) for place in PLACES),
@@ -92,7 +92,7 @@ def lines(rows: dict[str, dict[str, Any]]) -> list[str]:
         ]
         for mechanism, (published, where) in PUBLISHED.items()
     ]
-    return table(["mechanism", *PLACES, "as published", "which is"], shown)
+    return table(["mechanism", *PLACES, "as published", "its places"], table_rows)
 
 
 def main() -> None:
@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
     parser.add_argument("--size", type=int, nargs=2, default=[360, 480], help="height and width")
     parser.add_argument("--out", type=Path, help="write the numbers as JSON")
-    parser.add_argument("--page", type=Path, help="put the table into this page, between its two comments")
+    parser.add_argument("--page", type=Path, help="replace the table in this page, between its two comments")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
 
@@ -120,12 +120,12 @@ def main() -> None:
     setting = machine(given.threads) | {"size": "{}x{}".format(*given.size)}
     setting |= {name: getattr(given, name) for name in ("rounds", "gate", "clock")}
     host = "{1:.1f} ms ({0:.1f} to {2:.1f})".format(*(1e3 * value for value in rows["none"]["seconds"]))
-    page = [f"The host takes {host}: {said(setting)}.", "", *lines(rows)]
+    page = [f"The host takes {host}: {setting_line(setting)}.", "", *lines(rows)]
     print("\n".join(page))
     if given.out:
         save(given.out, {"setting": setting, "rows": rows})
     if given.page:
-        put(given.page, "benchmarks/gates.py", page)
+        replace_section(given.page, "benchmarks/gates.py", page)
 
 
 if __name__ == "__main__":

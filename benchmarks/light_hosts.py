@@ -1,16 +1,21 @@
-"""Frames per second of light hosts at 360x480, batch 1, beside other libraries' light networks, in one run.
+"""Measure frames per second of light hosts and of other libraries' light networks, at 360x480, batch 1.
 
     python benchmarks/light_hosts.py [--forms eager compiled exported] [--rounds 20] [--threads 2]
                                      [--size 360 480] [--out FILE.json] [--page FILE.md]
 
-`mssa` in both forms and two more hosts on a small encoder, beside segmentation_models_pytorch's U-Net on
-MobileNetV3 and torchvision's LRASPP, both as their libraries build them, with random weights and 11 classes.
-Eager is PyTorch as it is. Compiled is `torch.compile` with weights frozen, as for inference (needs a C++
-compiler). Exported is the network as ONNX, of this size, in ONNX Runtime (`pip install "foveate[export]"`).
-A form that this machine lacks is left out, and the output says so. All forms of all networks take turns in
-each round, in an order drawn anew; each turn waits until other threads rest, sees one frame, and is timed on
-the next. Beside the quartiles, in bold: how many times as fast as eager, the median over rounds. Networks
-that only take multiples of 32 get the next such size, which is what foveate's hosts pad to inside. Reach:
+Compares `mssa` in both forms and two more hosts on a small encoder with segmentation_models_pytorch's U-Net
+on MobileNetV3 and torchvision's LRASPP, both as their libraries build them. All have random weights and 11
+classes.
+
+- Eager: plain PyTorch.
+- Compiled: `torch.compile` with frozen weights, for inference (needs a C++ compiler).
+- Exported: the network as ONNX of this size, in ONNX Runtime (`pip install "foveate[export]"`).
+
+If this machine cannot run a form, the form is left out, and the output says so. In each round, all forms of
+all networks run in a new random order. Each turn first pauses until other threads are idle, runs one frame
+untimed, and times the next. The table gives the median and quartiles, and in bold the median speed-up over
+eager.
+Networks that need multiples of 32 get the next such size; foveate's hosts pad to it internally. Target:
 exported twice as fast as eager.
 """
 
@@ -31,7 +36,7 @@ from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
 from foveate.evaluation.cost import flops, parameters
 from foveate.models.create import create_model
-from measuring import in_turn, machine, put, quartiles, ratios, said, save, table
+from measuring import in_turn, machine, quartiles, ratios, replace_section, save, setting_line, table
 
 CLASSES, STRIDE = 11, 32
 MOBILENET = "tu-mobilenetv3_large_100"
@@ -43,7 +48,7 @@ Size = tuple[int, int]
 
 
 class Logits(nn.Module):
-    """torchvision's networks return a dict; what is timed and exported returns the logits in it."""
+    """Return only the logits of a torchvision network, which returns a dict."""
 
     def __init__(self, network: nn.Module):
         super().__init__()
@@ -54,7 +59,7 @@ class Logits(nn.Module):
 
 
 def networks(size: Size) -> dict[str, tuple[nn.Module, Size]]:
-    """Each contender with the size of its image."""
+    """Return the networks by name, each with the height and width of its input."""
     torch.manual_seed(0)
     padded = tuple(math.ceil(length / STRIDE) * STRIDE for length in size)
     ours = {
@@ -73,8 +78,8 @@ def networks(size: Size) -> dict[str, tuple[nn.Module, Size]]:
     return {name: (model.eval(), size) for name, (model, size) in both.items()}
 
 
-def missing(form: str) -> str:
-    """What this machine lacks for a form; empty where nothing is missing."""
+def missing_requirement(form: str) -> str:
+    """Name what this machine lacks for a form; empty if nothing is missing."""
     if form == "compiled" and not any(map(shutil.which, ("g++", "clang++"))):
         return "a C++ compiler"
     if form == "exported":
@@ -82,8 +87,8 @@ def missing(form: str) -> str:
     return ""
 
 
-def prepared(form: str, model: nn.Module, image: torch.Tensor, threads: int) -> Run:
-    """The network in a form, called on the image; what it gives is compared with the eager network's."""
+def prepare(form: str, model: nn.Module, image: torch.Tensor, threads: int) -> Run:
+    """Return a call of the network in this form on the image, after a check of its output against eager."""
     if form == "exported":
         run = _in_onnx_runtime(model, image, threads)
     else:
@@ -113,12 +118,12 @@ def _in_onnx_runtime(model: nn.Module, image: torch.Tensor, threads: int) -> Run
 def measure(
     contenders: dict[str, tuple[nn.Module, Size]], forms: list[str], rounds: int, threads: int
 ) -> dict[str, dict[str, Any]]:
-    """Of each network what it costs, and for each form the quartiles of frames a second and times eager."""
+    """Return each network's cost, and for each form the quartiles of frames per second and speed-up."""
     runs, rows = {}, {}
     for name, (model, size) in contenders.items():
         image = torch.rand(1, 3, *size)
         rows[name] = {"size": size, "parameters": parameters(model), "flops": flops(model, image)}
-        runs |= {(name, form): prepared(form, model, image, threads) for form in forms}
+        runs |= {(name, form): prepare(form, model, image, threads) for form in forms}
     for (name, form), taken in (times := in_turn(runs, rounds, pause=PAUSE)).items():
         rows[name][form] = {"frames_per_second": quartiles([1 / seconds for seconds in taken])}
         if form != "eager" and (name, "eager") in times:
@@ -127,16 +132,16 @@ def measure(
 
 
 def lines(rows: dict[str, dict[str, Any]], forms: list[str]) -> list[str]:
-    """The figures as a table."""
-    shown = []
+    """Return the figures as a table."""
+    table_rows = []
     for name, row in rows.items():
         cells = [name, f"{row['parameters'] / 1e6:.2f} M", f"{row['flops'] / 1e9:.2f}"]
         for form in forms:
             low, middle, high = row[form]["frames_per_second"]
             times = f", **{row[form]['times_eager'][1]:.2f}**" if "times_eager" in row[form] else ""
             cells.append(f"{middle:.1f} ({low:.1f} to {high:.1f}){times}")
-        shown.append(cells)
-    return table(["network", "parameters", "GFLOPs", *forms], shown)
+        table_rows.append(cells)
+    return table(["network", "parameters", "GFLOPs", *forms], table_rows)
 
 
 def main() -> None:
@@ -148,22 +153,22 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--size", type=int, nargs=2, default=[360, 480], help="height and width")
     parser.add_argument("--out", type=Path, help="write the numbers as JSON")
-    parser.add_argument("--page", type=Path, help="put the table into this page, between its two comments")
+    parser.add_argument("--page", type=Path, help="replace the table in this page, between its two comments")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     jaxtyping.config.update("jaxtyping_disable", True)  # annotations are not traced
 
-    lacking = {form: words for form in given.forms if (words := missing(form))}
-    forms = [form for form in given.forms if form not in lacking]
+    missing = {form: words for form in given.forms if (words := missing_requirement(form))}
+    forms = [form for form in given.forms if form not in missing]
     rows = measure(networks(tuple(given.size)), forms, given.rounds, given.threads)
     setting = machine(given.threads) | {"rounds": given.rounds, "size": "{}x{}".format(*given.size)}
-    page = [f"Frames a second: {said(setting)}.", "", *lines(rows, forms)]
-    page += [f"\n{form}: not measured, {words} is missing here" for form, words in lacking.items()]
+    page = [f"Frames a second: {setting_line(setting)}.", "", *lines(rows, forms)]
+    page += [f"\n{form}: not measured, {words} is missing here" for form, words in missing.items()]
     print("\n".join(page))
     if given.out:
-        save(given.out, {"setting": setting, "left_out": lacking, "rows": rows})
+        save(given.out, {"setting": setting, "left_out": missing, "rows": rows})
     if given.page:
-        put(given.page, "benchmarks/light_hosts.py", page)
+        replace_section(given.page, "benchmarks/light_hosts.py", page)
 
 
 if __name__ == "__main__":

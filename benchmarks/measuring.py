@@ -1,5 +1,5 @@
-"""What the benchmarks measure with: clocks, turns, processes, the peak of resident memory (Linux), spread,
-the machine, and how their tables reach the pages.
+"""Tools that the benchmarks share: clocks, turns, processes, peak resident memory (Linux), quartiles, a
+description of the machine, and writing tables into pages.
 """
 
 import json
@@ -19,29 +19,29 @@ from foveate.files import write_whole
 
 Name = TypeVar("Name", bound=Hashable)
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
-"""cpu counts the processor's seconds, for machines that others use too; with one thread, or it counts all."""
+"""`cpu` counts CPU seconds of all threads: use it on shared machines, with one thread."""
 
 
 def resident_megabytes(field: str) -> float:
-    """VmRSS, the resident memory now, or VmHWM, its peak."""
+    """Return a field of /proc/self/status in MB: VmRSS is resident memory now, VmHWM its peak."""
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return int(status[field].split()[0]) / 1024
 
 
-def forget_peak() -> float:
-    """Let VmHWM begin anew; the resident memory now."""
+def reset_peak() -> float:
+    """Reset VmHWM and return the resident memory now (MB)."""
     Path("/proc/self/clear_refs").write_text("5")
     return resident_megabytes("VmRSS")
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
-    """Lower quartile, median, upper quartile of two values or more."""
+    """Return lower quartile, median and upper quartile of at least two values."""
     low, median, high = statistics.quantiles(values, n=4, method="inclusive")
     return low, median, high
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
-    """Median and quartiles of seconds."""
+    """Return median and quartiles of seconds, by name."""
     low, median, high = quartiles(values)
     return {"median_s": median, "lower_quartile_s": low, "upper_quartile_s": high}
 
@@ -52,16 +52,16 @@ def in_turn(
     clock: Callable[[], float] = time.perf_counter,
     pause: float = 0.0,
 ) -> dict[Name, list[float]]:
-    """Seconds of every run by round, after a round that only warms up.
+    """Return the seconds of every run by round, after one warm-up round.
 
-    All take their turn in each round, in an order drawn anew, so that what else the machine does falls on all
-    alike. With a `pause` (seconds) every turn begins with it and with a run that is not timed: the threads of
-    other libraries stop spinning, and the caches hold this run's own data.
+    In each round all runs take one turn, in a new random order, so that other load on the machine affects all
+    equally. With a `pause` (seconds), every turn starts with the pause and one untimed run: threads of other
+    libraries stop spinning, and the caches hold this run's data.
     """
-    order, draw = list(runs), random.Random(0)
-    taken: dict[Name, list[float]] = {name: [] for name in runs}
+    order, generator = list(runs), random.Random(0)
+    times: dict[Name, list[float]] = {name: [] for name in runs}
     for round_ in range(rounds + 1):
-        draw.shuffle(order)
+        generator.shuffle(order)
         for name in order:
             if pause:
                 time.sleep(pause)
@@ -69,27 +69,29 @@ def in_turn(
             start = clock()
             runs[name]()
             if round_:
-                taken[name].append(clock() - start)
-    return taken
+                times[name].append(clock() - start)
+    return times
 
 
 def ratios(values: Sequence[float], base: Sequence[float]) -> tuple[float, float, float]:
-    """Quartiles of the ratios within each round."""
-    return quartiles([one / other for one, other in zip(values, base, strict=True)])
+    """Return the quartiles of the ratios value / base within each round."""
+    return quartiles([a / b for a, b in zip(values, base, strict=True)])
 
 
-def apart(function: Callable[..., Any], *arguments: Any, threads: int) -> Any:
-    """The result of a function in a process of its own, forked from this one, which must not have computed
-    with several threads before; None where the system ended it, as it does when memory runs out.
+def run_in_process(function: Callable[..., Any], *arguments: Any, threads: int) -> Any:
+    """Run a function in a new process and return its result, or None if the system killed the process.
+
+    The system does so when memory runs out. The process is forked from this one, which must not have computed
+    with several threads before. Any other failure raises `SystemExit`.
     """
 
-    def answer() -> None:
+    def send_result() -> None:
         torch.set_num_threads(threads)
         sender.send(function(*arguments))
 
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=answer)
+    process = context.Process(target=send_result)
     process.start()
     sender.close()
     try:
@@ -104,7 +106,7 @@ def apart(function: Callable[..., Any], *arguments: Any, threads: int) -> Any:
 
 
 def machine(threads: int) -> dict[str, str | int]:
-    """Versions, processor and threads."""
+    """Return versions, processor and threads."""
     return {
         "torch": torch.__version__,
         "python": platform.python_version(),
@@ -115,24 +117,24 @@ def machine(threads: int) -> dict[str, str | int]:
     }
 
 
-def said(setting: Mapping[str, Any]) -> str:
-    """A setting in one line."""
+def setting_line(setting: Mapping[str, Any]) -> str:
+    """Return a setting as one line of text."""
     return ", ".join(f"{name} {value}" for name, value in setting.items())
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Lines of markdown."""
+    """Return a table as lines of markdown."""
     return ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
 
 
-def save(path: Path, found: Any) -> None:
-    """As JSON, whole or not at all."""
+def save(path: Path, results: Any) -> None:
+    """Write results as JSON, completely or not at all."""
     with write_whole(path, "w") as file:
-        file.write(json.dumps(found, indent=1) + "\n")
+        file.write(json.dumps(results, indent=1) + "\n")
 
 
-def put(page: Path, name: str, lines: Sequence[str]) -> None:
-    """Exchange what stands in the page between the comments `<!-- name -->` and `<!-- end of name -->`."""
+def replace_section(page: Path, name: str, lines: Sequence[str]) -> None:
+    """Replace the lines of a page between the comments `<!-- name -->` and `<!-- end of name -->`."""
     text = page.read_text(encoding="utf-8")
     begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
     if text.count(begin) != 1 or text.count(end) != 1 or text.index(end) < text.index(begin):

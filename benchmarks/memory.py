@@ -1,11 +1,11 @@
-"""Does memory stay flat where the data is larger? python benchmarks/memory.py [--pairs 2000]
+"""Check that memory stays flat for data larger than memory: python benchmarks/memory.py [--pairs 2000]
 
-Street scenes with a camera's noise, 360x480, as a folder of JPEG and PNG files and packed into shards: few of
-them, each under many names. A process that the system allows less memory (RLIMIT_DATA, its start included)
-than the decoded images take up opens each, then for some epochs reads the training images, augmented, and
-those to validate on, on one thread and without workers, as `foveate fit --memory-gb 0` does. Said are its
-peaks of resident memory when it opens the data and in every epoch. At last it tries to hold all images
-decoded, which has to be refused.
+The data are street scenes of 360x480 with camera noise, as a folder of JPEG and PNG files and packed into
+shards. Only a few scenes are drawn; each is linked under many names. A process opens the data under a memory
+limit (RLIMIT_DATA, which includes its start-up) that is smaller than the decoded images. For some epochs it
+reads the training images, augmented, and the validation images, on one thread and without workers, as
+`foveate fit --memory-gb 0` does. Prints the peak of resident memory while opening and in every epoch. Finally
+the process tries to keep all images decoded, which must fail.
 """
 
 import argparse
@@ -25,14 +25,14 @@ from foveate.data.pack import pack
 from foveate.loading.frames import DiskFrames, MemoryFrames
 from foveate.loading.module import DataModule
 from foveate.specs.data import DataSpec
-from measuring import forget_peak, machine, resident_megabytes
+from measuring import machine, reset_peak, resident_megabytes
 from reading import SIZE, write_scenes
 
 DRAWN = 24
 
 
 def write_many(root: Path, pairs: int) -> Path:
-    """A folder of pairs, of which `DRAWN` are files of their own."""
+    """Write a folder of pairs: `DRAWN` different ones, the others are hard links to them."""
     write_scenes(root, ".jpg", min(DRAWN, pairs))
     for number in range(DRAWN, pairs):
         for folder, suffix in (("images", ".jpg"), ("masks", ".png")):
@@ -41,21 +41,21 @@ def write_many(root: Path, pairs: int) -> Path:
 
 
 def read(source: str, epochs: int, limit_mb: int) -> dict[str, object]:
-    """Peaks and seconds of opening and of every epoch, and whether all images could be held decoded."""
+    """Return peaks and seconds of opening and of each epoch, and whether all decoded images fit in memory."""
     torch.set_num_threads(1)
     resource.setrlimit(resource.RLIMIT_DATA, (limit_mb << 20,) * 2)
-    start = forget_peak()
+    start = reset_peak()
     module = DataModule(DataSpec(source, size=SIZE, batch=8, workers=0, memory_gb=0.0), seed=0)
     peaks, seconds = [], []
     for epoch in range(-1, epochs):
-        begun = time.perf_counter()
-        forget_peak()
+        start_time = time.perf_counter()
+        reset_peak()
         if epoch < 0:
             module.setup()
         else:
             pass_over(module, epoch)
         peaks.append(resident_megabytes("VmHWM"))
-        seconds.append(time.perf_counter() - begun)
+        seconds.append(time.perf_counter() - start_time)
     return {
         "decoded_mb": module.bytes_needed / 2**20,
         "start_mb": start,
@@ -67,7 +67,7 @@ def read(source: str, epochs: int, limit_mb: int) -> dict[str, object]:
 
 
 def pass_over(module: DataModule, epoch: int) -> None:
-    """Read what an epoch of training reads."""
+    """Read all images that one epoch of training and validation reads."""
     train = module.train_dataloader()
     train.sampler.set_epoch(epoch)
     for loader in (train, module.val_dataloader()):
@@ -78,10 +78,10 @@ def pass_over(module: DataModule, epoch: int) -> None:
 def can_hold(dataset: Dataset) -> bool:
     """Whether all images can be decoded into memory."""
     try:
-        held = [MemoryFrames.load(DiskFrames(dataset, dataset.index(split), SIZE)) for split in SPLITS]
+        in_memory = [MemoryFrames.load(DiskFrames(dataset, dataset.index(split), SIZE)) for split in SPLITS]
     except MemoryError:
         return False
-    return len(held) == len(SPLITS)
+    return len(in_memory) == len(SPLITS)
 
 
 def main() -> None:
@@ -96,7 +96,7 @@ def main() -> None:
         print(json.dumps(read(given.source, given.epochs, given.limit_mb)))
         return
 
-    found = {}
+    results = {}
     print(", ".join(f"{name} {value}" for name, value in machine(1).items()))
     with tempfile.TemporaryDirectory() as folder:
         files, shards = write_many(Path(folder) / "files", given.pairs), Path(folder) / "shards"
@@ -105,17 +105,17 @@ def main() -> None:
             limits = ["--epochs", str(given.epochs), "--limit-mb", str(given.limit_mb)]
             words = [sys.executable, __file__, "--source", str(source), *limits]
             done = subprocess.run(words, check=True, capture_output=True, text=True)
-            found[name] = json.loads(done.stdout)
+            results[name] = json.loads(done.stdout)
     print(f"\n{given.pairs} pairs; the process may allocate {given.limit_mb} MiB\n")
     epochs = " | ".join(f"epoch {number + 1}" for number in range(given.epochs))
     print(f"| peaks in MiB | images decoded | at the start | opening | {epochs} | held decoded |")
     print("| --- " * (given.epochs + 5) + "|")
-    for name, row in found.items():
+    for name, row in results.items():
         peaks = [row["decoded_mb"], row["start_mb"], row["opening_mb"], *row["epochs_mb"]]
         held = "yes" if row["could_be_held"] else "refused"
         print(f"| {name} | " + " | ".join(f"{peak:.0f}" for peak in peaks) + f" | {held} |")
     if given.out:
-        given.out.write_text(json.dumps({"machine": machine(1), "sources": found}, indent=1) + "\n")
+        given.out.write_text(json.dumps({"machine": machine(1), "sources": results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

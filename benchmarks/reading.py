@@ -1,13 +1,19 @@
-"""What reading and augmenting costs over decoding: python benchmarks/reading.py [DATA] [--out reading.json]
+"""Compare reading and augmenting with decoding: python benchmarks/reading.py [DATA] [--out reading.json]
 
-Pairs at 360x480, one at a time, on one core: decoded by Pillow alone; read as foveate reads (checked, class
-ids); read and augmented as for training, batches included; augmented from memory, where foveate keeps what
-fits (`memory_gb`, 4 by default) from the first epoch on; both together, as a training of some epochs does by
-default; and read with torchvision v2 used plainly, with the same changes. In each round all pass over all
-pairs, in an order drawn anew, so that what else the machine does falls on all alike. A ratio is the median
-over rounds of a contender's time by that of decoding in the same round. Reach: 1.2 times decoding. Then
-epochs from disk, to see whether memory grows. DATA is a folder of images with masks; without one, street
-scenes with a camera's noise are written as PNG and as JPEG.
+Pairs at 360x480, one at a time, on one core, in six ways:
+
+- decoded by Pillow alone;
+- read by foveate: checked, masks as class ids;
+- read and augmented, as for training;
+- augmented from memory, where foveate keeps decoded images that fit (`memory_gb`, 4 by default);
+- read in the first epoch and from memory in the following ones, the default of a training;
+- read with torchvision v2 in its plain use, with the same augmentations.
+
+In each round, every way passes over all pairs, in a new random order, so that other load on the machine
+affects all equally. A ratio is a way's time divided by the time of decoding in the same round; the table
+gives the median over rounds. Target: 1.2 times decoding. Then epochs from disk show whether memory grows.
+DATA is a folder of images with masks. Without it, street scenes with camera noise are written as PNG and as
+JPEG.
 """
 
 import argparse
@@ -38,14 +44,14 @@ from foveate.loading.frames import DiskFrames, Frames, MemoryFrames
 from foveate.loading.transforms import PAD, Augmentation
 
 SIZE = (360, 480)
-REACH = 1.2
+TARGET = 1.2
 BATCH = 8
 EPOCHS = 10
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
 def write_scenes(root: Path, suffix: str, count: int) -> Path:
-    """Scenes with noise as a camera has it, without which they would compress, and decode, far too well."""
+    """Write scenes with camera noise; without noise they would compress and decode unrealistically well."""
     for index in range(count):
         image, mask = draw_scene(index, size=SIZE)
         noise = np.random.default_rng(index).normal(0, 4, image.shape)
@@ -59,7 +65,7 @@ def write_scenes(root: Path, suffix: str, count: int) -> Path:
 
 
 def contenders(dataset: Dataset, entries: tuple[Entry, ...]) -> dict[str, tuple[Callable[[], None], int]]:
-    """What passes over all entries, and how many times it does."""
+    """Return, by name, a function that passes over all entries and its number of passes."""
     disk = DiskFrames(dataset, entries, SIZE)
     from_disk, from_memory = (
         Frames(source, Augmentation(SIZE)) for source in (disk, MemoryFrames.load(disk))
@@ -104,7 +110,7 @@ def contenders(dataset: Dataset, entries: tuple[Entry, ...]) -> dict[str, tuple[
 def measure(
     dataset: Dataset, entries: tuple[Entry, ...], rounds: int, clock: Callable[[], float]
 ) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-    """Milliseconds a pair and pass by contender and round, and their ratios to decoding; round 0 warms up."""
+    """Return milliseconds a pair by contender and round, and their ratios to decoding; round 0 warms up."""
     run = contenders(dataset, entries)
     times: dict[str, list[float]] = {name: [] for name in run}
     for round_ in range(rounds + 1):
@@ -119,7 +125,7 @@ def measure(
 
 
 def growth(dataset: Dataset, entries: tuple[Entry, ...], epochs: int) -> float:
-    """Megabytes by which the process's peak grows over epochs of batches from disk, after the first."""
+    """Return by how many MB the peak of memory grows after the first epoch of batches from disk."""
     frames = Frames(DiskFrames(dataset, entries, SIZE), Augmentation(SIZE))
     peaks = []
     for epoch in range(epochs + 1):
@@ -134,13 +140,11 @@ def main() -> None:
     parser.add_argument("data", nargs="?", help="a folder of images with masks of 360x480")
     parser.add_argument("--images", type=int, default=24, help="how many pairs are read")
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument(
-        "--clock", choices=CLOCKS, default="wall", help="cpu: where others use the machine too"
-    )
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu: for a shared machine")
     parser.add_argument("--out", type=Path, help="also write the numbers as JSON")
     given = parser.parse_args()
 
-    if hasattr(os, "sched_setaffinity"):  # Linux alone has it.
+    if hasattr(os, "sched_setaffinity"):  # Only Linux has it.
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     torch.set_num_threads(1)
     random.seed(0)
@@ -152,7 +156,7 @@ def main() -> None:
         "clock": given.clock,
     }
     print(", ".join(f"{name} {value}" for name, value in versions.items()))
-    found = {}
+    results = {}
     with tempfile.TemporaryDirectory() as folder:
         sources = (
             {given.data: Path(given.data)}
@@ -166,17 +170,19 @@ def main() -> None:
             dataset = open_dataset(root, to_score=True)
             entries = dataset.index("train")[: given.images]
             times, ratios = measure(dataset, entries, given.rounds, CLOCKS[given.clock])
-            grown = growth(dataset, entries, epochs=8)
-            found[name] = {"ms": times, "ratio": ratios, "growth_mb": grown}
-            print(f"\n{name}: {len(entries)} pairs, {given.rounds} rounds; memory grows by {grown:.1f} MB")
-            print(f"| (reach {REACH} for reading and augmenting) | ms a pair | quartiles | by decoding |")
+            growth_mb = growth(dataset, entries, epochs=8)
+            results[name] = {"ms": times, "ratio": ratios, "growth_mb": growth_mb}
+            print(
+                f"\n{name}: {len(entries)} pairs, {given.rounds} rounds; memory grows by {growth_mb:.1f} MB"
+            )
+            print(f"| (target {TARGET} for reading and augmenting) | ms a pair | quartiles | by decoding |")
             print("| --- | --- | --- | --- |")
             for contender, row in times.items():
                 low, middle, high = statistics.quantiles(row, n=4)
                 ratio = statistics.median(ratios[contender])
                 print(f"| {contender} | {middle:.2f} | {low:.2f} to {high:.2f} | {ratio:.2f} |")
     if given.out:
-        given.out.write_text(json.dumps({"versions": versions, "sources": found}, indent=1) + "\n")
+        given.out.write_text(json.dumps({"versions": versions, "sources": results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

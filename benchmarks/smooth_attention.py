@@ -1,14 +1,15 @@
-"""Smooth Attention against its naive form, which holds the n x n matrix: time and memory, forward + backward.
+"""Compare Smooth Attention with its naive form, which stores the n x n matrix: time and memory.
 
     python benchmarks/smooth_attention.py [--sides 28 56] [--alone 256] [--repeats 7] [--threads 2]
                                           [--out FILE.json]
 
-Time: both forms in one process, in turn, after one warm-up each; median and quartiles. Memory: each figure
-from a process of its own, as the peak of its resident memory (VmHWM) over what it held after a pass at 28 a
-side, which loads the code, and after what that freed was handed back: Linux only. `--alone` sizes are run in
-that way with our form only; the naive form would need tens of gigabytes. The naive form is the tests'
-(tests/attention/naive.py): the same equations, each n x n matrix computed once. Batch 1, float32, threshold
-0.4, standard normal inputs, CPU.
+Forward and backward, batch 1, float32, threshold 0.4, standard normal inputs, CPU. The naive form is that of
+the tests (tests/attention/naive.py): the same equations, with each n x n matrix computed once.
+
+- Time: both forms take turns in one process, after one warm-up each; median and quartiles.
+- Memory: each figure comes from a new process (Linux only). A pass on a 28 x 28 map first loads the code, and
+  the memory it freed is returned. The figure is the rise of peak resident memory (VmHWM) in the next pass.
+- `--alone` sizes are measured in this way for our form only; the naive form would need tens of gigabytes.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from pathlib import Path
 import torch
 
 from foveate.attention.smooth import SmoothAttention
-from measuring import forget_peak, machine, resident_megabytes, spread
+from measuring import machine, reset_peak, resident_megabytes, spread
 
 WARM_UP = 28
 NAIVE = Path(__file__).parents[1] / "tests" / "attention" / "naive.py"
@@ -48,18 +49,18 @@ def seconds(form: Callable[[torch.Tensor], torch.Tensor], side: int, channels: i
 
 
 def measure_memory(name: str, side: int, channels: int) -> dict[str, float]:
-    """In this process: the growth of peak memory by one pass, the peak as such, and the time of the pass."""
+    """Measure one pass in this process: rise of peak memory and the peak itself (MB), and seconds."""
     form = forms(channels)[name]
     seconds(form, WARM_UP, channels)
     ctypes.CDLL(None).malloc_trim(0)
-    before = forget_peak()
+    before = reset_peak()
     elapsed = seconds(form, side, channels)
     peak = resident_megabytes("VmHWM")
     return {"growth_mb": peak - before, "peak_mb": peak, "seconds": elapsed}
 
 
 def memory(name: str, side: int, channels: int, threads: int) -> dict[str, float]:
-    """As `measure_memory`, in a process of its own."""
+    """Return `measure_memory` from a new process."""
     arguments = ["--measure", name, str(side), "--channels", str(channels), "--threads", str(threads)]
     command = [sys.executable, __file__, *arguments]
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
@@ -67,13 +68,13 @@ def memory(name: str, side: int, channels: int, threads: int) -> dict[str, float
 
 def times(side: int, channels: int, repeats: int) -> dict[str, dict[str, float]]:
     both = forms(channels)
-    taken: dict[str, list[float]] = {name: [] for name in both}
+    durations: dict[str, list[float]] = {name: [] for name in both}
     for repeat in range(repeats + 1):
         for name, form in both.items():
             elapsed = seconds(form, side, channels)
             if repeat > 0:
-                taken[name].append(elapsed)
-    return {name: spread(values) for name, values in taken.items()}
+                durations[name].append(elapsed)
+    return {name: spread(values) for name, values in durations.items()}
 
 
 def main() -> None:
@@ -106,7 +107,7 @@ def main() -> None:
             print(f"{side:>4}  {name:<6} {figures}", flush=True)
         ours, naive = measured["ours"], measured["naive"]
         faster = naive["median_s"] / ours["median_s"]
-        smaller = naive["growth_mb"] / max(ours["growth_mb"], 0.1)  # below, a page or two
+        smaller = naive["growth_mb"] / max(ours["growth_mb"], 0.1)  # less is only a page or two
         print(f"{side:>4}  {faster:.1f} times faster, {smaller:.1f} times less memory")
         results.append({"side": side, **measured, "times_faster": faster, "times_smaller": smaller})
     for side in options.alone:

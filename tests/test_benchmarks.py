@@ -1,4 +1,4 @@
-"""What the benchmarks count, foretell and write; a small run of the largest of them, as a program."""
+"""Test what the benchmarks count, predict and write; run the largest one on small maps."""
 
 import json
 import os
@@ -19,7 +19,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 @pytest.fixture
 def benchmark(monkeypatch):
-    """Loads one by its name; that of tests/attention is `attention`, too."""
+    """Load a benchmark by name, under a module name that does not clash with the package `attention`."""
     monkeypatch.syspath_prepend(BENCHMARKS)
 
     def load(name: str) -> ModuleType:
@@ -32,43 +32,43 @@ def benchmark(monkeypatch):
 
 
 def test_work_is_operations_bytes_and_exponentials(benchmark):
-    work = benchmark("bounds").work
+    count_work = benchmark("bounds").count_work
     a, b = torch.randn(5, 4), torch.randn(4, 6)
-    assert work(lambda: a + a) == {"operations": 0, "bytes": 3 * 80, "exponentials": 0}
-    assert work(lambda: a.mT) == {"operations": 0, "bytes": 0, "exponentials": 0}
+    assert count_work(lambda: a + a) == {"operations": 0, "bytes": 3 * 80, "exponentials": 0}
+    assert count_work(lambda: a.mT) == {"operations": 0, "bytes": 0, "exponentials": 0}
     assert (
-        work(lambda: a[:, :1].expand(5, 9).exp())["bytes"] == 80 + 180
-    )  # what it is expanded from counts once
+        count_work(lambda: a[:, :1].expand(5, 9).exp())["bytes"] == 80 + 180
+    )  # expanded elements count once
     moved = 4 * (20 + 24 + 30) + 4 * (30 + 30)
-    assert work(lambda: (a @ b).softmax(-1)) == {"operations": 240, "bytes": moved, "exponentials": 30}
+    assert count_work(lambda: (a @ b).softmax(-1)) == {"operations": 240, "bytes": moved, "exponentials": 30}
 
 
 @pytest.mark.parametrize(
     "attend", [lambda *qkv: attend_by_rows(*qkv)[0], lambda *qkv: fused(*(a[None] for a in qkv))]
 )
-def test_fused_attention_is_looked_into(benchmark, attend):
-    work = benchmark("bounds").work
+def test_work_inside_fused_attention_is_counted(benchmark, attend):
+    count_work = benchmark("bounds").count_work
     q, k, v = torch.randn(3, 1, 36, 8).requires_grad_()
-    done = work(lambda: attend(q, k, v).sum().backward())
+    done = count_work(lambda: attend(q, k, v).sum().backward())
     assert done["operations"] == (2 + 5) * 2 * 36**2 * 8
     assert done["exponentials"] == 2 * 36**2  # forward, and backward again
 
 
-def test_costs_are_foretold_as_a_line_and_a_square(benchmark):
-    foretold = benchmark("attention").foretold
+def test_costs_are_predicted_as_linear_plus_quadratic(benchmark):
+    predict_cost = benchmark("attention").predict_cost
     rows = [{"side": side, "growth_mb": 3 * side**2 + 0.5 * side**4} for side in (2, 4, 8)]
-    assert foretold(rows[:2], "growth_mb", 8) == pytest.approx(rows[2]["growth_mb"])
-    assert foretold(rows[:1], "growth_mb", 4) == pytest.approx(16 * rows[0]["growth_mb"])
+    assert predict_cost(rows[:2], "growth_mb", 8) == pytest.approx(rows[2]["growth_mb"])
+    assert predict_cost(rows[:1], "growth_mb", 4) == pytest.approx(16 * rows[0]["growth_mb"])
     flat = [{"side": 2, "growth_mb": 5.0}, {"side": 4, "growth_mb": 6.0}]
-    assert foretold(flat, "growth_mb", 8) == pytest.approx(24.0)
+    assert predict_cost(flat, "growth_mb", 8) == pytest.approx(24.0)
 
 
 def test_the_table_says_what_a_form_left_out_would_need(benchmark):
     ours = {"mechanism": "se", "side": 8, "form": "ours", "forward_s": 1e-3, "backward_s": 2e-3}
     ours |= {"median_s": 3e-3, "lower_quartile_s": 2e-3, "upper_quartile_s": 4e-3, "growth_mb": 2.0}
     naive = {"mechanism": "se", "side": 8, "form": "naive"}
-    ended = {**naive, "once_s": 1.0, "foretold_growth_mb": 1.0, "foretold_median_s": 1.0}
-    left_out = {**naive, "foretold_growth_mb": 12345.0, "foretold_median_s": 99.6}
+    ended = {**naive, "once_s": 1.0, "predicted_growth_mb": 1.0, "predicted_median_s": 1.0}
+    left_out = {**naive, "predicted_growth_mb": 12345.0, "predicted_median_s": 99.6}
     run = {**ours, "form": "naive", "median_s": 9e-3, "growth_mb": 6.0}
     times = benchmark("attention_page").times
     shown = [next(times([ours, other]))[6:] for other in (left_out, ended, run)]
@@ -77,7 +77,7 @@ def test_the_table_says_what_a_form_left_out_would_need(benchmark):
     assert shown[2] == ["9.00", "2.00 to 4.00", "6", "3.0", "1/3.0"]
 
 
-def test_turns_are_taken_by_all_in_every_round(benchmark):
+def test_every_run_takes_one_turn_in_every_round(benchmark):
     calls = []
     runs = {name: lambda name=name: calls.append(name) for name in "abc"}
     taken = benchmark("measuring").in_turn(runs, rounds=2, pause=1e-6)
@@ -86,22 +86,22 @@ def test_turns_are_taken_by_all_in_every_round(benchmark):
     assert all(first == second for first, second in zip(calls[::2], calls[1::2], strict=True))
 
 
-def test_processes_answer_fail_and_are_ended(benchmark):
-    apart = benchmark("measuring").apart
-    assert apart(os.path.join, "a", "b", threads=1) == "a/b"
-    assert apart(lambda: os.kill(os.getpid(), 9), threads=1) is None
+def test_a_process_returns_its_result_fails_or_is_killed(benchmark):
+    run_in_process = benchmark("measuring").run_in_process
+    assert run_in_process(os.path.join, "a", "b", threads=1) == "a/b"
+    assert run_in_process(lambda: os.kill(os.getpid(), 9), threads=1) is None
     with pytest.raises(SystemExit, match="failed, see above"):
-        apart(os.path.join, 3, threads=1)
+        run_in_process(os.path.join, 3, threads=1)
 
 
-def test_tables_are_put_between_their_comments(benchmark, tmp_path):
-    page, put = tmp_path / "page.md", benchmark("measuring").put
+def test_the_section_between_two_comments_is_replaced(benchmark, tmp_path):
+    page, replace_section = tmp_path / "page.md", benchmark("measuring").replace_section
     page.write_text("# Title\n\n<!-- it -->\n\nold\n\n<!-- end of it -->\n\nWords.\n")
     for lines in (["new", "lines"], ["newer"]):
-        put(page, "it", lines)
+        replace_section(page, "it", lines)
     assert page.read_text() == "# Title\n\n<!-- it -->\n\nnewer\n\n<!-- end of it -->\n\nWords.\n"
     with pytest.raises(SystemExit, match="expected the lines '<!-- that -->' and '<!-- end of that -->'"):
-        put(page, "that", [])
+        replace_section(page, "that", [])
 
 
 def test_pages_have_the_comments(benchmark):
@@ -116,7 +116,7 @@ def test_pages_have_the_comments(benchmark):
         assert text.count(f"<!-- end of benchmarks/{name}.py -->") == 1
 
 
-def test_every_attention_is_timed_weighed_and_drawn(tmp_path):
+def test_every_attention_is_measured_and_drawn(tmp_path):
     comments = "<!-- benchmarks/attention.py -->\n<!-- end of benchmarks/attention.py -->\n"
     (tmp_path / "attention.md").write_text(comments)
     script = [sys.executable, str(BENCHMARKS / "attention.py"), "--mechanisms", "se", "--sides", "4", "6"]

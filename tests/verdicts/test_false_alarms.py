@@ -1,5 +1,5 @@
-"""A small run of benchmarks/false_alarms.py: arms that differ by luck alone are rarely told apart, and other
-methods, on the same draws, tell them apart too often."""
+"""Run benchmarks/false_alarms.py on few simulations: arms that differ only by luck rarely get a verdict, and
+other methods give more than 5% false alarms on the same draws."""
 
 import importlib.util
 from pathlib import Path
@@ -11,7 +11,7 @@ from scipy import stats
 from foveate.verdicts.comparison import paired_difference
 
 SIMULATIONS = 400
-# At 5% false alarms, more than this happens once in 20 runs of the test. The draws are fixed.
+# With a true rate of 5%, a larger count has a probability of 5%. The draws are fixed.
 MOST = int(stats.binom.ppf(0.95, SIMULATIONS, 0.05))
 
 
