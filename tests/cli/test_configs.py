@@ -1,4 +1,4 @@
-"""The committed configs are flags of `fit`, and say at their head what they are for."""
+"""Test that the committed configs are valid for `fit` and state their command and score at the top."""
 
 import re
 from pathlib import Path

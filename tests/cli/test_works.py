@@ -1,4 +1,4 @@
-"""The works' comparisons are flags of `compare`, start as they stand, and say what they are for."""
+"""Test that the papers' configs are valid for `compare`, start training, and state their command at the top."""
 
 import re
 from itertools import product
@@ -114,13 +114,13 @@ def test_what_was_published_of_training_is_set(work, published):
 
 
 @each
-def test_a_work_opens_with_its_command_what_was_published_and_what_was_seen(path):
+def test_a_work_opens_with_its_command_what_was_published_and_what_was_measured(path):
     head = "\n".join(line for line in path.read_text().splitlines() if line.startswith("#"))
     assert path.read_text().startswith(head[:40])
     assert "foveate compare PATH/TO/" in head
     assert f"--config {path.relative_to(ROOT)} --out runs/{path.stem}\n" in head
     assert re.search(r"^# Published\b.*:", head, re.MULTILINE)
-    assert re.search(r"^# Seen: ", head, re.MULTILINE)
+    assert re.search(r"^# Measured: ", head, re.MULTILINE)
     assert re.search(r"^# As published: ", head, re.MULTILINE)
     assert flags(path)["model"].gate == "none"  # the published form
 
