@@ -1,5 +1,5 @@
-# Two commands do everything, set-up included, on a machine with git, make and Python 3.11 to 3.13:
-#   make demo    the main job on synthetic data; prints the path of the report
+# Each of these two commands also installs what it needs, on a machine with git, make and Python 3.11 to 3.13:
+#   make demo    compares three arms on synthetic data; prints the path of the report
 #   make test    the tests
 # `make install` is the set-up alone.
 # TORCH_BACKEND=cpu (or auto, cu126, ...: uv's --torch-backend) chooses the build of PyTorch, as UV_TORCH_BACKEND
@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 LOCK := requirements/lock.txt
 DEMO := runs/demo
 
-# One thread a process: the tests run in parallel, and threads that compete make them slower than serial ones.
+# One thread for each process: the tests run in parallel, and competing threads would make them slower.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DELETE_ON_ERROR:

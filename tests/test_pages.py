@@ -1,4 +1,4 @@
-"""What the pages say is run: Python is executed, and each `foveate` command line is parsed as typed."""
+"""Test the pages: their Python runs, and their `foveate` command lines are valid."""
 
 import doctest
 import re
@@ -46,7 +46,7 @@ def command_lines(page: Path) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("page", with_blocks("bash", PAGES))
-def test_command_lines_are_understood(page):
+def test_command_lines_are_valid(page):
     for line in command_lines(page):
         command, program, words = find_command(line)
         words = [word for word in words if word not in ("--print-config", "--help")]

@@ -1,6 +1,6 @@
-"""The picture of a report for the README: python docs/images/draw.py [runs/demo/report.html]
+"""Take the README's screenshot of a report: python docs/images/draw.py [runs/demo/report.html]
 
-Needs Playwright and an installed Chromium. Only the demo's synthetic data is shown.
+Needs Playwright and an installed Chromium. Shows only the demo's synthetic data.
 """
 
 import shutil
@@ -23,7 +23,7 @@ def main() -> None:
         page.goto(report.as_uri())
         page.screenshot(path=target)
         browser.close()
-    # Few colours are enough for text and bars, and the file is a third as large.
+    # Text and bars need few colours, and 128 colours make the file a third as large.
     Image.open(target).convert("RGB").quantize(128).save(target, optimize=True)
     print(f"{target}: {target.stat().st_size / 1000:.0f} kB")
 

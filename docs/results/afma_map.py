@@ -38,15 +38,15 @@ ABOUT = """
 {command}
 ```
 
-The first table is AFMA's own loss by epoch, without its weight. The second table is from all test images of the first seed,
-before and after training. It shows how well an entry of AFMA's map separates patches that share a class from patches that
-do not: the area under the ROC curve, where chance gives 0.5.
+The first table is AFMA's own loss by epoch, without its weight. The second table is from all test images of
+the first seed, before and after training. It shows how well an entry of AFMA's map separates patches that
+share a class from patches that do not: the area under the ROC curve, where chance gives 0.5.
 """
 
 
 @dataclass(frozen=True)
 class Maps:
-    """Maps of all test images, `n classes q k`: before and after training, and gold."""
+    """Maps of all test images: AFMA's before and after training, and the ground truth (gold)."""
 
     before: Float[ndarray, "n classes q k"]
     after: Float[ndarray, "n classes q k"]
@@ -57,20 +57,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("comparison", type=Path, help="the folder of a finished comparison")
     parser.add_argument("picture", type=Path, nargs="?", help="an SVG file to draw")
-    given = parser.parse_args()
-    folder = given.comparison
-    found = load_comparison(folder)
-    arm = next(arm for arm in found.arms if arm.arm.startswith("afma@"))
-    losses = {seed: auxiliary(run_folder(folder, arm, seed)) for seed in found.seeds}
-    maps = all_maps(run_folder(folder, arm, found.seeds[0]))
+    options = parser.parse_args()
+    folder = options.comparison
+    comparison = load_comparison(folder)
+    arm = next(arm for arm in comparison.arms if arm.arm.startswith("afma@"))
+    losses = {seed: auxiliary(run_folder(folder, arm, seed)) for seed in comparison.seeds}
+    maps = all_maps(run_folder(folder, arm, comparison.seeds[0]))
     areas = {
         name: by_class(values, maps.gold) for name, values in (("before", maps.before), ("after", maps.after))
     }
     print(ABOUT.format(command=shlex.join(["python", *sys.argv])))
-    print("\n".join(tables(found, losses, areas)))
-    if given.picture:
-        with write_whole(given.picture) as file:
-            drawn(found, losses, areas, maps).savefig(file, format="svg")
+    print("\n".join(tables(comparison, losses, areas)))
+    if options.picture:
+        with write_whole(options.picture) as file:
+            draw_figure(comparison, losses, areas, maps).savefig(file, format="svg")
 
 
 def run_folder(folder: Path, arm: Contender, seed: int) -> Path:
@@ -78,22 +78,22 @@ def run_folder(folder: Path, arm: Contender, seed: int) -> Path:
 
 
 def auxiliary(run: Path) -> list[float]:
-    """AFMA's own loss, unweighted, by epoch."""
+    """Return AFMA's own loss by epoch, without its weight."""
     return [row["train_auxiliary"] for row in Run(run).metrics()]
 
 
 @torch.inference_mode()
 def all_maps(run: Path) -> Maps:
-    """The maps of every test image of a run."""
+    """Compute the maps of every test image of a run."""
     spec, trained = Run(run).spec, load_model(run).eval()
     untrained = seeded_model(spec.model, len(trained.notes["classes"]), spec.seed).eval()
     afma = next(iter(attached(trained).values()))
     before, after, gold = [], [], []
     for batch in data_of(run, None, None, ()).eval_dataloader("test"):
-        for model, kept in ((untrained, before), (trained, after)):
-            kept.append(maps_of(model, batch["image"]))
+        for model, parts in ((untrained, before), (trained, after)):
+            parts.append(maps_of(model, batch["image"]))
         gold.append(gold_of(batch["mask"], after[-1].shape[1], afma.level, afma.patch_size))
-    return Maps(*(torch.cat(kept).numpy() for kept in (before, after, gold)))
+    return Maps(*(torch.cat(parts).numpy() for parts in (before, after, gold)))
 
 
 def maps_of(model: Host, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes q k"]:
@@ -103,7 +103,7 @@ def maps_of(model: Host, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c
 
 
 def gold_of(mask: Tensor, classes: int, level: int, size: int) -> Float[Tensor, "b classes q k"]:
-    """Y Z^T / p^2: the one-hot truth's patches by those of its average."""
+    """Return Y Z^T / p^2, from patches of the one-hot truth (Y) and of its average over cells (Z)."""
     fine, coarse = (patches(class_shares(mask, classes, cell, torch.float32), size) for cell in (1, 2**level))
     return fine @ coarse.mT / size**2
 
@@ -113,30 +113,37 @@ def by_class(values: Float[ndarray, "n classes q k"], gold: Float[ndarray, "n cl
 
 
 def roc_area(values: Float[ndarray, "n"], positive: ndarray) -> float:
-    """The chance that an entry of patches that share a class is larger than one of patches that do not."""
-    of_positive = int(positive.sum())
-    others = len(positive) - of_positive
-    if not of_positive or not others:
+    """Return the area under the ROC curve: the probability that a positive entry exceeds a negative one."""
+    positives = int(positive.sum())
+    others = len(positive) - positives
+    if not positives or not others:
         return float("nan")
-    ranks = rankdata(values)[positive].sum() - of_positive * (of_positive + 1) / 2
-    return float(ranks / (of_positive * others))
+    ranks = rankdata(values)[positive].sum() - positives * (positives + 1) / 2
+    return float(ranks / (positives * others))
 
 
-def tables(found: Comparison, losses: dict[int, list[float]], areas: dict[str, list[float]]) -> list[str]:
+def tables(
+    comparison: Comparison, losses: dict[int, list[float]], areas: dict[str, list[float]]
+) -> list[str]:
     epochs = range(1, len(next(iter(losses.values()))) + 1)
     rows = [["epoch", *map(str, epochs)], ["---"] * (len(epochs) + 1)]
     rows += [[f"seed {seed}", *(f"{value:.4f}" for value in by_epoch)] for seed, by_epoch in losses.items()]
     rows += [[], ["class", "before", "after"], ["---"] * 3]
     rows += [
         [name, *(f"{areas[when][k]:.3f}" for when in ("before", "after"))]
-        for k, name in enumerate(found.classes)
+        for k, name in enumerate(comparison.classes)
     ]
     return ["| " + " | ".join(row) + " |" if row else "" for row in rows]
 
 
-def drawn(found: Comparison, losses: dict[int, list[float]], areas: dict[str, list[float]], maps: Maps):
+def draw_figure(
+    comparison: Comparison, losses: dict[int, list[float]], areas: dict[str, list[float]], maps: Maps
+):
     figure = sheet(
-        10, 6.2, "What AFMA learns", f"{found.dataset}, {found.host}, {found.size[0]}x{found.size[1]}"
+        10,
+        6.2,
+        "What AFMA learns",
+        f"{comparison.dataset}, {comparison.host}, {comparison.size[0]}x{comparison.size[1]}",
     )
     grid = figure.add_gridspec(2, 3)
     left = plain(figure.add_subplot(grid[0, :2]), "Its loss, mean of (A - G)²", "epoch")
@@ -146,26 +153,26 @@ def drawn(found: Comparison, losses: dict[int, list[float]], areas: dict[str, li
     left.plot(epochs, np.mean(list(losses.values()), axis=0), color=BLUE, linewidth=2)
     left.set_ylim(bottom=0)
     right = plain(figure.add_subplot(grid[0, 2]), "Tells shared classes, ROC area")
-    rows = np.arange(len(found.classes))[::-1]
+    rows = np.arange(len(comparison.classes))[::-1]
     right.hlines(rows, areas["before"], areas["after"], color=SOFT, linewidth=1)
     right.plot(areas["before"], rows, "o", color=VERMILION, label="before training", markersize=5)
     right.plot(areas["after"], rows, "o", color=BLUE, label="after", markersize=5)
     right.axvline(0.5, color=SOFT, linewidth=0.8, linestyle=":")
-    right.set_yticks(rows, found.classes)
+    right.set_yticks(rows, comparison.classes)
     right.legend(fontsize=7.5, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2)
     image, k = most_divided(maps.gold)
     panels = (("before training", maps.before), ("after", maps.after), ("gold", maps.gold))
     for column, (title, values) in enumerate(panels):
-        axes = plain(figure.add_subplot(grid[1, column]), f"{found.classes[k]}: map {title}")
-        shown = axes.imshow(values[image, k], cmap=COLORS, aspect="auto", interpolation="nearest")
+        axes = plain(figure.add_subplot(grid[1, column]), f"{comparison.classes[k]}: map {title}")
+        heat_map = axes.imshow(values[image, k], cmap=COLORS, aspect="auto", interpolation="nearest")
         axes.set_xlabel("patches of the level", fontsize=8.5, color=SOFT)
         axes.set_ylabel("patches of the image" if column == 0 else "", fontsize=8.5, color=SOFT)
-        figure.colorbar(shown, ax=axes, shrink=0.9).ax.tick_params(labelsize=7)
+        figure.colorbar(heat_map, ax=axes, shrink=0.9).ax.tick_params(labelsize=7)
     return figure
 
 
 def most_divided(gold: Float[ndarray, "n classes q k"]) -> tuple[int, int]:
-    """The image and class whose gold map is most nearly half empty."""
+    """Return the image and class whose gold map is closest to half empty."""
     filled = (gold > 0).mean((2, 3))
     return tuple(map(int, np.unravel_index(np.abs(filled - 0.5).argmin(), filled.shape)))
 

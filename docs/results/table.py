@@ -1,6 +1,6 @@
-"""The page of one comparison: python docs/results/table.py runs/NAME "Title" > docs/results/NAME.md
+"""Write the page of one comparison: python docs/results/table.py runs/NAME "Title" > docs/results/NAME.md
 
-Everything comes from what `foveate compare` left in the folder; nothing is trained or scored again.
+Reads the folder that `foveate compare` wrote; trains and scores nothing.
 """
 
 import sys
@@ -15,47 +15,47 @@ def main() -> None:
     print("\n".join(page(load_comparison(folder), title)))
 
 
-def page(found: Comparison, title: str) -> list[str]:
-    machine = found.environment
+def page(comparison: Comparison, title: str) -> list[str]:
+    environment = comparison.environment
     return [
         f"# {title}",
         "",
-        f"{words.headline(found)}",
+        f"{words.headline(comparison)}",
         "",
         "```bash",
-        found.command,
+        comparison.command,
         "```",
         "",
-        f"{found.description}",
+        f"{comparison.description}",
         "",
-        f"{found.host}, {found.epochs} epochs at {found.size[0]}x{found.size[1]}, seeds "
-        f"{', '.join(map(str, found.seeds))}. {machine['Processor']}, {machine['Precision']}, foveate "
-        f"{machine['foveate']}; training took {found.seconds / 60:.0f} minutes in all.",
+        f"{comparison.host}, {comparison.epochs} epochs at {comparison.size[0]}x{comparison.size[1]}, seeds "
+        f"{', '.join(map(str, comparison.seeds))}. {environment['Processor']}, {environment['Precision']}, "
+        f"foveate {environment['foveate']}; training took {comparison.seconds / 60:.0f} minutes in all.",
         "",
-        *scores(found),
+        *scores(comparison),
         "",
-        *changes(found),
+        *changes(comparison),
         "",
-        *errors(found),
-        *(f"- **{arm.arm}**: {' '.join(words.verdict(found, arm))}" for arm in found.arms),
+        *errors(comparison),
+        *(f"- **{arm.arm}**: {' '.join(words.verdict(comparison, arm))}" for arm in comparison.arms),
     ]
 
 
-def scores(found: Comparison) -> list[str]:
-    """Scores beside costs, an arm a row."""
+def scores(comparison: Comparison) -> list[str]:
+    """Return a table of scores and costs, one arm a row."""
     head = [
         "arm",
-        f"{words.score_name(found.score)}, %",
+        f"{words.score_name(comparison.score)}, %",
         "95% interval",
         "difference, points",
         "95% interval",
     ]
     head += ["p (Holm)", "verdict", "parameters", "FLOPs", "latency, ms", "peak memory, MiB"]
-    return table(head, [score_row(found, arm) for arm in found.contenders])
+    return table(head, [score_row(comparison, arm) for arm in comparison.contenders])
 
 
-def score_row(found: Comparison, arm: Contender) -> list[str]:
-    result = found.result(arm.arm)
+def score_row(comparison: Comparison, arm: Contender) -> list[str]:
+    result = comparison.result(arm.arm)
     own, change, cost = result.score, result.difference, result.cost
     row = [f"`{arm.arm}`", words.percent(own.mean), words.percent_interval(own.low, own.high)]
     if change is None:
@@ -67,37 +67,37 @@ def score_row(found: Comparison, arm: Contender) -> list[str]:
     return [*row, f"{cost.memory_bytes / 2**20:.1f}"]
 
 
-def changes(found: Comparison) -> list[str]:
-    """The host's score of each class, and what each arm changes, with intervals that are not adjusted."""
-    host = found.baseline.class_scores
+def changes(comparison: Comparison) -> list[str]:
+    """Return a table of the host's class scores and each arm's differences, with unadjusted intervals."""
+    host = comparison.baseline.class_scores
     changed = {
-        arm.arm: {detail.name: detail.difference for detail in found.result(arm.arm).classes}
-        for arm in others(found)
+        arm.arm: {detail.name: detail.difference for detail in comparison.result(arm.arm).classes}
+        for arm in others(comparison)
     }
     rows = []
-    for name in found.classes:
+    for name in comparison.classes:
         values = host[name]
-        cells = [cell(of.get(name)) for of in changed.values()]
+        cells = [cell(differences.get(name)) for differences in changed.values()]
         rows.append([name, words.percent(sum(values) / len(values)), *cells])
-    return table(change_head(found, f"class, {words.score_name(found.class_score)}"), rows)
+    return table(change_head(comparison, f"class, {words.score_name(comparison.class_score)}"), rows)
 
 
-def errors(found: Comparison) -> list[str]:
-    """The host's rate of each kind of error, and what each arm adds to it; none for classification."""
-    changed = [found.result(arm.arm).errors for arm in others(found)]
+def errors(comparison: Comparison) -> list[str]:
+    """Return a table of the host's error rates and each arm's differences; empty for classification."""
+    changed = [comparison.result(arm.arm).errors for arm in others(comparison)]
     rows = [
-        [rate.name, words.percent(rate.score), *(cell(of[number].difference) for of in changed)]
-        for number, rate in enumerate(found.result(found.baseline.arm).errors)
+        [rate.name, words.percent(rate.score), *(cell(rates[number].difference) for rates in changed)]
+        for number, rate in enumerate(comparison.result(comparison.baseline.arm).errors)
     ]
-    return [*table(change_head(found, "rate"), rows), ""] if rows else []
+    return [*table(change_head(comparison, "rate"), rows), ""] if rows else []
 
 
-def others(found: Comparison) -> list[Contender]:
-    return [arm for arm in found.contenders if arm.role != "host"]
+def others(comparison: Comparison) -> list[Contender]:
+    return [arm for arm in comparison.contenders if arm.role != "host"]
 
 
-def change_head(found: Comparison, what: str) -> list[str]:
-    return [what, "host, %", *(f"`{arm.arm}`, points" for arm in others(found))]
+def change_head(comparison: Comparison, what: str) -> list[str]:
+    return [what, "host, %", *(f"`{arm.arm}`, points" for arm in others(comparison))]
 
 
 def cell(change: Estimate | None) -> str:

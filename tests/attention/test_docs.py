@@ -1,4 +1,4 @@
-"""The page of all mechanisms says of each what is true, and each has a page."""
+"""Test that the page of mechanisms states true facts about each, and that each has a page."""
 
 import re
 from pathlib import Path
