@@ -1,4 +1,4 @@
-"""Test that the papers' configs are valid for `compare`, start training, and state their command at the top."""
+"""Test that the papers' configs are valid for `compare`, start training, and state their command."""
 
 import re
 from itertools import product
