@@ -2,8 +2,8 @@
 #   make demo    compares three arms on synthetic data; prints the path of the report
 #   make test    the tests
 # `make install` is the set-up alone.
-# TORCH_BACKEND=cpu (or auto, cu126, ...: uv's --torch-backend) chooses the build of PyTorch, as UV_TORCH_BACKEND
-# does; cpu saves 5 GB where there is no GPU. It is chosen when .venv is set up: `make clean` first to change it.
+# TORCH_BACKEND=cpu (or auto, cu126, ...: the values of uv's --torch-backend) chooses the build of PyTorch, as
+# UV_TORCH_BACKEND does. Without a GPU, cpu saves 5 GB. To change it later, run `make clean` first.
 # `make check` is what CI runs.
 
 VENV := .venv
@@ -58,11 +58,11 @@ $(VENV)/.made:
 	echo "      make PYTHON=/path/to/python3.11 demo" >&2; \
 	exit 1
 
-# Where it is set, pip does not step in for uv: it would bring another build than the one asked for.
+# If TORCH_BACKEND is set, pip does not replace uv, because it would install another build.
 TORCH_BACKEND ?= $(UV_TORCH_BACKEND)
 BACKEND = $(if $(TORCH_BACKEND),--torch-backend $(TORCH_BACKEND))
 
-# uv installs in half a minute what takes pip a minute and a half; pip does it where uv cannot be had.
+# uv needs half a minute, pip a minute and a half. pip is used if uv cannot be installed.
 INSTALL = echo "Installing $(1) (PyTorch brings several gigabytes; this happens once)"; \
 	{ $(BIN)/uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install -q uv || true; } \
 	&& { $(BIN)/uv pip install -q -p $(BIN)/python $(BACKEND) -c $(LOCK) -e '$(1)' \

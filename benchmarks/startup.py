@@ -1,14 +1,14 @@
-"""What it costs to start: python benchmarks/startup.py [--source PATH/src] [--out startup.json]
+"""Measure what it costs to start: python benchmarks/startup.py [--source PATH/src] [--out startup.json]
 
-Every measurement is a fresh interpreter, in turn with the others; beside them stand an interpreter that does
-nothing, and `import torch`. `--source` measures another checkout: the folder with its package `foveate`.
+Each measurement starts a new interpreter. All commands take turns, together with an interpreter that does
+nothing and with `import torch`. `--source` measures another checkout: the folder with its package `foveate`.
 
-Bytecode is compiled once and read from then on, as it is where Python may write it.
-CPU seconds are those of the process, its threads and the processes that it waited for, user and system. Wall
-seconds are from the start of the process to its end; what it says first comes at its end, but for shutting
-down. Memory is the peak of the resident set of the largest of these processes, of which Linux tells no less
-than the 14 MB of the process that starts them.
-Reach: lists, the doctor and errors without PyTorch 1 s of CPU; with it 1.2 times `import torch`.
+Bytecode is compiled once, in a first round that is not counted. CPU seconds are user and system time of the
+process, its threads and the child processes that it waited for. Wall seconds run from the start of the
+process to its end, which is hardly after its output. Memory is the peak resident set of the largest of these
+processes; Linux reports at least the 14 MB of the process that starts them.
+
+Target: 1 s of CPU for lists, the doctor and errors without PyTorch; with it, 1.2 times `import torch`.
 """
 
 import argparse
@@ -48,11 +48,11 @@ model = create_model("unet", "resnet18", classes=2)
 model.notes = {"classes": ["background", "disc"], "size": [96, 128]}
 save_model(model, folder / "run")
 """
-"""Draws 100 images of discs with masks, one image apart from them, and saves a run that was never trained."""
+"""Program that draws 100 images of discs with masks and one more image, and saves an untrained run."""
 
 
 def cases(folder: Path) -> dict[str, tuple[list[str], set[int]]]:
-    """The words for the interpreter and the exit codes that are right, by what is measured."""
+    """Return, by name, the interpreter's arguments and the expected exit codes."""
 
     def command(*words: str | Path) -> list[str]:
         return ["-m", "foveate", *map(str, words)]
@@ -79,43 +79,45 @@ def cases(folder: Path) -> dict[str, tuple[list[str], set[int]]]:
     }
 
 
-def measured(words: list[str], right: set[int], environment: Mapping[str, str]) -> tuple[float, ...]:
-    """CPU seconds, wall seconds and peak megabytes of one interpreter."""
+def measure_process(
+    words: list[str], expected: set[int], environment: Mapping[str, str]
+) -> tuple[float, ...]:
+    """Run one interpreter and return its CPU seconds, wall seconds and peak memory (MB)."""
     start = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, *words], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
-    said = process.stderr.read()
-    _, status, used = os.wait4(process.pid, 0)
-    taken = time.perf_counter() - start
+    errors = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in right:
-        raise SystemExit(f"{words} ended with {process.returncode}: {said.decode()}")
-    return used.ru_utime + used.ru_stime, taken, used.ru_maxrss / 1024
+    if process.returncode not in expected:
+        raise SystemExit(f"{words} ended with {process.returncode}: {errors.decode()}")
+    return usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024
 
 
 def measure(source: Path, repeats: int) -> Iterator[tuple[str, list[tuple[float, ...]]]]:
-    """Every case with its measurements; a first round only fills the caches of bytecode and of the disk."""
+    """Yield every case with its measurements; a first round fills the caches of bytecode and disk."""
     with tempfile.TemporaryDirectory() as name:
         environment = os.environ | {"PYTHONPATH": str(source), "PYTHONPYCACHEPREFIX": f"{name}/bytecode"}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         subprocess.run([sys.executable, "-c", PREPARE, f"{name}/data"], env=environment, check=True)
-        todo = cases(Path(name, "data"))
-        taken: dict[str, list[tuple[float, ...]]] = {case: [] for case in todo}
+        programs = cases(Path(name, "data"))
+        figures_by_case: dict[str, list[tuple[float, ...]]] = {case: [] for case in programs}
         for round_ in range(repeats + 1):
-            for case, (words, right) in todo.items():
-                one = measured(words, right, environment)
+            for case, (words, expected) in programs.items():
+                figures = measure_process(words, expected, environment)
                 if round_:
-                    taken[case].append(one)
-        yield from taken.items()
+                    figures_by_case[case].append(figures)
+        yield from figures_by_case.items()
 
 
 def processor() -> str:
-    """Its name, and whether it has AVX-512."""
+    """Return the processor's name and whether it has AVX-512."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
-    known = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    wide = "with" if "avx512f" in known.get("flags", "").split() else "without"
-    return f"{known.get('model name', platform.machine())} {wide} AVX-512"
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    wide = "with" if "avx512f" in fields.get("flags", "").split() else "without"
+    return f"{fields.get('model name', platform.machine())} {wide} AVX-512"
 
 
 def main() -> None:
@@ -128,9 +130,9 @@ def main() -> None:
         raise SystemExit(f"--source: {given.source} holds no package foveate")
 
     rows = {}
-    for case, taken in measure(given.source.resolve(), given.repeats):
+    for case, figures in measure(given.source.resolve(), given.repeats):
         columns = (
-            statistics.quantiles(column, n=4, method="inclusive") for column in zip(*taken, strict=True)
+            statistics.quantiles(column, n=4, method="inclusive") for column in zip(*figures, strict=True)
         )
         rows[case] = dict(zip(FIELDS, columns, strict=True))
     machine = {"python": platform.python_version(), "processor": processor(), "cores": os.cpu_count()}
@@ -140,8 +142,8 @@ def main() -> None:
     )
     print(f"| what | {' | '.join(FIELDS)} |\n| --- | --- | --- | --- |")
     for case, row in rows.items():
-        shown = [f"{middle:.3g} ({low:.3g} to {high:.3g})" for low, middle, high in row.values()]
-        print(f"| {case} | {' | '.join(shown)} |")
+        cells = [f"{middle:.3g} ({low:.3g} to {high:.3g})" for low, middle, high in row.values()]
+        print(f"| {case} | {' | '.join(cells)} |")
     if given.out:
         given.out.write_text(json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")
 

@@ -101,7 +101,7 @@ def test_lists_and_errors_load_no_network(things):
     assert dict(zip(commands, found, strict=True)) == expected
 
 
-def test_the_doctor_asks_pytorch_of_nothing_but_a_gpu(things):
+def test_the_doctor_loads_pytorch_only_for_a_gpu(things):
     watched = tuple({*NETWORKS, *TRAINING, *OTHERS} - ({"torch"} if GPU else set()))
     ((code, loaded),) = modules_after(things, [["doctor", "photos"]], watched)
     assert code in (0, 1)
@@ -113,12 +113,12 @@ def test_places_and_predictions_load_no_training(things):
     assert modules_after(things, commands, (*TRAINING, *OTHERS, "foveate.training")) == [(0, []), (0, [])]
 
 
-def test_lightning_is_loaded_by_training_alone():
-    said = run_python(
+def test_only_training_loads_lightning():
+    output = run_python(
         "import sys, foveate.evaluation.evaluate, foveate.inspection.inspect, foveate.report.page\n"
         f"print([m for m in {(*TRAINING, 'pandas', 'datasets')!r} if m in sys.modules])"
     )
-    assert said.strip() == "[]"
+    assert output.strip() == "[]"
 
 
 @pytest.mark.parametrize("name", foveate.__all__)
