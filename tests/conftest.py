@@ -1,9 +1,12 @@
+import multiprocessing
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
 
@@ -33,6 +36,24 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("FOVEATE_DATA is not set: point it at the folder with the real images to run this test")
     return Path(folder).resolve()
+
+
+@pytest.fixture(scope="session")
+def begin() -> Callable[..., BaseProcess]:
+    """`begin(code, **names)` starts a process that executes `code`, in which `names` are set.
+
+    Its parent is a server that has imported what trains and done nothing else. So it starts in milliseconds
+    where a new interpreter imports for seconds, and it knows nothing of what the tests here have computed.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["foveate.cli.commands.compare", "foveate.experiments.compare"])
+
+    def start(code: str, **names: object) -> BaseProcess:
+        process = context.Process(target=exec, args=(code, names))
+        process.start()
+        return process
+
+    return start
 
 
 class Make:

@@ -1,8 +1,6 @@
 """One small comparison for all tests: begun by a child process that is killed in its second run."""
 
 import hashlib
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,16 +14,14 @@ from foveate.specs.model import ModelSpec
 from foveate.specs.training import TrainingSpec
 
 CHILD = """
-import os, signal, sys
-from pathlib import Path
+import os, signal
 from foveate.experiments.compare import compare
-from foveate.specs.comparison import ComparisonSpec
 
 def kill_in_second_run(event):
     if event.run == 2 and event.training.step == 1:
         os.kill(os.getpid(), signal.SIGKILL)
 
-compare(ComparisonSpec.load(Path(sys.argv[1])), sys.argv[2], kill_in_second_run)
+compare(spec, out, kill_in_second_run)
 """
 
 
@@ -35,7 +31,7 @@ class Continued:
 
     spec: ComparisonSpec
     out: Path
-    child: subprocess.CompletedProcess
+    exitcode: int
     left_by_child: dict[str, str]
     events: list[ComparisonEvent]
     comparison: Comparison
@@ -54,17 +50,14 @@ def small_spec() -> ComparisonSpec:
 
 
 @pytest.fixture(scope="session")
-def continued(small_spec, tmp_path_factory) -> Continued:
-    folder = tmp_path_factory.mktemp("experiments")
-    out = folder / "c"
-    small_spec.save(folder / "spec.yaml")
-    child = subprocess.run(
-        [sys.executable, "-c", CHILD, str(folder / "spec.yaml"), str(out)], capture_output=True, text=True
-    )
+def continued(small_spec, begin, tmp_path_factory) -> Continued:
+    out = tmp_path_factory.mktemp("experiments") / "c"
+    child = begin(CHILD, spec=small_spec, out=out)
+    child.join()
     left = fingerprints(out)
     events: list[ComparisonEvent] = []
     comparison = compare(small_spec, out, events.append, command="foveate compare synthetic")
-    return Continued(small_spec, out, child, left, events, comparison)
+    return Continued(small_spec, out, child.exitcode, left, events, comparison)
 
 
 def fingerprints(out: Path) -> dict[str, str]:

@@ -1,8 +1,8 @@
 import json
+import os
 import signal
-import subprocess
-import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -32,23 +32,41 @@ def command(out: Path) -> list[str]:
     return ["compare", "synthetic:8:32x48", *FLAGS, "--out", str(out)]
 
 
-@pytest.fixture(scope="module")
-def stopped(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess]:
+COMMAND = """
+import sys
+from foveate.cli.main import main
+
+sys.stdout, sys.stderr = (open(f"{folder}/{name}", "w", buffering=1) for name in ("stdout", "stderr"))
+sys.exit(main(argv))
+"""
+
+
+@dataclass(frozen=True)
+class Stopped:
     """A comparison that got Ctrl-C when its first run was done."""
-    out = tmp_path_factory.mktemp("compare") / "c"
-    words = [sys.executable, "-m", "foveate", *command(out)]
-    child = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    out: Path
+    exitcode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(scope="module")
+def stopped(begin, tmp_path_factory) -> Stopped:
+    folder = tmp_path_factory.mktemp("compare")
+    out = folder / "c"
+    child = begin(COMMAND, argv=command(out), folder=str(folder))
     deadline = time.monotonic() + 200
-    while not (out / "runs/none/seed0/result.json").exists() and child.poll() is None:
+    while not (out / "runs/none/seed0/result.json").exists() and child.is_alive():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    child.send_signal(signal.SIGINT)
-    said, complaint = child.communicate(timeout=60)
-    return out, subprocess.CompletedProcess(words, child.returncode, said, complaint)
+    os.kill(child.pid, signal.SIGINT)
+    child.join(60)
+    return Stopped(out, child.exitcode, *((folder / name).read_text() for name in ("stdout", "stderr")))
 
 
 def test_the_plan_is_told_before_training(stopped):
-    said = stopped[1].stdout
+    said = stopped.stdout
     assert "8 train" in said
     host = "unet with resnet18 (decoder_channels 16,16,8,8,8)"
     assert f"{host} at 32x48, 2 seeds of each arm:\n  none\n  se@decoder(reduction=4)\n" in said
@@ -57,15 +75,14 @@ def test_the_plan_is_told_before_training(stopped):
 
 
 def test_ctrl_c_says_what_is_kept_and_how_to_go_on(stopped):
-    out, child = stopped
-    assert child.returncode == 130
-    assert child.stderr.splitlines()[-1].startswith("foveate: stopped: what was trained is kept")
-    assert f"kept in {out}, and the same command goes on from there" in child.stderr
-    assert "Traceback" not in child.stderr
+    assert stopped.exitcode == 130
+    assert stopped.stderr.splitlines()[-1].startswith("foveate: stopped: what was trained is kept")
+    assert f"kept in {stopped.out}, and the same command goes on from there" in stopped.stderr
+    assert "Traceback" not in stopped.stderr
 
 
 def test_the_same_command_goes_on_and_ends_with_the_report(stopped, capsys):
-    out = stopped[0]
+    out = stopped.out
     first = (out / "runs/none/seed0/result.json").stat().st_mtime_ns
     assert main(command(out)) == 0
     said = capsys.readouterr().out
@@ -88,7 +105,7 @@ def test_the_same_command_goes_on_and_ends_with_the_report(stopped, capsys):
 
 
 def test_a_folder_with_a_comparison_of_other_data_is_told_by_name(stopped, capsys):
-    out = stopped[0]
+    out = stopped.out
     assert main(["compare", "synthetic:9:32x48", *FLAGS, "--out", str(out)]) == 2
     told = capsys.readouterr().err
     assert f"{out} holds a comparison of synthetic:8:32x48, not of synthetic:9:32x48" in told
