@@ -9,7 +9,7 @@ from foveate.specs.run import RunSpec
 from foveate.specs.training import TrainingSpec
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def small_spec() -> Callable[..., RunSpec]:
     """`small_spec(epochs=2, ...)`: a run of three steps an epoch on twelve small images, seconds of work."""
     spec = RunSpec(

@@ -1,6 +1,4 @@
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -11,32 +9,28 @@ from foveate.training.run import fit
 from foveate.training.run_directory import Run
 
 KILLED_IN_MID_EPOCH = """
-import os, signal, sys, torch
+import os, signal, torch
 from foveate.training.run import fit
-from foveate.specs.run import RunSpec
 
 def kill(event):
     if (event.epoch, event.step) == (2, 5):
         os.kill(os.getpid(), signal.SIGKILL)
 
-torch.set_num_threads(int(sys.argv[3]))
-fit(RunSpec.load(sys.argv[1]), sys.argv[2], progress=kill)
+torch.set_num_threads(threads)
+fit(spec, out, progress=kill)
 """
 
 
-def test_a_killed_run_ends_with_the_same_bits(small_spec, tmp_path):
+def test_a_killed_run_ends_with_the_same_bits(small_spec, begin, tmp_path):
     # DeepLabV3+ has dropout, so that the random generators matter; bf16 where that pays; AFMA has a loss of
     # its own.
     arm = "cbam@decoder+afma@logits(level=1,patch_size=4)"
     model = ModelSpec("deeplabv3plus", "mobilenet_v2", arm=arm, options={"decoder_channels": 16})
     spec = replace(small_spec(epochs=3, precision="auto"), model=model)
-    spec.save(tmp_path / "asked.yaml")
-    threads = str(torch.get_num_threads())
-    child = subprocess.run(
-        [sys.executable, "-c", KILLED_IN_MID_EPOCH, tmp_path / "asked.yaml", tmp_path / "killed", threads]
-    )
     killed, undisturbed = Run(tmp_path / "killed"), Run(tmp_path / "undisturbed")
-    assert child.returncode == -signal.SIGKILL
+    child = begin(KILLED_IN_MID_EPOCH, spec=spec, out=killed.folder, threads=torch.get_num_threads())
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
     assert [row["epoch"] for row in killed.metrics()] == [1]
 
     fit(spec, killed.folder, resume=True)

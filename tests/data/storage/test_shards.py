@@ -1,7 +1,5 @@
 import io
 import json
-import subprocess
-import sys
 import tarfile
 
 import fsspec
@@ -185,13 +183,11 @@ def test_packing_into_nothing_sensible_is_refused(make, tmp_path_factory):
 
 
 STREAM = """
-import json, sys
-import torch, torch.distributed as dist
+import json
+import torch.distributed as dist
 from foveate.loading.module import DataModule
 from foveate.specs.data import DataSpec
 
-source, rank, world, workers, out = sys.argv[1], *map(int, sys.argv[2:5]), sys.argv[5]
-torch.set_num_threads(1)
 if world > 1:
     dist.init_process_group("gloo", init_method=f"file://{out}.rendezvous", rank=rank, world_size=world)
 spec = DataSpec(source, size=(12, 16), batch=2, workers=workers, memory_gb=0.0)
@@ -207,22 +203,19 @@ with open(f"{out}.{rank}", "w") as file:
 """
 
 
-def test_two_processes_see_every_sample_once_in_the_order_of_one(make, tmp_path_factory):
+def test_two_processes_see_every_sample_once_in_the_order_of_one(make, begin, tmp_path_factory):
     out = tmp_path_factory.mktemp("out")
     pack(make.pairs(count=18), out / "shards", shard_mb=0.002)
 
-    def stream(world: int, workers: int) -> list[list[list[str]]]:
-        target = out / f"{world}-{workers}"
-        words = [str(world), str(workers), str(target)]
-        processes = [
-            subprocess.Popen([sys.executable, "-c", STREAM, f"file://{out}/shards", str(rank), *words])
-            for rank in range(world)
-        ]
-        assert [process.wait(300) for process in processes] == [0] * world
-        return [json.loads(target.with_name(f"{target.name}.{rank}").read_text()) for rank in range(world)]
-
-    (alone,) = stream(world=1, workers=0)
-    first, second = stream(world=2, workers=2)
+    source = f"file://{out}/shards"
+    exec(STREAM, {"source": source, "rank": 0, "world": 1, "workers": 0, "out": str(out / "alone")})
+    names = {"source": source, "world": 2, "workers": 2, "out": str(out / "together")}
+    processes = [begin(STREAM, rank=rank, **names) for rank in range(2)]
+    for process in processes:
+        process.join(300)
+    assert [process.exitcode for process in processes] == [0, 0]
+    seen = [json.loads((out / name).read_text()) for name in ("alone.0", "together.0", "together.1")]
+    alone, first, second = seen
     table = open_dataset(out / "shards").split_table()
     train = table["train"]
     assert (len(train) % 2, len(table["val"]) % 2) == (0, 1)
