@@ -13,6 +13,9 @@ DEMO := runs/demo
 
 # One thread for each process: the tests run in parallel, and competing threads would make them slower.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+# uv leaves packages uncompiled. Where PYTHONDONTWRITEBYTECODE is set, each of the dozen interpreters that the
+# tests start would compile all it imports: seconds of CPU each.
+KEEP_BYTECODE := PYTHONDONTWRITEBYTECODE=
 
 .DELETE_ON_ERROR:
 .PHONY: install demo test check format docs clean
@@ -24,7 +27,8 @@ demo: $(VENV)/.ready-base
 	  --seeds 3 --epochs 8 --out $(DEMO)
 
 test: $(VENV)/.ready-test
-	$(ONE_THREAD) $(BIN)/python -m pytest -q -n logical --maxprocesses 8 --dist loadfile $(TESTS)
+	$(ONE_THREAD) $(KEEP_BYTECODE) $(BIN)/python -m pytest -q -n logical --maxprocesses 8 \
+	  --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check .

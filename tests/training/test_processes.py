@@ -1,4 +1,4 @@
-"""One run that two gloo processes train, as Lightning starts them: what is left of it, and what each has seen."""
+"""One run that two gloo processes train, as Lightning starts them: its files, and the batches of each."""
 
 import json
 import math

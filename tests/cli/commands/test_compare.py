@@ -21,9 +21,11 @@ FLAGS = [
         "--precision",
         "32",
         "--options",
-        "{decoder_channels: [16, 16, 8, 8, 8]}",
+        "{encoder_depth: 3, decoder_channels: [16, 16, 8]}",
         "--arch",
         "unet",
+        "--encoder",
+        "mobilenet_v2",
     ),
 ]
 
@@ -68,7 +70,7 @@ def stopped(begin, tmp_path_factory) -> Stopped:
 def test_the_plan_is_told_before_training(stopped):
     said = stopped.stdout
     assert "8 train" in said
-    host = "unet with resnet18 (decoder_channels 16,16,8,8,8)"
+    host = "unet with mobilenet_v2 (decoder_channels 16,16,8; encoder_depth 3)"
     assert f"{host} at 32x48, 2 seeds of each arm:\n  none\n  se@decoder(reduction=4)\n" in said
     assert "4 runs of 2 epochs: about" in said
     assert "points is shown four times out of five" in said
