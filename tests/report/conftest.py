@@ -10,7 +10,7 @@ from foveate.evaluation.ratios import mean_over_classes
 from foveate.evaluation.scores import counts, iou
 from foveate.experiments.gallery import Exhibit, Panel, save_gallery
 from foveate.experiments.result import Comparison, Contender, CurvePoint
-from foveate.verdicts.comparison import compare
+from foveate.verdicts.comparison import compare_arms
 
 CLASSES = (
     "sky",
@@ -85,7 +85,7 @@ def draw_comparison(
     if placebos is None:
         placebos = dict(zip(list(skills)[1::2], list(skills)[2::2], strict=True))
     errors = {arm: {seed: _errors(rng, skill) for seed in SEEDS} for arm, skill in skills.items()}
-    findings = compare(runs, CLASSES, placebos=placebos, costs=costs, errors=errors)
+    findings = compare_arms(runs, CLASSES, placebos=placebos, costs=costs, errors=errors)
     called = dict(zip(skills, names, strict=False))
     contenders = tuple(_contender(arm, runs[arm], placebos, called.get(arm, "")) for arm in skills)
     return Comparison(

@@ -7,7 +7,7 @@ import pytest
 from foveate.errors import UserError
 from foveate.evaluation.cost import Cost
 from foveate.evaluation.scores import scores
-from foveate.verdicts.comparison import Comparison, compare, paired_difference
+from foveate.verdicts.comparison import Findings, compare_arms, paired_difference
 from foveate.verdicts.statistics import Estimate
 from foveate.verdicts.verdict import decide
 
@@ -40,7 +40,7 @@ def runs():
 
 
 def test_verdicts(runs):
-    result = compare(runs, CLASSES, placebos={"cbam@decoder": "placebo@decoder"})
+    result = compare_arms(runs, CLASSES, placebos={"cbam@decoder": "placebo@decoder"})
     assert {r.arm: r.verdict for r in result.arms} == {
         "none": None,
         "cbam@decoder": "helps",
@@ -56,7 +56,7 @@ def test_verdicts(runs):
 
 
 def test_the_mean_score_is_the_mean_over_seeds_of_the_data_sets_miou(runs):
-    result = compare(runs, CLASSES)
+    result = compare_arms(runs, CLASSES)
     expected = [scores(c.sum(0), CLASSES) for c in runs["se@decoder"].values()]
     assert result["se@decoder"].score.mean == pytest.approx(np.mean([s.miou for s in expected]))
     per_class = np.mean([s.iou for s in expected], axis=0)
@@ -73,7 +73,7 @@ def test_classification_compares_accuracy_and_recall(runs):
         arm: {s: np.where(np.isin(np.arange(60) % 12, bad)[:, None, None], wrong, right) for s in (0, 1)}
         for arm, bad in arms.items()
     }
-    result = compare(runs, CLASSES, task="classification")
+    result = compare_arms(runs, CLASSES, task="classification")
     assert result.metric == "accuracy"
     assert result["eca@4"].score.mean == pytest.approx(55 / 60)
     assert result["eca@4"].difference.mean == pytest.approx(5 / 60)
@@ -93,7 +93,7 @@ def test_kinds_of_error_are_compared_over_all_images(runs):
         "none": {seed: errors(np.arange(12) % 2, 20) for seed in range(3)},
         "cbam@decoder": {seed: errors(1 + np.arange(12) % 2, 15 + seed) for seed in range(3)},
     }
-    result = compare(two, CLASSES, errors=of)
+    result = compare_arms(two, CLASSES, errors=of)
     small, boundary, near = result["cbam@decoder"].errors
     assert [detail.name for detail in (small, boundary, near)] == [
         "objects found, 0 to 0.05% of the image",
@@ -106,19 +106,19 @@ def test_kinds_of_error_are_compared_over_all_images(runs):
     assert boundary.score == (0.75 + 0.5) / 2
     assert near.difference.mean == pytest.approx(-0.04)
     assert -0.07 < near.difference.low < -0.04 < near.difference.high < -0.01
-    assert compare(two, CLASSES)["cbam@decoder"].errors == ()
+    assert compare_arms(two, CLASSES)["cbam@decoder"].errors == ()
 
 
 def test_arms_are_paired_on_the_seeds_they_share(runs):
     del runs["cbam@decoder"][0]
-    result = compare(runs, CLASSES)
+    result = compare_arms(runs, CLASSES)
     assert result["cbam@decoder"].seeds == (1, 2)
     assert result["cbam@decoder"].difference.seeds == 2
     assert result["se@decoder"].difference.seeds == 3
 
 
 def test_one_seed_has_no_verdict_and_says_so(runs):
-    result = compare({arm: {0: by_seed[0]} for arm, by_seed in runs.items()}, CLASSES)
+    result = compare_arms({arm: {0: by_seed[0]} for arm, by_seed in runs.items()}, CLASSES)
     assert result["cbam@decoder"].verdict == "no verdict"
     assert np.isnan(result["cbam@decoder"].difference.p)
 
@@ -139,27 +139,27 @@ def test_a_class_in_one_image_alone_has_a_difference_and_no_interval(runs):
     for by_seed in rare.values():
         for c in by_seed.values():
             c[1:, 2] = 0
-    pole = compare(rare, CLASSES)["cbam@decoder"].classes[2]
+    pole = compare_arms(rare, CLASSES)["cbam@decoder"].classes[2]
     assert np.isfinite(pole.difference.mean)
     assert np.isnan(pole.difference.low)
 
 
 def test_json_round_trip(runs):
     costs = dict.fromkeys(runs, COST)
-    result = compare(runs, CLASSES, placebos={"se@decoder": "placebo@decoder"}, costs=costs)
+    result = compare_arms(runs, CLASSES, placebos={"se@decoder": "placebo@decoder"}, costs=costs)
     text = json.dumps(result.to_json(), allow_nan=False)
-    assert repr(Comparison.from_json(json.loads(text))) == repr(result)
+    assert repr(Findings.from_json(json.loads(text))) == repr(result)
 
 
 def test_a_missing_baseline_is_refused(runs):
     with pytest.raises(UserError, match=r"there are no runs of 'host' among none.*train it too"):
-        compare(runs, CLASSES, baseline="host")
+        compare_arms(runs, CLASSES, baseline="host")
 
 
 def test_arms_without_a_shared_seed_are_refused(runs):
     runs["se@decoder"] = {7: runs["se@decoder"][0]}
     with pytest.raises(UserError, match=r"'se@decoder' and 'none' share no seed.*the same seeds"):
-        compare(runs, CLASSES)
+        compare_arms(runs, CLASSES)
 
 
 def test_other_images_are_refused(runs):
@@ -168,17 +168,17 @@ def test_other_images_are_refused(runs):
         UserError,
         match=r"'se@decoder' seed 1 was scored on other images .*than 'none' seed 0.*same, unchanged",
     ):
-        compare(runs, CLASSES)
+        compare_arms(runs, CLASSES)
 
 
 def test_another_number_of_images_for_one_seed_is_refused(runs):
     runs["none"][2] = draw(0.8, 2, images=11)
     with pytest.raises(UserError, match="'none' seed 2 was scored on other images"):
-        compare(runs, CLASSES)
+        compare_arms(runs, CLASSES)
 
 
 def test_differences_of_the_seeds_are_those_that_were_tested(runs):
-    result = compare(runs, CLASSES)
+    result = compare_arms(runs, CLASSES)
     assert result["none"].seed_differences == ()
     for arm in result.arms[1:]:
         own, host = (

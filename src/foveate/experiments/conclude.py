@@ -18,8 +18,7 @@ from foveate.experiments.result import Comparison, Contender, CurvePoint
 from foveate.models.checkpoints import load_model
 from foveate.prediction.views import with_views
 from foveate.training.run_directory import Run
-from foveate.verdicts.comparison import Comparison as Findings
-from foveate.verdicts.comparison import compare as find
+from foveate.verdicts.comparison import Findings, compare_arms
 
 SCORES = ("miou", "dice", "accuracy", "mean_accuracy", "precision", "recall")
 ByRun = dict[str, dict[int, np.ndarray]]
@@ -69,7 +68,7 @@ def _find(
         progress=lambda arm: tell("cost", next(measured_arms), len(models)),
     )
     placebos = {arm: placebo.arm for placebo in plan.arms for arm in placebo.beside}
-    return find(
+    return compare_arms(
         confusions, plan.data.classes, plan.data.task, placebos=placebos, costs=measured, errors=errors
     )
 

@@ -78,7 +78,7 @@ class ArmResult:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Findings:
     """All arms of a comparison, the baseline first; `to_json` and `from_json` speak plain JSON types."""
 
     baseline: str
@@ -96,7 +96,7 @@ class Comparison:
         return to_json(self)
 
     @classmethod
-    def from_json(cls, plain: dict) -> "Comparison":
+    def from_json(cls, plain: dict) -> "Findings":
         """The comparison that `to_json` wrote."""
         return from_json(cls, plain)
 
@@ -168,7 +168,7 @@ def paired_difference(
     return confusion_runs(arm, task).minus(confusion_runs(baseline, task))
 
 
-def compare(
+def compare_arms(
     runs: Confusions,
     classes: Sequence[str],
     task: Task = "segmentation",
@@ -176,7 +176,7 @@ def compare(
     placebos: Mapping[str, str] | None = None,
     costs: Mapping[str, Cost] | None = None,
     errors: Errors | None = None,
-) -> Comparison:
+) -> Findings:
     """Compare every arm with the baseline.
 
     `runs` maps arm and seed to the per-image confusion matrices on the same test images in the same order;
@@ -194,7 +194,7 @@ def compare(
     first = results.pop(baseline)
     others = list(results.values())
     arms = (first, *_with_verdicts(others))
-    return Comparison(baseline, metric, len(next(iter(runs[baseline].values()))), LEVEL, arms)
+    return Findings(baseline, metric, len(next(iter(runs[baseline].values()))), LEVEL, arms)
 
 
 def _paired(runs: Confusions, task: Task, arm: str, opponent: str) -> tuple[Runs, Runs]:
