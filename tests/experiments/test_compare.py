@@ -13,7 +13,7 @@ from foveate.evaluation.confusion import confusion_matrices
 from foveate.evaluation.evaluate import read_per_image, read_scores
 from foveate.experiments.compare import Clock, compare
 from foveate.experiments.gallery import load_gallery
-from foveate.experiments.plan import estimate, make_plan
+from foveate.experiments.plan import forecast, make_plan
 from foveate.experiments.result import load_comparison
 from foveate.loading.module import DataModule
 from foveate.models.create import resolve_encoder
@@ -204,8 +204,8 @@ def test_a_folder_that_holds_something_else_is_left_alone(small_spec, tmp_path):
 
 def test_what_is_complete_is_not_counted_in_the_estimate(continued):
     plan = make_plan(continued.spec)
-    assert estimate(plan, continued.out, steps=1).seconds == 0
-    fresh = estimate(plan, steps=1)
+    assert forecast(plan, continued.out, steps=1).seconds == 0
+    fresh = forecast(plan, steps=1)
     assert fresh.seconds > 0
     assert (fresh.runs, fresh.runs_done, fresh.epochs) == (6, 0, 1)
     assert "6 runs of 1 epoch:" in fresh.describe()

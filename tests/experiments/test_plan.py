@@ -10,7 +10,7 @@ from PIL import Image
 from foveate.data.pixels.masks import MaskCodec
 from foveate.errors import DataError, UserError
 from foveate.experiments.compare import compare
-from foveate.experiments.plan import estimate, make_plan
+from foveate.experiments.plan import forecast, make_plan
 from foveate.experiments.rehearsal import rehearse
 from foveate.specs.comparison import ComparisonSpec
 from foveate.specs.data import DataSpec
@@ -94,7 +94,7 @@ def test_masks_are_decoded_once_to_count_their_classes_and_once_to_train(small_s
     masks = (tmp_path / "data/Segmentation_Mask/Fire").iterdir()
     assert decoded == {mask: 2 if mask in train else 1 for mask in masks}
     scored_once = decoded + Counter(entry.mask for entry in plan.data.dataset.index("test"))
-    estimate(plan, steps=1)
+    forecast(plan, steps=1)
     for arm in ("none", "simam@decoder"):
         fit(spec.run(arm, seed=1), tmp_path / arm, data=plan.data)
     assert decoded == scored_once
@@ -112,7 +112,7 @@ def test_every_crop_counts_for_its_share_of_the_epochs(small_spec):
         data = replace(small_spec.data, size=(256, 256), crop=(32, 32), crop_schedule=schedule, workers=0)
         training = replace(small_spec.training, epochs=2)
         spec = replace(small_spec, data=data, training=training, placebo=False)
-        return estimate(make_plan(spec), steps=1).in_steps
+        return forecast(make_plan(spec), steps=1).in_steps
 
     assert seconds(((0.5, (256, 256)),)) > 2 * seconds(())
 
@@ -121,7 +121,7 @@ def test_steps_are_timed_on_the_accelerator_that_was_asked_for(small_spec):
     # PyTorch's device without values is on every machine, and says so when a step's loss is read.
     plan = make_plan(small_spec, trainer_flags={"accelerator": "meta"})
     with pytest.raises(RuntimeError, match=r"unsupported scalarType|meta"):
-        estimate(plan, steps=1)
+        forecast(plan, steps=1)
 
 
 def test_the_estimate_counts_what_is_done_beside_training(small_spec):
@@ -129,7 +129,7 @@ def test_the_estimate_counts_what_is_done_beside_training(small_spec):
     step = 0.01
     beside = rehearse(plan, step)
     assert min(beside.start, beside.score, beside.conclude) > 0
-    expected = estimate(plan, steps=1)
+    expected = forecast(plan, steps=1)
     runs, arms = len(plan.runs), len(plan.arms)
     least = 0.3 * (runs * (beside.start + beside.score) + arms * beside.conclude)
     assert expected.seconds - expected.in_steps > least

@@ -54,7 +54,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Forecast:
     """What a comparison will take.
 
     `seconds`: all that is left to do, scores and pictures included; `in_steps`: of these, training steps and
@@ -75,9 +75,9 @@ class Estimate:
     def describe(self) -> str:
         """All of it in a sentence or two for the user.
 
-        >>> Estimate(5400, 9, 0, 20, 60, "14 images fit in memory", 0.043).describe().splitlines()[0]
+        >>> Forecast(5400, 9, 0, 20, 60, "14 images fit in memory", 0.043).describe().splitlines()[0]
         '9 runs of 20 epochs: about 1 h 30 min; 14 images fit in memory.'
-        >>> "Add test images or seeds." in Estimate(60, 9, 4, 2, 2, "all", 1.8).describe()
+        >>> "Add test images or seeds." in Forecast(60, 9, 4, 2, 2, "all", 1.8).describe()
         True
         """
         left = f"{self.runs - self.runs_done} left of " if self.runs_done else ""
@@ -134,7 +134,7 @@ def _check_one_device(devices: Any) -> None:
         )
 
 
-def estimate(plan: Plan, out: Path | None = None, steps: int = 3) -> Estimate:
+def forecast(plan: Plan, out: Path | None = None, steps: int = 3) -> Forecast:
     """Time a few real training steps of every arm and a short run of the host, and say how long everything
     will take that is left: training, saving, scoring, measuring costs, drawing pictures.
 
@@ -156,7 +156,7 @@ def estimate(plan: Plan, out: Path | None = None, steps: int = 3) -> Estimate:
         seconds += beside.conclude * len(plan.arms)
     images = len(data.dataset.index("test"))
     detectable = detectable_difference(spec.seeds, images, arms=len(plan.arms) - 1)
-    return Estimate(seconds, len(plan.runs), len(complete), epochs, images, data.plan, detectable, in_steps)
+    return Forecast(seconds, len(plan.runs), len(complete), epochs, images, data.plan, detectable, in_steps)
 
 
 def _step_seconds(plan: Plan, arm: PlannedArm, steps: int) -> float:

@@ -61,7 +61,7 @@ def compare(
     with progress("Opening the data"):
         opened = open_comparison(wanted, arms, placebo, seeds, epochs, seed, out)
     from foveate.experiments.compare import finished
-    from foveate.experiments.plan import estimate, make_plan
+    from foveate.experiments.plan import forecast, make_plan
 
     folder = opened.folder
     with progress("Reading every image once"):
@@ -76,7 +76,7 @@ def compare(
     named = [f"{arm.name} = {arm.arm}" if arm.name else arm.arm for arm in plan.arms]
     print("\n".join(f"  {words}" for words in named), flush=True)
     with progress("Timing a few steps of each arm"):
-        expected = estimate(plan, folder)
+        expected = forecast(plan, folder)
     print(f"\n{expected.describe()}\n", flush=True)
     _run(plan, folder)
     _conclude(folder)
