@@ -7,7 +7,7 @@ import sys
 
 from foveate.experiments.result import Comparison, Contender, load_comparison
 from foveate.report import words
-from foveate.verdicts.statistics import Estimate
+from foveate.verdicts.statistics import IntervalEstimate
 
 
 def main() -> None:
@@ -100,7 +100,7 @@ def change_head(comparison: Comparison, what: str) -> list[str]:
     return [what, "host, %", *(f"`{arm.arm}`, points" for arm in others(comparison))]
 
 
-def cell(change: Estimate | None) -> str:
+def cell(change: IntervalEstimate | None) -> str:
     if change is None:
         return "–"
     return f"{words.points(change.mean)} ({words.interval(change.low, change.high)})"

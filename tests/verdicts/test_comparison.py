@@ -8,7 +8,7 @@ from foveate.errors import UserError
 from foveate.evaluation.cost import Cost
 from foveate.evaluation.scores import scores
 from foveate.verdicts.comparison import Findings, compare_arms, paired_difference
-from foveate.verdicts.statistics import Estimate
+from foveate.verdicts.statistics import IntervalEstimate
 from foveate.verdicts.verdict import decide
 
 CLASSES = ("road", "car", "pole")
@@ -188,7 +188,7 @@ def test_differences_of_the_seeds_are_those_that_were_tested(runs):
         assert arm.difference.mean == pytest.approx(np.mean(arm.seed_differences))
 
 
-GAIN = Estimate(0.021, 0.008, 0.034, 0.002, 0.0, 0.0, 59.0, seeds=3, images=60)
+GAIN = IntervalEstimate(0.021, 0.008, 0.034, 0.002, 0.0, 0.0, 59.0, seeds=3, images=60)
 
 
 @pytest.mark.parametrize(("low", "high", "p", "verdict"), [

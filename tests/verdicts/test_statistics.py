@@ -9,7 +9,7 @@ from scipy import stats
 from foveate.verdicts.statistics import (
     detectable_at_spread_of,
     detectable_difference,
-    estimate,
+    estimate_mean,
     holm,
     leave_one_out,
 )
@@ -32,7 +32,7 @@ def draw(seeds, images, training=0.0, image=0.0, meeting=0.0, seed=0):
 
 def test_with_seeds_alone_it_is_the_paired_t_test():
     gains = np.array([[0.02], [0.03], [0.01], [0.04]]) * np.ones(10)
-    e = estimate(*means(gains))
+    e = estimate_mean(*means(gains))
     expected = stats.ttest_1samp(gains[:, 0], 0)
     low, high = expected.confidence_interval()
     assert (e.low, e.high, e.p) == pytest.approx((low, high, expected.pvalue))
@@ -41,14 +41,14 @@ def test_with_seeds_alone_it_is_the_paired_t_test():
 
 def test_with_images_alone_it_is_the_standard_error_over_images():
     gains = draw(3, 40, image=0.1)
-    e = estimate(*means(gains))
+    e = estimate_mean(*means(gains))
     assert e.seed_variance == pytest.approx(0, abs=1e-12)
     assert e.image_variance == pytest.approx(gains[0].var(ddof=1) / 40)
 
 
 def test_the_two_variances_are_what_seeds_and_images_contribute_and_nothing_is_counted_twice():
     training, image, meeting, seeds, images = 0.02, 0.05, 0.08, 4, 50
-    found = [estimate(*means(draw(seeds, images, training, image, meeting, s))) for s in range(400)]
+    found = [estimate_mean(*means(draw(seeds, images, training, image, meeting, s))) for s in range(400)]
     a = training**2 / seeds + meeting**2 / images / seeds
     b = image**2 / images
     assert np.mean([e.seed_variance for e in found]) == pytest.approx(a, rel=0.1)
@@ -61,7 +61,7 @@ def test_the_two_variances_are_what_seeds_and_images_contribute_and_nothing_is_c
 def test_seeds_that_agree_by_chance_are_not_taken_for_certain(seeds):
     """One image of 40 is right that was wrong before: another one for every seed."""
     wins = np.eye(40)[:seeds]
-    e = estimate(*means(wins))
+    e = estimate_mean(*means(wins))
     assert e.mean == pytest.approx(1 / 40)
     assert not e.excludes_zero
     assert e.p > 0.05
@@ -69,7 +69,7 @@ def test_seeds_that_agree_by_chance_are_not_taken_for_certain(seeds):
 
 def test_the_seeds_variance_is_at_least_what_the_images_say():
     wins = np.eye(40)[:3]
-    e = estimate(*means(wins))
+    e = estimate_mean(*means(wins))
     own = wins[0].var(ddof=1) / 40
     between = (wins[0] - 1 / 40) @ (wins[1] - 1 / 40) / 39 / 40
     assert between < 0
@@ -80,7 +80,7 @@ def test_the_seeds_variance_is_at_least_what_the_images_say():
 @pytest.mark.parametrize("seed", range(20))
 def test_fresh_seeds_are_never_surer_than_the_same_seeds_on_fresh_images(seed):
     gains = draw(3, 20, 0.01, 0.03, 0.08, seed=seed)
-    e = estimate(*means(gains))
+    e = estimate_mean(*means(gains))
     these_seeds = gains.mean(0).var(ddof=1) / 20
     assert e.seed_variance + e.image_variance >= these_seeds * (1 - 1e-9)
     assert e.high - e.mean >= stats.t.ppf(0.975, e.image_df) * np.sqrt(these_seeds) * (1 - 1e-9)
@@ -89,7 +89,7 @@ def test_fresh_seeds_are_never_surer_than_the_same_seeds_on_fresh_images(seed):
 @pytest.mark.parametrize("seed", range(20))
 def test_interval_by_hand(seed):
     gains = draw(3, 20, 0.02, 0.05, 0.05, seed=seed)
-    e = estimate(*means(gains))
+    e = estimate_mean(*means(gains))
     a, b = stats.t.ppf(0.975, [2, e.image_df])
     over_seeds, these_seeds = gains.mean(1).var(ddof=1) / 3, gains.mean(0).var(ddof=1) / 20
     half = max(np.sqrt(a**2 * over_seeds + b**2 * e.image_variance), b * np.sqrt(these_seeds))
@@ -100,20 +100,20 @@ def test_interval_by_hand(seed):
 @pytest.mark.parametrize("seed", range(5))
 def test_p_is_the_level_at_which_the_interval_touches_zero(seed):
     data = means(draw(3, 20, 0.02, 0.05, seed=seed) + 0.03)
-    p = estimate(*data).p
-    touching = estimate(*data, level=1 - p)
+    p = estimate_mean(*data).p
+    touching = estimate_mean(*data, level=1 - p)
     assert min(abs(touching.low), abs(touching.high)) == pytest.approx(0, abs=1e-9)
-    assert estimate(*data).excludes_zero == (p < 0.05)
+    assert estimate_mean(*data).excludes_zero == (p < 0.05)
 
 
 def test_few_images_that_carry_the_difference_have_few_degrees_of_freedom():
-    many = estimate(*means(draw(3, 60, image=0.1))).image_df
+    many = estimate_mean(*means(draw(3, 60, image=0.1))).image_df
     gains = draw(3, 60, image=0.1) * (np.arange(60) < 3)
-    assert estimate(*means(gains)).image_df < 10 < many
+    assert estimate_mean(*means(gains)).image_df < 10 < many
 
 
 def test_one_seed_has_no_interval():
-    e = estimate(*means(draw(1, 20, 0.02, 0.05)))
+    e = estimate_mean(*means(draw(1, 20, 0.02, 0.05)))
     assert np.isnan([e.low, e.high, e.p]).all()
     assert np.isfinite(e.mean)
     assert not e.excludes_zero
@@ -122,16 +122,16 @@ def test_one_seed_has_no_interval():
 def test_a_score_that_hangs_on_one_image_has_no_interval():
     per_seed, left_out = means(draw(3, 20, 0.02, 0.05))
     left_out[:, 7] = np.nan
-    assert np.isnan(estimate(per_seed, left_out).p)
+    assert np.isnan(estimate_mean(per_seed, left_out).p)
 
 
 def test_no_difference_at_all_has_p_one():
-    e = estimate(*means(np.zeros((3, 10))))
+    e = estimate_mean(*means(np.zeros((3, 10))))
     assert (e.mean, e.low, e.high, e.p) == (0, 0, 0, 1)
 
 
 def test_the_same_difference_everywhere_is_certain():
-    e = estimate(*means(np.full((3, 10), 0.1)))
+    e = estimate_mean(*means(np.full((3, 10), 0.1)))
     assert e.p < 1e-9
     assert e.excludes_zero
 
@@ -174,7 +174,9 @@ def test_holm_finds_what_its_steps_find(p, data):
 def test_detectable_difference_is_found_with_the_promised_power():
     seeds, images, training, image = 4, 50, 0.01, 0.05
     d = detectable_difference(seeds, images, training, image)
-    found = [estimate(*means(draw(seeds, images, training, image, seed=s) + d)).p <= 0.05 for s in range(400)]
+    found = [
+        estimate_mean(*means(draw(seeds, images, training, image, seed=s) + d)).p <= 0.05 for s in range(400)
+    ]
     assert np.mean(found) == pytest.approx(0.8, abs=0.06)
 
 
@@ -185,7 +187,7 @@ def test_detectable_difference_grows_with_arms_and_is_out_of_reach_for_one_seed(
 
 
 def test_the_measured_spread_is_in_the_units_of_the_forecast():
-    e = estimate(*means(draw(200, 300, 0.01, 0.05)))
+    e = estimate_mean(*means(draw(200, 300, 0.01, 0.05)))
     assert detectable_at_spread_of(e) == pytest.approx(detectable_difference(200, 300, 0.01, 0.05), rel=0.15)
 
 
@@ -197,12 +199,12 @@ def test_a_detectable_difference_is_never_below_half_the_interval(seeds, images)
     for _ in range(40):
         training = rng.choice([0.0, 0.01]) * rng.standard_normal((seeds, 1))
         gains = training + 0.05 * rng.standard_t(1.5, (1, images)) + 0.01 * rng.standard_t(2, (seeds, images))
-        e = estimate(*means(gains))
+        e = estimate_mean(*means(gains))
         assert detectable_at_spread_of(e) >= (e.high - e.low) / 2
 
 
 def test_fewer_degrees_of_freedom_take_a_larger_difference_and_no_spread_none():
-    known = estimate(*means(draw(3, 40, 0.01, 0.05)))
+    known = estimate_mean(*means(draw(3, 40, 0.01, 0.05)))
     assert detectable_at_spread_of(replace(known, image_df=4.0)) > 1.1 * detectable_at_spread_of(known)
     assert np.isnan(detectable_at_spread_of(replace(known, seed_variance=float("nan"))))
-    assert detectable_at_spread_of(estimate(*means(np.full((3, 10), 0.1)))) < 1e-12
+    assert detectable_at_spread_of(estimate_mean(*means(np.full((3, 10), 0.1)))) < 1e-12

@@ -10,7 +10,7 @@ from foveate.experiments.result import Comparison, Contender
 from foveate.report import words
 from foveate.report.scales import Scale, fit_scale
 from foveate.specs.arm import parse_arm
-from foveate.verdicts.statistics import Estimate
+from foveate.verdicts.statistics import IntervalEstimate
 
 ARM_COLORS = 6
 MANY = 7
@@ -265,7 +265,7 @@ def _ends(estimates: Any) -> list[float]:
     return [end for estimate in estimates for end in _points(estimate)]
 
 
-def _points(change: Estimate) -> tuple[float, float, float]:
+def _points(change: IntervalEstimate) -> tuple[float, float, float]:
     """In points: the mean, and the ends of its interval, no further than scores can differ; where it has no
     interval, the mean again.
     """
@@ -274,7 +274,7 @@ def _points(change: Estimate) -> tuple[float, float, float]:
     return 100 * change.mean, 100 * low, 100 * high
 
 
-def _cell(change: Estimate | None) -> View:
+def _cell(change: IntervalEstimate | None) -> View:
     if change is None:
         return {"value": "–", "interval": ""}
     return {"value": words.points(change.mean), "interval": words.interval(change.low, change.high)}
@@ -284,7 +284,7 @@ def _strip(scale: Scale, said: str) -> View:
     return {"said": said, "zero": scale(0.0), "ticks": [scale(tick) for tick in scale.ticks]}
 
 
-def _mark(scale: Scale, change: Estimate, view: View, y: float, radius: float) -> Mark:
+def _mark(scale: Scale, change: IntervalEstimate, view: View, y: float, radius: float) -> Mark:
     at, low, high = map(scale, _points(change))
     return Mark(view["color"], view["role"] == "placebo", at, low, high, y, radius)
 

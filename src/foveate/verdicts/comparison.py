@@ -24,9 +24,9 @@ from foveate.evaluation.scores import Counts, accuracy, counts, iou
 from foveate.plain import from_json, to_json
 from foveate.verdicts.statistics import (
     LEVEL,
-    Estimate,
+    IntervalEstimate,
     detectable_at_spread_of,
-    estimate,
+    estimate_mean,
     holm,
     leave_one_out,
 )
@@ -48,7 +48,7 @@ class Detail:
 
     name: str
     score: float
-    difference: Estimate | None
+    difference: IntervalEstimate | None
 
 
 @dataclass(frozen=True)
@@ -63,17 +63,17 @@ class ArmResult:
 
     arm: str
     seeds: tuple[int, ...]
-    score: Estimate
+    score: IntervalEstimate
     classes: tuple[Detail, ...]
     errors: tuple[Detail, ...]
     cost: Cost | None
-    difference: Estimate | None = None
+    difference: IntervalEstimate | None = None
     seed_differences: tuple[float, ...] = ()
     p_holm: float = float("nan")
     verdict: Verdict | None = None
     detectable: float = float("nan")
     placebo: str | None = None
-    versus_placebo: Estimate | None = None
+    versus_placebo: IntervalEstimate | None = None
     p_placebo: float = float("nan")
 
 
@@ -130,14 +130,14 @@ class Runs:
         self.per_seed = scores(features.sum(1))
         self.left_out = scores(leave_one_out(features))
 
-    def score(self, which: int = 0) -> Estimate:
+    def score(self, which: int = 0) -> IntervalEstimate:
         """The mean over seeds of score number `which`."""
-        return estimate(self.per_seed[:, which], self.left_out[..., which])
+        return estimate_mean(self.per_seed[:, which], self.left_out[..., which])
 
-    def minus(self, other: "Runs", which: int = 0) -> Estimate:
+    def minus(self, other: "Runs", which: int = 0) -> IntervalEstimate:
         """The mean paired difference of score number `which` against runs of the same seeds and images."""
         per_seed = (self.per_seed - other.per_seed)[:, which]
-        return estimate(per_seed, (self.left_out - other.left_out)[..., which])
+        return estimate_mean(per_seed, (self.left_out - other.left_out)[..., which])
 
     def details(self, other: "Runs | None", names: Sequence[str], first: int = 0) -> tuple[Detail, ...]:
         """The scores of these names, from number `first` on, with their differences to `other`'s."""
@@ -157,7 +157,7 @@ def paired_difference(
     arm: Integer[ndarray, "seeds n c c"],
     baseline: Integer[ndarray, "seeds n c c"],
     task: Task = "segmentation",
-) -> Estimate:
+) -> IntervalEstimate:
     """The difference in mIoU (accuracy) between two arms whose seeds and images correspond.
 
     >>> right, wrong = np.eye(2, dtype=int) * 9, np.array([[8, 1], [1, 8]])

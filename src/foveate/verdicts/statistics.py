@@ -61,7 +61,7 @@ LEVEL = 0.95
 
 
 @dataclass(frozen=True)
-class Estimate:
+class IntervalEstimate:
     """A mean over seeds with its interval; low, high and p are NaN where there is a single seed.
 
     `seed_variance` and `image_variance` are A (at least J - B) and B of this module: the two parts of the
@@ -93,9 +93,9 @@ def leave_one_out(values: Num[ndarray, "seeds n f"]) -> Num[ndarray, "seeds n f"
     return values.sum(axis=1, keepdims=True) - values
 
 
-def estimate(
+def estimate_mean(
     per_seed: Float[ndarray, "seeds"], left_out: Float[ndarray, "seeds n"], level: float = LEVEL
-) -> Estimate:
+) -> IntervalEstimate:
     """Join the spread over seeds and the spread over images into one interval (see the module).
 
     `per_seed` is the score, or paired difference, of each seed on all images; `left_out[s, i]` the same
@@ -103,7 +103,7 @@ def estimate(
     interval.
 
     >>> gains = np.array([[0.01, 0.03, 0.02, 0.02], [0.02, 0.03, 0.02, 0.03], [0.02, 0.02, 0.01, 0.03]])
-    >>> e = estimate(gains.mean(1), leave_one_out(gains[..., None])[..., 0] / 3)
+    >>> e = estimate_mean(gains.mean(1), leave_one_out(gains[..., None])[..., 0] / 3)
     >>> round(e.mean, 3), round(e.low, 3), round(e.high, 3), round(e.p, 3)
     (0.022, 0.011, 0.032, 0.01)
     """
@@ -111,7 +111,7 @@ def estimate(
     mean = float(np.mean(per_seed))
     if seeds < 2 or images < 2 or not (np.isfinite(mean) and np.isfinite(left_out).all()):
         nan = float("nan")
-        return Estimate(mean, nan, nan, nan, nan, nan, nan, seeds, images)
+        return IntervalEstimate(mean, nan, nan, nan, nan, nan, nan, seeds, images)
     influence = (images - 1) * (left_out.mean(axis=1, keepdims=True) - left_out)
     covariance = influence @ influence.T / (images * (images - 1))
     of_these_seeds = float(covariance.mean())
@@ -127,7 +127,7 @@ def estimate(
 
     half = half_width(1 - level)
     p = _level_at(half_width, abs(mean))
-    return Estimate(
+    return IntervalEstimate(
         mean, mean - half, mean + half, p, seed_variance, image_variance, float(df[1]), seeds, images
     )
 
@@ -198,12 +198,14 @@ def detectable_difference(
     return _detectable(variances, df, power, (1 - level) / arms)
 
 
-def detectable_at_spread_of(of: Estimate, power: float = 0.8, arms: int = 1, level: float = LEVEL) -> float:
+def detectable_at_spread_of(
+    of: IntervalEstimate, power: float = 0.8, arms: int = 1, level: float = LEVEL
+) -> float:
     """The smallest true difference that these seeds and images find with the given power, at the spread that
     was measured with them; NaN where the estimate has no interval. It is never below half the interval.
 
     >>> gains = np.array([[0.01, 0.03, 0.02, 0.02], [0.02, 0.03, 0.02, 0.03], [0.02, 0.02, 0.01, 0.03]])
-    >>> e = estimate(gains.mean(1), leave_one_out(gains[..., None])[..., 0] / 3)
+    >>> e = estimate_mean(gains.mean(1), leave_one_out(gains[..., None])[..., 0] / 3)
     >>> detectable_at_spread_of(e) > (e.high - e.low) / 2
     True
     """
@@ -216,7 +218,7 @@ def detectable_at_spread_of(of: Estimate, power: float = 0.8, arms: int = 1, lev
 def _detectable(variances: Float[ndarray, "2"], df: Float[ndarray, "2"], power: float, tail: float) -> float:
     """Average the power over the chi-square spread of both variance estimates, by their quantiles.
 
-    The half width is that of `estimate`, with A + B for J, which is no larger.
+    The half width is that of `estimate_mean`, with A + B for J, which is no larger.
     """
     error = np.sqrt(variances.sum())
     if not error > 0:

@@ -3,16 +3,16 @@
 import math
 from typing import Literal
 
-from foveate.verdicts.statistics import Estimate
+from foveate.verdicts.statistics import IntervalEstimate
 
 Verdict = Literal["helps", "hurts", "not shown", "no verdict"]
 
 
-def decide(difference: Estimate, p_holm: float) -> Verdict:
+def decide(difference: IntervalEstimate, p_holm: float) -> Verdict:
     """Helps or hurts when the interval excludes 0 and the Holm-adjusted p agrees; no verdict from a single
     seed.
 
-    >>> gain = Estimate(0.02, 0.01, 0.03, 0.001, 0.0, 0.0, 59.0, seeds=3, images=60)
+    >>> gain = IntervalEstimate(0.02, 0.01, 0.03, 0.001, 0.0, 0.0, 59.0, seeds=3, images=60)
     >>> decide(gain, p_holm=0.002)
     'helps'
     >>> decide(gain, p_holm=0.08)
