@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from foveate.verdicts.statistics import (
-    detectable_at_spread_of,
+    detectable_at_measured_spread,
     detectable_difference,
     estimate_mean,
     holm,
@@ -188,7 +188,9 @@ def test_detectable_difference_grows_with_arms_and_is_out_of_reach_for_one_seed(
 
 def test_the_measured_spread_is_in_the_units_of_the_forecast():
     e = estimate_mean(*means(draw(200, 300, 0.01, 0.05)))
-    assert detectable_at_spread_of(e) == pytest.approx(detectable_difference(200, 300, 0.01, 0.05), rel=0.15)
+    assert detectable_at_measured_spread(e) == pytest.approx(
+        detectable_difference(200, 300, 0.01, 0.05), rel=0.15
+    )
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 8])
@@ -200,11 +202,13 @@ def test_a_detectable_difference_is_never_below_half_the_interval(seeds, images)
         training = rng.choice([0.0, 0.01]) * rng.standard_normal((seeds, 1))
         gains = training + 0.05 * rng.standard_t(1.5, (1, images)) + 0.01 * rng.standard_t(2, (seeds, images))
         e = estimate_mean(*means(gains))
-        assert detectable_at_spread_of(e) >= (e.high - e.low) / 2
+        assert detectable_at_measured_spread(e) >= (e.high - e.low) / 2
 
 
 def test_fewer_degrees_of_freedom_take_a_larger_difference_and_no_spread_none():
     known = estimate_mean(*means(draw(3, 40, 0.01, 0.05)))
-    assert detectable_at_spread_of(replace(known, image_df=4.0)) > 1.1 * detectable_at_spread_of(known)
-    assert np.isnan(detectable_at_spread_of(replace(known, seed_variance=float("nan"))))
-    assert detectable_at_spread_of(estimate_mean(*means(np.full((3, 10), 0.1)))) < 1e-12
+    assert detectable_at_measured_spread(replace(known, image_df=4.0)) > 1.1 * detectable_at_measured_spread(
+        known
+    )
+    assert np.isnan(detectable_at_measured_spread(replace(known, seed_variance=float("nan"))))
+    assert detectable_at_measured_spread(estimate_mean(*means(np.full((3, 10), 0.1)))) < 1e-12

@@ -25,7 +25,7 @@ from foveate.plain import from_json, to_json
 from foveate.verdicts.statistics import (
     LEVEL,
     IntervalEstimate,
-    detectable_at_spread_of,
+    detectable_at_measured_spread,
     estimate_mean,
     holm,
     leave_one_out,
@@ -242,7 +242,7 @@ def _with_verdicts(results: list[ArmResult]) -> list[ArmResult]:
     decided = []
     for r, p, p_placebo in zip(results, adjusted, against_placebo, strict=True):
         d = r.difference
-        detectable = detectable_at_spread_of(d, arms=len(results))
+        detectable = detectable_at_measured_spread(d, arms=len(results))
         verdict = decide(d, p)
         decided.append(replace(r, p_holm=p, p_placebo=p_placebo, verdict=verdict, detectable=detectable))
     return decided

@@ -182,7 +182,7 @@ def detectable_difference(
 
     `seed_sd`: standard deviation over seeds of the paired difference; `image_sd`: what the images contribute,
     so that image_sd^2 / images is the image variance of this module (both in units of the score). The
-    defaults are rough values for mIoU of small runs, for a forecast; `detectable_at_spread_of` takes measured
+    defaults are rough values for mIoU of small runs, for a forecast; `detectable_at_measured_spread` takes measured
     ones. `image_df`: degrees of freedom of the image variance; images - 1 if None. `arms` is how many arms
     are compared with the baseline: the first of Holm's steps asks for (1 - level) / arms.
 
@@ -198,7 +198,7 @@ def detectable_difference(
     return _detectable(variances, df, power, (1 - level) / arms)
 
 
-def detectable_at_spread_of(
+def detectable_at_measured_spread(
     of: IntervalEstimate, power: float = 0.8, arms: int = 1, level: float = LEVEL
 ) -> float:
     """The smallest true difference that these seeds and images find with the given power, at the spread that
@@ -206,7 +206,7 @@ def detectable_at_spread_of(
 
     >>> gains = np.array([[0.01, 0.03, 0.02, 0.02], [0.02, 0.03, 0.02, 0.03], [0.02, 0.02, 0.01, 0.03]])
     >>> e = estimate_mean(gains.mean(1), leave_one_out(gains[..., None])[..., 0] / 3)
-    >>> detectable_at_spread_of(e) > (e.high - e.low) / 2
+    >>> detectable_at_measured_spread(e) > (e.high - e.low) / 2
     True
     """
     if of.seeds < 2 or of.images < 2:
