@@ -64,7 +64,7 @@ def compare(
     """
     out, tell = Path(out), progress or (lambda event: None)
     plan = plan or make_plan(spec, out, trainer_flags)
-    if (done := finished(plan, out)) is not None:
+    if (done := load_if_finished(plan, out)) is not None:
         return done
     if not (out / "comparison.yaml").is_file():
         claim(out, resume=False)
@@ -75,7 +75,7 @@ def compare(
         return conclude(plan, out, made, lambda *stage: tell(ComparisonEvent(*stage)))
 
 
-def finished(plan: Plan, out: Path) -> Comparison | None:
+def load_if_finished(plan: Plan, out: Path) -> Comparison | None:
     """What a comparison found that needs no more runs, arms or seeds; None while something is left to do."""
     if not (out / "comparison.json").is_file():
         return None
@@ -119,7 +119,7 @@ def _train(plan: Plan, out: Path, tell: Tell) -> None:
             progress=watch,
             data=plan.data,
         )
-        clock.finished(arm.arm, seed, result.seconds)
+        clock.record_finished(arm.arm, seed, result.seconds)
         # A complete run has nothing to resume, and these are nine tenths of what a comparison keeps on disk.
         Run(folder).last_checkpoint.unlink(missing_ok=True)
 
@@ -137,7 +137,7 @@ class Clock:
         self.done = {key: run.result.seconds for key, run in runs.items() if run.is_complete}
         self.order = list(runs)
 
-    def finished(self, arm: str, seed: int, seconds: float) -> None:
+    def record_finished(self, arm: str, seed: int, seconds: float) -> None:
         """Take note of how long a run took."""
         self.done[arm, seed] = seconds
 

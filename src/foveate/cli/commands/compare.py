@@ -60,13 +60,13 @@ def compare(
     wanted = asked(data, images, model, training)
     with progress("Opening the data"):
         opened = open_comparison(wanted, arms, placebo, seeds, epochs, seed, out)
-    from foveate.experiments.compare import finished
+    from foveate.experiments.compare import load_if_finished
     from foveate.experiments.plan import forecast, make_plan
 
     folder = opened.folder
     with progress("Reading every image once"):
         plan = make_plan(opened.spec, folder, devices.trainer())
-    if (done := finished(plan, folder)) is not None:
+    if (done := load_if_finished(plan, folder)) is not None:
         print(f"All {len(plan.runs)} runs are done, since {done.finished}; add arms or seeds to go on.\n")
         _conclude(folder)
         return
