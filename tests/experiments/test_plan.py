@@ -11,7 +11,7 @@ from foveate.data.pixels.masks import MaskCodec
 from foveate.errors import DataError, UserError
 from foveate.experiments.compare import compare
 from foveate.experiments.plan import forecast, make_plan
-from foveate.experiments.rehearsal import rehearse
+from foveate.experiments.overheads import measure_overheads
 from foveate.specs.comparison import ComparisonSpec
 from foveate.specs.data import DataSpec
 from foveate.training.run import Interrupted, fit
@@ -127,7 +127,7 @@ def test_steps_are_timed_on_the_accelerator_that_was_asked_for(small_spec):
 def test_the_estimate_counts_what_is_done_beside_training(small_spec):
     plan = make_plan(small_spec)
     step = 0.01
-    beside = rehearse(plan, step)
+    beside = measure_overheads(plan, step)
     assert min(beside.start, beside.score, beside.conclude) > 0
     expected = forecast(plan, steps=1)
     runs, arms = len(plan.runs), len(plan.arms)

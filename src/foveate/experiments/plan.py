@@ -14,7 +14,7 @@ import torch
 
 from foveate.errors import UserError
 from foveate.experiments.arms import PlannedArm, plan_arms
-from foveate.experiments.rehearsal import rehearse
+from foveate.experiments.overheads import measure_overheads
 from foveate.experiments.resuming import check_continues
 from foveate.loading.module import DataModule
 from foveate.models.create import resolve_encoder
@@ -151,7 +151,7 @@ def forecast(plan: Plan, out: Path | None = None, steps: int = 3) -> Forecast:
     step = {arm: _step_seconds(plan, arm, steps) for arm, runs in left.items() if runs}
     seconds = in_steps = sum(seconds * per_run * left[arm] for arm, seconds in step.items())
     if step:
-        beside = rehearse(plan, next(iter(step.values())))
+        beside = measure_overheads(plan, next(iter(step.values())))
         seconds += (beside.start + epochs * beside.epoch + beside.score) * sum(left.values())
         seconds += beside.conclude * len(plan.arms)
     images = len(data.dataset.index("test"))

@@ -34,7 +34,7 @@ class Overheads:
     conclude: float
 
 
-def rehearse(plan: "Plan", step: float) -> Overheads:
+def measure_overheads(plan: "Plan", step: float) -> Overheads:
     """Train the host for two epochs of one batch in a temporary folder, score it, and measure its cost.
 
     step: seconds of one training step. Nothing stays on disk.
