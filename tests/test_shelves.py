@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from foveate.shelves import Entry, read_shelf
+from foveate.shelves import RegisteredClass, read_shelf
 
 SHELF = '''
 import no_such_library
@@ -49,8 +49,10 @@ def shelf(tmp_path, monkeypatch):
 def test_classes_are_described_by_their_source_alone(shelf):
     package = shelf(SHELF)
     assert read_shelf(package, "register") == {
-        "dim": Entry(f"{package}.one", "Dim", "Dim: all times a factor.", {"factor": 0.5, "form": "paper"}),
-        "plain": Entry(f"{package}.one", "Plain", "", {}),
+        "dim": RegisteredClass(
+            f"{package}.one", "Dim", "Dim: all times a factor.", {"factor": 0.5, "form": "paper"}
+        ),
+        "plain": RegisteredClass(f"{package}.one", "Plain", "", {}),
     }
     assert f"{package}.one" not in sys.modules
 

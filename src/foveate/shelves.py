@@ -27,7 +27,7 @@ def import_shelf(package: str) -> None:
 
 
 @dataclass(frozen=True)
-class Entry:
+class RegisteredClass:
     """What the source of a registered class says.
 
     module: dotted name of the module. class_name: the class. summary: first line of its docstring. options:
@@ -41,7 +41,7 @@ class Entry:
 
 
 @cache
-def read_shelf(package: str, decorator: str) -> Mapping[str, Entry]:
+def read_shelf(package: str, decorator: str) -> Mapping[str, RegisteredClass]:
     """The classes that a package registers as `@decorator("name")`, by that name; nothing is imported.
 
     Read are decorators of classes on the top level of a module. Names and defaults must be literals; another
@@ -50,7 +50,7 @@ def read_shelf(package: str, decorator: str) -> Mapping[str, Entry]:
     >>> read_shelf("foveate.attention", "register")["smooth"].options
     {'threshold': 0.4}
     """
-    found: dict[str, Entry] = {}
+    found: dict[str, RegisteredClass] = {}
     for path in _files(package):
         classes = (node for node in ast.parse(path.read_bytes()).body if isinstance(node, ast.ClassDef))
         for node in classes:
@@ -72,10 +72,10 @@ def _registered(node: ast.ClassDef, decorator: str) -> Iterator[str]:
             yield ast.literal_eval(call.args[0])
 
 
-def _entry(node: ast.ClassDef, module: str) -> Entry:
+def _entry(node: ast.ClassDef, module: str) -> RegisteredClass:
     summary = (ast.get_docstring(node) or "").partition("\n")[0]
     methods = {method.name: method for method in node.body if isinstance(method, ast.FunctionDef)}
-    return Entry(
+    return RegisteredClass(
         module, node.name, summary, _options(methods["__init__"].args) if "__init__" in methods else {}
     )
 

@@ -10,8 +10,8 @@ from PIL import Image
 from foveate.data.pixels.masks import MaskCodec
 from foveate.errors import DataError, UserError
 from foveate.experiments.compare import compare
-from foveate.experiments.plan import forecast, make_plan
 from foveate.experiments.overheads import measure_overheads
+from foveate.experiments.plan import forecast, make_plan
 from foveate.specs.comparison import ComparisonSpec
 from foveate.specs.data import DataSpec
 from foveate.training.run import Interrupted, fit

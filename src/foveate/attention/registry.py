@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from foveate.attention.options import at_least
 from foveate.errors import UserError, choose
-from foveate.shelves import Entry, read_shelf
+from foveate.shelves import RegisteredClass, read_shelf
 
 if TYPE_CHECKING:
     from torch import nn
@@ -80,22 +80,22 @@ def attention_options(name: str) -> dict[str, object]:
     return dict(_entry(name).options)
 
 
-def _shelf() -> Mapping[str, Entry]:
+def _shelf() -> Mapping[str, RegisteredClass]:
     return read_shelf(__package__, register.__name__)
 
 
-def _entry(name: str) -> Entry:
+def _entry(name: str) -> RegisteredClass:
     """What is said of a mechanism: by its file in this package, or by a class registered from elsewhere."""
     choose(name, attention_names(), "attention")
     return _shelf().get(name) or _described(_classes[name])
 
 
-def _described(cls: type) -> Entry:
+def _described(cls: type) -> RegisteredClass:
     parameters = inspect.signature(cls).parameters.values()
     options = (one for one in parameters if one.kind is not one.POSITIONAL_ONLY)
     defaults = {one.name: one.default for one in options if one.default is not one.empty}
     summary = (inspect.getdoc(cls) or "").partition("\n")[0]
-    return Entry(cls.__module__, cls.__qualname__, summary, defaults)
+    return RegisteredClass(cls.__module__, cls.__qualname__, summary, defaults)
 
 
 def is_refiner(name: str) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from foveate.attention.registry import attention_names
 from foveate.errors import UserError, choose
-from foveate.shelves import Entry, read_shelf
+from foveate.shelves import RegisteredClass, read_shelf
 
 if TYPE_CHECKING:
     from torch import nn
@@ -56,5 +56,5 @@ def check_head(name: str, options: Iterable[str]) -> None:
         choose(key, known, f"option of {name}")
 
 
-def _shelf() -> Mapping[str, Entry]:
+def _shelf() -> Mapping[str, RegisteredClass]:
     return read_shelf(__package__, head.__name__)
