@@ -63,7 +63,7 @@ class FactorMap(AttentionMap):
     """A map by which features are multiplied, element by element where it says one value an element.
 
     The factor is `values + offset`. offset: 0 for x g, 1 for x + x g; where the factor is the sum of two maps
-    (see `summed`), the other map's mean, so that the factor is the mean that a channel or a position has.
+    (see `additive_maps`), the other map's mean, so that the factor is the mean that a channel or a position has.
     trunk: the factor applies to features inside the module, so that output/input is not the factor.
     """
 
@@ -319,12 +319,14 @@ class AcrossLevelsMap(AttentionMap):
         return shared, words
 
 
-def summed(channel: Float[Tensor, "b c"], spatial: Float[Tensor, "b h w"]) -> tuple[ChannelMap, SpatialMap]:
+def additive_maps(
+    channel: Float[Tensor, "b c"], spatial: Float[Tensor, "b h w"]
+) -> tuple[ChannelMap, SpatialMap]:
     """The maps of a mechanism that multiplies by the sum of both: the factor of a channel is its mean over
     positions, that of a position its mean over channels.
 
     >>> import torch
-    >>> channels, positions = summed(torch.tensor([[0.2, 0.4]]), torch.full((1, 1, 3), 0.5))
+    >>> channels, positions = additive_maps(torch.tensor([[0.2, 0.4]]), torch.full((1, 1, 3), 0.5))
     >>> channels.factor
     tensor([[0.7000, 0.9000]])
     """

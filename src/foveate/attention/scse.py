@@ -14,7 +14,7 @@ from jaxtyping import Float
 from segmentation_models_pytorch.base.modules import SCSEModule
 from torch import Tensor, nn
 
-from foveate.attention.maps import ChannelMap, SpatialMap, summed
+from foveate.attention.maps import ChannelMap, SpatialMap, additive_maps
 from foveate.attention.options import at_least
 from foveate.attention.registry import register
 
@@ -49,4 +49,4 @@ class ConcurrentSqueezeExcitation(nn.Module):
     def weights(
         self, x: Float[Tensor, "b c h w"], queries: Sequence[int] | Tensor | None = None
     ) -> tuple[ChannelMap, SpatialMap]:
-        return summed(self.scse.cSE(x).flatten(1), self.scse.sSE(x).squeeze(1))
+        return additive_maps(self.scse.cSE(x).flatten(1), self.scse.sSE(x).squeeze(1))
