@@ -55,7 +55,7 @@ def test_verdicts(runs):
     assert (result.metric, result.images, cbam.seeds) == ("mIoU", 12, (0, 1, 2))
 
 
-def test_the_mean_score_is_the_mean_over_seeds_of_the_data_sets_miou(runs):
+def test_the_score_is_the_mean_over_seeds_of_the_dataset_wide_miou(runs):
     result = compare_arms(runs, CLASSES)
     expected = [scores(c.sum(0), CLASSES) for c in runs["se@decoder"].values()]
     assert result["se@decoder"].score.mean == pytest.approx(np.mean([s.miou for s in expected]))
@@ -89,11 +89,11 @@ def test_kinds_of_error_are_compared_over_all_images(runs):
         return counts
 
     two = {arm: runs[arm] for arm in ("none", "cbam@decoder")}
-    of = {
+    error_counts = {
         "none": {seed: errors(np.arange(12) % 2, 20) for seed in range(3)},
         "cbam@decoder": {seed: errors(1 + np.arange(12) % 2, 15 + seed) for seed in range(3)},
     }
-    result = compare_arms(two, CLASSES, errors=of)
+    result = compare_arms(two, CLASSES, errors=error_counts)
     small, boundary, near = result["cbam@decoder"].errors
     assert [detail.name for detail in (small, boundary, near)] == [
         "objects found, 0 to 0.05% of the image",
@@ -117,24 +117,24 @@ def test_arms_are_paired_on_the_seeds_they_share(runs):
     assert result["se@decoder"].difference.seeds == 3
 
 
-def test_one_seed_has_no_verdict_and_says_so(runs):
+def test_one_seed_has_no_verdict(runs):
     result = compare_arms({arm: {0: by_seed[0]} for arm, by_seed in runs.items()}, CLASSES)
     assert result["cbam@decoder"].verdict == "no verdict"
     assert np.isnan(result["cbam@decoder"].difference.p)
 
 
-def test_a_class_that_only_one_arm_invents_does_not_change_what_is_averaged():
-    def confusion(invented):
+def test_a_class_that_only_one_arm_predicts_is_not_averaged():
+    def confusion(predicted):
         one = np.array([[90, 10, 0], [10, 90, 0], [0, 0, 0]])
-        one[0, 2] += invented
-        one[0, 1] -= invented
+        one[0, 2] += predicted
+        one[0, 1] -= predicted
         return np.stack([one] * 5)
 
     host, arm = np.stack([confusion(0)] * 2), np.stack([confusion(1)] * 2)
     assert abs(paired_difference(arm, host).mean) < 0.01
 
 
-def test_a_class_in_one_image_alone_has_a_difference_and_no_interval(runs):
+def test_a_class_in_a_single_image_has_a_difference_but_no_interval(runs):
     rare = {arm: {s: c.copy() for s, c in by_seed.items()} for arm, by_seed in runs.items()}
     for by_seed in rare.values():
         for c in by_seed.values():
@@ -152,13 +152,13 @@ def test_json_round_trip(runs):
 
 
 def test_a_missing_baseline_is_refused(runs):
-    with pytest.raises(UserError, match=r"there are no runs of 'host' among none.*train it too"):
+    with pytest.raises(UserError, match=r"there are no runs of 'host', only of none.*train 'host' too"):
         compare_arms(runs, CLASSES, baseline="host")
 
 
 def test_arms_without_a_shared_seed_are_refused(runs):
     runs["se@decoder"] = {7: runs["se@decoder"][0]}
-    with pytest.raises(UserError, match=r"'se@decoder' and 'none' share no seed.*the same seeds"):
+    with pytest.raises(UserError, match=r"'se@decoder' and 'none' have no seed in common.*the same seeds"):
         compare_arms(runs, CLASSES)
 
 
@@ -177,7 +177,7 @@ def test_another_number_of_images_for_one_seed_is_refused(runs):
         compare_arms(runs, CLASSES)
 
 
-def test_differences_of_the_seeds_are_those_that_were_tested(runs):
+def test_seed_differences_are_the_differences_of_the_scores_of_each_seed(runs):
     result = compare_arms(runs, CLASSES)
     assert result["none"].seed_differences == ()
     for arm in result.arms[1:]:

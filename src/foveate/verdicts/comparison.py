@@ -1,11 +1,13 @@
-"""Arms against a baseline: what each one changes, whether that is more than luck, and what it costs.
+"""Compare arms with a baseline: differences, intervals, verdicts and costs.
 
-The score is mIoU for segmentation and accuracy for classification, dataset-wide, from the per-image confusion
-matrices of every run. Classes that the truth of the counted images lacks are left out for both arms alike, so
-that a class which only one of them invents does not change what is averaged; where every class occurs in the
-test images this is `Scores.miou`. Intervals and p-values come from `foveate.verdicts.statistics`; p-values
-of the verdicts are Holm-adjusted over all arms, those against a placebo over all arms that have one;
-intervals and the differences of single classes and kinds of error are not adjusted.
+The score is the dataset-wide mIoU for segmentation and the accuracy for classification, from the per-image
+confusion matrices of every run. The mean is over the classes that occur in the truth of the counted images. A
+class that only a prediction has is left out, so that both arms average over the same classes. If every class
+occurs in the test images, this mean is `Scores.miou`.
+
+Intervals and p-values come from `foveate.verdicts.statistics`. Holm's method adjusts the p-values of the
+verdicts over all arms, and those against a placebo over all arms with a placebo. Intervals are not adjusted,
+nor are the differences of single classes and kinds of error.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -34,16 +36,17 @@ from foveate.verdicts.verdict import Verdict, decide
 
 Task = Literal["segmentation", "classification"]
 Confusions = Mapping[str, Mapping[int, Integer[ndarray, "n c c"]]]
-"""By arm and seed, the confusion matrices of the test images."""
+"""The confusion matrices of the n test images, by arm and seed."""
 Errors = Mapping[str, Mapping[int, Integer[ndarray, "n f"]]]
-"""By arm and seed, `ErrorCounts.per_image` of the test images."""
+"""`ErrorCounts.per_image` of the n test images, by arm and seed."""
 
 
 @dataclass(frozen=True)
 class Detail:
-    """One of several scores beside the main one, in this arm, and its change from the baseline.
+    """A secondary score of one arm: the IoU of a class (recall for classification) or the rate of an error.
 
-    A class's IoU (recall for classification), or the rate of a kind of error.
+    name: the class or the kind of error. score: mean over seeds, 0 to 1. difference: from the baseline, None
+    for the baseline itself.
     """
 
     name: str
@@ -53,12 +56,16 @@ class Detail:
 
 @dataclass(frozen=True)
 class ArmResult:
-    """One arm: its score, and (None for the baseline) the paired difference with its verdict.
+    """The score of one arm, and its paired difference from the baseline with the verdict.
 
-    `seed_differences` are the paired differences whose mean is `difference.mean`, in the order of `seeds`.
-    `difference.p` is as tested, `p_holm` adjusted; `detectable` is the difference that these seeds and
-    images, at their measured spread, would have found with 80% power. `errors` are the `ERROR_RATES` that
-    the test images have, for segmentation.
+    The baseline itself has no difference and no verdict (None), and NaN for the p-values and `detectable`.
+
+    score: mean over `seeds`, 0 to 1. classes, errors: secondary scores; errors are the `ERROR_RATES` that the
+    test images define, for segmentation only. difference: paired, with the unadjusted p-value.
+    seed_differences: its values by seed, in the order of `seeds`. p_holm: the p-value adjusted over the arms.
+    detectable: the smallest true difference that these seeds and images detect with 80% power, from the
+    measured variances. placebo: the arm's placebo. versus_placebo: the paired difference from it.
+    p_placebo: the p-value of that, adjusted over the arms with a placebo.
     """
 
     arm: str
@@ -79,7 +86,10 @@ class ArmResult:
 
 @dataclass(frozen=True)
 class Findings:
-    """All arms of a comparison, the baseline first; `to_json` and `from_json` speak plain JSON types."""
+    """The results of all arms of a comparison, the baseline first.
+
+    metric: "mIoU" or "accuracy". images: number of test images. level: confidence level of the intervals.
+    """
 
     baseline: str
     metric: str
@@ -88,38 +98,44 @@ class Findings:
     arms: tuple[ArmResult, ...]
 
     def __getitem__(self, arm: str) -> ArmResult:
-        """The result of one arm by its name."""
+        """Return the result of one arm."""
         return next(result for result in self.arms if result.arm == arm)
 
     def to_json(self) -> dict:
-        """This comparison in plain JSON types."""
+        """Return the findings as plain JSON types."""
         return to_json(self)
 
     @classmethod
     def from_json(cls, plain: dict) -> "Findings":
-        """The comparison that `to_json` wrote."""
+        """Rebuild findings from the output of `to_json`."""
         return from_json(cls, plain)
 
 
 def class_scores(features: Num[ndarray, "*n f"], task: Task) -> Float[ndarray, "*n c"]:
-    """IoU (recall for classification) a class from summed counts; NaN where the truth lacks it."""
-    of = Counts(*np.split(features, 3, axis=-1))
+    """Return the IoU (recall for classification) of each class; NaN if the class is not in the truth.
+
+    features: `counts` of a confusion matrix, joined along the last axis.
+    """
+    sums = Counts(*np.split(features, 3, axis=-1))
     if task == "segmentation":
-        return np.where(of.true > 0, iou(of), np.nan)
-    return np.where(of.true > 0, of.hits / np.maximum(of.true, 1), np.nan)
+        return np.where(sums.true > 0, iou(sums), np.nan)
+    return np.where(sums.true > 0, sums.hits / np.maximum(sums.true, 1), np.nan)
 
 
 def main_score(features: Num[ndarray, "*n f"], task: Task) -> Float[ndarray, "*n 1"]:
-    """mIoU, or accuracy for classification, with a last axis of one."""
+    """Return the mIoU (accuracy for classification), with a last axis of length 1.
+
+    features: as of `class_scores`.
+    """
     if task == "segmentation":
         return mean_over_classes(class_scores(features, task))[..., None]
     return accuracy(Counts(*np.split(features, 3, axis=-1)))[..., None]
 
 
 class Runs:
-    """One arm's runs: the scores of each seed on all images, and on all images but one.
+    """The scores of one arm: of each seed on all images, and on all images but one.
 
-    `features` are counts of each image that add up, `scores` makes scores of their sums.
+    features: additive counts of each image. scores: computes the scores from the sums of these counts.
     """
 
     def __init__(
@@ -130,17 +146,17 @@ class Runs:
         self.per_seed = scores(features.sum(1))
         self.left_out = scores(leave_one_out(features))
 
-    def score(self, which: int = 0) -> IntervalEstimate:
-        """The mean over seeds of score number `which`."""
-        return estimate_mean(self.per_seed[:, which], self.left_out[..., which])
+    def score(self, index: int = 0) -> IntervalEstimate:
+        """Return the mean over seeds of the score at `index`."""
+        return estimate_mean(self.per_seed[:, index], self.left_out[..., index])
 
-    def minus(self, other: "Runs", which: int = 0) -> IntervalEstimate:
-        """The mean paired difference of score number `which` against runs of the same seeds and images."""
-        per_seed = (self.per_seed - other.per_seed)[:, which]
-        return estimate_mean(per_seed, (self.left_out - other.left_out)[..., which])
+    def minus(self, other: "Runs", index: int = 0) -> IntervalEstimate:
+        """Return the mean paired difference at `index` from runs of the same seeds and images."""
+        per_seed = (self.per_seed - other.per_seed)[:, index]
+        return estimate_mean(per_seed, (self.left_out - other.left_out)[..., index])
 
     def details(self, other: "Runs | None", names: Sequence[str], first: int = 0) -> tuple[Detail, ...]:
-        """The scores of these names, from number `first` on, with their differences to `other`'s."""
+        """Return the scores called `names`, from index `first` on, with their differences from `other`'s."""
         return tuple(
             Detail(name, float(self.per_seed[:, k].mean()), None if other is None else self.minus(other, k))
             for k, name in enumerate(names, start=first)
@@ -148,7 +164,7 @@ class Runs:
 
 
 def confusion_runs(confusions: Integer[ndarray, "seeds n c c"], task: Task) -> Runs:
-    """Runs whose scores are the main score and then one score a class."""
+    """Return runs whose scores are the main score, followed by one score for each class."""
     features = np.concatenate(counts(confusions), axis=-1)
     return Runs(features, lambda sums: np.concatenate([main_score(sums, task), class_scores(sums, task)], -1))
 
@@ -158,7 +174,9 @@ def paired_difference(
     baseline: Integer[ndarray, "seeds n c c"],
     task: Task = "segmentation",
 ) -> IntervalEstimate:
-    """The difference in mIoU (accuracy) between two arms whose seeds and images correspond.
+    """Return the difference in mIoU (accuracy for classification) between two arms.
+
+    Both have the same seeds and the same images, in the same order.
 
     >>> right, wrong = np.eye(2, dtype=int) * 9, np.array([[8, 1], [1, 8]])
     >>> d = paired_difference(np.stack([[right] * 6] * 3), np.stack([[wrong] * 6] * 3))
@@ -179,17 +197,24 @@ def compare_arms(
 ) -> Findings:
     """Compare every arm with the baseline.
 
-    `runs` maps arm and seed to the per-image confusion matrices on the same test images in the same order;
-    `placebos` maps an arm to the arm that stands beside it as a placebo; `errors` holds the errors of the
-    same runs on the same images. An arm is compared on the seeds that it shares with its opponent. Raises
-    `UserError` for a missing baseline, unequal images, or no shared seed.
+    Args:
+        runs: per-image confusion matrices by arm and seed, all of the same test images in the same order.
+        classes: the names of the c classes.
+        task: decides the score: mIoU or accuracy.
+        baseline: the arm to compare with.
+        placebos: the placebo of each arm that has one.
+        costs: the cost of each arm that was measured.
+        errors: error counts of the same runs on the same images.
+
+    Two arms are compared on the seeds that both have. Raises `UserError` if the baseline or a placebo is
+    missing, if two runs saw different images, and if two arms share no seed.
     """
     placebos, costs = dict(placebos or {}), dict(costs or {})
-    _check(runs, baseline, placebos)
+    _check_runs(runs, baseline, placebos)
     metric = "mIoU" if task == "segmentation" else "accuracy"
     results = {arm: _result(runs, errors, classes, task, arm, baseline, costs.get(arm)) for arm in runs}
     for arm, placebo in placebos.items():
-        own, beside = _paired(runs, task, arm, placebo)
+        own, beside = _paired_runs(runs, task, arm, placebo)
         results[arm] = replace(results[arm], placebo=placebo, versus_placebo=own.minus(beside))
     first = results.pop(baseline)
     others = list(results.values())
@@ -197,9 +222,9 @@ def compare_arms(
     return Findings(baseline, metric, len(next(iter(runs[baseline].values()))), LEVEL, arms)
 
 
-def _paired(runs: Confusions, task: Task, arm: str, opponent: str) -> tuple[Runs, Runs]:
-    """The runs of two arms on the seeds that both have."""
-    seeds = _shared(runs, arm, opponent)
+def _paired_runs(runs: Confusions, task: Task, arm: str, opponent: str) -> tuple[Runs, Runs]:
+    """Return the runs of two arms on the seeds that both have."""
+    seeds = _shared_seeds(runs, arm, opponent)
     own, other = (confusion_runs(np.stack([runs[name][s] for s in seeds]), task) for name in (arm, opponent))
     return own, other
 
@@ -213,30 +238,30 @@ def _result(
     baseline: str,
     cost: Cost | None,
 ) -> ArmResult:
-    """An arm's scores, and its differences unless it is the baseline; without a verdict yet."""
-    own, other = _paired(runs, task, arm, baseline)
-    differs = arm != baseline
+    """Return the scores of an arm and its differences from the baseline, without a verdict."""
+    own, other = _paired_runs(runs, task, arm, baseline)
+    has_difference = arm != baseline
     return ArmResult(
         arm=arm,
-        seeds=tuple(_shared(runs, arm, baseline)),
+        seeds=tuple(_shared_seeds(runs, arm, baseline)),
         score=own.score(),
-        classes=own.details(other if differs else None, classes, first=1),
-        errors=_errors(errors, _shared(runs, arm, baseline), arm, baseline) if errors else (),
+        classes=own.details(other if has_difference else None, classes, first=1),
+        errors=_error_details(errors, _shared_seeds(runs, arm, baseline), arm, baseline) if errors else (),
         cost=cost,
-        difference=own.minus(other) if differs else None,
-        seed_differences=tuple((own.per_seed - other.per_seed)[:, 0].tolist()) if differs else (),
+        difference=own.minus(other) if has_difference else None,
+        seed_differences=tuple((own.per_seed - other.per_seed)[:, 0].tolist()) if has_difference else (),
     )
 
 
-def _errors(errors: Errors, seeds: list[int], arm: str, baseline: str) -> tuple[Detail, ...]:
-    """The rates of errors that can be said at all, as those of objects of a size that occurs."""
+def _error_details(errors: Errors, seeds: list[int], arm: str, baseline: str) -> tuple[Detail, ...]:
+    """Return the error rates of an arm without those that are NaN, such as for sizes that no object has."""
     own, other = (Runs(np.stack([errors[name][s] for s in seeds]), error_rates) for name in (arm, baseline))
-    found = own.details(other if arm != baseline else None, ERROR_RATES)
-    return tuple(detail for detail in found if not np.isnan(detail.score))
+    rates = own.details(other if arm != baseline else None, ERROR_RATES)
+    return tuple(rate for rate in rates if not np.isnan(rate.score))
 
 
 def _with_verdicts(results: list[ArmResult]) -> list[ArmResult]:
-    """Adjust the p-values over the arms and decide."""
+    """Return the results with p-values adjusted over the arms, verdicts and detectable differences."""
     adjusted = holm([r.difference.p for r in results])
     against_placebo = holm([r.versus_placebo.p if r.versus_placebo else float("nan") for r in results])
     decided = []
@@ -248,19 +273,19 @@ def _with_verdicts(results: list[ArmResult]) -> list[ArmResult]:
     return decided
 
 
-def _shared(runs: Confusions, arm: str, opponent: str) -> list[int]:
+def _shared_seeds(runs: Confusions, arm: str, opponent: str) -> list[int]:
     return sorted(set(runs[arm]) & set(runs[opponent]))
 
 
-def _check(runs: Confusions, baseline: str, placebos: Mapping[str, str]) -> None:
+def _check_runs(runs: Confusions, baseline: str, placebos: Mapping[str, str]) -> None:
     for name in (baseline, *placebos.values()):
         if name not in runs:
-            raise UserError(f"there are no runs of '{name}' among {', '.join(runs)}; train it too")
+            raise UserError(f"there are no runs of '{name}', only of {', '.join(runs)}; train '{name}' too")
     for arm, opponent in [(arm, baseline) for arm in runs] + list(placebos.items()):
-        if not _shared(runs, arm, opponent):
+        if not _shared_seeds(runs, arm, opponent):
             raise UserError(
-                f"'{arm}' and '{opponent}' share no seed, so nothing can be paired; train both with the same "
-                "seeds"
+                f"'{arm}' and '{opponent}' have no seed in common, so their runs form no pairs; "
+                "train both with the same seeds"
             )
     truths = {(arm, s): c.sum(-1) for arm, by_seed in runs.items() for s, c in by_seed.items()}
     (first_arm, first_seed), first = next(iter(truths.items()))

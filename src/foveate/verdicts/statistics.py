@@ -1,52 +1,57 @@
-r"""The statistics behind a verdict: is the difference between two arms more than luck?
+r"""The mean difference between two arms, with a confidence interval and a p-value.
 
-Two kinds of luck enter D, the mean over S seeds of the paired differences D_s of a dataset-wide score:
+D is the mean over S seeds of the paired differences D_s of a dataset-wide score. Two kinds of chance enter
+it:
 
-    D_s = delta + t_s + u + e_s     t_s: training, new for each seed
-                                    u:   the n test images, the same for every seed
-                                    e_s: how the images and seed s happen to suit each other
+    D_s = delta + t_s + u + e_s     t_s: the training, independent between seeds
+                                    u:   the n test images, the same for all seeds
+                                    e_s: the interaction of seed s with the images
 
-so that Var(D) = [Var(t) + Var(e)] / S + Var(u) = A + B.
+    Var(D) = [Var(t) + Var(e)] / S + Var(u) = A + B
 
-A: the variance of the D_s over seeds, divided by S. It holds t and e; it cannot see u, which moves all seeds
-alike.
+A is the variance of the D_s over seeds, divided by S. It covers t and e. It does not cover u, which shifts
+all D_s by the same amount.
 
-B: from leaving out one image after the other (the jackknife), for both arms and all seeds at once. With p_si
-the influence of image i on D_s, (n - 1) times what leaving it out takes away, centred over the images, the
-covariance of two seeds under a new draw of the images is C_ss' = sum_i p_si p_s'i / (n (n - 1)). The mean of
-all C_ss' is J, the variance of D for these very seeds on other images. It holds Var(u) + Var(e) / S, and
-adding it to A as it is would count Var(e) / S twice. What two different seeds share is u alone, so
+B comes from leaving out one image at a time (the jackknife), for both arms and all seeds at once. Let p_si be
+the influence of image i on D_s: (n - 1) times the drop of D_s without image i, centred over the images. The
+covariance of seeds s and s' under a new draw of the images is C_ss' = sum_i p_si p_s'i / (n (n - 1)). The
+mean of all C_ss' is J, the variance of D for fixed seeds on new images. J covers Var(u) + Var(e) / S, so that
+A + J would count Var(e) / S twice. Two different seeds share u only, therefore
 
-    B = mean of C_ss' over s != s', and 0 where that is negative.
+    B = mean of C_ss' over s != s', or 0 if that is negative.
 
-How well B is known depends on how many images carry it: mIoU leans on the few that show a rare class. Its
-degrees of freedom are those of a variance estimated from n values with kurtosis k, b = 2 n / (k - 1), at most
-n - 1, with k from the seeds' mean influences.
+The degrees of freedom of B depend on how many images carry it: the mIoU depends mostly on the few images that
+show a rare class. They are those of a variance estimated from n values with kurtosis k, b = 2 n / (k - 1), at
+most n - 1, with k from the influences averaged over the seeds.
 
-The 95% interval is D +- h, t_a and t_b being the 97.5% points of Student's t with a = S - 1 and b degrees of
-freedom, and
+The 95% interval is D +- h. With t_a and t_b the 97.5% points of Student's t with a = S - 1 and b degrees of
+freedom,
 
     h = max( sqrt(t_a^2 A + t_b^2 B), t_b sqrt(J) ).
 
-The first is the interval of Banerjee (1960), "Approximate confidence interval for linear functions of means
-of k populations when the population variances are not equal", Sankhya 22. For independent normal estimates
-its coverage is proven to be at least the level, whatever the ratio of A to B. The second is the interval for
-these very seeds on fresh images, and J estimates A + B - Var(t) / S: nobody is surer about fresh seeds than
-about these. In truth the first is never the shorter one, but A rests on S values, and a score on few images
-takes few values: with one image of 40 more right for every seed, another one for each, the D_s coincide and
-share nothing, A = B = 0, and yet every D_s hangs on one image. As a maximum of the two, h only widens the
-first interval, so its coverage stands. For the same reason `seed_variance` is reported as J - B, which is
-Var(e) / S, where A comes out below that. (With that in place of A under t_a, the interval would also be safe,
-but at 2 and 3 seeds it would find a half or less of what this one finds.)
+The first term gives the interval of Banerjee (1960), "Approximate confidence interval for linear functions of
+means of k populations when the population variances are not equal", Sankhya 22. For independent normal
+estimates its coverage is proven to be at least the level, for every ratio of A to B.
 
-The p-value is the level at which the interval touches 0.
+The second term gives the interval for fixed seeds on new images. J estimates A + B - Var(t) / S, so that with
+exact variances the first term is never the smaller one. The estimate of A can be too small: it rests on S
+values, and a score on few images takes few values. Example: for each seed the arm is right on one more image
+of 40, another image for each seed. Then all D_s are equal and share no image, A = B = 0, although each D_s
+depends on a single image. The maximum can only widen the first interval, so its coverage holds. For the same
+reason `seed_variance` is J - B, which is Var(e) / S, if A is below that. (With this value in place of A under
+t_a, the interval would also be safe, but with 2 or 3 seeds it would detect at most half as many differences.)
 
-What is not done, and why (`benchmarks/false_alarms.py`; 60 images, mIoU with rare classes, 2 to 8 seeds): one
-t for A + B with Satterthwaite's degrees of freedom is shorter, but announces differences where there are none
-in 8% of cases at 2 seeds and 6% at 3 when training is the larger luck (up to 12% as it grows), since a seed
-variance that is small by chance also makes the degrees of freedom look large. The bootstrap over images gives
-a B that is 10% too small there, which costs up to 6% false alarms where seeds are many; the jackknife errs to
-the safe side (Efron and Stein 1981). What is done here stays near 4% or below, for accuracy on 30 images too.
+The p-value is the significance level at which the interval just touches 0.
+
+Rejected alternatives (`benchmarks/false_alarms.py`; 60 images, mIoU with rare classes, 2 to 8 seeds):
+
+- A single t for A + B with Satterthwaite's degrees of freedom. The interval is shorter, but gives 8% false
+  alarms with 2 seeds and 6% with 3 if the training varies most (up to 12% as its share grows): a seed
+  variance that is small by chance also makes the degrees of freedom look large.
+- The bootstrap over images. Its B is 10% too small, which gives up to 6% false alarms with many seeds. The
+  jackknife errs on the safe side (Efron and Stein 1981).
+
+The interval above stays near 4% or below, also for accuracy on 30 images.
 """
 
 from collections.abc import Callable, Sequence
@@ -62,10 +67,12 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class IntervalEstimate:
-    """A mean over seeds with its interval; low, high and p are NaN where there is a single seed.
+    """The mean over seeds of a score or a paired difference, with its confidence interval.
 
-    `seed_variance` and `image_variance` are A (at least J - B) and B of this module: the two parts of the
-    squared standard error. `p` tests against 0 and means something for differences only.
+    mean, low, high: in units of the score; low and high are NaN without an interval, as for a single seed.
+    p: p-value of the test against 0, meaningful for differences only; NaN without an interval.
+    seed_variance, image_variance: A (at least J - B) and B of this module, the parts of the squared standard
+    error. image_df: degrees of freedom of B. seeds, images: how many of each.
     """
 
     mean: float
@@ -85,7 +92,7 @@ class IntervalEstimate:
 
 
 def leave_one_out(values: Num[ndarray, "seeds n f"]) -> Num[ndarray, "seeds n f"]:
-    """Sums over all images but one: entry `i` of the second axis leaves out image `i`.
+    """Return the sums over all images but one: entry `i` of the second axis leaves out image `i`.
 
     >>> leave_one_out(np.array([[[1], [2], [4]]])).ravel().tolist()
     [6, 5, 3]
@@ -96,11 +103,10 @@ def leave_one_out(values: Num[ndarray, "seeds n f"]) -> Num[ndarray, "seeds n f"
 def estimate_mean(
     per_seed: Float[ndarray, "seeds"], left_out: Float[ndarray, "seeds n"], level: float = LEVEL
 ) -> IntervalEstimate:
-    """Join the spread over seeds and the spread over images into one interval (see the module).
+    """Return the mean over seeds with the interval of this module.
 
-    `per_seed` is the score, or paired difference, of each seed on all images; `left_out[s, i]` the same
-    without image `i`. Where one of them is undefined (NaN), or with a single seed or image, there is no
-    interval.
+    per_seed: the score or paired difference of each seed on all images. left_out: `left_out[s, i]` is the
+    same without image `i`. With a value that is NaN, a single seed or a single image, the interval is NaN.
 
     >>> gains = np.array([[0.01, 0.03, 0.02, 0.02], [0.02, 0.03, 0.02, 0.03], [0.02, 0.02, 0.01, 0.03]])
     >>> e = estimate_mean(gains.mean(1), leave_one_out(gains[..., None])[..., 0] / 3)
@@ -114,26 +120,25 @@ def estimate_mean(
         return IntervalEstimate(mean, nan, nan, nan, nan, nan, nan, seeds, images)
     influence = (images - 1) * (left_out.mean(axis=1, keepdims=True) - left_out)
     covariance = influence @ influence.T / (images * (images - 1))
-    of_these_seeds = float(covariance.mean())
-    shared = float(covariance.sum() - covariance.trace()) / (seeds * (seeds - 1))
-    over_seeds, image_variance = float(np.var(per_seed, ddof=1)) / seeds, max(shared, 0.0)
-    seed_variance = max(over_seeds, of_these_seeds - image_variance)
+    var_a = float(np.var(per_seed, ddof=1)) / seeds
+    var_b = max(float(covariance.sum() - covariance.trace()) / (seeds * (seeds - 1)), 0.0)
+    var_j = float(covariance.mean())
     df = np.array([seeds - 1, _image_df(influence.mean(0))])
 
     def half_width(tail: float) -> float:
-        of_seeds, of_images = stats.t.isf(tail / 2, df) ** 2
-        square = max(of_seeds * over_seeds + of_images * image_variance, of_images * of_these_seeds)
-        return float(np.sqrt(square))
+        t_a, t_b = stats.t.isf(tail / 2, df)
+        return float(np.sqrt(max(t_a**2 * var_a + t_b**2 * var_b, t_b**2 * var_j)))
 
     half = half_width(1 - level)
     p = _level_at(half_width, abs(mean))
+    seed_variance = max(var_a, var_j - var_b)
     return IntervalEstimate(
-        mean, mean - half, mean + half, p, seed_variance, image_variance, float(df[1]), seeds, images
+        mean, mean - half, mean + half, p, seed_variance, var_b, float(df[1]), seeds, images
     )
 
 
 def _image_df(influence: Float[ndarray, "n"]) -> float:
-    """Degrees of freedom of a variance from these centred values, by their kurtosis."""
+    """Return the degrees of freedom of the variance of centred values, from their kurtosis."""
     images, square = len(influence), (influence**2).sum()
     if square == 0:
         return images - 1.0
@@ -142,7 +147,7 @@ def _image_df(influence: Float[ndarray, "n"]) -> float:
 
 
 def _level_at(half_width: Callable[[float], float], distance: float) -> float:
-    """The p at which an interval of that half width just reaches `distance`."""
+    """Return the significance level p at which `half_width(p)` equals `distance`."""
     smallest = 1e-12
     if distance == 0:
         return 1.0
@@ -152,19 +157,19 @@ def _level_at(half_width: Callable[[float], float], distance: float) -> float:
 
 
 def holm(p: Sequence[float]) -> tuple[float, ...]:
-    """Adjust p-values for having asked several questions (Holm 1979); NaN stays NaN and is not counted.
+    """Adjust p-values for several tests (Holm 1979); NaN stays NaN and is not counted.
 
-    Of m values the smallest is multiplied by m, the next by m - 1, and so on; none becomes smaller than one
-    before it, or larger than 1.
+    Of m values the smallest is multiplied by m, the next by m - 1, and so on. Each product is
+    raised to the largest one before it and limited to 1.
 
     >>> [round(p, 3) for p in holm([0.01, 0.04, float("nan")])]
     [0.02, 0.04, nan]
     """
     values = np.array(p, dtype=np.float64)
-    asked = np.flatnonzero(np.isfinite(values))
-    rising = asked[np.argsort(values[asked])]
-    steps = values[rising] * np.arange(len(rising), 0, -1)
-    values[rising] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    tested = np.flatnonzero(np.isfinite(values))
+    ascending = tested[np.argsort(values[tested])]
+    products = values[ascending] * np.arange(len(ascending), 0, -1)
+    values[ascending] = np.minimum(np.maximum.accumulate(products), 1.0)
     return tuple(values.tolist())
 
 
@@ -178,13 +183,20 @@ def detectable_difference(
     arms: int = 1,
     level: float = LEVEL,
 ) -> float:
-    """The smallest true difference that a comparison finds with the given power; infinite for a single seed.
+    """Return the smallest true difference that a comparison detects with the given power.
 
-    `seed_sd`: standard deviation over seeds of the paired difference; `image_sd`: what the images contribute,
-    so that image_sd^2 / images is the image variance of this module (both in units of the score). The
-    defaults are rough values for mIoU of small runs, for a forecast; `detectable_at_measured_spread` takes measured
-    ones. `image_df`: degrees of freedom of the image variance; images - 1 if None. `arms` is how many arms
-    are compared with the baseline: the first of Holm's steps asks for (1 - level) / arms.
+    It is in units of the score, and infinite for a single seed or image. The default deviations are rough
+    values for the mIoU of small runs, for a forecast; `detectable_at_measured_spread` takes measured ones.
+
+    Args:
+        seeds, images: how many of each.
+        seed_sd: standard deviation over seeds of the paired difference, in units of the score.
+        image_sd: standard deviation over images, in units of the score: B is image_sd^2 / images.
+        image_df: degrees of freedom of B; images - 1 if None.
+        power: probability of detection, between 0 and 1.
+        arms: how many arms are compared with the baseline; the first of Holm's steps tests at the
+            significance level (1 - level) / arms.
+        level: confidence level, between 0 and 1.
 
     >>> round(detectable_difference(seeds=3, images=60), 3)
     0.043
@@ -199,34 +211,41 @@ def detectable_difference(
 
 
 def detectable_at_measured_spread(
-    of: IntervalEstimate, power: float = 0.8, arms: int = 1, level: float = LEVEL
+    estimate: IntervalEstimate, power: float = 0.8, arms: int = 1, level: float = LEVEL
 ) -> float:
-    """The smallest true difference that these seeds and images find with the given power, at the spread that
-    was measured with them; NaN where the estimate has no interval. It is never below half the interval.
+    """Return the smallest true difference that these seeds and images detect with the given power.
+
+    The variances are the measured ones of `estimate`. The result is in units of the score: at least half the
+    length of the interval, infinite for a single seed or image, and NaN if the estimate has no interval for
+    another reason.
 
     >>> gains = np.array([[0.01, 0.03, 0.02, 0.02], [0.02, 0.03, 0.02, 0.03], [0.02, 0.02, 0.01, 0.03]])
     >>> e = estimate_mean(gains.mean(1), leave_one_out(gains[..., None])[..., 0] / 3)
     >>> detectable_at_measured_spread(e) > (e.high - e.low) / 2
     True
     """
-    if of.seeds < 2 or of.images < 2:
+    if estimate.seeds < 2 or estimate.images < 2:
         return float("inf")
-    variances = np.array([of.seed_variance, of.image_variance])
-    return _detectable(variances, np.array([of.seeds - 1.0, of.image_df]), power, (1 - level) / arms)
+    variances = np.array([estimate.seed_variance, estimate.image_variance])
+    df = np.array([estimate.seeds - 1.0, estimate.image_df])
+    return _detectable(variances, df, power, (1 - level) / arms)
 
 
 def _detectable(variances: Float[ndarray, "2"], df: Float[ndarray, "2"], power: float, tail: float) -> float:
-    """Average the power over the chi-square spread of both variance estimates, by their quantiles.
+    """Solve for the difference whose power, averaged over both variance estimates, is `power`.
 
-    The half width is that of `estimate_mean`, with A + B for J, which is no larger.
+    variances: A and B, whose estimates follow chi-square distributions with `df` degrees of freedom; the mean
+    is over their quantiles. The half width is that of `estimate_mean`, with A + B in place of J, which is no
+    larger.
     """
     error = np.sqrt(variances.sum())
     if not error > 0:
         return float(error)
     quantiles = (np.arange(200) + 0.5) / 200
-    over_seeds, over_images = (stats.chi2.ppf(quantiles, d) / d for d in df)
-    points = stats.t.isf(tail / 2, df) ** 2
-    both = points[0] * variances[0] * over_seeds[:, None] + points[1] * variances[1] * over_images[None, :]
-    half = np.sqrt(np.maximum(both, points[1] * variances.sum() * over_images[None, :]))
+    ratio_a, ratio_b = (stats.chi2.ppf(quantiles, d) / d for d in df)
+    t_a, t_b = stats.t.isf(tail / 2, df)
+    new_seeds = t_a**2 * variances[0] * ratio_a[:, None] + t_b**2 * variances[1] * ratio_b[None, :]
+    fixed_seeds = t_b**2 * variances.sum() * ratio_b[None, :]
+    half = np.sqrt(np.maximum(new_seeds, fixed_seeds))
     upper = half.max() + 10 * error
     return float(optimize.brentq(lambda d: stats.norm.sf((half - d) / error).mean() - power, 0.0, upper))

@@ -73,7 +73,7 @@ def test_the_plan_is_told_before_training(stopped):
     host = "unet with mobilenet_v2 (decoder_channels 16,16,8; encoder_depth 3)"
     assert f"{host} at 32x48, 2 seeds of each arm:\n  none\n  se@decoder(reduction=4)\n" in said
     assert "4 runs of 2 epochs: about" in said
-    assert "points is shown four times out of five" in said
+    assert "points is detected four times out of five" in said
 
 
 def test_ctrl_c_says_what_is_kept_and_how_to_go_on(stopped):
