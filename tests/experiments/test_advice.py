@@ -44,7 +44,7 @@ def write(root, count: int = 8, share: float = 0.2) -> None:
 def test_memory_of_a_step_is_what_autograd_keeps(task, options, classes, size):
     """By the storages of what is saved for the backward pass of two images."""
     spec = replace(HOSTS[task], options=options)
-    fixed, each = step_bytes(spec, classes, size)
+    fixed, per_image = step_bytes(spec, classes, size)
     host = create_model(spec.arch, spec.encoder, classes=classes, arm="none", **options)
     parameters = {p.untyped_storage().data_ptr() for p in host.parameters()}
     kept = {}
@@ -57,7 +57,7 @@ def test_memory_of_a_step_is_what_autograd_keeps(task, options, classes, size):
         loss = host(torch.rand(2, 3, *size)).square().mean()
     held = sum(t.untyped_storage().nbytes() for pointer, t in kept.items() if pointer not in parameters)
     assert loss.requires_grad
-    assert each == pytest.approx(WORKING * held / 2, rel=0.02)
+    assert per_image == pytest.approx(WORKING * held / 2, rel=0.02)
     assert fixed == STATES * 4 * sum(p.numel() for p in host.parameters())
 
 
@@ -69,21 +69,21 @@ def test_free_memory_is_some():
 
 def test_rare_classes_are_weighed(tmp_path):
     write(tmp_path)
-    found = advised(tmp_path)
-    assert (found.size, found.batch) == ((96, 128), 2)
-    assert found.flags == "--size 96x128 --batch 2 --loss dice_ce --class-weights inverse_sqrt"
-    assert found.why[0].endswith("2 make 3 steps of an epoch of 6 training images")
-    assert found.why[1].startswith("'class 2' has 0.03% of the pixels")
-    assert found.score == "mIoU, and the IoU of each class"
-    assert "most objects are below 32 x 32 pixels at this size" in found.why[2]
+    recommended = advised(tmp_path)
+    assert (recommended.size, recommended.batch) == ((96, 128), 2)
+    assert recommended.flags == "--size 96x128 --batch 2 --loss dice_ce --class-weights inverse_sqrt"
+    assert recommended.why[0].endswith("2 make 3 steps of an epoch of 6 training images")
+    assert recommended.why[1].startswith("'class 2' has 0.03% of the pixels")
+    assert recommended.score == "mIoU, and the IoU of each class"
+    assert "most objects are below 32 x 32 pixels at this size" in recommended.why[2]
 
 
 def test_short_memory_makes_batch_and_size_smaller(tmp_path, monkeypatch):
     write(tmp_path, count=80)
-    fixed, each = step_bytes(HOSTS["segmentation"], 3, (96, 128))
-    monkeypatch.setattr(advice, "free_bytes", lambda: ("cpu", int((fixed + 3 * each) / 0.75)))
+    fixed, per_image = step_bytes(HOSTS["segmentation"], 3, (96, 128))
+    monkeypatch.setattr(advice, "free_bytes", lambda: ("cpu", int((fixed + 3 * per_image) / 0.75)))
     assert (advised(tmp_path).size, advised(tmp_path).batch) == ((96, 128), 2)
-    monkeypatch.setattr(advice, "free_bytes", lambda: ("cpu", int((fixed + 1.5 * each) / 0.75)))
+    monkeypatch.setattr(advice, "free_bytes", lambda: ("cpu", int((fixed + 1.5 * per_image) / 0.75)))
     assert (advised(tmp_path).size, advised(tmp_path).batch) == ((32, 64), 4)
 
 
@@ -110,8 +110,8 @@ def test_class_folders(tmp_path, counts, flags, score):
         for number in range(count):
             pixels = np.random.default_rng(number).integers(0, 256, (32, 32, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
-    found = advised(tmp_path)
-    assert (found.flags, found.score) == (flags, score)
+    recommended = advised(tmp_path)
+    assert (recommended.flags, recommended.score) == (flags, score)
 
 
 def test_too_few_images_for_any_advice(tmp_path):

@@ -1,4 +1,4 @@
-"""The contenders of a comparison: the bare host, the arms, and a placebo of equal size beside each."""
+"""Plan the contenders of a comparison: the bare host, the arms, and placebos with as many parameters."""
 
 import itertools
 import re
@@ -12,12 +12,15 @@ from foveate.models.attaching.attach import attached
 from foveate.specs.arm import Arm, AttentionAt, parse_named_arm
 
 Build = Callable[[str], nn.Module]
+"""Builds the host with an arm."""
 
 
 @dataclass(frozen=True)
 class PlannedArm:
-    """One contender: its canonical text, folder name and role, the arms a placebo stands beside, and the name
-    that the user gave it ("" for none).
+    """One contender of a comparison.
+
+    arm: its canonical text. folder: the name of its folder. role: "host", "arm" or "placebo". beside: the
+    arms that a placebo is the control of. name: the name that the user gave it, "" for none.
     """
 
     arm: str
@@ -28,11 +31,13 @@ class PlannedArm:
 
 
 def plan_arms(arms: Iterable[str], placebo: bool, build: Build) -> tuple[PlannedArm, ...]:
-    """Every contender once, the host first, each placebo behind its arm.
+    """Return every contender once: the host first, each placebo after its arm.
 
-    Builds every arm once with `build`, so that unknown names, places and options are told before anything is
-    trained, and counts what it adds. With `placebo`, or where `arms` names a bare `placebo@PLACE`, a placebo
-    with that many parameters is added; equal ones are one contender.
+    Every arm is built once with `build`, to find unknown names, places and options before training, and to
+    count the parameters of its attentions. With `placebo`, every arm gets a placebo with as many parameters.
+    A bare `placebo@PLACE` among the arms asks for this at that place only. Equal placebos are one contender.
+
+    Raises `UserError` for a bare placebo that has a name, or whose place has no other arm.
     """
     named = [parse_named_arm(arm) for arm in arms]
     names = {str(arm): name for name, arm in named if name}
@@ -41,8 +46,8 @@ def plan_arms(arms: Iterable[str], placebo: bool, build: Build) -> tuple[Planned
     for arm in parsed:
         if _is_bare_placebo(arm) and (name := names.get(str(arm))):
             raise UserError(
-                f"arm '{name}={arm}': a placebo without a size stands beside every arm at its place and is "
-                "called after it; leave the name out"
+                f"arm '{name}={arm}': a placebo without a size is added for every arm at its place and is "
+                "named after that arm; leave the name out"
             )
     contenders = [arm for arm in parsed if arm.parts and not _is_bare_placebo(arm)]
     build("none")
@@ -58,8 +63,8 @@ def plan_arms(arms: Iterable[str], placebo: bool, build: Build) -> tuple[Planned
     for place in bare:
         if not any(place in {part.place for part in arm.attentions} for arm in contenders):
             raise UserError(
-                f"arm 'placebo@{place}': no other arm sits at {place}, so its size is open; "
-                f"add one, or write placebo@{place}(parameters=1000)"
+                f"arm 'placebo@{place}': no other arm sits at {place}, so the placebo has no size to copy; "
+                f"add an arm there, or give a size: placebo@{place}(parameters=1000)"
             )
     for control in beside:
         build(control)
@@ -84,7 +89,7 @@ def _is_bare_placebo(arm: Arm) -> bool:
 
 
 def _placebo(arm: Arm, modules: dict[str, nn.Module]) -> str | None:
-    """The arm with a placebo for every attention; heads stay. None where the attention has no parameters."""
+    """Return the arm with a placebo for every attention; heads stay. None if no attention has parameters."""
     parts = []
     for label, module in modules.items():
         count = sum(parameter.numel() for parameter in module.parameters())
@@ -100,8 +105,9 @@ def _placebo(arm: Arm, modules: dict[str, nn.Module]) -> str | None:
 
 
 def _folders(names: Mapping[str, str]) -> dict[str, str]:
-    """A folder name for each arm from its name or text, without characters that a shell or a file system
-    minds.
+    """Return a folder name for each arm, from its name or text.
+
+    Characters that are special to a shell or a file system become "-". No two names differ by case only.
 
     >>> _folders({"none": "none", "smooth@encoder5(threshold=0.4)": "smooth@encoder5(threshold=0.4)"})
     {'none': 'none', 'smooth@encoder5(threshold=0.4)': 'smooth@encoder5-threshold=0.4'}
@@ -110,6 +116,6 @@ def _folders(names: Mapping[str, str]) -> dict[str, str]:
     for arm, name in names.items():
         base = re.sub(r"[^\w.@=+]+", "-", name).strip("-.")[:100]
         taken = {folder.lower() for folder in folders.values()}
-        numbered = (base if number == 1 else f"{base}~{number}" for number in itertools.count(1))
-        folders[arm] = next(one for one in numbered if one.lower() not in taken)
+        candidates = (base if number == 1 else f"{base}~{number}" for number in itertools.count(1))
+        folders[arm] = next(folder for folder in candidates if folder.lower() not in taken)
     return folders

@@ -1,4 +1,4 @@
-"""How many images a step of a usual host there is memory for. PyTorch is asked where there may be a GPU."""
+"""The largest batch of a default host that fits into memory; imports PyTorch only if there may be a GPU."""
 
 import sys
 from dataclasses import dataclass
@@ -8,25 +8,27 @@ from foveate.experiments.free_memory import free_memory
 from foveate.specs.model import ModelSpec
 
 STATES = 5
-"""Numbers kept for each weight: itself, its gradient, two moments of Adam, and the averaged weight."""
+"""Numbers stored for each weight: the weight, its gradient, two moments of Adam, and the averaged weight."""
 
 WORKING = 1.4
-"""Memory at the peak of a step by that of the activations kept for it: gradients on their way, and an arm.
-Measured with a ResNet-18 U-Net on the CPU: 1.2 to 1.25 without an arm."""
+"""Peak memory of a step, relative to the activations saved for the backward pass.
+
+The excess is for gradients of activations and for an arm. Measured with a ResNet-18 U-Net on the CPU: 1.2 to
+1.25 without an arm."""
 
 SHARE = 0.75
-"""Of the memory that is free, how much a step may take."""
+"""The share of the free memory that a step may take."""
 
 GPU_FILES = ("/dev/nvidiactl", "/dev/nvmap", "/dev/dxg", "/dev/kfd")
-"""Linux has one of these where there is a GPU that PyTorch could use: CUDA, Jetson, WSL, ROCm."""
+"""On Linux, one of these exists if there is a GPU that PyTorch could use: CUDA, Jetson, WSL, ROCm."""
 
 
 @dataclass(frozen=True)
 class HostMemory:
-    """What a host holds in training in 32 bits, as counted by autograd; a test counts again.
+    """Memory that a host needs to train in 32 bits. A test compares it with the tensors that autograd saves.
 
-    weights, weights_per_class: numbers. per_image: bytes kept for an image of any size. per_pixel,
-    per_pixel_and_class: bytes kept for each pixel of it. Sides of images are multiples of 32.
+    weights, weights_per_class: number of weights. per_image: bytes saved for an image, whatever its size.
+    per_pixel, per_pixel_and_class: bytes saved for each pixel. Both sides of an image are multiples of 32.
     """
 
     weights: int
@@ -45,10 +47,12 @@ MEMORY = {
 
 
 def step_bytes(model: ModelSpec, classes: int, size: tuple[int, int]) -> tuple[int, int]:
-    """Bytes that training a usual host holds whatever the batch, and those for each image of it, in 32 bits.
+    """Return the bytes that training a default host in 32 bits needs: fixed ones, and those per image.
 
-    >>> fixed, each = step_bytes(ModelSpec("unet", "resnet18"), 2, (64, 64))
-    >>> fixed > 5 * 4 * 14_000_000, 5e6 < each < 2e7
+    model: one of the hosts in `MEMORY`. size: height and width, multiples of 32.
+
+    >>> fixed, per_image = step_bytes(ModelSpec("unet", "resnet18"), 2, (64, 64))
+    >>> fixed > 5 * 4 * 14_000_000, 5e6 < per_image < 2e7
     (True, True)
     """
     host = MEMORY[model.arch, model.encoder, model.options.get("stem", "full")]
@@ -58,8 +62,9 @@ def step_bytes(model: ModelSpec, classes: int, size: tuple[int, int]) -> tuple[i
 
 
 def free_bytes() -> tuple[str, int]:
-    """The device that training takes ("cuda", "mps" or "cpu") and the bytes that are free for it: the GPU's,
-    or what this process may take of the machine's.
+    """Return the device of training ("cuda", "mps" or "cpu") and the free bytes of its memory.
+
+    On "cuda" it is the memory of the GPU, otherwise the main memory that this process may take.
     """
     if sys.platform == "linux" and not any(Path(file).exists() for file in GPU_FILES):
         return "cpu", free_memory()
@@ -71,11 +76,13 @@ def free_bytes() -> tuple[str, int]:
     return device, torch.cuda.mem_get_info()[0] if device == "cuda" else free_memory()
 
 
-def largest_batch(fixed: int, each: int, free: int) -> int:
-    """The largest power of two of images whose step fits; 0 where not even one does.
+def largest_batch(fixed: int, per_image: int, free: int) -> int:
+    """Return the largest batch that fits into memory, a power of two; 0 if not even one image fits.
 
-    >>> largest_batch(fixed=100, each=50, free=1000), largest_batch(fixed=100, each=50, free=100)
+    fixed, per_image: bytes, from `step_bytes`. free: bytes, of which a step may take `SHARE`.
+
+    >>> largest_batch(fixed=100, per_image=50, free=1000), largest_batch(fixed=100, per_image=50, free=100)
     (8, 0)
     """
-    images = int((SHARE * free - fixed) // each)
+    images = int((SHARE * free - fixed) // per_image)
     return 2 ** (images.bit_length() - 1) if images >= 1 else 0
