@@ -172,7 +172,7 @@ def test_ctrl_c_keeps_what_was_trained_and_says_so(small_spec, tmp_path):
             signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(
-        Interrupted, match=r"what was trained is kept in .*the same command goes on from there"
+        Interrupted, match=r"the training so far is kept in .*run the same command again to resume"
     ):
         compare(small_spec, tmp_path / "c", stop)
     assert (tmp_path / "c" / "comparison.yaml").is_file()

@@ -1,1 +1,1 @@
-"""Comparisons: plan arms x seeds, say how long they take, train what is missing, and draw the verdicts."""
+"""Comparisons: plan arms and seeds, forecast the duration, train the missing runs, and compare the arms."""

@@ -1,4 +1,4 @@
-"""`compare`: train every arm with every seed, score the runs, and say what each arm changes."""
+"""Run a comparison: train every arm with every seed, score the runs, and compare the arms with the host."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,11 +19,12 @@ from foveate.training.run_directory import Run, claim
 
 @dataclass(frozen=True)
 class ComparisonEvent:
-    """Where a comparison stands.
+    """The progress of a comparison.
 
-    stage: "train", then "score", "cost" and "gallery". run: the one under way, counted from 1, of `runs`;
-    arm and seed are its own. In the later stages: how much is done, of how much. training: where that run
-    stands, None outside of training. seconds_left: of training all remaining runs, None when unknown.
+    stage: "train", then "score", "cost" and "gallery". run, runs: the number of the current run, from 1, and
+    the number of all runs; after training, the numbers of finished and of all items of the stage. arm, seed:
+    of the current run. training: the progress of that run, None after training. seconds_left: time to train
+    all remaining runs, None if unknown.
     """
 
     stage: str
@@ -35,59 +36,66 @@ class ComparisonEvent:
     seconds_left: float | None = None
 
 
-Tell = Callable[[ComparisonEvent], None]
+ReportProgress = Callable[[ComparisonEvent], None]
 KNOWN_STEPS, KNOWN_SECONDS = 3, 2.0
-"""What of an arm's first run has to be over before its pace is told."""
+"""Steps and seconds of an arm's first run before the remaining time is estimated from it."""
 
 
 def compare(
     spec: ComparisonSpec,
     out: str | Path,
-    progress: Tell | None = None,
+    progress: ReportProgress | None = None,
     command: str | None = None,
     trainer_flags: Mapping[str, Any] | None = None,
     plan: Plan | None = None,
 ) -> Comparison:
-    """Train what is missing, then score, measure and compare.
+    """Train the missing runs, score all runs, measure costs, and compare the arms with the host.
 
-    Leaves in `out`: comparison.yaml, splits.json (the same for all runs), runs/ARM/seedK (run directories),
-    comparison.json, comparison.csv, curves.csv and gallery.npz, from which
-    `foveate.report.page.write_report` draws the report. Called again with the same spec it goes on where it
-    was stopped: complete runs are kept, a partial one resumes at the end of its last epoch, and what is
-    finished is returned as it is. Arms and seeds may be added. `command` is recorded as what made it;
-    `trainer_flags` go to Lightning's Trainer, which has one device. `plan`: what `make_plan` gave for the
-    same spec, `out` and flags, where it is at hand.
+    Writes into `out`: comparison.yaml, splits.json (the same for all runs), runs/ARM/seedK (run directories),
+    comparison.json, comparison.csv, curves.csv and gallery.npz. `foveate.report.page.write_report` draws the
+    report from them.
 
-    Raises `UserError` before anything is trained or written for whatever is wrong in the spec, for an `out`
-    that cannot be written, that holds a comparison with another spec or that another process is at work in;
-    `Interrupted` on Ctrl-C.
+    The same call resumes an interrupted comparison: complete runs are kept, and an incomplete run resumes at
+    the end of its last epoch. A finished comparison is returned as it is. Arms and seeds may be added.
+
+    Args:
+        spec: the comparison.
+        out: its folder.
+        progress: called after every training step and in the later stages.
+        command: recorded as the command that made the comparison.
+        trainer_flags: arguments of Lightning's Trainer, which uses one device.
+        plan: the result of `make_plan` for the same spec, folder and flags, if it was called before.
+
+    Raises `UserError`, before anything is trained or written, for an error in the spec or the data, and for
+    an `out` that cannot be written, holds a comparison with another spec, or is in use by another process;
+    raises `Interrupted` on Ctrl-C.
     """
-    out, tell = Path(out), progress or (lambda event: None)
+    out, report = Path(out), progress or (lambda event: None)
     plan = plan or make_plan(spec, out, trainer_flags)
-    if (done := load_if_finished(plan, out)) is not None:
-        return done
+    if (comparison := load_if_finished(plan, out)) is not None:
+        return comparison
     if not (out / "comparison.yaml").is_file():
         claim(out, resume=False)
     with folder_lock(out), _resumable(out):
         _save_spec(plan, out)
-        _train(plan, out, tell)
-        made = command or f"compare(ComparisonSpec.load({str(out / 'comparison.yaml')!r}), {str(out)!r})"
-        return conclude(plan, out, made, lambda *stage: tell(ComparisonEvent(*stage)))
+        _train(plan, out, report)
+        command = command or f"compare(ComparisonSpec.load({str(out / 'comparison.yaml')!r}), {str(out)!r})"
+        return conclude(plan, out, command, lambda *stage: report(ComparisonEvent(*stage)))
 
 
 def load_if_finished(plan: Plan, out: Path) -> Comparison | None:
-    """What a comparison found that needs no more runs, arms or seeds; None while something is left to do."""
+    """Return the comparison in `out` if it is finished with the plan's arms and seeds, otherwise None."""
     if not (out / "comparison.json").is_file():
         return None
     if not all(Run(plan.folder(out, arm, seed)).is_complete for arm, seed in plan.runs):
         return None
     try:
-        found = load_comparison(out)
+        comparison = load_comparison(out)
     except UserError:
-        return None  # of another version, or damaged: it is drawn from the runs again
-    arms = {item.arm for item in found.contenders}
-    same = arms == {arm.arm for arm in plan.arms} and found.seeds == plan.spec.seed_numbers
-    return found if same else None
+        return None  # written by another version, or damaged: the runs are compared again
+    arms = {contender.arm for contender in comparison.contenders}
+    same = arms == {arm.arm for arm in plan.arms} and comparison.seeds == plan.spec.seed_numbers
+    return comparison if same else None
 
 
 def _save_spec(plan: Plan, out: Path) -> None:
@@ -100,36 +108,37 @@ def _save_spec(plan: Plan, out: Path) -> None:
         raise UserError(f"{out}: cannot write there ({error.strerror}); choose another folder") from error
 
 
-def _train(plan: Plan, out: Path, tell: Tell) -> None:
+def _train(plan: Plan, out: Path, report: ReportProgress) -> None:
     clock = Clock(plan, out)
     for number, (arm, seed) in enumerate(plan.runs, start=1):
         folder = plan.folder(out, arm, seed)
         if Run(folder).is_complete:
             continue
 
-        def watch(event: ProgressEvent, run: int = number, arm: str = arm.arm, seed: int = seed) -> None:
+        def report_run(event: ProgressEvent, run: int = number, arm: str = arm.arm, seed: int = seed) -> None:
             left = clock.seconds_left(arm, seed, event)
-            tell(ComparisonEvent("train", run, len(plan.runs), arm, seed, event, left))
+            report(ComparisonEvent("train", run, len(plan.runs), arm, seed, event, left))
 
         result = fit(
             plan.spec.run(arm.arm, seed),
             folder,
             resume=True,
             trainer_flags=plan.trainer_flags,
-            progress=watch,
+            progress=report_run,
             data=plan.data,
         )
         clock.record_finished(arm.arm, seed, result.seconds)
-        # A complete run has nothing to resume, and these are nine tenths of what a comparison keeps on disk.
+        # A complete run needs no checkpoint to resume from. Checkpoints are 90% of a comparison's disk space.
         Run(folder).last_checkpoint.unlink(missing_ok=True)
 
 
 class Clock:
-    """How long the remaining runs will take: each as its arm took before, at today's pace, or else as the one
-    under way.
+    """Estimate how long the remaining runs will take.
 
-    Today's pace is that of the run under way against its arm's earlier run, which the machine may have had
-    less, or more, time for; it counts by the share of the run that this process has seen.
+    A run takes as long as an earlier run of its arm, times the current pace. Without an earlier run it takes
+    as long as the current run. The pace is the expected duration of the current run divided by that of an
+    earlier run of the same arm, because the load of the machine may have changed. It is weighted by the share
+    of the run that this process has trained: 1 at the start, the full ratio at the end.
     """
 
     def __init__(self, plan: Plan, out: Path):
@@ -138,32 +147,36 @@ class Clock:
         self.order = list(runs)
 
     def record_finished(self, arm: str, seed: int, seconds: float) -> None:
-        """Take note of how long a run took."""
+        """Record how long a run took."""
         self.done[arm, seed] = seconds
 
     def seconds_left(self, arm: str, seed: int, event: ProgressEvent) -> float | None:
-        """The rest of the run under way and all that follow it and are not complete; None in the first steps
-        of an arm's first run, which are slower than the rest.
+        """Return the time until the current run and all incomplete runs after it are done.
+
+        None in the first steps of an arm's first run, because they are slower than later steps.
         """
-        usual = {name: seconds for (name, _), seconds in self.done.items()}
+        earlier = {name: seconds for (name, _), seconds in self.done.items()}
         early = event.step - event.resumed_at < KNOWN_STEPS or event.seconds_elapsed < KNOWN_SECONDS
-        if arm not in usual and early and event.step < event.steps:
+        if arm not in earlier and early and event.step < event.steps:
             return None
-        own = max(1, event.steps - event.resumed_at)
-        whole = (event.seconds_elapsed + event.seconds_left) * event.steps / own
-        seen = (event.step - event.resumed_at) / event.steps
-        pace = 1 + (whole / usual[arm] - 1) * seen if arm in usual else 1.0
+        own_steps = max(1, event.steps - event.resumed_at)
+        current = (event.seconds_elapsed + event.seconds_left) * event.steps / own_steps
+        trained = (event.step - event.resumed_at) / event.steps
+        pace = 1 + (current / earlier[arm] - 1) * trained if arm in earlier else 1.0
         later = self.order[self.order.index((arm, seed)) + 1 :]
         return event.seconds_left + sum(
-            pace * usual[name] if name in usual else whole for name, s in later if (name, s) not in self.done
+            pace * earlier[name] if name in earlier else current
+            for name, s in later
+            if (name, s) not in self.done
         )
 
 
 @contextmanager
 def _resumable(out: Path) -> Iterator[None]:
+    """Say in an interruption that the comparison can be resumed."""
     try:
         yield
     except (Interrupted, KeyboardInterrupt) as stop:
         raise Interrupted(
-            f"what was trained is kept in {out}, and the same command goes on from there"
+            f"the training so far is kept in {out}; run the same command again to resume"
         ) from stop

@@ -1,4 +1,4 @@
-"""From trained runs to findings: scores on the test images, costs, verdicts, curves, and pictures."""
+"""Turn trained runs into a comparison: scores on the test images, costs, verdicts, curves and pictures."""
 
 import itertools
 import math
@@ -11,6 +11,7 @@ import torch
 
 from foveate.evaluation.cost import costs
 from foveate.evaluation.evaluate import evaluate, read_per_image, read_scores
+from foveate.experiments.arms import PlannedArm
 from foveate.experiments.gallery import save_gallery
 from foveate.experiments.pick import pick_exhibits
 from foveate.experiments.plan import Plan
@@ -22,54 +23,51 @@ from foveate.verdicts.comparison import Findings, compare_arms
 
 SCORES = ("miou", "dice", "accuracy", "mean_accuracy", "precision", "recall")
 ByRun = dict[str, dict[int, np.ndarray]]
-"""One array of the test images by arm and seed."""
+"""An array with one row for each test image, by arm and seed."""
+ReportStage = Callable[[str, int, int], None]
+"""Called with a stage ("score", "cost" or "gallery"), its number of finished items, and of all items."""
 
 
-def conclude(plan: Plan, out: Path, command: str, tell: Callable[[str, int, int], None]) -> Comparison:
-    """Score every run, measure every arm, compare, and write what the report is drawn from.
-
-    `tell(stage, done, total)` is called with the stage "score", "cost" or "gallery" and how many of its items
-    are done.
-    """
+def conclude(plan: Plan, out: Path, command: str, report: ReportStage) -> Comparison:
+    """Score every run, measure the cost of every arm, compare the arms, and write the files of the report."""
     confusions: ByRun = {}
     errors: ByRun = {}
     for done, (arm, seed) in enumerate(plan.runs, start=1):
         folder = plan.folder(out, arm, seed)
         _score(folder)
-        _, confusions.setdefault(arm.arm, {})[seed], of_images = read_per_image(folder)
-        if of_images is not None:
-            errors.setdefault(arm.arm, {})[seed] = of_images
-        tell("score", done, len(plan.runs))
-    comparison = _comparison(plan, out, command, _find(plan, out, confusions, errors, tell))
-    tell("gallery", 0, 1)
+        _, confusions.setdefault(arm.arm, {})[seed], run_errors = read_per_image(folder)
+        if run_errors is not None:
+            errors.setdefault(arm.arm, {})[seed] = run_errors
+        report("score", done, len(plan.runs))
+    comparison = _comparison(plan, out, command, _findings(plan, out, confusions, errors, report))
+    report("gallery", 0, 1)
     save_gallery(out, pick_exhibits(plan, out, confusions))
     comparison.save(out)
     return comparison
 
 
 def _score(folder: Path) -> None:
-    """Evaluate a run unless its scores are newer than its weights."""
-    scored, run = folder / "scores.json", Run(folder)
-    if not scored.is_file() or scored.stat().st_mtime_ns < run.result_file.stat().st_mtime_ns:
+    """Evaluate a run unless its scores are newer than its result."""
+    scores, run = folder / "scores.json", Run(folder)
+    if not scores.is_file() or scores.stat().st_mtime_ns < run.result_file.stat().st_mtime_ns:
         evaluate(folder)
 
 
-def _find(
-    plan: Plan, out: Path, confusions: ByRun, errors: ByRun, tell: Callable[[str, int, int], None]
-) -> Findings:
+def _findings(plan: Plan, out: Path, confusions: ByRun, errors: ByRun, report: ReportStage) -> Findings:
+    """Measure the cost of every arm, with the weights of the first seed, and compare the arms."""
     first = plan.spec.first_seed
     models = {arm.arm: with_views(load_model(plan.folder(out, arm, first))) for arm in plan.arms}
-    measured_arms = itertools.count(1)
+    numbers = itertools.count(1)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    measured = costs(
+    costs_by_arm = costs(
         models,
         plan.data.size,
         device=device,
-        progress=lambda arm: tell("cost", next(measured_arms), len(models)),
+        progress=lambda arm: report("cost", next(numbers), len(models)),
     )
     placebos = {arm: placebo.arm for placebo in plan.arms for arm in placebo.beside}
     return compare_arms(
-        confusions, plan.data.classes, plan.data.task, placebos=placebos, costs=measured, errors=errors
+        confusions, plan.data.classes, plan.data.task, placebos=placebos, costs=costs_by_arm, errors=errors
     )
 
 
@@ -101,14 +99,14 @@ def _comparison(plan: Plan, out: Path, command: str, findings: Findings) -> Comp
     )
 
 
-def _contender(plan: Plan, out: Path, arm, class_score: str) -> Contender:
-    scored = [read_scores(plan.folder(out, arm, seed)) for seed in plan.spec.seed_numbers]
-    scores = {name: tuple(getattr(one, name) for one in scored) for name in SCORES}
-    of_classes = {
-        name: tuple(getattr(one.classes[number], class_score) for one in scored)
+def _contender(plan: Plan, out: Path, arm: PlannedArm, class_score: str) -> Contender:
+    by_seed = [read_scores(plan.folder(out, arm, seed)) for seed in plan.spec.seed_numbers]
+    scores = {name: tuple(getattr(run, name) for run in by_seed) for name in SCORES}
+    class_scores = {
+        name: tuple(getattr(run.classes[number], class_score) for run in by_seed)
         for number, name in enumerate(plan.data.classes)
     }
-    return Contender(arm.arm, arm.folder, arm.role, arm.beside, scores, of_classes, arm.name)
+    return Contender(arm.arm, arm.folder, arm.role, arm.beside, scores, class_scores, arm.name)
 
 
 def _curves(plan: Plan, out: Path) -> tuple[CurvePoint, ...]:
@@ -126,14 +124,14 @@ def _curves(plan: Plan, out: Path) -> tuple[CurvePoint, ...]:
 
 
 def _environment(run: Run) -> dict[str, str]:
-    found = run.environment
-    packages = ", ".join(f"{name} {version}" for name, version in found["packages"].items())
+    recorded = run.environment
+    packages = ", ".join(f"{name} {version}" for name, version in recorded["packages"].items())
     return {
-        "foveate": str(found["foveate"]),
-        "Python": str(found["python"]),
+        "foveate": str(recorded["foveate"]),
+        "Python": str(recorded["python"]),
         "Packages": packages,
-        "System": str(found["platform"]),
-        "Processor": f"{found['cpu']}, {found['cores']} cores, {found['threads']} threads",
-        "Device": str(found["device"]),
-        "Precision": str(found["precision"]),
+        "System": str(recorded["platform"]),
+        "Processor": f"{recorded['cpu']}, {recorded['cores']} cores, {recorded['threads']} threads",
+        "Device": str(recorded["device"]),
+        "Precision": str(recorded["precision"]),
     }

@@ -1,4 +1,4 @@
-"""The test images on which arms differ most: what every arm says about them and where it looks."""
+"""The gallery: test images on which the arms differ most, with the prediction and attention of every arm."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,11 +14,12 @@ from foveate.files import write_whole
 
 @dataclass(frozen=True)
 class Panel:
-    """What one arm says about one image.
+    """The output of one arm for one image.
 
-    A segmentation arm has a `prediction` (class ids) and the image's mean IoU as `score`; a classifier has
-    a `label` and the `score` is the probability that it gives to that label. `attention` holds weights 0 to
-    255 and `attends` says what they are; `spatial` is False for channel weights, which lie in no image.
+    score: for segmentation, the mean IoU of the image; for classification, the probability of `label`.
+    prediction: class ids, for segmentation. label: the predicted class, for classification. attention:
+    weights, 0 to 255, None without attention. attends: what these weights are, in words. spatial: whether the
+    weights lie over the image; False for channel weights.
     """
 
     arm: str
@@ -32,10 +33,11 @@ class Panel:
 
 @dataclass(frozen=True)
 class Exhibit:
-    """One test image: what is true, and one panel an arm, the host first.
+    """One test image with its truth and one panel for each arm, the host first.
 
-    `change` is the mean over seeds of the image's own score in `arm` minus that in the host: the largest of
-    all arms.
+    truth: class ids, for segmentation. label: the true class, for classification. arm: the arm with the
+    largest change of the image's score. change: that change, the mean over seeds of the score of the arm
+    minus that of the host.
     """
 
     stem: str
@@ -48,7 +50,7 @@ class Exhibit:
 
 
 def save_gallery(folder: Path, exhibits: Sequence[Exhibit]) -> None:
-    """Write `gallery.npz`: arrays under numbered names, everything else as JSON. No pickled objects."""
+    """Write `gallery.npz`: arrays under numbered names, everything else as JSON, no pickled objects."""
     arrays: dict[str, np.ndarray] = {}
     index = []
     for number, exhibit in enumerate(exhibits):
@@ -70,7 +72,7 @@ def save_gallery(folder: Path, exhibits: Sequence[Exhibit]) -> None:
 
 
 def load_gallery(folder: Path) -> tuple[Exhibit, ...]:
-    """Read `gallery.npz` back; empty where a comparison has none."""
+    """Read `gallery.npz`; return no exhibits if there is no such file."""
     path = folder / "gallery.npz"
     if not path.exists():
         return ()

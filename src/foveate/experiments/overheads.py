@@ -1,7 +1,8 @@
-"""What a comparison spends beside training steps, measured with one short run of the host."""
+"""Measure the time that a comparison spends outside training steps, with a short run of the host."""
 
 import itertools
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,14 +18,16 @@ from foveate.training.run import Interrupted, fit
 if TYPE_CHECKING:
     from foveate.experiments.plan import Plan
 
-TURNS = 3
-"""Timed inferences; with the warm-up, a quarter of those that an arm's cost is measured by."""
+REPEATS = 3
+"""Timed inferences; with the warm-up, a quarter of those that measure the cost of an arm."""
 
 
 @dataclass(frozen=True)
 class Overheads:
-    """Seconds. start: of a run, before and after its epochs. epoch: of an epoch beside its steps and its
-    validation, most of it to save weights. score: of scoring a run. conclude: of measuring an arm's cost and
+    """Durations in seconds.
+
+    start: the part of a run before and after its epochs. epoch: the part of an epoch outside training steps
+    and validation, mostly saving weights. score: scoring a run. conclude: measuring the cost of an arm and
     drawing its pictures.
     """
 
@@ -37,7 +40,7 @@ class Overheads:
 def measure_overheads(plan: "Plan", step: float) -> Overheads:
     """Train the host for two epochs of one batch in a temporary folder, score it, and measure its cost.
 
-    step: seconds of one training step. Nothing stays on disk.
+    step: duration of a training step in seconds. Only a temporary folder is written.
     """
     epochs = min(2, plan.spec.training.epochs)
     limits = {
@@ -46,31 +49,35 @@ def measure_overheads(plan: "Plan", step: float) -> Overheads:
         "limit_val_batches": 1,
         "check_val_every_n_epoch": 1,
     }
-    told: list[tuple[int, float]] = []
+    events: list[tuple[int, float]] = []
 
-    def note(event: ProgressEvent) -> None:
-        told.append((event.epoch, time.perf_counter()))
+    def record(event: ProgressEvent) -> None:
+        events.append((event.epoch, time.perf_counter()))
 
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / "run"
         spec = plan.spec.run("none", plan.spec.first_seed)
-        began = time.perf_counter()
+        start = time.perf_counter()
         try:
             flags = {**plan.trainer_flags, **limits}
-            fit(spec, folder, trainer_flags=flags, progress=note, data=plan.data)
+            fit(spec, folder, trainer_flags=flags, progress=record, data=plan.data)
         except Interrupted as stop:
             raise KeyboardInterrupt from stop
-        whole = time.perf_counter() - began
-        score = _timed(lambda: evaluate(folder))
+        whole = time.perf_counter() - start
+        score = _seconds(lambda: evaluate(folder))
         model = load_model(folder)
-        cost = _timed(lambda: costs({"none": with_views(model)}, plan.data.size, repeats=TURNS))
-        load = _timed(lambda: load_model(folder))
-    between = [later - earlier for (one, earlier), (two, later) in itertools.pairwise(told) if two > one]
-    epoch = max(0.0, between[0] - step) if between else 0.0
+        cost = _seconds(lambda: costs({"none": with_views(model)}, plan.data.size, repeats=REPEATS))
+        load = _seconds(lambda: load_model(folder))
+    between_epochs = [
+        later - earlier
+        for (epoch, earlier), (next_epoch, later) in itertools.pairwise(events)
+        if next_epoch > epoch
+    ]
+    epoch = max(0.0, between_epochs[0] - step) if between_epochs else 0.0
     return Overheads(max(0.0, whole - epochs * (epoch + step)), epoch, score, 2 * load + 4 * cost)
 
 
-def _timed(work) -> float:
-    began = time.perf_counter()
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
     work()
-    return time.perf_counter() - began
+    return time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""Choose the test images on which the arms differ most, and look at them with every arm."""
+"""Choose the test images on which the arms differ most, and predict them with every arm."""
 
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -23,35 +23,36 @@ from foveate.verdicts.comparison import main_score
 
 EXHIBITS = 6
 LONGEST = 320
-"""Pixels of the longer side of a picture: enough to see, and a report of a few megabytes."""
+"""Largest side of a picture in pixels: detailed enough, while the report stays at a few megabytes."""
 
 
 def pick_exhibits(plan: Plan, out: Path, confusions: Mapping[str, Mapping[int, np.ndarray]]) -> list[Exhibit]:
-    """Up to six test images, those first whose own score differs most between an arm and the host.
+    """Return up to six test images, those with the largest difference between an arm and the host first.
 
-    The difference is the mean over seeds, gains and losses alike; what is shown are the runs of the first
-    seed.
+    The difference is that of the image's score, as the absolute value of the mean over seeds. Predictions and
+    attention are those of the first seed. Placebos are left out.
+
+    confusions: per-image confusion matrices by arm and seed.
     """
-    shown = [arm for arm in plan.arms if arm.role != "placebo"]
-    arms = [arm.arm for arm in shown]
+    planned = [arm for arm in plan.arms if arm.role != "placebo"]
+    arms = [arm.arm for arm in planned]
     first = plan.spec.first_seed
-    scores = {arm: {s: _own_scores(m, plan.data.task) for s, m in confusions[arm].items()} for arm in arms}
+    scores = {arm: {s: _image_scores(m, plan.data.task) for s, m in confusions[arm].items()} for arm in arms}
     means = np.stack([np.mean(list(scores[arm].values()), axis=0) for arm in arms])
     changes = np.nan_to_num(means[1:] - means[0])
     largest = np.abs(changes).max(0)
     order = [int(number) for number in np.argsort(-largest, kind="stable")[:EXHIBITS]]
-    views = {number: _read(plan, number) for number in order}
+    images = {number: _read(plan, number) for number in order}
     panels: dict[int, list[Panel]] = {number: [] for number in order}
-    for arm in shown:
+    for arm in planned:
         model = load_model(plan.folder(out, arm, first))
         for number in order:
-            panels[number].append(
-                _panel(model, arm.arm, views[number][0], float(scores[arm.arm][first][number]))
-            )
+            score = float(scores[arm.arm][first][number])
+            panels[number].append(_panel(model, arm.arm, images[number][0], score))
     exhibits = []
     for number in order:
-        image, target = views[number]
-        which = int(np.abs(changes[:, number]).argmax())
+        image, target = images[number]
+        best = int(np.abs(changes[:, number]).argmax())
         mask, label = (None, target) if isinstance(target, int) else (_shrink(target, nearest=True), None)
         exhibits.append(
             Exhibit(
@@ -60,15 +61,15 @@ def pick_exhibits(plan: Plan, out: Path, confusions: Mapping[str, Mapping[int, n
                 truth=mask,
                 label=label,
                 panels=tuple(panels[number]),
-                arm=arms[1 + which],
-                change=float(changes[which, number]),
+                arm=arms[1 + best],
+                change=float(changes[best, number]),
             )
         )
     return exhibits
 
 
-def _own_scores(confusions: np.ndarray, task: str) -> np.ndarray:
-    """Each image's own mIoU over the classes in it, or 1 and 0 for a right and a wrong label."""
+def _image_scores(confusions: np.ndarray, task: str) -> np.ndarray:
+    """Return the score of each image: the mIoU over the classes in its truth, or 1 if the label is right."""
     return main_score(np.concatenate(counts(confusions), axis=-1), task)[..., 0]
 
 
@@ -114,10 +115,11 @@ def _over(seen: Look, size: tuple[int, int], multiple: int) -> np.ndarray:
 
 
 def _shrink(pixels: np.ndarray, nearest: bool = False) -> np.ndarray:
+    """Reduce pixels to at most `LONGEST` on the longer side."""
     height, width = pixels.shape[:2]
     factor = LONGEST / max(height, width)
     if factor >= 1:
         return pixels
     size = max(1, round(width * factor)), max(1, round(height * factor))
-    how = Image.Resampling.NEAREST if nearest else Image.Resampling.LANCZOS
-    return np.asarray(Image.fromarray(pixels).resize(size, how))
+    resampling = Image.Resampling.NEAREST if nearest else Image.Resampling.LANCZOS
+    return np.asarray(Image.fromarray(pixels).resize(size, resampling))

@@ -1,4 +1,4 @@
-"""Before anything is trained: open the data, build every arm, and see how long the runs will take."""
+"""Plan a comparison before training: open the data, build every arm, and forecast how long the runs take."""
 
 import itertools
 import math
@@ -27,15 +27,14 @@ from foveate.verdicts.statistics import detectable_difference
 from foveate.verdicts.verdict import detectable_words
 
 HOPELESS = 0.5
-"""From a detectable difference of this on, the user is told to add test images or seeds."""
+"""If the detectable difference (in the score, 0 to 1) is at least this, more images or seeds are advised."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A comparison that can start: its images were read, every arm was built once.
+    """A comparison that is ready to start: its images were read, and every arm was built once.
 
-    `data` is set up; `arms` holds every contender, the host first; runs are seed by seed, so that all arms
-    can be compared as soon as two seeds are done. `trainer_flags` go to Lightning's Trainer.
+    data: set up. arms: every contender, the host first. trainer_flags: arguments of Lightning's Trainer.
     """
 
     spec: ComparisonSpec
@@ -45,22 +44,22 @@ class Plan:
 
     @property
     def runs(self) -> list[tuple[PlannedArm, int]]:
-        """Every run, seed by seed."""
+        """All runs, seed by seed, so that all arms can be compared once two seeds are done."""
         return [(arm, seed) for seed in self.spec.seed_numbers for arm in self.arms]
 
     def folder(self, out: Path, arm: PlannedArm, seed: int) -> Path:
-        """Where a run lives under the comparison's directory."""
+        """Return the run directory of an arm and seed in the comparison's folder `out`."""
         return out / "runs" / arm.folder / f"seed{seed}"
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a comparison will take.
+    """The expected duration and sensitivity of a comparison.
 
-    `seconds`: all that is left to do, scores and pictures included; `in_steps`: of these, training steps and
-    validation. `memory`: where the images are kept.
-    `detectable`: a forecast of the smallest true difference (in the score, 0 to 1) that it has an 80% chance
-    to show, from the spread that small runs usually have.
+    seconds: time for all remaining work. in_steps: the part of it for training steps and validation. runs,
+    runs_done: number of all runs and of complete ones. epochs: of each run. test_images: their number.
+    memory: where the images are kept, in words. detectable: the smallest true difference (in the score, 0 to
+    1) that is detected with a probability of 80%, given the spread typical of small runs.
     """
 
     seconds: float
@@ -73,7 +72,7 @@ class Forecast:
     in_steps: float = 0.0
 
     def describe(self) -> str:
-        """All of it in a sentence or two for the user.
+        """Return the forecast as two lines of text for the user.
 
         >>> Forecast(5400, 9, 0, 20, 60, "14 images fit in memory", 0.043).describe().splitlines()[0]
         '9 runs of 20 epochs: about 1 h 30 min; 14 images fit in memory.'
@@ -95,20 +94,20 @@ def make_plan(
 ) -> Plan:
     """Open the data, build every arm, and read every image once. Nothing is written.
 
-    A comparison that was begun in `out` keeps its splits, whatever files were added since.
+    A comparison that was started in `out` keeps its recorded splits, even if files were added.
 
-    Raises `UserError` for data, hosts, arms, places and options that are wrong, an image of any split that is
-    broken, an `out` that holds a comparison with another spec, and for several devices.
+    Raises `UserError` for invalid data, hosts, arms, places and options, a damaged image in any split, an
+    `out` that holds a comparison with another spec, and several devices.
     """
     flags = dict(trainer_flags or {})
     _check_one_device(flags.get("devices", 1))
     spec = replace(spec, model=resolve_encoder(spec.model))
     if out is not None:
         check_continues(spec, out)
-    begun = None if out is None else recorded_splits(out)
+    splits = None if out is None else recorded_splits(out)
     data = DataModule(spec.data, spec.first_seed, epochs=spec.training.epochs)
-    if begun not in (None, data.dataset.split_table()):
-        data = DataModule(spec.data, spec.first_seed, epochs=spec.training.epochs, splits=begun)
+    if splits not in (None, data.dataset.split_table()):
+        data = DataModule(spec.data, spec.first_seed, epochs=spec.training.epochs, splits=splits)
     data.setup()
 
     def build(arm: str) -> torch.nn.Module:
@@ -120,27 +119,31 @@ def make_plan(
 
 
 def recorded_splits(out: Path) -> dict[str, list[str]] | None:
-    """The stems of train, val and test that the comparison in `out`, if any, was begun with."""
+    """Return the stems of train, val and test recorded by the comparison in `out`; None if there is none."""
     record = Run(out)
-    begun = (out / "comparison.yaml").is_file() and record.splits_file.is_file()
-    return record.splits if begun else None
+    started = (out / "comparison.yaml").is_file() and record.splits_file.is_file()
+    return record.splits if started else None
 
 
 def _check_one_device(devices: Any) -> None:
     if (len(devices) if isinstance(devices, list | tuple) else devices) != 1:
         raise UserError(
-            f"devices is {devices}: the runs of a comparison are trained one after the other on one device; "
+            f"devices is {devices}: a comparison trains its runs one after the other on one device; "
             "set it to 1, or train a single arm on several with `foveate fit`"
         )
 
 
 def forecast(plan: Plan, out: Path | None = None, steps: int = 3) -> Forecast:
-    """Time a few real training steps of every arm and a short run of the host, and say how long everything
-    will take that is left: training, saving, scoring, measuring costs, drawing pictures.
+    """Time a few training steps of every arm and a short run of the host, and forecast the remaining time.
 
-    `out` is the comparison's directory: runs that are complete there are not counted. Every crop of a
-    crop_schedule is timed and counts for its share of the epochs; validations count as a third of the
-    training steps that as many images would take. Nothing is written but to a temporary folder.
+    It covers training, saving, scoring, measuring costs and drawing pictures. Every crop of a crop_schedule
+    is timed and weighted by its share of the epochs. Validation is taken to need a third of the time of as
+    many training steps. Only a temporary folder is written.
+
+    Args:
+        plan: the comparison.
+        out: its folder; runs that are complete there are not counted.
+        steps: timed steps for each arm and crop.
     """
     spec, data = plan.spec, plan.data
     train, val = (math.ceil(len(data.dataset.index(s)) / data.batch) for s in ("train", "val"))
@@ -151,18 +154,18 @@ def forecast(plan: Plan, out: Path | None = None, steps: int = 3) -> Forecast:
     step = {arm: _step_seconds(plan, arm, steps) for arm, runs in left.items() if runs}
     seconds = in_steps = sum(seconds * per_run * left[arm] for arm, seconds in step.items())
     if step:
-        beside = measure_overheads(plan, next(iter(step.values())))
-        seconds += (beside.start + epochs * beside.epoch + beside.score) * sum(left.values())
-        seconds += beside.conclude * len(plan.arms)
+        overheads = measure_overheads(plan, next(iter(step.values())))
+        seconds += (overheads.start + epochs * overheads.epoch + overheads.score) * sum(left.values())
+        seconds += overheads.conclude * len(plan.arms)
     images = len(data.dataset.index("test"))
     detectable = detectable_difference(spec.seeds, images, arms=len(plan.arms) - 1)
     return Forecast(seconds, len(plan.runs), len(complete), epochs, images, data.plan, detectable, in_steps)
 
 
 def _step_seconds(plan: Plan, arm: PlannedArm, steps: int) -> float:
-    """The time of reading a batch and training on it, a mean over all epochs.
+    """Return the mean time over all epochs to read a batch and train on it.
 
-    Of each crop it is the median of `steps`, after one step that warms up.
+    The time for a crop is the median of `steps`, after one warm-up step.
     """
     spec, data = plan.spec.run(arm.arm, plan.spec.first_seed), plan.data
     device = device_kind(plan.trainer_flags.get("accelerator", "auto"))
@@ -180,7 +183,7 @@ def _step_seconds(plan: Plan, arm: PlannedArm, steps: int) -> float:
             batches = itertools.chain.from_iterable(itertools.repeat(loader))
             times = []
             for _ in range(1 + steps):
-                began = time.perf_counter()
+                start = time.perf_counter()
                 batch = task.transfer_batch_to_device(next(batches), torch.device(device), 0)
                 with torch.autocast(device, dtype, enabled=dtype is not None):
                     value = task.training_step(batch, 0)["loss"]
@@ -188,13 +191,13 @@ def _step_seconds(plan: Plan, arm: PlannedArm, steps: int) -> float:
                 value.backward()
                 optimizer.step()
                 value.item()
-                times.append(time.perf_counter() - began)
+                times.append(time.perf_counter() - start)
             seconds += statistics.median(times[1:]) * epochs
     return seconds / len(crops)
 
 
 def _about(seconds: float) -> str:
-    """A length of time, no more exact than an estimate is.
+    """Return a duration in words, rounded to minutes.
 
     >>> _about(42), _about(5400), _about(100)
     ('1 minute', '1 h 30 min', '2 minutes')

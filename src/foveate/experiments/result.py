@@ -1,4 +1,4 @@
-"""What a comparison found, as plain values: `comparison.json`, `comparison.csv` and `curves.csv`."""
+"""The result of a comparison and its files: `comparison.json`, `comparison.csv` and `curves.csv`."""
 
 import csv
 import dataclasses
@@ -21,9 +21,9 @@ FORMAT = 2
 class Contender:
     """One arm of a comparison.
 
-    `role` is "host", "arm" or "placebo"; a placebo names the arms it stands `beside`. `folder` holds its
-    runs. `scores` maps the name of a score to one value a seed, `class_scores` the name of a class
-    likewise. `name` is what the user calls the arm, "" for none.
+    arm: its canonical text. folder: the name of the folder of its runs. role: "host", "arm" or "placebo".
+    beside: the arms that a placebo is the control of. scores: one value for each seed, by name of the score.
+    class_scores: one value for each seed, by name of the class. name: given by the user, "" for none.
     """
 
     arm: str
@@ -36,7 +36,7 @@ class Contender:
 
     @property
     def label(self) -> str:
-        """What the arm is called wherever people read: its name, or else the arm itself."""
+        """The name of the arm in text for people: the user's name for it, or else its canonical text."""
         return self.name or self.arm
 
 
@@ -54,11 +54,13 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that a report needs besides the pictures.
+    """The result of a comparison: everything that the report needs except for the pictures.
 
-    `score` names the score the verdicts are about ("miou" or "accuracy"), `class_score` the one shown by
-    class. `findings` holds differences, intervals, verdicts and costs by arm. `seconds` is the time of all
-    runs together.
+    description: of the dataset, in words. colors: RGB of each class. size: height and width in pixels. score:
+    the score that the verdicts are about, "miou" or "accuracy". class_score: the score of single classes.
+    contenders: every arm with its scores, the host first. findings: differences, intervals, verdicts and
+    costs by arm. command: that made the comparison. finished: date and time in UTC. seconds: training time of
+    all runs together. environment: versions and hardware. curves: losses and scores of every epoch.
     """
 
     task: str
@@ -87,24 +89,24 @@ class Comparison:
 
     @property
     def arms(self) -> tuple[Contender, ...]:
-        """The contenders that the question is about: neither the host nor a placebo."""
+        """The contenders to be judged: neither the host nor a placebo."""
         return tuple(item for item in self.contenders if item.role == "arm")
 
     @property
     def placebos(self) -> tuple[Contender, ...]:
-        """The plain convolutions that stand beside the arms."""
+        """The controls: arms with plain convolutions that have as many parameters."""
         return tuple(item for item in self.contenders if item.role == "placebo")
 
     def placebo_of(self, arm: str) -> Contender | None:
-        """The placebo that stands beside `arm`, if there is one."""
+        """Return the placebo of `arm`, or None if it has none."""
         return next((item for item in self.placebos if arm in item.beside), None)
 
     def result(self, arm: str) -> ArmResult:
-        """What was found about one contender."""
+        """Return the findings about one contender."""
         return self.findings[arm]
 
     def save(self, folder: Path) -> None:
-        """Write `comparison.json`, `comparison.csv` and `curves.csv`; each appears whole or not at all."""
+        """Write `comparison.json`, `comparison.csv` and `curves.csv`, each completely or not at all."""
         with write_whole(folder / "comparison.csv", "w") as file:
             writer = csv.writer(file)
             writer.writerow(["arm", "role", "seed", "quantity", "class", "value"])
@@ -118,7 +120,7 @@ class Comparison:
             json.dump(plain, file, indent=1, ensure_ascii=False, allow_nan=False)
 
     def _rows(self) -> Iterator[tuple[str, str, int | str, str, str, float]]:
-        """Long format: one row a number. What does not belong to one seed leaves the seed empty."""
+        """Yield one row for each number (long format). The seed is "" for numbers over all seeds."""
         for item in self.contenders:
             result = self.result(item.arm)
             for name, values in item.scores.items():
@@ -144,9 +146,9 @@ class Comparison:
 
 
 def load_comparison(folder: Path | str) -> Comparison:
-    """Read back the directory that a finished comparison left.
+    """Read the result of a finished comparison from its folder.
 
-    Raises `UserError` where there is none, or where another version wrote it.
+    Raises `UserError` if there is none, or if an incompatible version wrote it.
     """
     path = Path(folder) / "comparison.json"
     try:

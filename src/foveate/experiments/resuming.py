@@ -1,4 +1,4 @@
-"""Whether a comparison that has begun can go on with a spec."""
+"""Check whether an interrupted comparison can be resumed with a spec."""
 
 from pathlib import Path
 
@@ -8,49 +8,49 @@ from foveate.specs.arm import parse_named_arm
 from foveate.specs.comparison import ComparisonSpec
 
 MAY_DIFFER = ("placebo:", "data.workers:", "data.memory_gb:")
-"""Of no consequence for runs that are there already."""
+"""Settings that may change, because they have no effect on trained runs."""
 
 
 def check_continues(spec: ComparisonSpec, out: Path) -> None:
-    """See that a comparison in `out`, if any, can go on with this spec: arms and seeds may be added.
+    """Raise `UserError` with all differences if the comparison in `out` cannot be resumed with this spec.
 
-    Raises `UserError` with all that differs.
+    Arms and seeds may be added. Without a comparison in `out`, nothing is checked.
     """
     path = out / "comparison.yaml"
     if not path.is_file():
         return
-    begun = ComparisonSpec.load(path)
-    changed = [line for line in differences(begun, spec) if not line.startswith(MAY_DIFFER)]
-    if _named(begun) <= _named(spec):
+    recorded = ComparisonSpec.load(path)
+    changed = [line for line in differences(recorded, spec) if not line.startswith(MAY_DIFFER)]
+    if _named_arms(recorded) <= _named_arms(spec):
         changed = [line for line in changed if not line.startswith("arms:")]
-    if spec.first_seed == begun.first_seed and spec.seeds >= begun.seeds:
+    if spec.first_seed == recorded.first_seed and spec.seeds >= recorded.seeds:
         changed = [line for line in changed if not line.startswith("seeds:")]
     if changed:
         raise UserError(
-            f"{out} holds a comparison with another spec ({'; '.join(changed)}). Go on with the spec it "
-            "began with (arms and seeds may be added, names of arms stay), or choose another folder"
+            f"{out} holds a comparison with another spec ({'; '.join(changed)}). Resume it with its own spec "
+            "(arms and seeds may be added, names of arms stay), or choose another folder"
         )
 
 
-def _named(spec: ComparisonSpec) -> set[tuple[str, str]]:
+def _named_arms(spec: ComparisonSpec) -> set[tuple[str, str]]:
     return {(name, str(arm)) for name, arm in map(parse_named_arm, spec.arms)}
 
 
 def check_data(out: Path, source: str) -> None:
-    """See that a comparison in `out`, if any, is one of this data: told before the data is opened.
+    """Raise `UserError` if `out` holds a comparison of other data than `source`.
 
-    Raises `UserError` that names both.
+    This check needs no open data, so that it can come first.
     """
     path = out / "comparison.yaml"
-    if path.is_file() and Path(begun := ComparisonSpec.load(path).data.source) != Path(source):
+    if path.is_file() and Path(recorded := ComparisonSpec.load(path).data.source) != Path(source):
         raise UserError(
-            f"{out} holds a comparison of {begun}, not of {source}; choose another folder, or give {begun} "
-            "again"
+            f"{out} holds a comparison of {recorded}, not of {source}; choose another folder, or compare on "
+            f"{recorded} again"
         )
 
 
-def differences(one: ComparisonSpec, other: ComparisonSpec) -> list[str]:
-    """What two specs disagree on, one line a value.
+def differences(old: ComparisonSpec, new: ComparisonSpec) -> list[str]:
+    """Return the values in which two specs differ, one line each.
 
     >>> from dataclasses import replace
     >>> from foveate.specs.data import DataSpec
@@ -58,11 +58,11 @@ def differences(one: ComparisonSpec, other: ComparisonSpec) -> list[str]:
     >>> differences(spec, replace(spec, seeds=5))
     ['seeds: 3, now 5']
     """
-    flat, now = flatten(to_plain(one)), flatten(to_plain(other))
-    keys = list(dict.fromkeys([*flat, *now]))
+    before, now = flatten(to_plain(old)), flatten(to_plain(new))
+    keys = list(dict.fromkeys([*before, *now]))
     absent = "not set"
     return [
-        f"{key}: {flat.get(key, absent)}, now {now.get(key, absent)}"
+        f"{key}: {before.get(key, absent)}, now {now.get(key, absent)}"
         for key in keys
-        if flat.get(key, absent) != now.get(key, absent)
+        if before.get(key, absent) != now.get(key, absent)
     ]

@@ -1,1 +1,1 @@
-"""Whether a difference is real: intervals, p-values, and the word for each arm."""
+"""Decide whether a difference is real: intervals, p-values, and a verdict for each arm."""

@@ -79,7 +79,7 @@ def test_the_plan_is_told_before_training(stopped):
 def test_ctrl_c_says_what_is_kept_and_how_to_go_on(stopped):
     assert stopped.exitcode == 130
     assert stopped.stderr.splitlines()[-1].startswith("foveate: stopped: what was trained is kept")
-    assert f"kept in {stopped.out}, and the same command goes on from there" in stopped.stderr
+    assert f"kept in {stopped.out}; run the same command again to resume" in stopped.stderr
     assert "Traceback" not in stopped.stderr
 
 
@@ -118,7 +118,7 @@ def test_a_folder_with_a_comparison_of_other_data_is_told_by_name(stopped, capsy
     [
         (["--seeds", "1"], "no verdict is possible from one seed"),
         (["--epochs", "0"], "epochs is 0; it must be at least 1"),
-        (["--devices", "2"], "the runs of a comparison are trained one after the other on one device"),
+        (["--devices", "2"], "a comparison trains its runs one after the other on one device"),
         (["--arms", "none"], "no arm to compare"),
         (["--arms", "none", "se@decodr"], "did you mean 'decoder'?"),
         (["--arms", "se@decoder(reduction=4"], "se@decoder(reduction=4"),
