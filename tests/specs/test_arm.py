@@ -63,9 +63,9 @@ def test_values_have_the_types_they_look_like():
         ("cbam@decoder(reduction=)", "expected a value after 'reduction='", 23),
         ("cbam@decoder(reduction=4", "expected ',' or ')'", 24),
         ("cbam@decoder(a=1,a=2)", "option 'a' is given twice", 17),
-        ("none+cbam@decoder", "'none' is the bare host and stands alone", 0),
-        ("cbam@decoder+cbam@decoder(reduction=2)", "'cbam' stands twice at the same place", 0),
-        ("two_branch+other", "an arm has one head at most", 0),
+        ("none+cbam@decoder", "'none' is the bare host and cannot be combined", 0),
+        ("cbam@decoder+cbam@decoder(reduction=2)", "'cbam' is given twice for the same place", 0),
+        ("two_branch+other", "an arm has at most one head", 0),
         ("two_branch+cbam", "an attention needs a place, such as cbam@decoder", 0),
     ],
 )

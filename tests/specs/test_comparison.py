@@ -22,7 +22,7 @@ def test_a_comparison_needs_an_arm():
 
 
 def test_the_host_itself_carries_no_arm():
-    with pytest.raises(UserError, match="name it under arms"):
+    with pytest.raises(UserError, match="list that under arms"):
         replace(SPEC, model=ModelSpec(arm="se@decoder"))
 
 

@@ -1,7 +1,7 @@
-"""What a mechanism attended to: `weights(x)` returns a tuple of these maps, in order of application.
+"""Attention maps: `weights(x)` of a mechanism returns a tuple of them, in order of application.
 
-A kind of map is one class: it says what its values are, how the features change by them, where they lie, and
-what a small picture of it shows. Nothing else lists the kinds.
+Each kind of map is one class. It describes its values, how they change the features, which positions they
+belong to, and its small picture. There is no other list of the kinds.
 """
 
 from dataclasses import dataclass
@@ -11,17 +11,18 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 Grid = tuple[int, int]
-"""Height and width in positions."""
+"""Height and width of a grid of positions."""
 Patches = tuple[Grid, int]
-"""A grid of patches, and how many pixels of the image a patch has along a side."""
+"""A grid of patches, and the side of a patch in pixels of the image."""
 
 
 @dataclass(frozen=True, eq=False)
 class AttentionMap:
-    """The base of all maps.
+    """The base class of all maps.
 
-    kind: a word for file names. axes: what the axes of `values` are, without the batch. meaning: what one
-    value is. rank: of the maps of a pass, the one of the smallest rank is drawn as the small picture.
+    kind: a word for file names. axes: names of the axes of `values` without the batch. meaning: what one
+    value means. rank: of all maps of a forward pass, a map with the smallest rank is drawn as the small
+    picture.
     """
 
     kind: ClassVar[str]
@@ -33,38 +34,40 @@ class AttentionMap:
 
     @property
     def positions(self) -> Grid | None:
-        """Height and width of the grid of positions at which the values lie; None where they lie at none."""
+        """Height and width of the grid of positions of the values; None for a map without positions."""
         return None
 
     @property
     def patches(self) -> tuple[Patches, Patches] | None:
-        """Of a map between patches: how the queries and how the keys cover the image. None for other maps,
-        which span all that the network saw.
+        """The patches of the queries and of the keys, for a map between patches.
+
+        None for other maps, which span the whole input of the network.
         """
         return None
 
     def picture(self, index: int = 0, query: int = 0) -> Float[Tensor, "h w"] | None:
-        """One value a position for image `index` of the batch; None for a map without positions.
+        """Return one value for each position of image `index`; None for a map without positions.
 
-        `query` counts the queries of a pairwise map or the slots of a memory; other maps have none.
+        index: of the image in the batch. query: index of the query of a pairwise map or of the slot of a
+        memory; ignored by other maps.
         """
         return None
 
     def digest(self) -> tuple[Float[Tensor, "*size"], str] | None:
-        """What a small picture shows of the first image, `h w` or one value a channel, and what it is.
+        """Return the values of the small picture of the first image, and their description.
 
-        None where the map is not drawn small.
+        The values have the shape `h w`, or one value for each channel. None if the map has no small picture.
         """
         return None
 
 
 @dataclass(frozen=True, eq=False)
 class FactorMap(AttentionMap):
-    """A map by which features are multiplied, element by element where it says one value an element.
+    """A map that multiplies features by `values + offset`.
 
-    The factor is `values + offset`. offset: 0 for x g, 1 for x + x g; where the factor is the sum of two maps
-    (see `additive_maps`), the other map's mean, so that the factor is the mean that a channel or a position has.
-    trunk: the factor applies to features inside the module, so that output/input is not the factor.
+    offset: 0 for x g, 1 for x + x g. For a factor that is the sum of two maps (see `additive_maps`), it is
+    the mean of the other map: the factor is then the mean factor of a channel or position. trunk: whether the
+    factor applies to features inside the module; output / input is then not the factor.
     """
 
     offset: float | Float[Tensor, "b ..."] = 0.0
@@ -72,7 +75,7 @@ class FactorMap(AttentionMap):
 
     @property
     def factor(self) -> Tensor:
-        """What the features are multiplied by; the shape of `values`.
+        """The factor of the features, in the shape of `values`.
 
         >>> import torch
         >>> ChannelMap(torch.tensor([[0.25, 0.5]]), offset=1.0).factor
@@ -82,7 +85,7 @@ class FactorMap(AttentionMap):
 
     @property
     def effect(self) -> str:
-        """What the factor does, in words.
+        """The effect of the factor in words.
 
         >>> import torch
         >>> ChannelMap(torch.ones(1, 2), offset=1.0).effect
@@ -93,13 +96,13 @@ class FactorMap(AttentionMap):
             return f"the map + the mean of the module's other map multiplies {features}"
         return f"{f'{self.offset:g} + ' if self.offset else ''}the map multiplies {features}"
 
-    def _words(self, one: str) -> str:
-        return f"factor of {one}" + (" of the trunk inside the module" if self.trunk else "")
+    def _describe(self, element: str) -> str:
+        return f"factor of {element}" + (" of the trunk inside the module" if self.trunk else "")
 
 
 @dataclass(frozen=True, eq=False)
 class ChannelMap(FactorMap):
-    """One factor a channel: `factor[b, c]` multiplies the whole feature map of channel `c`.
+    """One factor for each channel: `factor[b, c]` multiplies the whole feature map of channel `c`.
 
     >>> import torch
     >>> ChannelMap(torch.full((2, 8), 0.5)).values.shape
@@ -114,14 +117,14 @@ class ChannelMap(FactorMap):
     values: Float[Tensor, "b c"]
 
     def digest(self) -> tuple[Tensor, str]:
-        """The factors of all channels."""
+        """Return the factors of all channels."""
         factors = self.factor[0].float()
-        return factors, self._words(f"each of {len(factors)} channels") + f", {value_range(factors)}"
+        return factors, self._describe(f"each of {len(factors)} channels") + f", {value_range(factors)}"
 
 
 @dataclass(frozen=True, eq=False)
 class SpatialMap(FactorMap):
-    """One factor a position: `factor[b, h, w]` multiplies all channels at that position.
+    """One factor for each position: `factor[b, h, w]` multiplies all channels at that position.
 
     >>> import torch
     >>> SpatialMap(torch.full((2, 5, 9), 0.5)).values.shape
@@ -140,18 +143,18 @@ class SpatialMap(FactorMap):
         return _last_two(self.values)
 
     def picture(self, index: int = 0, query: int = 0) -> Tensor:
-        """The factors of image `index`."""
+        """Return the factors of image `index`."""
         return self.factor[index].float()
 
     def digest(self) -> tuple[Tensor, str]:
-        """The factors of the positions."""
+        """Return the factors of the positions."""
         factors = self.picture()
-        return factors, self._words("each position") + f", {value_range(factors)}"
+        return factors, self._describe("each position") + f", {value_range(factors)}"
 
 
 @dataclass(frozen=True, eq=False)
 class MaskMap(FactorMap):
-    """One factor an element: `factor[b, c, h, w]` multiplies the feature map element by element.
+    """One factor for each element: `factor[b, c, h, w]` multiplies the feature map element by element.
 
     >>> import torch
     >>> MaskMap(torch.full((2, 8, 5, 9), 0.5)).values.shape
@@ -170,25 +173,25 @@ class MaskMap(FactorMap):
         return _last_two(self.values)
 
     def picture(self, index: int = 0, query: int = 0) -> Tensor:
-        """The factors of image `index`, their mean over channels."""
+        """Return the mean over channels of the factors of image `index`."""
         return self.factor[index].float().mean(0)
 
     def digest(self) -> tuple[Tensor, str]:
-        """The factors of the positions, their mean over channels."""
+        """Return the mean over channels of the factors of the positions."""
         factors = self.picture()
-        return factors, f"mean {self._words('each position')}, {value_range(factors)}"
+        return factors, f"mean {self._describe('each position')}, {value_range(factors)}"
 
 
 @dataclass(frozen=True, eq=False)
 class PairwiseMap(AttentionMap):
-    """Attention from chosen positions to all positions; every row is at least 0 and sums to 1.
+    """Attention from selected positions to all positions. Values are at least 0 and sum to 1 over the keys.
 
-    `values[b, head, q, k]` is how much position `queries[q]` takes from position `k`. Positions are flat:
-    `row * width + column` of the `grid` (height, width), so `k` runs over `height * width`.
+    `values[b, head, q, k]` is the attention of position `queries[q]` to position `k`. Positions are flat:
+    `row * width + column` of the `grid` (height, width), so that `k` runs over `height * width`.
 
     >>> import torch
-    >>> one = PairwiseMap(torch.full((1, 1, 2, 6), 1 / 6), grid=(2, 3), queries=torch.tensor([0, 4]))
-    >>> one.values[0, 0, 1].reshape(one.grid).shape  # where position (1, 1) looks
+    >>> pairwise = PairwiseMap(torch.full((1, 1, 2, 6), 1 / 6), grid=(2, 3), queries=torch.tensor([0, 4]))
+    >>> pairwise.values[0, 0, 1].reshape(pairwise.grid).shape  # the attention of position (1, 1)
     torch.Size([2, 3])
     """
 
@@ -209,20 +212,20 @@ class PairwiseMap(AttentionMap):
         return self.grid
 
     def picture(self, index: int = 0, query: int = 0) -> Tensor:
-        """Where query number `query` looks, the mean over heads."""
+        """Return the attention of the query with index `query`, the mean over heads."""
         return self.values[index, :, query].float().mean(0).reshape(self.grid)
 
     def digest(self) -> tuple[Tensor, str]:
-        """Where the queries look, the mean over heads and queries."""
-        looks = self.values[0].float().mean((0, 1)).reshape(self.grid)
-        return looks, f"where {len(self.queries)} positions spread over the image look, on average"
+        """Return the mean attention over heads and queries."""
+        attention = self.values[0].float().mean((0, 1)).reshape(self.grid)
+        return attention, f"where {len(self.queries)} positions spread over the image look, on average"
 
 
 @dataclass(frozen=True, eq=False)
 class MemoryMap(AttentionMap):
-    """Attention to slots of a learnt memory: `values[b, s, h, w]` is what slot `s` gives to the position.
+    """Attention to slots of a learnt memory: `values[b, s, h, w]` is the share of slot `s` at the position.
 
-    Values are at least 0 and sum to 1 over the slots of a position.
+    Values are at least 0 and sum to 1 over the slots.
 
     >>> import torch
     >>> MemoryMap(torch.full((2, 4, 5, 9), 0.25)).values.shape
@@ -241,11 +244,11 @@ class MemoryMap(AttentionMap):
         return _last_two(self.values)
 
     def picture(self, index: int = 0, query: int = 0) -> Tensor:
-        """The share of slot number `query`."""
+        """Return the share of the slot with index `query`."""
         return self.values[index, query].float()
 
     def digest(self) -> tuple[Tensor, str]:
-        """The slot whose share varies most over the image."""
+        """Return the share of the slot that varies most over the image."""
         shares = self.values[0].float()
         slot = int(shares.flatten(1).std(1, correction=0).argmax())
         return shares[slot], f"share of memory slot {slot} of {len(shares)}, {value_range(shares[slot])}"
@@ -253,7 +256,7 @@ class MemoryMap(AttentionMap):
 
 @dataclass(frozen=True, eq=False)
 class ChannelPairsMap(AttentionMap):
-    """Attention between channels: `values[b, q, k]` is how much channel `q` takes from channel `k`.
+    """Attention between channels: `values[b, q, k]` is the attention of channel `q` to channel `k`.
 
     Values are at least 0 and sum to 1 over `k`.
 
@@ -272,17 +275,17 @@ class ChannelPairsMap(AttentionMap):
 
 @dataclass(frozen=True, eq=False)
 class AcrossLevelsMap(AttentionMap):
-    """What patches of the image have in common with patches of an encoder level, for each class; at least 0.
+    """Similarity of image patches and patches of an encoder level, for each class. Values are at least 0.
 
     `values[b, class, q, k]` relates image patch `queries[q]` to patch `k` of the level. Patches are flat:
-    `row * columns + column` of the `grid` (rows, columns) of the image's patches, and of the `feature_grid`.
-    `patch_size` is the side of a patch in pixels of the image, and in cells of the level; `cell` that of such
-    a cell in pixels.
+    `row * columns + column`, of the `grid` (rows, columns) of the image's patches and of the `feature_grid`
+    of the level's patches. patch_size: side of an image patch in pixels, and of a level's patch in cells.
+    cell: side of a cell of the level in pixels.
 
     >>> import torch
     >>> values = torch.rand(1, 5, 2, 12)
-    >>> one = AcrossLevelsMap(values, (6, 9), (3, 4), torch.tensor([0, 53]), patch_size=10, cell=2)
-    >>> one.values[0, 2, 1].reshape(one.feature_grid).shape  # where the last patch finds class 2
+    >>> across = AcrossLevelsMap(values, (6, 9), (3, 4), torch.tensor([0, 53]), patch_size=10, cell=2)
+    >>> across.values[0, 2, 1].reshape(across.feature_grid).shape  # the last image patch, class 2
     torch.Size([3, 4])
     """
 
@@ -310,7 +313,7 @@ class AcrossLevelsMap(AttentionMap):
         return (self.grid, self.patch_size), (self.feature_grid, self.patch_size * self.cell)
 
     def digest(self) -> tuple[Tensor, str]:
-        """What the patches of the level have in common with the queries, on average over classes too."""
+        """Return the similarity of the level's patches, the mean over classes and queries."""
         shared = self.values[0].float().mean((0, 1)).reshape(self.feature_grid)
         words = (
             f"what each patch of the level has in common with {len(self.queries)} patches spread over the "
@@ -322,8 +325,9 @@ class AcrossLevelsMap(AttentionMap):
 def additive_maps(
     channel: Float[Tensor, "b c"], spatial: Float[Tensor, "b h w"]
 ) -> tuple[ChannelMap, SpatialMap]:
-    """The maps of a mechanism that multiplies by the sum of both: the factor of a channel is its mean over
-    positions, that of a position its mean over channels.
+    """Return the maps of a mechanism whose factor is the sum `channel + spatial`.
+
+    The factor of a channel is the mean over positions, and the factor of a position the mean over channels.
 
     >>> import torch
     >>> channels, positions = additive_maps(torch.tensor([[0.2, 0.4]]), torch.full((1, 1, 3), 0.5))
@@ -337,7 +341,7 @@ def additive_maps(
 
 
 def value_range(values: Tensor) -> str:
-    """The smallest and the largest value in words.
+    """Return the smallest and the largest value as text.
 
     >>> import torch
     >>> value_range(torch.tensor([0.25, 1.5]))

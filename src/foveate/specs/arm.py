@@ -1,11 +1,11 @@
-"""One contender of a comparison as text: `cbam@decoder`, `smooth@encoder5(threshold=0.4)`, `none`.
+"""Parse and write arms, such as `cbam@decoder`, `smooth@encoder5(threshold=0.4)` and `none`.
 
-The grammar, the same on the command line, in configs, in Python and in reports:
+The grammar is the same on the command line, in configs, in Python and in reports:
 
     named   = [ NAME "=" ] arm                  in a comparison
     arm     = "none" | part { "+" part }
     part    = name "@" place [ options ]        an attention at a place
-            | name [ options ]                  a head, which takes the place of the output layer
+            | name [ options ]                  a head, which replaces the output layer
     options = "(" [ key "=" value { "," key "=" value } ] ")"
     value   = number | true | false | none | word | 'string' | "string"
 """
@@ -41,7 +41,7 @@ class AttentionAt:
 
 @dataclass(frozen=True)
 class Head:
-    """A head that takes the place of the host's output layer, with the options of its constructor."""
+    """A head that replaces the host's output layer, with the options of its constructor."""
 
     name: str
     options: Options = ()
@@ -52,9 +52,9 @@ class Head:
 
 @dataclass(frozen=True)
 class Arm:
-    """The parts of a contender, in the order in which they are attached; no part is the bare host.
+    """The parts of an arm, in the order in which they are attached. The bare host has no parts.
 
-    `str(arm)` is canonical: options sorted by name, no spaces, so that equal arms have equal texts.
+    `str(arm)` is the canonical text: options sorted by name, no spaces. Equal arms have equal texts.
     """
 
     parts: tuple[AttentionAt | Head, ...] = ()
@@ -93,10 +93,11 @@ def parse_arm(text: "str | Arm") -> Arm:
 
 
 def parse_named_arm(text: "str | Arm") -> tuple[str, Arm]:
-    """Read an arm that may have a name before it: `NAME=ARM`. The name is "" where none is given.
+    """Read an arm with an optional name, `NAME=ARM`. Return the name ("" if there is none) and the arm.
 
-    A name is up to 60 letters, digits, and `_`, `.`, `-`, and begins with a letter or a digit, for folders
-    are called by it; "none" is the bare host and no other.
+    A name is also the name of a folder: up to 60 letters, digits, `_`, `.` and `-`, and it begins with a
+    letter or a digit. The name "none" is reserved for the bare host. Raises `UserError` for another name, and
+    for an arm that does not follow the grammar.
 
     >>> name, arm = parse_named_arm("B=two_branch(activation=selu)")
     >>> name, str(arm)
@@ -105,7 +106,7 @@ def parse_named_arm(text: "str | Arm") -> tuple[str, Arm]:
     ''
     >>> parse_named_arm("../B=none")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    foveate.errors.UserError: arm '../B=none': '../B' is no name; a name is up to 60 letters, digits, ...
+    foveate.errors.UserError: arm '../B=none': '../B' is not a valid name; a name is up to 60 letters, ...
     """
     if isinstance(text, Arm):
         return "", text
@@ -115,20 +116,20 @@ def parse_named_arm(text: "str | Arm") -> tuple[str, Arm]:
     name = name.strip()
     if not _ARM_NAME.fullmatch(name) or name.endswith("."):
         raise UserError(
-            f"arm '{text}': '{name}' is no name; a name is up to 60 letters, digits, _, . and -, "
+            f"arm '{text}': '{name}' is not a valid name; a name is up to 60 letters, digits, _, . and -, "
             "and begins with a letter or a digit"
         )
     arm = parse_arm(rest)
     if name.lower() == "none" and arm.parts:
-        raise UserError(f"arm '{text}': none is the bare host; choose another name")
+        raise UserError(f"arm '{text}': the name none is reserved for the bare host; choose another name")
     return name, arm
 
 
 class _Reader:
-    """Reads the grammar from left to right; `at` is the character it has come to."""
+    """A recursive descent parser of the grammar. `position` is the index of the next character."""
 
     def __init__(self, text: str):
-        self.text, self.at = text, 0
+        self.text, self.position = text, 0
 
     def arm(self) -> Arm:
         if self.text.strip().lower() == "none":
@@ -137,24 +138,24 @@ class _Reader:
         while self.take("+"):
             parts.append(self.part())
         self.skip_space()
-        if self.at < len(self.text):
-            self.fail(f"expected '+' or the end, found '{self.text[self.at]}'")
-        return Arm(tuple(self.checked(parts)))
+        if self.position < len(self.text):
+            self.fail(f"expected '+' or the end, found '{self.text[self.position]}'")
+        return Arm(tuple(self.check(parts)))
 
-    def checked(self, parts: list[AttentionAt | Head]) -> list[AttentionAt | Head]:
+    def check(self, parts: list[AttentionAt | Head]) -> list[AttentionAt | Head]:
         keys = [(part.name, getattr(part, "place", "")) for part in parts]
         for key, part in zip(keys, parts, strict=True):
             if keys.count(key) > 1:
-                self.fail(f"'{part.name}' stands twice at the same place; leave one out", at=0)
+                self.fail(f"'{part.name}' is given twice for the same place; leave one out", at=0)
         if sum(isinstance(part, Head) for part in parts) > 1:
-            self.fail("an arm has one head at most; an attention needs a place, such as cbam@decoder", at=0)
+            self.fail("an arm has at most one head; an attention needs a place, such as cbam@decoder", at=0)
         return parts
 
     def part(self) -> AttentionAt | Head:
-        start = self.at
+        start = self.position
         name = self.match(_NAME, "the name of an attention or a head")
         if name.lower() == "none":
-            self.fail("'none' is the bare host and stands alone", at=start)
+            self.fail("'none' is the bare host and cannot be combined with other parts", at=start)
         if self.take("@"):
             place = self.match(_PLACE, f"a place after '{name}@', such as decoder or encoder5")
             return AttentionAt(name, place, self.options())
@@ -163,47 +164,47 @@ class _Reader:
     def options(self) -> Options:
         if not self.take("("):
             return ()
-        found: dict[str, Any] = {}
+        options: dict[str, Any] = {}
         while not self.take(")"):
-            if found and not self.take(","):
+            if options and not self.take(","):
                 self.fail("expected ',' or ')'")
-            start = self.at
+            start = self.position
             key = self.match(_NAME, "an option, such as threshold=0.4")
-            if key in found:
+            if key in options:
                 self.fail(f"option '{key}' is given twice", at=start)
             if not self.take("="):
                 self.fail(f"expected '=' after the option '{key}'")
-            found[key] = self.value(key)
-        return tuple(sorted(found.items()))
+            options[key] = self.value(key)
+        return tuple(sorted(options.items()))
 
     def value(self, key: str) -> Any:
         self.skip_space()
-        if quoted := _STRING.match(self.text, self.at):
-            self.at = quoted.end()
+        if quoted := _STRING.match(self.text, self.position):
+            self.position = quoted.end()
             return quoted.group()[1:-1]
         return _read_word(self.match(_BARE, f"a value after '{key}='"))
 
-    def match(self, pattern: re.Pattern[str], wanted: str) -> str:
+    def match(self, pattern: re.Pattern[str], expected: str) -> str:
         self.skip_space()
-        found = pattern.match(self.text, self.at)
-        if found is None:
-            self.fail(f"expected {wanted}")
-        self.at = found.end()
-        return found.group()
+        match = pattern.match(self.text, self.position)
+        if match is None:
+            self.fail(f"expected {expected}")
+        self.position = match.end()
+        return match.group()
 
     def take(self, character: str) -> bool:
         self.skip_space()
-        if self.text.startswith(character, self.at):
-            self.at += 1
+        if self.text.startswith(character, self.position):
+            self.position += 1
             return True
         return False
 
     def skip_space(self) -> None:
-        while self.at < len(self.text) and self.text[self.at].isspace():
-            self.at += 1
+        while self.position < len(self.text) and self.text[self.position].isspace():
+            self.position += 1
 
     def fail(self, problem: str, at: int | None = None) -> NoReturn:
-        pointer = " " * (self.at if at is None else at) + "^"
+        pointer = " " * (self.position if at is None else at) + "^"
         raise UserError(f"arm '{self.text}': {problem}\n  {self.text}\n  {pointer}")
 
 

@@ -1,4 +1,4 @@
-"""What a comparison is: data, host, training, the arms and the seeds, as one YAML file."""
+"""The spec of a comparison: data, host, training, arms and seeds, as one YAML file."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,18 +17,18 @@ from foveate.specs.training import TrainingSpec
 
 @dataclass(frozen=True)
 class ComparisonSpec:
-    """Arms times seeds under identical conditions.
+    """Train every arm with every seed under identical conditions.
 
     Args:
-        data, model, training: as of a run; the model's own `arm` stays "none".
-        arms: contenders beside the bare host, which is always there, each as ARM or NAME=ARM: folders and the
-            report call it by the name.
-        placebo: whether a plain convolution with as many parameters stands beside each of them.
+        data, model, training: as for a run; the `arm` of the model must be "none". arms: contenders, each as
+        ARM or NAME=ARM; folders and the report use the name. The bare host is always
+            added.
+        placebo: whether to add, for each arm, a plain convolution with as many parameters.
         seeds: trainings of each arm, 2 or more.
-        first_seed: the first of them; the others follow it.
+        first_seed: the first seed; the others are the numbers after it.
 
-    Raises `UserError` for fewer than 2 seeds, no arm, an arm outside the grammar, and a name that is not one
-    or is given twice.
+    Raises `UserError` for fewer than 2 seeds, no arm, a syntax error in an arm, and an invalid or ambiguous
+    name.
 
     >>> spec = ComparisonSpec(DataSpec("synthetic"), arms=("se@decoder", "none"), seeds=3)
     >>> ComparisonSpec.from_yaml(spec.to_yaml()) == spec
@@ -49,14 +49,15 @@ class ComparisonSpec:
         if self.seeds < 2:
             raise UserError(
                 f"seeds is {self.seeds}: no verdict is possible from "
-                f"{'one seed' if self.seeds == 1 else 'none'}, because nothing tells the "
-                "arm from chance; give at least 2, better 3 or more, or train a single arm with `foveate fit`"
+                f"{'one seed' if self.seeds == 1 else 'none'}, because an effect of the arm cannot be told "
+                "from chance; give at least 2, better 3 or more, or train a single arm with `foveate fit`"
             )
         if self.first_seed < 0:
             raise UserError(f"first_seed is {self.first_seed}; it must be 0 or more")
         if self.model.arm != "none":
             raise UserError(
-                f"the model of a comparison is the bare host, not '{self.model.arm}'; name it under arms"
+                f"the model of a comparison must be the bare host, but has the arm '{self.model.arm}'; list "
+                "that under arms"
             )
         self._check_names()
         if not any(arm.parts for _, arm in map(parse_named_arm, self.arms)):
@@ -65,35 +66,35 @@ class ComparisonSpec:
             )
 
     def _check_names(self) -> None:
-        """Each name means one arm, and each arm has one name."""
+        """Raise `UserError` if a name stands for two arms, or an arm has two names."""
         by_name: dict[str, str] = {}
         by_arm: dict[str, str] = {}
         for name, arm in map(parse_named_arm, self.arms):
             if by_arm.setdefault(str(arm), name) != name:
-                names = " and ".join(repr(one) for one in (by_arm[str(arm)], name) if one)
+                names = " and ".join(repr(given) for given in (by_arm[str(arm)], name) if given)
                 raise UserError(f"arms: {arm} is given twice, as {names}; give it once")
             if name and by_name.setdefault(name.lower(), str(arm)) != str(arm):
                 raise UserError(
-                    f"arms: the name '{name}' means both {by_name[name.lower()]} and {arm}; give each arm a "
-                    "name of its own (capitals make no difference)"
+                    f"arms: the name '{name}' means both {by_name[name.lower()]} and {arm}; give each arm "
+                    "its own name (upper and lower case are the same)"
                 )
 
     @property
     def seed_numbers(self) -> tuple[int, ...]:
-        """The seeds themselves."""
+        """All seeds, from `first_seed` on."""
         return tuple(range(self.first_seed, self.first_seed + self.seeds))
 
     def run(self, arm: str, seed: int) -> RunSpec:
-        """The spec of one run: the same for all arms of a seed, but for the arm."""
+        """Return the spec of one run. The runs of a seed differ in the arm only."""
         return RunSpec(self.data, replace(self.model, arm=arm), self.training, seed)
 
     def to_yaml(self) -> str:
-        """The whole tree in YAML of plain types; `from_yaml` gives back an equal spec."""
+        """Return the spec as YAML of plain types; `from_yaml` returns an equal spec."""
         return yaml.safe_dump(to_plain(self), sort_keys=False, allow_unicode=True)
 
     @classmethod
     def from_yaml(cls, text: str, where: str = "the comparison spec") -> "ComparisonSpec":
-        """Read what `to_yaml` wrote; keys left out have their defaults. `where` names the file in errors."""
+        """Read the output of `to_yaml`; missing keys get their defaults. `where` names the file in errors."""
         try:
             return from_plain(cls, yaml.safe_load(text))
         except yaml.YAMLError as error:
@@ -102,13 +103,13 @@ class ComparisonSpec:
             raise UserError(f"{where}: {error}") from None
 
     def save(self, path: Path) -> None:
-        """Write the YAML whole or not at all."""
+        """Write the YAML file completely or not at all."""
         with write_whole(path, "w") as file:
             file.write(self.to_yaml())
 
     @classmethod
     def load(cls, path: Path) -> "ComparisonSpec":
-        """Read a comparison.yaml; errors name the file and the key."""
+        """Read a comparison.yaml. Raises `UserError` that names the file and the key."""
         try:
             return cls.from_yaml(Path(path).read_text(encoding="utf-8"), str(path))
         except FileNotFoundError:
