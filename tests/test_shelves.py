@@ -33,7 +33,7 @@ class Bare(Base):
 
 @pytest.fixture
 def shelf(tmp_path, monkeypatch):
-    """Makes a package of one module, and tells its name."""
+    """Create packages of one module and return their names."""
     monkeypatch.syspath_prepend(tmp_path)
 
     def make(source: str) -> str:
@@ -46,7 +46,7 @@ def shelf(tmp_path, monkeypatch):
     return make
 
 
-def test_classes_are_described_by_their_source_alone(shelf):
+def test_classes_are_described_without_importing_them(shelf):
     package = shelf(SHELF)
     assert read_shelf(package, "register") == {
         "dim": RegisteredClass(

@@ -1,9 +1,10 @@
-"""Dataclasses to plain JSON types and back: `to_plain` and `from_plain` for specs, which users write;
-`to_json` and `from_json` for results, which hold NaN.
+"""Convert dataclasses to plain JSON types and back.
 
-Nothing but dict, list, str, int, float, bool and None goes to disk: such a tree is YAML and JSON at once,
-and a checkpoint that holds it loads with `weights_only=True`. What users write is read strictly, with errors
-that name the key. Results are read leniently: an unknown key is left out, null stands for NaN.
+Plain types are dict, list, str, int, float, bool and None. They can be written as YAML and as JSON, and a
+checkpoint that holds them loads with `weights_only=True`.
+
+`to_plain` and `from_plain` are for specs, which users write: reading is strict, and errors name the key.
+`to_json` and `from_json` are for results: reading ignores unknown keys, and null stands for NaN.
 """
 
 import dataclasses
@@ -17,7 +18,7 @@ from foveate.errors import UserError, choose
 
 
 def to_plain(value: Any) -> Any:
-    """A dataclass, tuple, path or mapping as plain JSON types.
+    """Convert a dataclass, tuple, path or mapping to plain types. Raises `UserError` for another type.
 
     >>> to_plain({"size": (192, 256), "root": Path("a")})
     {'size': [192, 256], 'root': 'a'}
@@ -36,7 +37,7 @@ def to_plain(value: Any) -> Any:
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted keys.
+    """Flatten nested mappings into one mapping with dotted keys.
 
     >>> flatten({"data": {"batch": 4}, "seed": 0})
     {'data.batch': 4, 'seed': 0}
@@ -48,7 +49,9 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def from_plain(kind: Any, value: Any, where: str = "") -> Any:
-    """Build a value of the annotated type `kind` from plain types. A `UserError` names the key that is wrong.
+    """Build a value of the annotated type `kind` from plain types.
+
+    Raises `UserError` for a value of another type; it names the key, which begins with `where`.
 
     >>> from_plain(tuple[int, int] | None, [192, 256])
     (192, 256)
@@ -93,8 +96,7 @@ def from_plain(kind: Any, value: Any, where: str = "") -> Any:
 
 
 def _from_union(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
-    # An exact type wins over one that the value can be turned into, so that str | Path keeps a string a
-    # string.
+    # Prefer the exact type to one that the value can be converted to: str | Path keeps a string.
     for kind in kinds:
         if isinstance(kind, type) and get_origin(kind) is None and type(value) is kind:
             return value
@@ -126,7 +128,7 @@ def _from_mapping(kind: type, value: Any, where: str) -> Any:
 
 
 def to_json(value: Any) -> Any:
-    """Turn a tree of dataclasses into what `json.dumps` writes as standard JSON.
+    """Convert a tree of dataclasses to plain types; NaN and infinity, which JSON lacks, become None.
 
     >>> to_json((1, float("nan")))
     [1, None]
@@ -143,8 +145,9 @@ def to_json(value: Any) -> Any:
 
 
 def from_json(kind: Any, value: Any) -> Any:
-    """Rebuild a value of the annotated type from `to_json`'s output; null stands for NaN where a float
-    belongs.
+    """Rebuild a value of the annotated type `kind` from the output of `to_json`.
+
+    None becomes NaN where a float is expected. Unknown keys of dataclasses are ignored.
 
     >>> from_json(tuple[float, ...], [1, None])
     (1.0, nan)
@@ -155,8 +158,8 @@ def from_json(kind: Any, value: Any) -> Any:
         known = {name: from_json(hints[name], item) for name, item in value.items() if name in hints}
         return kind(**known)
     if origin in (Union, types.UnionType):
-        rest = [option for option in inner if option is not type(None)]
-        return None if value is None else from_json(rest[0], value)
+        kinds = [option for option in inner if option is not type(None)]
+        return None if value is None else from_json(kinds[0], value)
     if origin is tuple:
         kinds = [inner[0]] * len(value) if len(inner) == 2 and inner[1] is Ellipsis else inner
         return tuple(from_json(k, item) for k, item in zip(kinds, value, strict=True))

@@ -1,7 +1,6 @@
-"""Shelves: packages in which every module registers itself, so that adding one is adding a file.
+"""Shelves: packages in which every module registers itself, so that a new module needs no entry in a list.
 
-A shelf can be read without being imported: its names, and what each says of itself, are known before PyTorch
-is loaded.
+A shelf can be read without importing it: names, summaries and options are known before PyTorch is loaded.
 """
 
 import ast
@@ -18,7 +17,7 @@ from pathlib import Path
 def import_shelf(package: str) -> None:
     """Import every module of a package once, so that each registers itself.
 
-    package: its dotted name. No import statement names these modules.
+    package: the dotted name of the package.
 
     >>> import_shelf("foveate.doctor.checks")
     """
@@ -28,10 +27,10 @@ def import_shelf(package: str) -> None:
 
 @dataclass(frozen=True)
 class RegisteredClass:
-    """What the source of a registered class says.
+    """A registered class, described by its source code.
 
-    module: dotted name of the module. class_name: the class. summary: first line of its docstring. options:
-    parameters of its constructor that have a default and can be given by name, with that default.
+    module: dotted name of its module. class_name: name of the class. summary: first line of its docstring.
+    options: the parameters of its constructor that have a default and can be given by name, with the default.
     """
 
     module: str
@@ -42,21 +41,21 @@ class RegisteredClass:
 
 @cache
 def read_shelf(package: str, decorator: str) -> Mapping[str, RegisteredClass]:
-    """The classes that a package registers as `@decorator("name")`, by that name; nothing is imported.
+    """Return the classes that a package registers with `@decorator("name")`, by name, without importing it.
 
-    Read are decorators of classes on the top level of a module. Names and defaults must be literals; another
-    one raises `ValueError`.
+    Only classes at the top level of a module are found. Raises `ValueError` if a name or a default is not a
+    literal.
 
     >>> read_shelf("foveate.attention", "register")["smooth"].options
     {'threshold': 0.4}
     """
-    found: dict[str, RegisteredClass] = {}
+    registered: dict[str, RegisteredClass] = {}
     for path in _files(package):
         classes = (node for node in ast.parse(path.read_bytes()).body if isinstance(node, ast.ClassDef))
         for node in classes:
-            for name in _registered(node, decorator):
-                found[name] = _entry(node, f"{package}.{path.stem}")
-    return found
+            for name in _names(node, decorator):
+                registered[name] = _describe(node, f"{package}.{path.stem}")
+    return registered
 
 
 def _files(package: str) -> Iterator[Path]:
@@ -65,14 +64,14 @@ def _files(package: str) -> Iterator[Path]:
         yield from sorted(Path(folder).glob("*.py"))
 
 
-def _registered(node: ast.ClassDef, decorator: str) -> Iterator[str]:
-    """The names under which a class is registered."""
+def _names(node: ast.ClassDef, decorator: str) -> Iterator[str]:
+    """Yield the names under which a class is registered."""
     for call in node.decorator_list:
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == decorator:
             yield ast.literal_eval(call.args[0])
 
 
-def _entry(node: ast.ClassDef, module: str) -> RegisteredClass:
+def _describe(node: ast.ClassDef, module: str) -> RegisteredClass:
     summary = (ast.get_docstring(node) or "").partition("\n")[0]
     methods = {method.name: method for method in node.body if isinstance(method, ast.FunctionDef)}
     return RegisteredClass(
@@ -81,12 +80,12 @@ def _entry(node: ast.ClassDef, module: str) -> RegisteredClass:
 
 
 def _options(parameters: ast.arguments) -> dict[str, object]:
-    by_place = [*parameters.posonlyargs, *parameters.args]
-    defaults = [None] * (len(by_place) - len(parameters.defaults)) + parameters.defaults
-    named = zip(by_place[len(parameters.posonlyargs) :], defaults[len(parameters.posonlyargs) :], strict=True)
-    only_named = zip(parameters.kwonlyargs, parameters.kw_defaults, strict=True)
+    positional = [*parameters.posonlyargs, *parameters.args]
+    defaults = [None] * (len(positional) - len(parameters.defaults)) + parameters.defaults
+    with_defaults = list(zip(positional, defaults, strict=True))[len(parameters.posonlyargs) :]
+    keyword_only = zip(parameters.kwonlyargs, parameters.kw_defaults, strict=True)
     return {
         parameter.arg: ast.literal_eval(default)
-        for parameter, default in (*named, *only_named)
+        for parameter, default in (*with_defaults, *keyword_only)
         if default is not None
     }
