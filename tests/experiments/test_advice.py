@@ -41,8 +41,8 @@ def write(root, count: int = 8, share: float = 0.2) -> None:
         ("classification", {"stem": "small"}, 100, (32, 32)),
     ],
 )
-def test_memory_of_a_step_is_what_autograd_keeps(task, options, classes, size):
-    """By the storages of what is saved for the backward pass of two images."""
+def test_memory_of_a_step_is_what_autograd_saves(task, options, classes, size):
+    """Compare with the storages of the tensors saved for the backward pass of two images."""
     spec = replace(HOSTS[task], options=options)
     fixed, per_image = step_bytes(spec, classes, size)
     host = create_model(spec.arch, spec.encoder, classes=classes, arm="none", **options)
@@ -61,13 +61,13 @@ def test_memory_of_a_step_is_what_autograd_keeps(task, options, classes, size):
     assert fixed == STATES * 4 * sum(p.numel() for p in host.parameters())
 
 
-def test_free_memory_is_some():
+def test_free_memory_is_positive():
     device, free = free_bytes()
     assert device == device_kind()
     assert 0 < free < 2**50
 
 
-def test_rare_classes_are_weighed(tmp_path):
+def test_class_weights_are_recommended_for_rare_classes(tmp_path):
     write(tmp_path)
     recommended = advised(tmp_path)
     assert (recommended.size, recommended.batch) == ((96, 128), 2)
@@ -87,7 +87,7 @@ def test_short_memory_makes_batch_and_size_smaller(tmp_path, monkeypatch):
     assert (advised(tmp_path).size, advised(tmp_path).batch) == ((32, 64), 4)
 
 
-def test_too_little_memory_is_said(tmp_path, monkeypatch):
+def test_too_little_memory_is_reported(tmp_path, monkeypatch):
     write(tmp_path)
     monkeypatch.setattr(advice, "free_bytes", lambda: ("cpu", 10_000_000))
     assert "too little memory even for one image" in advised(tmp_path).why[0]

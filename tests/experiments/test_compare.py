@@ -65,15 +65,15 @@ def test_every_run_is_a_run_directory_of_the_same_spec_but_for_arm_and_seed(cont
         for seed in (0, 1):
             run = Run(continued.out / "runs" / folder / f"seed{seed}")
             assert run.is_complete
-            asked = continued.spec.run(arm, seed)
-            assert run.spec == replace(asked, model=resolve_encoder(asked.model))
+            spec = continued.spec.run(arm, seed)
+            assert run.spec == replace(spec, model=resolve_encoder(spec.model))
             assert not run.last_checkpoint.exists()
     splits = [path.read_text() for path in continued.out.glob("runs/*/*/splits.json")]
     assert len(splits) == 6
     assert len(set(splits)) == 1
 
 
-def test_comparison_json_says_what_the_runs_scored(continued):
+def test_comparison_json_holds_the_scores_of_the_runs(continued):
     plain = json.loads((continued.out / "comparison.json").read_text())
     assert [(item["arm"], item["role"]) for item in plain["contenders"]] == [
         ("none", "host"),
@@ -93,7 +93,7 @@ def test_comparison_json_says_what_the_runs_scored(continued):
     assert difference == pytest.approx(np.mean(ours) - np.mean(hosts), abs=0.02)
 
 
-def test_the_csv_has_one_row_a_number(continued):
+def test_the_csv_has_one_row_for_each_number(continued):
     with (continued.out / "comparison.csv").open() as file:
         rows = list(csv.DictReader(file))
     mious = [row for row in rows if row["quantity"] == "miou"]
@@ -118,7 +118,7 @@ def test_curves_hold_every_epoch_of_every_run(continued):
     assert (point.train_loss, point.val_score) == (row["train_loss"], row["val_miou"])
 
 
-def test_the_gallery_shows_the_largest_differences_as_the_first_seed_sees_them(continued):
+def test_the_gallery_shows_the_largest_differences_with_the_first_seed(continued):
     exhibits = load_gallery(continued.out)
     assert 1 <= len(exhibits) <= 6
     changes = [abs(exhibit.change) for exhibit in exhibits]
@@ -141,14 +141,14 @@ def test_the_gallery_shows_the_largest_differences_as_the_first_seed_sees_them(c
         assert np.abs(ours - theirs).sum() <= 4  # a pixel or two on the verge may differ between batch sizes
 
 
-def test_the_report_is_drawn_from_what_lies_there(continued):
+def test_the_report_is_drawn_from_the_files(continued):
     page = write_report(continued.out).read_text()
     assert "Does attention help on synthetic" in page
     assert page.count("data:image/png;base64,") == len(load_gallery(continued.out)) * (2 + 2 + 2 + 1)
     assert len(page) < 5_000_000
 
 
-def test_run_again_trains_nothing_and_says_the_same(continued):
+def test_running_again_trains_nothing_and_returns_the_same(continued):
     events = []
     again = compare(continued.spec, continued.out, events.append, command="foveate compare synthetic")
     assert not [event for event in events if event.stage == "train"]
@@ -166,7 +166,7 @@ def test_another_spec_in_the_same_folder_is_refused_with_what_differs(continued)
         compare(replace(continued.spec, seeds=3, first_seed=1), continued.out)
 
 
-def test_ctrl_c_keeps_what_was_trained_and_says_so(small_spec, tmp_path):
+def test_ctrl_c_keeps_the_training_so_far(small_spec, tmp_path):
     def stop(event):
         if event.stage == "train" and event.training.step == 1:
             signal.raise_signal(signal.SIGINT)
@@ -189,7 +189,7 @@ def test_ctrl_c_keeps_what_was_trained_and_says_so(small_spec, tmp_path):
         (("placebo@decoder", "cbam@encoder3"), "no other arm sits at decoder"),
     ],
 )
-def test_arms_are_told_before_anything_is_written(small_spec, tmp_path, arms, words):
+def test_wrong_arms_raise_before_anything_is_written(small_spec, tmp_path, arms, words):
     with pytest.raises(UserError, match=words):
         compare(replace(small_spec, arms=arms), tmp_path / "c")
     assert list(tmp_path.iterdir()) == []
@@ -202,7 +202,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(small_spec, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_what_is_complete_is_not_counted_in_the_estimate(continued):
+def test_complete_runs_are_not_in_the_forecast(continued):
     plan = make_plan(continued.spec)
     assert forecast(plan, continued.out, steps=1).seconds == 0
     fresh = forecast(plan, steps=1)
@@ -212,7 +212,7 @@ def test_what_is_complete_is_not_counted_in_the_estimate(continued):
     assert "fit in memory" in fresh.describe()
 
 
-def test_remaining_time_takes_each_arm_for_what_it_took(continued):
+def test_remaining_time_uses_earlier_runs_of_each_arm(continued):
     plan = make_plan(replace(continued.spec, seeds=3))
     clock = Clock(plan, continued.out)
     clock.done = {key: {"none": 10.0, "cbam@decoder": 20.0, PLACEBO: 5.0}[key[0]] for key in clock.done}
@@ -220,7 +220,7 @@ def test_remaining_time_takes_each_arm_for_what_it_took(continued):
     assert clock.seconds_left("none", 2, event) == 6.0 + 20.0 + 5.0
 
 
-def test_remaining_time_follows_the_pace_of_the_run_under_way(continued):
+def test_remaining_time_follows_the_pace_of_the_current_run(continued):
     clock = Clock(make_plan(replace(continued.spec, seeds=3)), continued.out)
     clock.done = {key: {"none": 10.0, "cbam@decoder": 20.0, PLACEBO: 5.0}[key[0]] for key in clock.done}
     half = ProgressEvent(1, 1, 1, 2, 0.5, None, seconds_elapsed=2.0, seconds_left=2.0)
@@ -231,7 +231,7 @@ def test_remaining_time_follows_the_pace_of_the_run_under_way(continued):
     assert clock.seconds_left("none", 2, resumed) == pytest.approx(4.0 + 1.1 * (20.0 + 5.0))
 
 
-def test_remaining_time_is_not_told_in_the_first_steps_of_an_arm(continued):
+def test_remaining_time_is_unknown_in_the_first_steps_of_an_arm(continued):
     clock = Clock(make_plan(replace(continued.spec, seeds=3)), continued.out)
     clock.done = {}
     early = ProgressEvent(1, 1, 1, 64, 0.5, None, seconds_elapsed=20.0, seconds_left=1260.0)

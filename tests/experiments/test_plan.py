@@ -41,7 +41,7 @@ def stop(event):
     raise KeyboardInterrupt
 
 
-def test_a_broken_test_image_is_told_before_anything_is_written(photos, tmp_path):
+def test_a_damaged_test_image_raises_before_anything_is_written(photos, tmp_path):
     image = make_plan(photos).data.dataset.index("test")[0].image
     image.write_bytes(image.read_bytes()[:-400])
     with pytest.raises(DataError, match=f"{image.name}: the image is damaged or truncated"):
@@ -49,25 +49,25 @@ def test_a_broken_test_image_is_told_before_anything_is_written(photos, tmp_path
     assert not (tmp_path / "c").exists()
 
 
-def test_images_that_come_later_change_no_split(photos, tmp_path):
+def test_images_added_later_do_not_change_the_splits(photos, tmp_path):
     out = tmp_path / "c"
     with pytest.raises(Interrupted):
         compare(photos, out, stop)
-    begun = json.loads((out / "splits.json").read_text())
-    assert Run(out / "runs/none/seed0").splits == begun
+    recorded = json.loads((out / "splits.json").read_text())
+    assert Run(out / "runs/none/seed0").splits == recorded
     for number in range(12, 24):
         add_photo(tmp_path / "data", number)
-    assert make_plan(photos).data.dataset.split_table() != begun
+    assert make_plan(photos).data.dataset.split_table() != recorded
 
     (out / ".comparison.yaml.x1y2.part").write_text("half")
     with pytest.raises(Interrupted):
         compare(replace(photos, seeds=3), out, lambda event: stop(event) if event.run == 2 else None)
-    assert json.loads((out / "splits.json").read_text()) == begun
-    assert Run(out / "runs/se@decoder-reduction=4/seed0").splits == begun
+    assert json.loads((out / "splits.json").read_text()) == recorded
+    assert Run(out / "runs/se@decoder-reduction=4/seed0").splits == recorded
     assert not list(out.glob(".*"))
 
-    (tmp_path / "data/images" / f"{begun['test'][0]}.png").unlink()
-    (tmp_path / "data/masks" / f"{begun['test'][0]}.png").unlink()
+    (tmp_path / "data/images" / f"{recorded['test'][0]}.png").unlink()
+    (tmp_path / "data/masks" / f"{recorded['test'][0]}.png").unlink()
     with pytest.raises(DataError, match=r"1 images of the recorded split are missing, .*put them back"):
         compare(replace(photos, seeds=3), out)
 
@@ -117,19 +117,19 @@ def test_every_crop_counts_for_its_share_of_the_epochs(small_spec):
     assert seconds(((0.5, (256, 256)),)) > 2 * seconds(())
 
 
-def test_steps_are_timed_on_the_accelerator_that_was_asked_for(small_spec):
+def test_steps_are_timed_on_the_given_accelerator(small_spec):
     # PyTorch's device without values is on every machine, and says so when a step's loss is read.
     plan = make_plan(small_spec, trainer_flags={"accelerator": "meta"})
     with pytest.raises(RuntimeError, match=r"unsupported scalarType|meta"):
         forecast(plan, steps=1)
 
 
-def test_the_estimate_counts_what_is_done_beside_training(small_spec):
+def test_the_forecast_counts_the_time_outside_training_steps(small_spec):
     plan = make_plan(small_spec)
     step = 0.01
-    beside = measure_overheads(plan, step)
-    assert min(beside.start, beside.score, beside.conclude) > 0
+    overheads = measure_overheads(plan, step)
+    assert min(overheads.start, overheads.score, overheads.conclude) > 0
     expected = forecast(plan, steps=1)
     runs, arms = len(plan.runs), len(plan.arms)
-    least = 0.3 * (runs * (beside.start + beside.score) + arms * beside.conclude)
+    least = 0.3 * (runs * (overheads.start + overheads.score) + arms * overheads.conclude)
     assert expected.seconds - expected.in_steps > least

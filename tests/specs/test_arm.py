@@ -14,7 +14,7 @@ VALUES = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     st.text(st.characters(codec="ascii", exclude_characters="\"'", min_codepoint=32), max_size=8),
 )
-OPTIONS = st.dictionaries(WORDS, VALUES, max_size=3).map(lambda found: tuple(sorted(found.items())))
+OPTIONS = st.dictionaries(WORDS, VALUES, max_size=3).map(lambda options: tuple(sorted(options.items())))
 PLACES = st.sampled_from(["decoder", "encoder5", "encoder.layer?.0", "network.*", "blocks[12].conv"])
 ATTENTIONS = st.builds(AttentionAt, WORDS, PLACES, OPTIONS)
 PARTS = st.lists(ATTENTIONS, min_size=1, max_size=3, unique_by=lambda part: (part.name, part.place))
@@ -86,13 +86,13 @@ def test_errors_point_at_the_place_in_the_text(text, problem, column):
         ("two_branch(activations=selu)", "option of two_branch 'activations'; did you mean 'activation'"),
     ],
 )
-def test_what_an_arm_names_is_checked_without_a_model(text, words):
+def test_names_in_an_arm_are_checked_without_a_model(text, words):
     with pytest.raises(UserError, match=words):
         check_arm(text)
     assert check_arm("cbam@decoder+two_branch(activation=selu)").heads
 
 
-def test_an_attention_without_a_place_is_told_what_it_lacks():
+def test_an_attention_without_a_place_raises():
     with pytest.raises(UserError, match="'cbam' is an attention and needs a place, such as cbam@decoder"):
         check_arm("cbam")
 
@@ -109,6 +109,6 @@ def test_a_name_stands_before_the_arm():
 @pytest.mark.parametrize(
     "name", ["..", ".hidden", "-rf", "a/b", "a\\b", "", "a b", "x" * 61, "ends.", "none", "a:b"]
 )
-def test_names_that_are_no_folders_are_refused(name):
+def test_invalid_names_are_refused(name):
     with pytest.raises(UserError, match="name"):
         parse_named_arm(f"{name}=se@decoder")

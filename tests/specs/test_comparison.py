@@ -21,12 +21,12 @@ def test_a_comparison_needs_an_arm():
         replace(SPEC, arms=("none",))
 
 
-def test_the_host_itself_carries_no_arm():
+def test_the_model_of_a_comparison_has_no_arm():
     with pytest.raises(UserError, match="list that under arms"):
         replace(SPEC, model=ModelSpec(arm="se@decoder"))
 
 
-def test_an_arm_outside_the_grammar_is_pointed_at():
+def test_a_syntax_error_in_an_arm_raises():
     with pytest.raises(UserError, match=r"expected a value after 'ratio='"):
         replace(SPEC, arms=("cbam@decoder(ratio=)",))
 
