@@ -110,7 +110,7 @@ def parse_named_arm(text: "str | Arm") -> tuple[str, Arm]:
     """
     if isinstance(text, Arm):
         return "", text
-    name, equals, rest = text.partition("=")
+    name, equals, arm_text = text.partition("=")
     if not equals or any(character in name for character in "@("):
         return "", parse_arm(text)
     name = name.strip()
@@ -119,7 +119,7 @@ def parse_named_arm(text: "str | Arm") -> tuple[str, Arm]:
             f"arm '{text}': '{name}' is not a valid name; a name is up to 60 letters, digits, _, . and -, "
             "and begins with a letter or a digit"
         )
-    arm = parse_arm(rest)
+    arm = parse_arm(arm_text)
     if name.lower() == "none" and arm.parts:
         raise UserError(f"arm '{text}': the name none is reserved for the bare host; choose another name")
     return name, arm

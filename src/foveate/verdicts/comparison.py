@@ -214,8 +214,8 @@ def compare_arms(
     metric = "mIoU" if task == "segmentation" else "accuracy"
     results = {arm: _result(runs, errors, classes, task, arm, baseline, costs.get(arm)) for arm in runs}
     for arm, placebo in placebos.items():
-        own, beside = _paired_runs(runs, task, arm, placebo)
-        results[arm] = replace(results[arm], placebo=placebo, versus_placebo=own.minus(beside))
+        own, control = _paired_runs(runs, task, arm, placebo)
+        results[arm] = replace(results[arm], placebo=placebo, versus_placebo=own.minus(control))
     first = results.pop(baseline)
     others = list(results.values())
     arms = (first, *_with_verdicts(others))

@@ -78,7 +78,7 @@ def test_the_plan_is_told_before_training(stopped):
 
 def test_ctrl_c_says_what_is_kept_and_how_to_go_on(stopped):
     assert stopped.exitcode == 130
-    assert stopped.stderr.splitlines()[-1].startswith("foveate: stopped: what was trained is kept")
+    assert stopped.stderr.splitlines()[-1].startswith("foveate: stopped: the training so far is kept")
     assert f"kept in {stopped.out}; run the same command again to resume" in stopped.stderr
     assert "Traceback" not in stopped.stderr
 
