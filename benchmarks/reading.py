@@ -39,7 +39,7 @@ from torchvision.transforms import v2
 from foveate.data.dataset import Dataset, Entry
 from foveate.data.open import open_dataset
 from foveate.data.pixels.masks import IGNORE
-from foveate.data.synthetic import draw_scene
+from foveate.data.synthetic.streets import draw_scene
 from foveate.loading.frames import DiskFrames, Frames, MemoryFrames
 from foveate.loading.transforms import PAD, Augmentation
 

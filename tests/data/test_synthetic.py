@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from foveate.data.open import open_dataset
-from foveate.data.synthetic import CLASSES, draw_scene
+from foveate.data.synthetic.streets import CLASSES, draw_scene
 
 CAMVID_PERCENT = {
     "Sky": 16.9, "Building": 23.3, "Pole": 1.0, "Road": 31.7, "Pavement": 4.5, "Tree": 9.7, "SignSymbol": 1.2,

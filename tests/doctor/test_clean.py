@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from foveate.data import synthetic
+from foveate.data.synthetic.streets import draw_scene
 from foveate.doctor.finding import judge
 from foveate.doctor.visit import visit
 
@@ -32,7 +32,7 @@ def test_own_splits(plant):
 
 def test_synthetic_scenes_written_to_a_folder(plant):
     for number in range(24):
-        image, mask = synthetic.draw_scene(number)
+        image, mask = draw_scene(number)
         plant.save(f"images/{number}.png", image)
         plant.save(f"masks/{number}.png", mask)
     assert plant.findings() == ()

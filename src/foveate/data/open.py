@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from foveate.data import synthetic
 from foveate.data.dataset import Dataset, check
 from foveate.data.layout import Layout, layout_readers
 from foveate.data.one_class import against_rest
@@ -14,6 +13,7 @@ from foveate.data.readers.webdataset import is_pattern, read_webdataset
 from foveate.data.recognise import recognise
 from foveate.data.splits import arrange, keep_whole, restore
 from foveate.data.storage.archives import is_archive
+from foveate.data.synthetic import source as synthetic
 from foveate.errors import DataError
 from foveate.specs.shares import SHARES
 
@@ -38,8 +38,8 @@ def open_dataset(
     Args:
         source: a folder or archive in one of the layouts of `dataset_names()`; an address of shards, such as
             s3://bucket/shards, or s3://bucket/train-{000..003}.tar for WebDataset tars; "hf:NAME" for a
-            dataset of the Hugging Face hub; or "synthetic", "synthetic:COUNT" or "synthetic:COUNT:HxW" (COUNT
-            training images of that size).
+            dataset of the Hugging Face hub; or drawn data, "synthetic[:NAME][:COUNT[:HxW]]" (COUNT training
+            images of that size).
         classes: names in the order of the mask values, "ignore" for values to ignore; or, if the data names
             its classes, those to keep. A single name is a class against the rest, see
             `foveate.data.one_class`.
@@ -126,7 +126,7 @@ def dataset_names() -> tuple[str, ...]:
 
 def dataset_summaries() -> dict[str, str]:
     """Return a one-line description of the folders and files of each layout."""
-    return {"synthetic": synthetic.SUMMARY} | {layout.name: layout.summary for layout in layout_readers()}
+    return synthetic.summaries() | {layout.name: layout.summary for layout in layout_readers()}
 
 
 def require_source(source: str | Path) -> None:

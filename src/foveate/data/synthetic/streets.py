@@ -7,62 +7,26 @@ nothing but its resolution.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw
 
-from foveate.data.dataset import Entry
-from foveate.data.layout import Layout
 from foveate.data.pixels.masks import IGNORE
 from foveate.data.published.camvid import CAMVID
-from foveate.errors import DataError
-from foveate.specs.sizes import parse_size
+from foveate.data.synthetic.drawing import Size, drawing
 
 CLASSES, COLORS = tuple(CAMVID), tuple(CAMVID.values())
 SKY, BUILDING, POLE, ROAD, PAVEMENT, TREE, SIGN, FENCE, CAR, PEDESTRIAN, BICYCLIST = range(11)
-SUMMARY = "drawn street scenes, endless and seeded, no files (synthetic:COUNT or synthetic:COUNT:HxW)"
+SIZE = (96, 128)
 
-_DEFAULT_TRAIN, _DEFAULT_SIZE = 64, (96, 128)
 # Standard deviation of the texture of each class (by id; the last is void), in grey values of 255.
 _ROUGHNESS = np.array([2, 7, 4, 5, 6, 24, 4, 9, 5, 6, 6, 8], dtype=np.float32)
 _GREY = (110, 108, 105)
 
 
-def is_synthetic(source: object) -> bool:
-    """Whether a source names the synthetic scenes."""
-    return isinstance(source, str) and source.partition(":")[0] == "synthetic"
-
-
-def read(source: str, classes: Sequence[str] | None = None) -> Layout:
-    """Return the layout of "synthetic", "synthetic:COUNT" or "synthetic:COUNT:HxW".
-
-    It has COUNT training scenes, and a third of that, but at least 3, in val and in test.
-    """
-    _, _, options = source.partition(":")
-    count, _, size = options.partition(":")
-    if count and not (count.isdecimal() and int(count) > 0):
-        raise DataError(
-            f"'{source}': the number of scenes must be a whole number, as in synthetic:64 or "
-            "synthetic:64:96x128"
-        )
-    if classes is not None and tuple(classes) != CLASSES:
-        raise DataError(f"'{source}': the classes are fixed ({', '.join(CLASSES)}); leave --classes out")
-    train = int(count or _DEFAULT_TRAIN)
-    held_out = max(3, train // 3)
-    bounds = {
-        "train": (0, train),
-        "val": (train, train + held_out),
-        "test": (train + held_out, train + 2 * held_out),
-    }
-    parts = {split: tuple(Entry(f"scene{i:06d}") for i in range(*ends)) for split, ends in bounds.items()}
-    reader = partial(_read_scene, size=parse_size(size, source) if size else _DEFAULT_SIZE)
-    return Layout("segmentation", CLASSES, parts, reader, COLORS)
-
-
 def draw_scene(
-    index: int, seed: int = 0, size: tuple[int, int] = _DEFAULT_SIZE
+    index: int, seed: int = 0, size: tuple[int, int] = SIZE
 ) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
     """Draw scene number `index`. size: height and width. Returns the RGB image and class ids (255 = void).
 
@@ -75,10 +39,16 @@ def draw_scene(
     return scene.finish()
 
 
-def _read_scene(
-    entry: Entry, size: tuple[int, int]
-) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
-    return draw_scene(int(entry.stem.removeprefix("scene")), size=size)
+@drawing(
+    "streets",
+    classes=CLASSES,
+    colors=COLORS,
+    size=SIZE,
+    train=64,
+    summary="drawn street scenes, endless and seeded, no files (synthetic:COUNT or synthetic:COUNT:HxW)",
+)
+def _draw(index: int, size: Size) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
+    return draw_scene(index, size=size)
 
 
 @dataclass
