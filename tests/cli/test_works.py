@@ -68,7 +68,7 @@ def test_a_work_starts(path, sources):
     batch = next(iter(data.train_dataloader()))
     for arm in dict.fromkeys((arms[0], arms[len(arms) // 2], arms[-1])):
         task = build_task(spec.run(arm, spec.first_seed), data).train()
-        groups = parameter_groups(task.model, task.encoder[0], spec.training)
+        groups = parameter_groups(task.model, task.encoder[0], spec.training, steps=100)
         optimizer = create_optimizer(groups, spec.training, fused=True)
         task.training_step(batch, 0)["loss"].backward()
         optimizer.step()

@@ -7,11 +7,14 @@ from torch import nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import MultiStepLR, ReduceLROnPlateau
 
+from foveate.models.attaching.attach import attach, attached
 from foveate.specs.training import OPTIMIZERS, TrainingSpec
 from foveate.training.optimization import (
+    GATE_TRAVEL,
     Plateau,
     create_optimizer,
     create_schedule,
+    gate_rate,
     parameter_groups,
     rate_factor,
 )
@@ -120,7 +123,8 @@ def test_encoder_has_its_rate_and_only_matrices_decay():
     encoder = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
     model = nn.Sequential(encoder, nn.Conv2d(4, 2, 1), Gated(), nn.Conv2d(1, 1, 1, bias=False))
     model[1].bias.requires_grad_(False)
-    groups = parameter_groups(model, encoder, TrainingSpec(lr=0.1, weight_decay=0.2, encoder_lr_factor=0.5))
+    spec = TrainingSpec(lr=0.1, weight_decay=0.2, encoder_lr_factor=0.5)
+    groups = parameter_groups(model, encoder, spec, steps=1000)
     found = {id(p): (group["lr"], group["weight_decay"]) for group in groups for p in group["params"]}
     assert found == {
         id(encoder[0].weight): (0.05, 0.2),
@@ -128,16 +132,45 @@ def test_encoder_has_its_rate_and_only_matrices_decay():
         id(encoder[1].weight): (0.05, 0.0),
         id(encoder[1].bias): (0.05, 0.0),
         id(model[1].weight): (0.1, 0.2),
-        id(model[2].gate): (0.1, 0.0),
+        id(model[2].gate): (gate_rate(1000, spec), 0.0),
         id(model[3].weight): (0.1, 0.2),
     }
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "poly", "constant", "step"])
+@pytest.mark.parametrize("steps", [100, 2000])
+def test_a_gate_travels_as_far_in_any_run(schedule, steps):
+    """Adam under a gradient that never turns, which is as far as it can go."""
+    spec = TrainingSpec(schedule=schedule, epochs=100, lr=1e-4)
+    gate = (model := nn.Sequential(Gated()))[0].gate
+    optimizer = create_optimizer(parameter_groups(model, None, spec, steps), spec, fused=False)
+    rates = create_schedule(optimizer, steps, spec)
+    for _ in range(steps):
+        gate.grad = torch.full_like(gate, -1.0)
+        optimizer.step()
+        rates.step()
+    assert gate.item() == pytest.approx(GATE_TRAVEL, rel=0.01)
+
+
+def test_the_published_form_trains_its_gate_at_the_rate_of_the_rest():
+    spec = TrainingSpec(lr=0.1)
+    for gate, rate in (("none", 0.1), ("zero", gate_rate(50, spec))):
+        model = attach(nn.Sequential(nn.Conv2d(3, 4, 3)), "nonlocal@0", gate, example=torch.zeros(1, 3, 8, 8))
+        groups = parameter_groups(model, None, spec, steps=50)
+        (found,) = (
+            group["lr"]
+            for group in groups
+            for p in group["params"]
+            if p is attached(model)["nonlocal@0"].gamma
+        )
+        assert found == rate
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_schedule_reaches_every_group(name):
     model = nn.Linear(2, 2)
     spec = TrainingSpec(optimizer=name, lr=0.1, warmup=0.0)
-    optimizer = create_optimizer(parameter_groups(model, None, spec), spec, fused=True)
+    optimizer = create_optimizer(parameter_groups(model, None, spec, steps=4), spec, fused=True)
     schedule = create_schedule(optimizer, 4, spec)
     before = model.weight.detach().clone()
     model(torch.ones(1, 2)).sum().backward()
@@ -161,7 +194,7 @@ def test_the_first_step_follows_the_formula_of_the_optimiser(name, first):
     model = nn.Linear(1, 1, bias=False)
     nn.init.constant_(model.weight, 2.0)
     spec = TrainingSpec(optimizer=name, lr=0.1, weight_decay=0.5)
-    optimizer = create_optimizer(parameter_groups(model, None, spec), spec, fused=True)
+    optimizer = create_optimizer(parameter_groups(model, None, spec, steps=4), spec, fused=True)
     model.weight.grad = torch.full((1, 1), 3.0)
     optimizer.step()
     assert model.weight.item() == pytest.approx(2.0 - first, rel=1e-5)

@@ -102,7 +102,7 @@ class CrissCrossAttention(nn.Module):
         q, k, v = (rearrange(f(x), "b c h w -> b h w c") for f in (self.query, self.key, self.value))
         columns, rows = cross_weights(q, k)
         attended = rearrange(gather(columns.to(v.dtype), rows.to(v.dtype), v), "b h w c -> b c h w")
-        return columns, rows, x + (self.gamma * finite_where_closed(attended, self.gamma)).to(x.dtype)
+        return columns, rows, (x + self.gamma * finite_where_closed(attended, self.gamma)).to(x.dtype)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         for _ in range(self.recurrence):

@@ -67,7 +67,7 @@ class DualAttention(nn.Module):
         channels = (self.channel_weights(x).to(x.dtype) @ x.flatten(2)).view_as(x)
         positions = finite_where_closed(positions, self.position_gamma)
         channels = finite_where_closed(channels, self.channel_gamma)
-        return x + (self.position_gamma * positions + self.channel_gamma * channels).to(x.dtype)
+        return (x + self.position_gamma * positions + self.channel_gamma * channels).to(x.dtype)
 
     def channel_weights(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c c"]:
         """Return the channels' weights, in float32 or better: half precision cannot resolve the scores."""

@@ -47,7 +47,7 @@ class NonLocal(nn.Module):
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         q, k, v = (positions_first(f(x)) for f in (self.query, self.key, self.value))
         attended = rearrange(attend(q, k, v), "b (h w) c -> b c h w", h=x.shape[2])
-        return x + (self.gamma * finite_where_closed(attended, self.gamma)).to(x.dtype)
+        return (x + self.gamma * finite_where_closed(attended, self.gamma)).to(x.dtype)
 
     def weights(
         self, x: Float[Tensor, "b c h w"], queries: Sequence[int] | Tensor | None = None

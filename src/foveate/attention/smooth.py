@@ -92,7 +92,7 @@ class SmoothAttention(nn.Module):
             smoothed = disagreeing(q, k, height, self.threshold, peaks)
             smoothed = rearrange(smoothed, "b (h w) -> b 1 h w", h=height)
             attended = torch.where(smoothed, neighbour_mean(attended), attended)
-        return x + (self.gamma * finite_where_closed(attended, self.gamma)).to(x.dtype)
+        return (x + self.gamma * finite_where_closed(attended, self.gamma)).to(x.dtype)
 
     def smoothed(self, x: Float[Tensor, "b c h w"]) -> Bool[Tensor, "b h w"]:
         """Return which positions' rows are smoothed."""

@@ -175,7 +175,7 @@ def _step_seconds(plan: Plan, arm: PlannedArm, steps: int) -> float:
     seconds = 0.0
     with torch.random.fork_rng(devices=[]):
         task = build_task(spec, data).to(device).train()
-        groups = parameter_groups(task.model, task.encoder[0], spec.training)
+        groups = parameter_groups(task.model, task.encoder[0], spec.training, steps)
         optimizer = create_optimizer(groups, spec.training, fused=True)
         for crop, epochs in Counter(crops).items():
             loader = data.train_dataloader()

@@ -7,11 +7,14 @@ from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 from torch.optim.lr_scheduler import LambdaLR
 
-from foveate.models.attaching.attach import gate_parameters
+from foveate.models.attaching.attach import gate_form, gate_parameters
 from foveate.specs.training import TrainingSpec
 
 PROGRESS = 1e-4
 """Relative improvement of the monitored value that ends a plateau; PyTorch's default."""
+
+GATE_TRAVEL, GATE_STEP = 4.0, 0.1
+"""How far a gate can move in a run, and in one step of it: see `gate_rate`."""
 
 
 class Plateau(LambdaLR):
@@ -73,21 +76,46 @@ def rate_factor(step: int, steps: int, spec: TrainingSpec) -> float:
     return 1.0
 
 
-def parameter_groups(model: nn.Module, encoder: nn.Module | None, spec: TrainingSpec) -> list[dict]:
-    """Parameters by learning rate (encoder or not) and decay: biases, normalisation, gates have none."""
+def gate_rate(steps: int, spec: TrainingSpec) -> float:
+    """The peak learning rate of gates: the rates of all steps add up to `GATE_TRAVEL`.
+
+    Adam moves a scalar by about its learning rate a step at most, so the sum of the rates is as far as a gate
+    can go, however long the run. One step is at most `GATE_STEP`: a run of few steps has less travel.
+
+    >>> spec = TrainingSpec(warmup=0, schedule="constant")
+    >>> gate_rate(1000, spec), gate_rate(10, spec)
+    (0.004, 0.1)
+    """
+    return min(GATE_STEP, GATE_TRAVEL / sum(rate_factor(step, steps, spec) for step in range(steps)))
+
+
+def parameter_groups(
+    model: nn.Module, encoder: nn.Module | None, spec: TrainingSpec, steps: int
+) -> list[dict]:
+    """Parameters by learning rate and weight decay.
+
+    Biases, normalisation and gates have no decay. Gates have `gate_rate` for a run of so many steps, but in
+    the published form (gate "none") the rate of the rest; the encoder has its own.
+    """
     in_encoder = set(map(id, encoder.parameters())) if encoder is not None and encoder is not model else set()
     gates = {id(model.get_parameter(name)) for name in gate_parameters(model)}
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    published = gate_form(model) == "none"
+    rates = {
+        "gate": spec.lr if published else gate_rate(steps, spec),
+        "rest": spec.lr,
+        "encoder": spec.lr * spec.encoder_lr_factor,
+    }
+    groups: dict[tuple[str, bool], list[nn.Parameter]] = {
+        (part, decays): [] for part in rates for decays in (False, True)
+    }
     for parameter in filter(lambda parameter: parameter.requires_grad, model.parameters()):
-        decays = parameter.ndim > 1 and id(parameter) not in gates
-        groups.setdefault((id(parameter) in in_encoder, decays), []).append(parameter)
+        gate = id(parameter) in gates
+        part = "gate" if gate else "encoder" if id(parameter) in in_encoder else "rest"
+        groups[part, parameter.ndim > 1 and not gate].append(parameter)
     return [
-        {
-            "params": parameters,
-            "lr": spec.lr * (spec.encoder_lr_factor if encoder_s else 1.0),
-            "weight_decay": spec.weight_decay if decays else 0.0,
-        }
-        for (encoder_s, decays), parameters in sorted(groups.items())
+        {"params": parameters, "lr": rates[part], "weight_decay": spec.weight_decay if decays else 0.0}
+        for (part, decays), parameters in groups.items()
+        if parameters
     ]
 
 

@@ -15,8 +15,12 @@ from foveate.models.checkpoints import save_model
 from foveate.models.host import Host
 from foveate.specs.training import TrainingSpec
 from foveate.training.averaging import WeightAverage
+from foveate.training.opening import CHANGE, GATE
 from foveate.training.optimization import Plateau
 from foveate.training.run_directory import Run, RunResult
+
+_KEPT = ("val_", GATE, CHANGE)
+"""What begins the name of a value that a row of metrics keeps."""
 
 
 class Recorder(Callback):
@@ -102,7 +106,7 @@ class Recorder(Callback):
             "lr": trainer.optimizers[0].param_groups[-1]["lr"],
             **{name: float(trainer.strategy.reduce(mean, reduce_op="mean")) for name, mean in means.items()},
             "val_loss": validation.get("val_loss", math.nan),
-            **{name: validation.get(name, math.nan) for name in names if name.startswith("val_")},
+            **{name: validation.get(name, math.nan) for name in names if name.startswith(_KEPT)},
             "seconds": round(time.monotonic() - self._began, 3),
         }
 

@@ -14,6 +14,7 @@ from foveate.models.attaching.refiners import forward_with_auxiliary
 from foveate.specs.training import TrainingSpec
 from foveate.training.dilated import keep_dilated_in_float32
 from foveate.training.losses import Loss
+from foveate.training.opening import OpeningMeter
 from foveate.training.optimization import create_optimizer, create_schedule, parameter_groups
 
 
@@ -41,6 +42,7 @@ class Task(LightningModule):
         self.encoder = (encoder,)  # in a tuple, so that its weights are not registered twice
         self.target = "mask" if task == "segmentation" else "label"
         self.score_name = score_name(task)
+        self.opening = OpeningMeter(self.model)
         self.confusion = MulticlassConfusionMatrix(
             classes, ignore_index=IGNORE, validate_args=False, sync_on_compute=False
         )
@@ -58,6 +60,7 @@ class Task(LightningModule):
     def on_validation_epoch_start(self) -> None:
         self.confusion.reset()
         self.val_loss = torch.zeros(2, device=self.device)
+        self.opening.__enter__()
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
         logits, target = self.model(_channels_last(batch["image"])), batch[self.target]
@@ -66,7 +69,12 @@ class Task(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         total, images = self.val_loss.tolist()
-        metrics = {"val_loss": total / images, **scores(self.confusion.compute(), self.target == "mask")}
+        self.opening.__exit__()
+        metrics = {
+            "val_loss": total / images,
+            **scores(self.confusion.compute(), self.target == "mask"),
+            **self.opening.values(),
+        }
         self.log_dict(self.trainer.strategy.broadcast(metrics), logger=False)
 
     def configure_gradient_clipping(self, optimizer: Optimizer, **_: Any) -> None:
@@ -75,11 +83,12 @@ class Task(LightningModule):
             nn.utils.clip_grad_norm_(self.model.parameters(), self.spec.clip, foreach=True)
 
     def configure_optimizers(self) -> dict[str, Any]:
-        groups = parameter_groups(self.model, self.encoder[0], self.spec)
+        steps = int(self.trainer.estimated_stepping_batches)
+        groups = parameter_groups(self.model, self.encoder[0], self.spec, steps)
         # fp16 scales gradients, and a fused step would unscale them only after clipping.
         fused = self.trainer.precision != "16-mixed"
         optimizer = create_optimizer(groups, self.spec, fused)
-        schedule = create_schedule(optimizer, int(self.trainer.estimated_stepping_batches), self.spec)
+        schedule = create_schedule(optimizer, steps, self.spec)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 

@@ -106,6 +106,31 @@ def gate_of(model: nn.Module, attention: nn.Module) -> float | None:
     return next((gate.gate.item() for gate in gates if gate.attention is attention), None)
 
 
+def gate_form(model: nn.Module) -> str:
+    """How the attention was attached: "zero" or "none", as in `attach`; "zero" where there is none."""
+    attachments = getattr(model, "attached", None)
+    return attachments.gate if isinstance(attachments, Attachments) else "zero"
+
+
+def gates(model: nn.Module) -> dict[str, float]:
+    """The gate of each attention that has one, by label such as "cbam@decoder".
+
+    It is the residual gate around the attention, or its own; of several the one furthest from 0.
+    """
+    named = dict(model.named_parameters())
+    found = {}
+    for label, attention in attached(model).items():
+        own = [named[name] for name in gate_parameters(model) if _belongs(named[name], attention)]
+        around = gate_of(model, attention)
+        if around is not None or own:
+            found[label] = around if around is not None else max((g.item() for g in own), key=abs)
+    return found
+
+
+def _belongs(parameter: Tensor, module: nn.Module) -> bool:
+    return any(parameter is one for one in module.parameters())
+
+
 def attention_parameters(model: nn.Module) -> tuple[str, ...]:
     """Names in `named_parameters()` of what the arm added, its head included."""
     attachments = getattr(model, "attached", None)

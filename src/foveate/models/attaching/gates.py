@@ -40,6 +40,8 @@ class ResidualGate(nn.Module):
         return self._open(x, found), loss
 
     def _open(self, x: Tensor, found: Tensor) -> Tensor:
-        # lerp is the formula above in one pass over memory, and exact at g = 0.
-        change = finite_where_closed(found.to(x.dtype), self.gate, otherwise=x)
-        return torch.lerp(x, change, self.gate.to(x.dtype))
+        # lerp is the formula above in one pass over memory, and exact at g = 0. It runs in the gate's
+        # precision: rounded to bfloat16, a gate of 0.002 changes nothing.
+        wide = x.to(self.gate.dtype)
+        change = finite_where_closed(found.to(self.gate.dtype), self.gate, otherwise=wide)
+        return torch.lerp(wide, change, self.gate).to(x.dtype)
