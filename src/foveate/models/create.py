@@ -9,7 +9,13 @@ import timm
 from foveate.errors import UserError, choose
 from foveate.models.attaching.attach import attach
 from foveate.models.host import Host
-from foveate.models.hosts.pretrained import Weights, load_encoder_weights, normalisation, resolve_weights
+from foveate.models.hosts.pretrained import (
+    Weights,
+    imagenet_at_hand,
+    load_encoder_weights,
+    normalisation,
+    resolve_weights,
+)
 from foveate.models.hosts.registry import HOSTS, HostRequest, check_options
 from foveate.shelves import import_shelf
 from foveate.specs.arm import Arm, parse_arm
@@ -48,14 +54,17 @@ def published_with_one_logit(arch: str) -> bool:
 
 
 def resolve_encoder(spec: ModelSpec) -> ModelSpec:
-    """Return the spec with the encoder "auto" replaced by the host's default encoder.
+    """Return the spec with the encoder and its weights named where it says "auto".
 
-    >>> resolve_encoder(ModelSpec("fcbformer")).encoder
+    >>> resolve_encoder(ModelSpec("fcbformer", encoder_weights="none")).encoder
     'tu-pvt_v2_b3'
     """
-    return (
-        replace(spec, encoder=default_encoder(spec.arch, **spec.options)) if spec.encoder == "auto" else spec
-    )
+    encoder, weights = spec.encoder, spec.encoder_weights
+    if encoder == "auto":
+        encoder = default_encoder(spec.arch, **spec.options)
+    if weights == "auto":
+        weights = "imagenet" if encoder != "none" and imagenet_at_hand(spec.arch, encoder) else "none"
+    return replace(spec, encoder=encoder, encoder_weights=weights)
 
 
 def encoder_names() -> tuple[str, ...]:

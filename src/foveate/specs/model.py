@@ -15,7 +15,8 @@ class ModelSpec:
             masks, classifier for class folders.
         encoder: its encoder (foveate list encoders), or for classifier a timm name. auto is the host's own,
             resnet18 for most.
-        encoder_weights: none, imagenet (downloaded once) or FILE.safetensors.
+        encoder_weights: none, imagenet (downloaded once) or FILE.safetensors. auto is imagenet where the
+            download works or is cached, else none.
         arm: what is attached where, such as cbam@decoder; none is the bare host.
         gate: zero starts as exactly the host; none is the published form.
         options: further arguments of the host, as YAML, such as '{decoder_channels: [64, 48, 32, 24, 16]}'.
@@ -23,7 +24,7 @@ class ModelSpec:
 
     arch: str = "unet"
     encoder: str = "auto"
-    encoder_weights: str = "none"
+    encoder_weights: str = "auto"
     arm: str = "none"
     gate: str = "zero"
     options: dict[str, Any] = field(default_factory=dict)

@@ -7,7 +7,7 @@ import torch
 from foveate.data.one_class import is_against_rest
 from foveate.errors import UserError, choose
 from foveate.loading.module import DataModule
-from foveate.models.create import create_model, published_with_one_logit
+from foveate.models.create import create_model, published_with_one_logit, resolve_encoder
 from foveate.models.host import Host
 from foveate.plain import to_plain
 from foveate.specs.model import ModelSpec
@@ -52,6 +52,7 @@ def seeded_model(spec: ModelSpec, classes: int, seed: int, one_logit: bool = Fal
     """
     for name in spec.options.keys() & signature(create_model).parameters.keys():
         raise UserError(f"'{name}' is no option of a host; it is set beside the options")
+    spec = resolve_encoder(spec)
     torch.manual_seed(seed)
     return create_model(
         spec.arch,

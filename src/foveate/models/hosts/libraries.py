@@ -75,6 +75,7 @@ def _fcn_torchvision(request: HostRequest) -> Host:
 def _classifier(
     request: HostRequest,
     stem: str = "full",
+    stages: int | None = None,
     drop_rate: float | None = None,
     drop_path_rate: float | None = None,
 ) -> Host:
@@ -99,11 +100,28 @@ def _classifier(
         raise UserError(f"timm cannot build {request.encoder_name} with {arguments}: {error}") from error
     if stem == "small":
         _shrink_stem(network, request.encoder_name)
+    if stages is not None:
+        _keep_stages(network, request, stages)
     patch = getattr(getattr(network, "patch_embed", None), "patch_size", 1)
     multiple = max(patch) if isinstance(patch, tuple) else int(patch)
     head = network.default_cfg["classifier"]
     head = head if isinstance(head, str) else head[0]
     return Host(network, request.config, multiple, head=head, task="classification")
+
+
+def _keep_stages(network: nn.Module, request: HostRequest, stages: int) -> None:
+    """Leave the last stages of a ResNet out: what is left sees less of the image."""
+    if not isinstance(network, timm.models.ResNet):
+        raise UserError(
+            f"stages={stages} is for timm's ResNets, which {request.encoder_name} is not; leave it out"
+        )
+    if not 1 <= stages <= 4:
+        raise UserError(f"stages={stages}: a ResNet has 1 to 4 stages")
+    for number in range(stages + 1, 5):
+        setattr(network, f"layer{number}", nn.Identity())
+    network.feature_info = network.feature_info[: stages + 1]
+    network.num_features = network.feature_info[-1]["num_chs"]
+    network.reset_classifier(request.classes)
 
 
 def _adapted(conv: nn.Conv2d, in_channels: int, keep: bool) -> nn.Conv2d:

@@ -4,6 +4,7 @@ Without a network, an error is raised within seconds; the libraries alone would 
 """
 
 import re
+from functools import cache
 from pathlib import Path
 
 import segmentation_models_pytorch as smp
@@ -39,6 +40,16 @@ def resolve_weights(weights: Weights, arch: str, encoder_name: str) -> Path | st
         return path
     require_download(weights, arch, encoder_name)
     return weights
+
+
+@cache
+def imagenet_at_hand(arch: str, encoder_name: str) -> bool:
+    """Whether an encoder's ImageNet weights are in the cache or can be downloaded; asked once a process."""
+    try:
+        require_download("imagenet", arch, encoder_name)
+    except UserError:
+        return False
+    return True
 
 
 def require_download(weights: str, arch: str, encoder_name: str) -> None:
