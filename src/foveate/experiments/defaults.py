@@ -4,6 +4,8 @@ import math
 from dataclasses import replace
 
 from foveate.data.dataset import Dataset
+from foveate.data.synthetic.drawing import Drawing
+from foveate.data.synthetic.source import is_synthetic, parse
 from foveate.loading.sizes import choose_batch, choose_size
 from foveate.specs.comparison import ComparisonSpec
 from foveate.specs.data import DataSpec
@@ -24,6 +26,45 @@ HOSTS = {
 """The host of each task."""
 
 
+LOCAL = {
+    "segmentation": ModelSpec(
+        "unet",
+        "mobilenet_v2",
+        encoder_weights="none",
+        options={"encoder_depth": 2, "decoder_channels": [32, 16]},
+    ),
+    "classification": ModelSpec(
+        "classifier", "resnet18", encoder_weights="none", options={"stem": "small", "stages": 2}
+    ),
+}
+"""The host of each task that sees only locally: on a control, what it lacks is known."""
+
+CONTROL_ARMS = {
+    "cue": ("se@encoder2", "placebo@encoder2"),
+    "light": ("se@encoder2", "placebo@encoder2"),
+    "same": ("se@layer2", "placebo@layer2"),
+    "search": ("se@encoder2", "placebo@encoder2"),
+}
+"""By control, an arm that is known to help and its placebo."""
+
+CONTROL_EPOCHS = 24
+
+
+def control_comparison(dataset: Dataset, drawn: Drawing) -> ComparisonSpec:
+    """A comparison on a control: a local host, the arm that is known to help, and a placebo.
+
+    Nothing is cropped, scaled or recoloured, which would remove what the control is about.
+
+    >>> from foveate.data.open import open_dataset
+    >>> default_comparison(open_dataset("synthetic:search:8")).arms
+    ('se@encoder2', 'placebo@encoder2')
+    """
+    size = dataset.size_of(dataset.index("train")[0])
+    data = DataSpec(dataset.source, size=size, batch=8, scale=(1.0, 1.0), color=0.0)
+    training = TrainingSpec(epochs=CONTROL_EPOCHS, validate_every=6)
+    return ComparisonSpec(data, LOCAL[dataset.task], training, CONTROL_ARMS[drawn.name])
+
+
 def default_comparison(dataset: Dataset) -> ComparisonSpec:
     """Size, batch, epochs, host and arms: three seeds of a ResNet-18 host with and without attention.
 
@@ -34,6 +75,8 @@ def default_comparison(dataset: Dataset) -> ComparisonSpec:
     >>> spec.arms, spec.training.epochs, spec.data.batch
     (('cbam@decoder', 'smooth@encoder5(threshold=0.4)'), 60, 2)
     """
+    if is_synthetic(dataset.source) and (drawn := parse(dataset.source).drawing).is_control:
+        return control_comparison(dataset, drawn)
     size, train = choose_size(dataset), len(dataset.index("train"))
     batch = choose_batch(dataset.task, train)
     epochs = min(60, max(10, math.ceil(STEPS / math.ceil(train / batch))))
