@@ -14,8 +14,8 @@ def receptive_field(model: Host, size: tuple[int, int], passes: int = 4) -> tupl
     For segmentation the output is the logits of the middle pixel; for classification, the middle position of
     the feature map that the classifier averages. It is measured on a copy of the model, in evaluation: the
     largest extent of input gradients that are not 0, over several random images. Parameters that start at 0,
-    as the last normalisation of residual blocks, are drawn at random there. A global mechanism gives the whole
-    `size`.
+    as the last normalisation of residual blocks, are drawn at random there. A global mechanism gives the
+    whole `size`.
 
     >>> from foveate.models.create import create_model
     >>> local = create_model("unet", "resnet18", encoder_depth=2, decoder_channels=[32, 16])
