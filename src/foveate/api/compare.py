@@ -218,6 +218,7 @@ def open_comparison(
     if recorded not in (None, dataset.split_table()):  # defaults depend on the splits
         dataset = open_dataset(data.source, *options, splits=recorded)
     default = default_comparison(dataset)
+    data = settings.images(default.data)
     spec = replace(
         default,
         data=replace(data, size=data.size or default.data.size, batch=data.batch or default.data.batch),

@@ -135,10 +135,12 @@ def open_run(settings: Settings, arm: str, epochs: int, seed: int) -> "tuple[Run
 
     module = DataModule(settings.data, seed, epochs)
     module.setup()
-    default = default_comparison(module.dataset).model
+    default = default_comparison(module.dataset)
     if "arch" not in settings.model:
-        check_host(settings, arm, {module.task: default})
-    return RunSpec(module.spec, settings.host(default, arm), settings.schedule(epochs), seed), module
+        check_host(settings, arm, {module.task: default.model})
+    if (images := settings.images(default.data)) != module.spec:
+        module = DataModule(images, seed, epochs)
+    return RunSpec(images, settings.host(default.model, arm), settings.schedule(epochs), seed), module
 
 
 def score_run(out: str | Path, progress: Callable[[int, int], None] | None = None) -> FitResult:

@@ -30,6 +30,21 @@ class Settings:
     model: Mapping[str, Any]
     training: Mapping[str, Any]
 
+    def images(self, default: DataSpec) -> DataSpec:
+        """Return the data; scale and color that have the values of any spec are those of `default`.
+
+        On a control, `default` neither scales nor recolours: that would remove what the control is about.
+
+        >>> quiet = DataSpec("synthetic:light", scale=(1.0, 1.0), color=0.0)
+        >>> parse_settings("synthetic:light", {"scale": (0.5, 1.0)}).images(quiet).scale
+        (0.5, 1.0)
+        >>> parse_settings("synthetic:light", {}).images(quiet).scale
+        (1.0, 1.0)
+        """
+        usual = DataSpec("")
+        left = [name for name in ("scale", "color") if getattr(self.data, name) == getattr(usual, name)]
+        return replace(self.data, **{name: getattr(default, name) for name in left})
+
     def host(self, default: ModelSpec, arm: str = "none") -> ModelSpec:
         """Return the host with an arm. If no arch is given, given fields change the `default` host.
 
@@ -43,6 +58,8 @@ class Settings:
         model["options"] = default.options | model.get("options", {})
         if model.get("encoder", "auto") == "auto":
             model["encoder"] = default.encoder
+        if model.get("encoder_weights", "auto") == "auto":
+            model["encoder_weights"] = default.encoder_weights
         return replace(default, **model, arm=arm)
 
     def schedule(self, epochs: int) -> TrainingSpec:

@@ -35,29 +35,29 @@ def open_dataset(
 ) -> Dataset:
     """Recognise a dataset and split it into train, val and test.
 
-            Args:
-            source: a folder or archive in one of the layouts of `dataset_names()`; an address of shards, such as
-                s3://bucket/shards, or s3://bucket/train-{000..003}.tar for WebDataset tars; "hf:NAME" for a
-                dataset of the Hugging Face hub; or drawn data, "synthetic[:NAME][:COUNT[:HxW]]" (COUNT training
-                images of that size).
-            classes: names in the order of the mask values, "ignore" for values to ignore; or, if the data names
-                its classes, those to keep. A single name is a class against the rest, see
-                `foveate.data.one_class`.
-            split_seed: draws the split of a folder without splits.
-            val_from_train: if the folder has train and val only, use val as test and cut a new val from train.
-                False uses val for both.
-            splits: a recorded `Dataset.split_table()` to reproduce.
-            to_score: the data will not be trained on. Nothing is cut (each split of a folder without splits holds
-                all images), and train may lack a class.
-            shares: percent of the images in train, val and test, for a folder without splits. Of two shares, the
-                second is both val and test.
-    
-        Raises `DataError` for folders and masks that cannot be interpreted. The message names the file, the value
-        and the remedy.
+        Args:
+        source: a folder or archive in one of the layouts of `dataset_names()`; an address of shards, such as
+            s3://bucket/shards, or s3://bucket/train-{000..003}.tar for WebDataset tars; "hf:NAME" for a
+            dataset of the Hugging Face hub; or drawn data, "synthetic[:NAME][:COUNT[:HxW]]" (COUNT training
+            images of that size).
+        classes: names in the order of the mask values, "ignore" for values to ignore; or, if the data names
+            its classes, those to keep. A single name is a class against the rest, see
+            `foveate.data.one_class`.
+        split_seed: draws the split of a folder without splits.
+        val_from_train: if the folder has train and val only, use val as test and cut a new val from train.
+            False uses val for both.
+        splits: a recorded `Dataset.split_table()` to reproduce.
+        to_score: the data will not be trained on. Nothing is cut (each split of a folder without splits holds
+            all images), and train may lack a class.
+        shares: percent of the images in train, val and test, for a folder without splits. Of two shares, the
+            second is both val and test.
 
-        >>> dataset = open_dataset("synthetic:8")
-        >>> [len(dataset.index(split)) for split in ("train", "val", "test")]
-        [8, 3, 3]
+    Raises `DataError` for folders and masks that cannot be interpreted. The message names the file, the value
+    and the remedy.
+
+    >>> dataset = open_dataset("synthetic:8")
+    >>> [len(dataset.index(split)) for split in ("train", "val", "test")]
+    [8, 3, 3]
     """
     name, root, layout = read_layout(source, classes)
     if splits is not None:

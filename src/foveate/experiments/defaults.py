@@ -61,7 +61,7 @@ def control_comparison(dataset: Dataset, drawn: Drawing) -> ComparisonSpec:
     """
     size = dataset.size_of(dataset.index("train")[0])
     data = DataSpec(dataset.source, size=size, batch=8, scale=(1.0, 1.0), color=0.0)
-    training = TrainingSpec(epochs=CONTROL_EPOCHS, validate_every=6)
+    training = TrainingSpec(epochs=CONTROL_EPOCHS)
     return ComparisonSpec(data, LOCAL[dataset.task], training, CONTROL_ARMS[drawn.name])
 
 

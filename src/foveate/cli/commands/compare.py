@@ -70,8 +70,13 @@ def compare(
         print(f"All {len(plan.runs)} runs are done, since {done.finished}; add arms or seeds to go on.\n")
         _conclude(folder)
         return
+    from foveate.experiments.briefing import control_note, weights_note
+
     height, width = plan.data.size
     print(opened.dataset.describe())
+    for note in (weights_note(opened.spec.model, plan.spec.model), control_note(plan)):
+        if note:
+            print(f"\n{note}")
     print(f"\n{plan.spec.model.host} at {height}x{width}, {seeds} seeds of each arm:")
     named = [f"{arm.name} = {arm.arm}" if arm.name else arm.arm for arm in plan.arms]
     print("\n".join(f"  {words}" for words in named), flush=True)

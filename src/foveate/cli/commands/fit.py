@@ -50,7 +50,12 @@ def fit(
     with progress("Opening the data") if first else nullcontext():
         spec, module = open_run(wanted, arm, epochs, seed)
     if first:
+        from foveate.experiments.briefing import weights_note
+        from foveate.models.create import resolve_encoder
+
         print(f"{module.dataset.describe()}\n{module.plan}", flush=True)
+        if note := weights_note(spec.model, resolve_encoder(spec.model)):
+            print(note, flush=True)
     opened = None if resume else module  # a run that goes on has splits of its own
     _train(spec, out, resume, devices, opened)
     if first:

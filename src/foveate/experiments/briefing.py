@@ -1,0 +1,39 @@
+"""Notes before a comparison starts: the weights of the encoder, and what a control is."""
+
+from foveate.data.synthetic.source import is_synthetic, parse
+from foveate.experiments.plan import Plan
+from foveate.models.receptive_field import receptive_field
+from foveate.specs.model import ModelSpec
+from foveate.training.build import seeded_model
+
+PRETRAINED = "The encoder starts from ImageNet weights."
+RANDOM = (
+    "The encoder starts from random weights, because ImageNet weights could not be downloaded. Scores will be "
+    "lower than with pretraining, and an arm may help a random encoder but not a pretrained one. "
+    "--encoder-weights FILE.safetensors works offline; --encoder-weights none asks for random weights."
+)
+
+
+def weights_note(asked: ModelSpec, resolved: ModelSpec) -> str:
+    """Return which weights "auto" became, in words; empty where the user named them or there is no choice.
+
+    >>> weights_note(ModelSpec(encoder_weights="none"), ModelSpec(encoder_weights="none"))
+    ''
+    """
+    if asked.encoder_weights != "auto" or resolved.encoder == "none":
+        return ""
+    return RANDOM if resolved.encoder_weights == "none" else PRETRAINED
+
+
+def control_note(plan: Plan) -> str:
+    """Return why the host cannot solve the control without help, with its receptive field; empty otherwise."""
+    source = plan.spec.data.source
+    if not is_synthetic(source) or not (drawn := parse(source).drawing).is_control:
+        return ""
+    host = seeded_model(plan.spec.model, len(plan.data.classes), plan.spec.first_seed)
+    height, width = receptive_field(host, plan.data.size)
+    rows, columns = plan.data.size
+    return (
+        f"This is a control. {drawn.why} An output of this host depends on {height}x{width} pixels of the "
+        f"{rows}x{columns} image."
+    )
