@@ -8,7 +8,7 @@ from foveate.training.build import seeded_model
 
 PRETRAINED = "The encoder starts from ImageNet weights."
 RANDOM = (
-    "The encoder starts from random weights, because ImageNet weights could not be downloaded. Scores will be "
+    "The encoder starts from random weights: ImageNet weights could not be downloaded. Scores will be "
     "lower than with pretraining, and an arm may help a random encoder but not a pretrained one. "
     "--encoder-weights FILE.safetensors works offline; --encoder-weights none asks for random weights."
 )
@@ -26,7 +26,7 @@ def weights_note(asked: ModelSpec, resolved: ModelSpec) -> str:
 
 
 def control_note(plan: Plan) -> str:
-    """Return why the host cannot solve the control without help, with its receptive field; empty otherwise."""
+    """Return why the host cannot solve a control alone, with its receptive field; empty for other data."""
     source = plan.spec.data.source
     if not is_synthetic(source) or not (drawn := parse(source).drawing).is_control:
         return ""
