@@ -24,6 +24,9 @@ if os.environ.get("FOVEATE_UNCHECKED") != "1":
     sys.modules[checks.__name__] = checks
     install_import_hook("foveate", "foveate_checks.check")
 
+# Tests ask no hub for weights: they start from random ones unless they say otherwise.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
 # A shell starts background jobs deaf to Ctrl-C, and so would be what the tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
