@@ -15,6 +15,7 @@ from PIL import Image
 from foveate.errors import DataError, UserError
 from foveate.loading.module import DataModule
 from foveate.models.checkpoints import load_model
+from foveate.models.create import resolve_encoder
 from foveate.models.host import two_logits
 from foveate.specs.data import DataSpec
 from foveate.specs.model import ModelSpec
@@ -65,7 +66,8 @@ def test_run_directory_holds_the_documented_files(small_spec, tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
     assert run.is_complete
     assert run.result == result
-    assert run.spec == replace(spec, training=replace(spec.training, monitor="loss"))
+    training = replace(spec.training, monitor="loss")
+    assert run.spec == replace(spec, model=resolve_encoder(spec.model), training=training)
     assert {len(run.splits[split]) > 0 for split in ("train", "val", "test")} == {True}
     assert run.environment["precision"] == "32-true"
     assert json.loads((run.folder / "config.json").read_text())["notes"]["size"] == [32, 64]
