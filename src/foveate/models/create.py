@@ -1,5 +1,6 @@
 """Build a host by name (segmentation_models_pytorch, torchvision, timm, or a paper's) and attach an arm."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -82,7 +83,7 @@ def create_model(
     encoder_weights: Weights = None,
     in_channels: int = 3,
     classes: int = 2,
-    arm: str | Arm | None = None,
+    arm: str | Arm | Sequence[str | Arm] | None = None,
     gate: str = "zero",
     one_logit: bool = False,
     **options: Any,

@@ -11,6 +11,7 @@ The grammar is the same on the command line, in configs, in Python and in report
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -71,8 +72,10 @@ class Arm:
         return tuple(part for part in self.parts if isinstance(part, Head))
 
 
-def parse_arm(text: "str | Arm") -> Arm:
+def parse_arm(text: "str | Arm | Sequence[str | Arm]") -> Arm:
     """Read an arm from its text; names of mechanisms and places are checked later, by `attach`.
+
+    A list of arms is one arm with the parts of all, as if they were joined by `+`.
 
     Raises a `UserError` that points at the character where the text leaves the grammar.
 
@@ -81,6 +84,8 @@ def parse_arm(text: "str | Arm") -> Arm:
     ('encoder5', {'threshold': 0.4})
     >>> str(arm)
     'cbam@decoder+smooth@encoder5(threshold=0.4)'
+    >>> str(parse_arm(["cbam@decoder", "se@encoder4"]))
+    'cbam@decoder+se@encoder4'
     >>> parse_arm("none").parts
     ()
     >>> parse_arm("cbam@decoder(ratio=)")
@@ -89,7 +94,12 @@ def parse_arm(text: "str | Arm") -> Arm:
       cbam@decoder(ratio=)
                          ^
     """
-    return text if isinstance(text, Arm) else _Reader(text).arm()
+    if isinstance(text, Arm):
+        return text
+    if not isinstance(text, str):
+        parts = [str(arm) for one in text if (arm := parse_arm(one)).parts]
+        text = "+".join(parts) or "none"
+    return _Reader(text).arm()
 
 
 def parse_named_arm(text: "str | Arm") -> tuple[str, Arm]:

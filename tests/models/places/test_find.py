@@ -101,7 +101,7 @@ def test_a_model_of_smp_itself_has_its_places_too():
 
 def test_any_module_has_its_submodules_and_logits():
     model = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.Flatten(2))
-    assert find_places(model, example=torch.rand(1, 3, 16, 16)) == {}
+    assert list(find_places(model, example=torch.rand(1, 3, 16, 16))) == ["encoder1"]
     model = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1))
     assert find_places(model, example=torch.rand(1, 3, 16, 16))["logits"].stride == 2
 
@@ -141,7 +141,7 @@ class Twice(nn.Module):
     [
         ("twice", "is called 2 times in one forward"),
         ("never", "is never called in a forward"),
-        ("flat", r"returns an output of shape \(1, 4\) where b c h w is expected"),
+        ("flat", r"returns an output of shape \(1, 4\) where b c h w, b h w c or tokens b n c are expected"),
         ("steem", "unknown place 'steem'; did you mean 'stem'"),
         ("*.conv", "dotted name or pattern of a submodule"),
     ],

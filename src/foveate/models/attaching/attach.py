@@ -22,7 +22,9 @@ from foveate.models.attaching.attachments import Attachments, Exchange, Hook
 from foveate.models.attaching.check import check_arm
 from foveate.models.attaching.gates import ResidualGate
 from foveate.models.attaching.heads import create_head
+from foveate.models.attaching.image_size import ImageSize
 from foveate.models.attaching.refiners import Refinement, context_of
+from foveate.models.attaching.sequences import hide_child, show_child
 from foveate.models.host import Host
 from foveate.models.places.find import Place, match_places, named_places, probe_model
 from foveate.models.places.probe import Probe
@@ -31,8 +33,10 @@ from foveate.specs.arm import Arm, AttentionAt, Head
 Model = TypeVar("Model", bound=nn.Module)
 
 
-def attach(model: Model, arm: str | Arm, gate: str = "zero", example: Tensor | None = None) -> Model:
-    """Attach an arm to `model`, in place, and return the model.
+def attach(
+    model: Model, arm: str | Arm | Sequence[str | Arm], gate: str = "zero", example: Tensor | None = None
+) -> Model:
+    """Attach an arm, or the parts of several in a list, to `model`, in place, and return the model.
 
     `example` (b c h w) is needed for models that foveate did not build: one forward on it finds the places
     and their channels. New modules start in training or evaluation as the model is, on its device and in its
@@ -69,7 +73,8 @@ def attach(model: Model, arm: str | Arm, gate: str = "zero", example: Tensor | N
         hooks = [hook for part in arm.attentions for hook in _build(model, probe, named, part, attachments)]
         heads = [exchange for part in arm.heads for exchange in _build_heads(model, part)]
     model.attached = attachments
-    _register(model, hooks, attachments)
+    hide_child(model)
+    _register(model, hooks, attachments, probe.reader)
     for head in heads:
         head.exchange(model)
         attachments.heads.append(head)
@@ -85,6 +90,7 @@ def detach(model: Model) -> Model:
             handle.remove()
         for head in attachments.heads:
             head.exchange(model)
+        show_child(model)
         del model.attached
     return model
 
@@ -159,7 +165,7 @@ def gate_parameters(model: nn.Module) -> tuple[str, ...]:
 def _build(
     model: nn.Module, probe: Probe, named: dict[str, Place], part: AttentionAt, attachments: Attachments
 ) -> list[Hook | Refinement]:
-    hooks = []
+    hooks: list[Hook | Refinement] = []
     for place in match_places(probe, named, part.place):
         label = f"{part.name}@{place.name}"
         if label in attachments.labels:
@@ -174,8 +180,10 @@ def _build(
             attention = ResidualGate(attention).to(reference)
         attachments.add(label, attention)
         if is_refiner(part.name):
-            attachments.refinements[label] = Refinement(attention, place, *context)
-        hooks.append(attachments.refinements.get(label) or Hook(attention, place, context))
+            attachments.refinements[label] = Refinement(attention, place, *context, attachments.image)
+        hooks.append(
+            attachments.refinements.get(label) or Hook(attention, place, attachments.image, context)
+        )
     return hooks
 
 
@@ -229,7 +237,15 @@ def _output_layers(network: nn.Module, part: Head) -> Sequence[str]:
     return layers[-1:]
 
 
-def _register(model: nn.Module, hooks: list[Hook | Refinement], attachments: Attachments) -> None:
+def _register(
+    model: nn.Module, hooks: list[Hook | Refinement], attachments: Attachments, reader: str
+) -> None:
+    places = [place for hook in hooks for place in hook.places]
+    if any(place.axes.layout == "b n c" for place in places):
+        taking = model.get_submodule(reader)
+        attachments.handles.append(
+            taking.register_forward_pre_hook(attachments.image.on_input, with_kwargs=True)
+        )
     for hook in hooks:
         module = model.get_submodule(hook.place.module)
         if hook.place.where == "input":

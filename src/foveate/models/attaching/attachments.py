@@ -7,9 +7,10 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from foveate.models.attaching.image_size import ImageSize
 from foveate.models.attaching.refiners import Refinement
-from foveate.models.places.find import Place
-from foveate.models.places.probe import reach, replace
+from foveate.models.places.nested import reach, replace
+from foveate.models.places.place import Place
 from foveate.specs.arm import Arm
 
 
@@ -23,6 +24,7 @@ class Attachments(nn.Module):
         self.handles: list[RemovableHandle] = []
         self.heads: list[Exchange] = []
         self.refinements: dict[str, Refinement] = {}
+        self.image = ImageSize()
 
     def forward(self, x: Tensor) -> Tensor:
         """The identity: a model that calls its children in turn (`nn.Sequential`) calls this one too."""
@@ -40,12 +42,20 @@ class Attachments(nn.Module):
 class Hook:
     """Calls `attention` on the tensor at `place`: the form in which forward hooks and pre-hooks keep it.
 
-    `context` are other inputs of the same call that the attention sees beside it.
+    The attention gets maps b c h w, whatever axes the tensor has, and the tensor keeps its axes. `context` are
+    other inputs of the same call that the attention sees beside it; `image` is the size of what the network
+    takes.
     """
 
     attention: nn.Module
     place: Place
+    image: ImageSize
     context: tuple[Place, ...] = ()
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """All that the attention gets."""
+        return self.place, *self.context
 
     def on_output(self, module: nn.Module, args: tuple, output: Any) -> Any:
         return self._changed(output)
@@ -54,8 +64,10 @@ class Hook:
         return self._changed((args, kwargs))
 
     def _changed(self, nested: Any) -> Any:
-        seen = (reach(nested, place.path) for place in (self.place, *self.context))
-        return replace(nested, self.place.path, self.attention(*seen))
+        maps = [place.axes.to_map(reach(nested, place.path), self.image.size) for place in self.places]
+        tensor = reach(nested, self.place.path)
+        changed = self.place.axes.from_map(self.attention(*maps), tensor)
+        return replace(nested, self.place.path, changed)
 
 
 @dataclass

@@ -16,9 +16,11 @@ from torch.utils.hooks import RemovableHandle
 
 from foveate.attention.registry import attention_options
 from foveate.errors import UserError
+from foveate.models.attaching.image_size import ImageSize
 from foveate.models.host import Host
-from foveate.models.places.find import Place
+from foveate.models.places.nested import reach
 from foveate.models.places.parts import layout_of
+from foveate.models.places.place import Place
 from foveate.models.places.probe import Probe
 from foveate.specs.arm import AttentionAt
 
@@ -46,7 +48,13 @@ class Refinement:
     place: Place
     image: Place
     level: Place
+    size: ImageSize
     seen: Seen = field(default_factory=Seen)
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """All that the attention gets."""
+        return self.place, self.image, self.level
 
     def watch(self, model: nn.Module) -> list[RemovableHandle]:
         """Hooks on the image and the level, behind those of attention that sits there, and on the end."""
@@ -61,10 +69,8 @@ class Refinement:
         first = "" if args else next(iter(inspect.signature(module.forward).parameters), "")
         self.seen.image, self.seen.feature = args[0] if args else kwargs.get(first), None
 
-    def on_level(self, module: nn.Module, args: tuple, output: Tensor) -> None:
-        for step in self.level.path:
-            output = output[step]
-        self.seen.feature = output
+    def on_level(self, module: nn.Module, args: tuple, output: Any) -> None:
+        self.seen.feature = self.level.axes.to_map(reach(output, self.level.path), self.size.size)
 
     def on_output(self, module: nn.Module, args: tuple, logits: Tensor) -> Tensor:
         seen = self.seen

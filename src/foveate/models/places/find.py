@@ -24,11 +24,14 @@ from torch import Tensor, nn
 
 from foveate.errors import UserError, choose
 from foveate.models.host import Host
+from foveate.models.places.nested import tensors_in
 from foveate.models.places.parts import Layout, layout_of
-from foveate.models.places.place import Place, is_map, place_of
-from foveate.models.places.probe import Call, Probe
+from foveate.models.places.place import Place, is_map, output_place, place_of
+from foveate.models.places.probe import Probe
 from foveate.models.places.skips import GROUP, WITH_SKIPS, match_skips, skip_places
+from foveate.models.places.stages import stage_places, why_no_stage
 
+POOLS = (SelectAdaptivePool2d, nn.AdaptiveAvgPool2d)
 SHOWN = 30
 """The most submodules that a message lists."""
 
@@ -65,7 +68,7 @@ def probe_model(model: nn.Module, example: Tensor | None = None) -> Probe:
             )
         example = model.example()
     layout = layout_of(model)
-    return Probe(model, example, cut=layout.encoder)
+    return Probe(model, example, cut=layout.encoder, network=layout.network)
 
 
 def match_places(probe: Probe, named: dict[str, Place], text: str) -> list[Place]:
@@ -79,37 +82,38 @@ def match_places(probe: Probe, named: dict[str, Place], text: str) -> list[Place
         return [named[text]]
     if skips := match_skips(named, text):
         return [named[name] for name in skips]
-    prefix = layout_of(probe.model).prefix
-    names = [name.removeprefix(prefix) for name in probe.names if name and name.startswith(prefix)]
+    layout = layout_of(probe.model)
+    names = [
+        name.removeprefix(layout.prefix) for name in probe.names if name and name.startswith(layout.prefix)
+    ]
     if text in names:
-        return [_submodule(probe, prefix, text)]
-    matched = [name for name in fnmatch.filter(names, text) if _unusable(probe.calls(prefix + name)) is None]
-    if not matched:
-        raise UserError(_nothing_at(probe.model, text, named, names))
-    return [_submodule(probe, prefix, name) for name in matched]
+        place = _submodule(probe, layout, text)
+        if isinstance(place, str):
+            raise UserError(f"place '{text}': the submodule {place}, so no attention can sit there")
+        return [place]
+    found = [_submodule(probe, layout, name) for name in fnmatch.filter(names, text)]
+    places = [place for place in found if isinstance(place, Place)]
+    if not places:
+        raise UserError(_nothing_at(probe, layout, text, named, names))
+    return places
 
 
 def named_places(probe: Probe) -> dict[str, Place]:
     """The named places of a probed model; see `find_places`."""
     layout = layout_of(probe.model)
-    places = [*_stages(probe, layout), *_features(probe, layout)]
-    places += [*skip_places(probe, layout.encoder), *_decoder(probe, layout)]
+    found = [*stage_places(probe, layout), *_features(probe, layout)]
+    found += [*skip_places(probe, layout.encoder), *_decoder(probe, layout)]
     if layout.logits is not None:
-        call = probe.calls(layout.logits)[-1]
-        if is_map(call.output):
-            places.append(place_of(probe, "logits", layout.logits, "output", call.output))
+        logits = list(tensors_in(probe.calls(layout.logits)[-1].output))
+        if logits and is_map(logits[0][1]):
+            found.append(place_of(probe, "logits", layout.logits, "output", logits[0][0]))
+    places = [place for place in found if isinstance(place, Place)]
     order = ["encoder", "skip", "skips", "decoder", "logits"]
     places.sort(key=lambda place: (order.index(re.split(r"[\d.]", place.name)[0]), place.name))
     return {place.name: place for place in places}
 
 
-def _stages(probe: Probe, layout: Layout) -> Iterable[Place]:
-    for name, module in layout.stages:
-        if module in probe.names and _unusable(probe.calls(module)) is None:
-            yield place_of(probe, name, module, "output", probe.calls(module)[0].output)
-
-
-def _features(probe: Probe, layout: Layout) -> Iterable[Place]:
+def _features(probe: Probe, layout: Layout) -> Iterable[Place | str]:
     if layout.encoder is None:
         return
     entries = probe.features
@@ -121,12 +125,12 @@ def _features(probe: Probe, layout: Layout) -> Iterable[Place]:
         source = sources.get(path)
         last = path == entries[-1][0]
         if source is not None and (probe.used(path) or not last):
-            yield place_of(probe, f"encoder{k}", source, "output", feature)
+            yield place_of(probe, f"encoder{k}", source, "output")
         elif probe.used(path):
             note = "" if last else " (seen by the decoder only)"
-            yield place_of(probe, f"encoder{k}", layout.encoder, "entry", feature, path, note)
+            yield place_of(probe, f"encoder{k}", layout.encoder, "entry", path, note)
         if probe.used(path) and not last and k <= 4:
-            yield place_of(probe, f"skip{k}", layout.encoder, "entry", feature, path)
+            yield place_of(probe, f"skip{k}", layout.encoder, "entry", path)
 
 
 def _sources(probe: Probe, encoder: str) -> dict[tuple, str]:
@@ -156,42 +160,23 @@ def _candidates(outputs: dict[str, Any], feature: Tensor) -> list[str]:
     ]
 
 
-def _decoder(probe: Probe, layout: Layout) -> Iterable[Place]:
+def _decoder(probe: Probe, layout: Layout) -> Iterable[Place | str]:
     module = layout.head
-    if module is None and layout.stages:
-        pools = [name for name in probe.finished if isinstance(probe.names[name], SelectAdaptivePool2d)]
+    if module is None and layout.encoder is None and not is_map(probe.output):
+        pools = [name for name in probe.finished if isinstance(probe.names[name], POOLS)]
         module = pools[-1] if pools else None
-    if (
-        module is not None
-        and len(calls := probe.calls(module)) == 1
-        and calls[0].args
-        and is_map(calls[0].args[0])
-    ):
-        yield place_of(probe, "decoder", module, "input", calls[0].args[0], (0, 0))
+    if module is None or len(calls := probe.calls(module)) != 1:
+        return
+    if calls[0].args and is_map(calls[0].args[0]):
+        yield place_of(probe, "decoder", module, "input", (0, 0), hints=layout.any_hints)
 
 
-def _submodule(probe: Probe, prefix: str, name: str) -> Place:
-    calls = probe.calls(prefix + name)
-    if (problem := _unusable(calls)) is not None:
-        raise UserError(f"place '{name}': the submodule {problem}, so no attention can sit there")
-    return place_of(probe, name, prefix + name, "output", calls[0].output)
+def _submodule(probe: Probe, layout: Layout, name: str) -> Place | str:
+    return output_place(probe, name, layout.prefix + name, layout.hints_of(layout.prefix + name))
 
 
-def _unusable(calls: list[Call]) -> str | None:
-    if not calls:
-        return "is never called in a forward"
-    if len(calls) > 1:
-        return f"is called {len(calls)} times in one forward"
-    if not is_map(calls[0].output):
-        output = calls[0].output
-        shape = (
-            f"of shape {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
-        )
-        return f"returns an output {shape} where b c h w is expected"
-    return None
-
-
-def _nothing_at(model: nn.Module, text: str, named: dict[str, Place], names: list[str]) -> str:
+def _nothing_at(probe: Probe, layout: Layout, text: str, named: dict[str, Place], names: list[str]) -> str:
+    model = probe.model
     if text.partition(".")[0] == GROUP and not match_skips(named, GROUP):
         host = model.config["arch"] if isinstance(model, Host) else type(model).__name__
         return (
@@ -204,6 +189,8 @@ def _nothing_at(model: nn.Module, text: str, named: dict[str, Place], names: lis
         choose(text, [*known, *names], "place")
     except UserError as error:
         nearest = str(error).partition(" There are:")[0]
+    if (reason := why_no_stage(probe, layout, text)) is not None:
+        nearest = f"{nearest} {text} is none: {reason}."
     listed = ", ".join(known) or "no named ones"
     if set(named) - {"logits"}:
         return f"{nearest} Places of this model: {listed}; or the dotted name or pattern of a submodule"

@@ -2,39 +2,61 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from torch import nn
 
 from foveate.models.host import Host
+from foveate.models.places.reading import NO_HINTS, Hints
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Dotted names of a model's parts, as far as its library is known."""
+    """Dotted names of a model's parts, as far as its library is known.
+
+    prefix: what the names inside the network start with; network: the name of the part that takes the image;
+    encoder: what returns all features as a list; stages: the submodules, from fine to coarse, that may return
+    the feature `encoder1`, `encoder2` ... (k: 1, 2 ...), None where the library names none; scope: the part
+    that is searched for them then; head: what follows the decoder; logits: what returns the logits; hints: what
+    is known of the output of a submodule, `any_hints` of all others.
+    """
 
     prefix: str = ""
+    network: str = ""
     encoder: str | None = None
-    stages: tuple[tuple[str, str], ...] = ()
+    stages: tuple[tuple[int, str], ...] | None = None
+    scope: str = ""
     head: str | None = None
     logits: str | None = ""
+    hints: dict[str, Hints] = field(default_factory=dict)
+    any_hints: Hints = NO_HINTS
+
+    def hints_of(self, module: str) -> Hints:
+        return self.hints.get(module, self.any_hints)
 
 
 def layout_of(model: nn.Module) -> Layout:
-    prefix = "network." if isinstance(model, Host) else ""
+    prefix, logits = ("network.", "logits") if isinstance(model, Host) else ("", "")
     network = model.network if isinstance(model, Host) else model
-    logits = "logits" if isinstance(model, Host) else ""
+    blank = Layout(prefix, prefix.rstrip("."), scope=prefix.rstrip("."), logits=logits)
     if hasattr(network, "encoder") and hasattr(network, "segmentation_head"):
         encoder, head = (_first_name(model, prefix + name) for name in ("encoder", "segmentation_head"))
-        return Layout(prefix, encoder, (), head, logits)
+        return replace(blank, encoder=encoder, stages=(), head=head)
     if isinstance(getattr(network, "classifier", None), nn.Sequential) and hasattr(network, "backbone"):
         names = ("relu", "layer1", "layer2", "layer3", "layer4")
-        stages = tuple((f"encoder{k}", f"{prefix}backbone.{name}") for k, name in enumerate(names, 1))
-        return Layout(prefix, None, stages, f"{prefix}classifier.{len(network.classifier) - 1}", logits)
+        stages = tuple((k, f"{prefix}backbone.{name}") for k, name in enumerate(names, 1))
+        head = f"{prefix}classifier.{len(network.classifier) - 1}"
+        if all(hasattr(network.backbone, name) for name in names):
+            return replace(blank, stages=stages, head=head)
+        return replace(blank, scope=f"{prefix}backbone", head=head)
     info = getattr(network, "feature_info", None)
     if isinstance(info, list):
-        return Layout(prefix, None, tuple(_timm_stages(info, prefix)), None, logits)
-    return Layout(prefix, logits=logits)
+        return _timm_layout(network, blank, info)
+    base = getattr(network, "base_model_prefix", "")  # of transformers: the network below the head
+    if base and isinstance(getattr(network, base, None), nn.Module):
+        return replace(blank, scope=prefix + base)
+    return blank
 
 
 def _first_name(model: nn.Module, name: str) -> str:
@@ -43,9 +65,24 @@ def _first_name(model: nn.Module, name: str) -> str:
     return next(first for first, module in model.named_modules() if module is wanted)
 
 
-def _timm_stages(info: list[dict], prefix: str) -> Iterable[tuple[str, str]]:
-    by_stride = {entry["reduction"]: entry["module"] for entry in info if "module" in entry}
-    for stride, module in by_stride.items():
-        k = math.log2(stride)
-        if k.is_integer() and 1 <= k <= 5:
-            yield f"encoder{int(k)}", prefix + module
+def _timm_layout(network: nn.Module, blank: Layout, info: list[dict[str, Any]]) -> Layout:
+    prefix_tokens = getattr(network, "num_prefix_tokens", None)
+    last = "b h w c" if getattr(network, "output_fmt", "NCHW") == "NHWC" else None
+    shared = Hints(prefix=prefix_tokens, layout=last)
+    folds = _folds(network)
+    hints = {f"{blank.prefix}blocks.{block}": replace(shared, folds=n) for block, n in folds.items()}
+    stages = []
+    for entry in info:
+        k = round(math.log2(entry["reduction"]))
+        module = blank.prefix + entry.get("module", "")
+        known = hints.get(module, shared)
+        hints[module] = replace(known, channels=entry["num_chs"], stride=entry["reduction"])
+        if 1 <= k <= 5:
+            stages.append((k, module))
+    return replace(blank, stages=tuple(stages), hints=hints, any_hints=shared)
+
+
+def _folds(network: nn.Module) -> dict[int, int]:
+    """How often each block of a Hiera keeps its tokens folded into cells of 2 x 2."""
+    schedule: Iterable = getattr(getattr(network, "reroll", None), "schedule", {}).items()
+    return {block: len(strides) for block, (strides, _) in schedule}

@@ -1,14 +1,17 @@
-"""One forward pass, watched: which submodule was called with what, in which order they finished."""
+"""Forward passes, watched: which submodule was called with what, and in which order they finished."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from foveate.errors import UserError
+from foveate.models.places.nested import reach, replace, tensors_in
+from foveate.models.places.reading import Seen
 
 
 @dataclass(frozen=True)
@@ -17,31 +20,42 @@ class Call:
     kwargs: dict[str, Any]
     output: Any
 
+    def reach(self, where: str, path: tuple) -> Any:
+        """What a place in this call means: an "input", or the "output" or an "entry" of it."""
+        return reach((self.args, self.kwargs) if where == "input" else self.output, path)
+
 
 class Probe:
     """The record of one forward of `model` on `example`, which leaves the model as it was.
 
     The forward runs in evaluation mode (no statistics move, no dropout draws), and the random state is kept.
     `cut` names the encoder: its features are passed on as fresh leaves, so that `used` can tell from their
-    gradients which of them the output depends on.
+    gradients which of them the output depends on. `network` names the part that gets the image as the network
+    takes it, normalised and padded.
 
     Attributes:
         names: every submodule by its dotted name, the model itself as ""
         finished: names in the order in which the submodules finished
-        size: height and width of what entered the encoder, or of the example
+        image: the example as the forward got it, a leaf
+        output: what the model returned
+        reader: the first submodule to finish that was called with the network's image
+        size: height and width of what entered the encoder, or of the network's image
         features: (path, tensor) of every map in the encoder's output
     """
 
-    def __init__(self, model: nn.Module, example: Tensor, cut: str | None = None):
-        self.model, self._example, self._encoder = model, example, cut
+    def __init__(self, model: nn.Module, example: Tensor, cut: str | None = None, network: str = ""):
+        self.model, self._example, self._encoder, self._network = model, example, cut, network
         self.names = dict(model.named_modules())
         self.finished: list[str] = []
         self.features: list[tuple[tuple, Tensor]] = []
-        self.size = tuple(example.shape[-2:])
         self._calls: dict[str, list[Call]] = {}
         self._leaves: dict[tuple, Tensor] = {}
         self._used: set[tuple] = set()
-        self._run()
+        self.image = example.detach().clone().requires_grad_(example.is_floating_point())
+        self.output = self._run()
+        self.reader = self._find_reader()
+        entered = self.calls(cut if cut is not None else self.reader)[0].args
+        self.size = tuple((entered[0] if entered else example).shape[-2:])
 
     def calls(self, name: str) -> list[Call]:
         return self._calls.get(name, [])
@@ -49,6 +63,18 @@ class Probe:
     def used(self, path: tuple) -> bool:
         """Whether the output depends on the encoder's feature at `path`."""
         return path in self._used
+
+    def seen(self, module: str, where: str, path: tuple) -> list[Seen]:
+        """The shapes of a tensor in the first call of a submodule, for the images of all sizes that ran."""
+        runs = [(self.size, self._calls)] + ([self._other] if self._other else [])
+        return [Seen(size, tuple(calls[module][0].reach(where, path).shape)) for size, calls in runs]
+
+    def gradients(self, tensors: Sequence[Tensor]) -> list[Tensor | None]:
+        """The gradients of the sum of all outputs; None for tensors that they do not depend on."""
+        total = sum(value.float().sum() for _, value in tensors_in(self.output) if value.requires_grad)
+        if not isinstance(total, Tensor):
+            return [None] * len(tensors)
+        return list(torch.autograd.grad(total, tensors, retain_graph=True, allow_unused=True))
 
     def changed(self, modules: Iterable[str]) -> tuple[dict[str, Tensor], dict[tuple, Tensor]]:
         """Run the encoder again with 1 added to the output of each of `modules`.
@@ -66,7 +92,7 @@ class Probe:
             return hook
 
         def stop(module: nn.Module, args: tuple, output: Any) -> None:
-            features.update(_maps(output))
+            features.update(tensors_in(output))
             raise _EncoderDone
 
         handles = [self.names[name].register_forward_hook(add_one(name), prepend=True) for name in modules]
@@ -81,90 +107,79 @@ class Probe:
                 handle.remove()
         return outputs, features
 
-    def _run(self) -> None:
-        example, cut = self._example, self._encoder
-        handles = [
-            module.register_forward_hook(self._recorder(name), with_kwargs=True)
-            for name, module in self.names.items()
-        ]
-        if cut is not None:
-            handles.append(self.names[cut].register_forward_hook(self._cut))
+    def _run(self) -> Any:
         try:
-            with _evaluating(self.model), torch.random.fork_rng(devices=[]), torch.enable_grad():
-                output = self.model(example)
-                self._trace(output)
+            with torch.enable_grad():
+                output = self._forward(self.image.clone(), self._record, self._cut)
         except UserError:
             raise
         except Exception as error:
             raise UserError(
-                f"{type(self.model).__name__} fails on an input of shape {tuple(example.shape)}: {error}"
+                f"{type(self.model).__name__} fails on an input of shape {tuple(self._example.shape)}: {error}"
             ) from error
+        self.output = output
+        if self._leaves:
+            gradients = zip(self._leaves, self.gradients(list(self._leaves.values())), strict=True)
+            self._used = {path for path, gradient in gradients if gradient is not None}
+        return output
+
+    @cached_property
+    def _other(self) -> tuple[tuple[int, int], dict[str, list[Call]]] | None:
+        """The size and the calls of a forward on an image of another size; None where the model takes none."""
+        h, w = self._example.shape[-2:]
+        for height, width in ((h + 32, w), (h + 64, w), (2 * h, w), (2 * h, 2 * w)):
+            calls: dict[str, list[Call]] = {}
+            image = self._example.new_zeros(*self._example.shape[:-2], height, width)
+            try:
+                with torch.no_grad():
+                    self._forward(image, lambda name, call, to=calls: to.setdefault(name, []).append(call))
+            except Exception:  # whatever a model says to a size that is not its own
+                continue
+            entered = calls[self._encoder if self._encoder is not None else self.reader][0].args
+            size = tuple((entered[0] if entered else image).shape[-2:])
+            if size != self.size and calls.keys() == self._calls.keys():
+                return size, calls
+        return None
+
+    def _forward(self, image: Tensor, record: Callable[[str, Call], None], cut: Callable | None = None) -> Any:
+        def recorder(name: str):
+            def hook(module: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> None:
+                record(name, Call(args, kwargs, output))
+
+            return hook
+
+        handles = [
+            module.register_forward_hook(recorder(name), with_kwargs=True)
+            for name, module in self.names.items()
+        ]
+        if cut is not None and self._encoder is not None:
+            handles.append(self.names[self._encoder].register_forward_hook(cut))
+        try:
+            with _evaluating(self.model), torch.random.fork_rng(devices=[]):
+                return self.model(image)
         finally:
             for handle in handles:
                 handle.remove()
 
-    def _recorder(self, name: str):
-        def record(module: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> None:
-            self.finished.append(name)
-            self._calls.setdefault(name, []).append(Call(args, kwargs, output))
-
-        return record
+    def _record(self, name: str, call: Call) -> None:
+        self.finished.append(name)
+        self._calls.setdefault(name, []).append(call)
 
     def _cut(self, module: nn.Module, args: tuple, output: Any) -> Any:
-        if args and isinstance(args[0], Tensor):
-            self.size = tuple(args[0].shape[-2:])
-        self.features = list(_maps(output))
+        self.features = list(tensors_in(output))
         self._leaves = {path: feature.detach().requires_grad_() for path, feature in self.features}
         for path, leaf in self._leaves.items():
             output = replace(output, path, leaf.clone())
         return output
 
-    def _trace(self, output: Any) -> None:
-        results = [value for _, value in _maps(output) if value.requires_grad]
-        if self._leaves and results:
-            total = sum(result.float().sum() for result in results)
-            gradients = torch.autograd.grad(total, list(self._leaves.values()), allow_unused=True)
-            self._used = {
-                path for path, gradient in zip(self._leaves, gradients, strict=True) if gradient is not None
-            }
-
-
-def reach(nested: Any, path: tuple) -> Any:
-    """The item that `path` leads to in nested lists, tuples and dicts.
-
-    >>> reach(([1, 2], {"skip": 3}), (1, "skip"))
-    3
-    """
-    for step in path:
-        nested = nested[step]
-    return nested
-
-
-def replace(nested: Any, path: tuple, value: Any) -> Any:
-    """A copy of nested lists, tuples and dicts with the item that `path` leads to exchanged.
-
-    >>> replace(([1, 2], None), (0, 1), 5)
-    ([1, 5], None)
-    """
-    if not path:
-        return value
-    if isinstance(nested, dict):
-        return {**nested, path[0]: replace(nested[path[0]], path[1:], value)}
-    items = list(nested)
-    items[path[0]] = replace(items[path[0]], path[1:], value)
-    return items if isinstance(nested, list) else tuple(items)
-
-
-def _maps(nested: Any, path: tuple = ()) -> Iterator[tuple[tuple, Tensor]]:
-    if isinstance(nested, Tensor):
-        if nested.is_floating_point():
-            yield path, nested
-    elif isinstance(nested, dict):
-        for key, item in nested.items():
-            yield from _maps(item, (*path, key))
-    elif isinstance(nested, list | tuple):
-        for index, item in enumerate(nested):
-            yield from _maps(item, (*path, index))
+    def _find_reader(self) -> str:
+        entered = self.calls(self._network)[0].args
+        image = entered[0] if entered else self.image
+        for name in self.finished:
+            first = next(iter(self.calls(name)[0].args), None)
+            if isinstance(first, Tensor) and first.shape == image.shape:
+                return name
+        return self._network
 
 
 class _EncoderDone(Exception):

@@ -63,9 +63,12 @@ def _join(probe: Probe, name: str) -> Place | None:
     (below, coarse), (path, skip) = maps
     if not (coarse.shape[-2] < skip.shape[-2] <= output.shape[-2] and skip.shape[1] and coarse.shape[1]):
         return None
-    signal = place_of(probe, "signal", name, "input", coarse, below)
+    signal = place_of(probe, "signal", name, "input", below)
+    if isinstance(signal, str):
+        return None
     note = f", beside {signal.channels} channels at stride {signal.stride:g}"
-    return replace(place_of(probe, GROUP, name, "input", skip, path, note), signal=signal)
+    place = place_of(probe, GROUP, name, "input", path, note)
+    return replace(place, signal=signal) if isinstance(place, Place) else None
 
 
 def _maps(call: Call) -> list[tuple[tuple, object]]:
