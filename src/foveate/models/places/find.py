@@ -24,7 +24,6 @@ from torch import Tensor, nn
 
 from foveate.errors import UserError, choose
 from foveate.models.host import Host
-from foveate.models.places.nested import tensors_in
 from foveate.models.places.parts import Layout, layout_of
 from foveate.models.places.place import Place, is_map, output_place, place_of
 from foveate.models.places.probe import Probe
@@ -104,9 +103,8 @@ def named_places(probe: Probe) -> dict[str, Place]:
     found = [*stage_places(probe, layout), *_features(probe, layout)]
     found += [*skip_places(probe, layout.encoder), *_decoder(probe, layout)]
     if layout.logits is not None:
-        logits = list(tensors_in(probe.calls(layout.logits)[-1].output))
-        if logits and is_map(logits[0][1]):
-            found.append(place_of(probe, "logits", layout.logits, "output", logits[0][0]))
+        if is_map(probe.calls(layout.logits)[-1].output):
+            found.append(place_of(probe, "logits", layout.logits, "output"))
     places = [place for place in found if isinstance(place, Place)]
     order = ["encoder", "skip", "skips", "decoder", "logits"]
     places.sort(key=lambda place: (order.index(re.split(r"[\d.]", place.name)[0]), place.name))

@@ -12,20 +12,29 @@ from foveate.models.places.reading import NO_HINTS, Hints
 
 
 @dataclass(frozen=True)
+class Stage:
+    """A submodule that may return the feature of `encoder{k}`, and what is known of that."""
+
+    k: int
+    module: str
+    hints: Hints = NO_HINTS
+
+
+@dataclass(frozen=True)
 class Layout:
     """Dotted names of a model's parts, as far as its library is known.
 
     prefix: what the names inside the network start with; network: the name of the part that takes the image;
-    encoder: what returns all features as a list; stages: the submodules, from fine to coarse, that may return
-    the feature `encoder1`, `encoder2` ... (k: 1, 2 ...), None where the library names none; scope: the part
-    that is searched for them then; head: what follows the decoder; logits: what returns the logits; hints: what
+    encoder: what returns all features as a list; stages: what may return the feature `encoder1`, `encoder2`,
+    ..., from fine to coarse, None where the library names none; scope: the part that is searched for them then;
+    head: what follows the decoder; logits: what returns the logits; hints: what
     is known of the output of a submodule, `any_hints` of all others.
     """
 
     prefix: str = ""
     network: str = ""
     encoder: str | None = None
-    stages: tuple[tuple[int, str], ...] | None = None
+    stages: tuple[Stage, ...] | None = None
     scope: str = ""
     head: str | None = None
     logits: str | None = ""
@@ -45,7 +54,7 @@ def layout_of(model: nn.Module) -> Layout:
         return replace(blank, encoder=encoder, stages=(), head=head)
     if isinstance(getattr(network, "classifier", None), nn.Sequential) and hasattr(network, "backbone"):
         names = ("relu", "layer1", "layer2", "layer3", "layer4")
-        stages = tuple((k, f"{prefix}backbone.{name}") for k, name in enumerate(names, 1))
+        stages = tuple(Stage(k, f"{prefix}backbone.{name}") for k, name in enumerate(names, 1))
         head = f"{prefix}classifier.{len(network.classifier) - 1}"
         if all(hasattr(network.backbone, name) for name in names):
             return replace(blank, stages=stages, head=head)
@@ -74,12 +83,19 @@ def _timm_layout(network: nn.Module, blank: Layout, info: list[dict[str, Any]]) 
     stages = []
     for entry in info:
         k = round(math.log2(entry["reduction"]))
-        module = blank.prefix + entry.get("module", "")
+        module = blank.prefix + _existing(network, entry.get("module", ""))
         known = hints.get(module, shared)
         hints[module] = replace(known, channels=entry["num_chs"], stride=entry["reduction"])
         if 1 <= k <= 5:
-            stages.append((k, module))
+            stages.append(Stage(k, module, hints[module]))
     return replace(blank, stages=tuple(stages), hints=hints, any_hints=shared)
+
+
+def _existing(network: nn.Module, name: str) -> str:
+    """The name of a submodule: timm calls the stages of MViTv2 and Twins block.k, which they are not."""
+    there = dict(network.named_modules())
+    spellings = (name, name.replace("block.", "stages."), name.replace("block.", "blocks."))
+    return next((one for one in spellings if one in there), name)
 
 
 def _folds(network: nn.Module) -> dict[int, int]:

@@ -109,7 +109,7 @@ class Probe:
 
     def _run(self) -> Any:
         try:
-            with torch.enable_grad():
+            with torch.enable_grad(), _zero_layers_passing(self.model):
                 output = self._forward(self.image.clone(), self._record, self._cut)
         except UserError:
             raise
@@ -143,8 +143,12 @@ class Probe:
 
     def _forward(self, image: Tensor, record: Callable[[str, Call], None], cut: Callable | None = None) -> Any:
         def recorder(name: str):
-            def hook(module: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> None:
+            def hook(module: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> Any:
+                # Aliases, so that gradients tell of an entry whether it is read after the module returns it.
+                for path, tensor in tensors_in(output):
+                    output = replace(output, path, tensor.view_as(tensor)) if path else output
                 record(name, Call(args, kwargs, output))
+                return output
 
             return hook
 
@@ -180,6 +184,25 @@ class Probe:
             if isinstance(first, Tensor) and first.shape == image.shape:
                 return name
         return self._network
+
+
+@contextmanager
+def _zero_layers_passing(model: nn.Module) -> Iterator[None]:
+    """Let layers whose weights are all 0 (heads before training) add the mean of their input to their output.
+
+    Otherwise no gradient would tell what the output will depend on.
+    """
+
+    def add_mean(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
+        return output + args[0].mean()
+
+    layers = (module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d))
+    handles = [layer.register_forward_hook(add_mean) for layer in layers if not layer.weight.any()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 class _EncoderDone(Exception):

@@ -108,8 +108,15 @@ def _read_tokens(seen: Sequence[Seen], moving: set[int], hints: Hints) -> Axes |
         for prefix in _prefixes(seen, stride, hints.prefix)
     ]
     if fitting:
-        return min(fitting, key=lambda axes: (axes.stride != hints.stride, axes.prefix))
+        return min(fitting, key=lambda axes: _unlikely(seen, axes, hints))
     return f"of shape {shape}, and {shape[1]} are not the tokens of a map of {image[0]}x{image[1]}"
+
+
+def _unlikely(seen: Sequence[Seen], axes: Axes, hints: Hints) -> tuple:
+    """What readings of tokens are sorted by: few tokens before the map, the stride hinted at or an even one."""
+    uneven = sum(side % axes.stride != 0 for one in seen for side in one.image)
+    surplus = axes.prefix > max(1, hints.prefix or 0)
+    return surplus, axes.stride != hints.stride, axes.prefix, uneven
 
 
 def _strides(image: Size, hinted: float | None, exact: bool) -> Iterable[float]:

@@ -15,6 +15,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from torch import Tensor
+
 from foveate.models.places.place import Place, is_map, place_of
 from foveate.models.places.probe import Call, Probe
 
@@ -55,23 +57,24 @@ def match_skips(names: Iterable[str], text: str) -> list[str]:
 
 def _join(probe: Probe, name: str) -> Place | None:
     calls = probe.calls(name)
-    if len(calls) != 1 or not is_map(output := calls[0].output):
+    if len(calls) != 1 or not is_map(calls[0].output):
         return None
-    maps = sorted(_maps(calls[0]), key=lambda item: item[1].shape[-2])
-    if len(maps) != 2:
+    maps = _maps(calls[0])
+    if len(maps) != 2 or not all(value.shape[1] for _, value in maps):
         return None
-    (below, coarse), (path, skip) = maps
-    if not (coarse.shape[-2] < skip.shape[-2] <= output.shape[-2] and skip.shape[1] and coarse.shape[1]):
+    found = [place_of(probe, GROUP, name, "input", path) for path, _ in maps]
+    returned = place_of(probe, GROUP, name, "output")
+    places = [one for one in (*found, returned) if isinstance(one, Place) and one.axes.layout == "b c h w"]
+    if len(places) != 3:
         return None
-    signal = place_of(probe, "signal", name, "input", below)
-    if isinstance(signal, str):
+    signal, skip = sorted(places[:2], key=lambda place: place.size[0])
+    if not signal.size[0] < skip.size[0] <= places[2].size[0]:
         return None
     note = f", beside {signal.channels} channels at stride {signal.stride:g}"
-    place = place_of(probe, GROUP, name, "input", path, note)
-    return replace(place, signal=signal) if isinstance(place, Place) else None
+    return replace(skip, note=note, signal=replace(signal, name="signal"))
 
 
-def _maps(call: Call) -> list[tuple[tuple, object]]:
+def _maps(call: Call) -> list[tuple[tuple, Tensor]]:
     arguments = [((0, at), value) for at, value in enumerate(call.args)]
     arguments += [((1, key), value) for key, value in call.kwargs.items()]
     return [(path, value) for path, value in arguments if is_map(value)]

@@ -2,7 +2,8 @@
 
 Where the library names its features (timm's `feature_info`), the place is the last that it names at the
 stride nearest to 2^k. Where it does not, or names a submodule that is none, it is the last submodule at that
-stride on the network's main path, before the map grows again. In both cases the output must depend on the
+stride on the network's main path, before the map grows again, or any with the channels and the stride that
+the library tells (HRNet, whose paths run side by side). In all cases the output must depend on the
 map: the patches of a vision transformer's last block do not matter where only the class token is read, so
 that the place is the block before it.
 """
@@ -12,54 +13,64 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from torch import nn
+from torch import Tensor, nn
 
 from foveate.models.places.nested import tensors_in
 from foveate.models.places.parts import Layout
 from foveate.models.places.path import main_path
-from foveate.models.places.place import Place, output_place
+from foveate.models.places.place import Place, output_place, place_of
 from foveate.models.places.probe import Probe
-from foveate.models.places.reading import NO_HINTS, Hints
 
 
 def stage_places(probe: Probe, layout: Layout) -> list[Place]:
     """The encoder places of a probed model, from fine to coarse."""
-    if layout.stages == ():
-        return []
-    places = {k: _last_that_matters(probe, found) for k, found in _named_by_library(probe, layout).items()}
-    wanted = {k: layout.hints_of(module) for k, module in layout.stages or ()}
-    missing = {k for k in wanted if places.get(k) is None}
-    if layout.stages is None or missing:
-        for k, found in _on_main_path(probe, layout).items():
-            fitting = [place for place in found if _fits(place, wanted.get(k, NO_HINTS))]
-            if layout.stages is None or k in missing:
-                places[k] = _last_that_matters(probe, fitting)
+    if layout.stages is None:
+        places = {
+            k: _last_that_matters(probe, found) for k, found in _on_main_path(probe, layout).items()
+        }
+    else:
+        places = {k: _known_stage(probe, layout, k) for k in {stage.k for stage in layout.stages}}
     return [replace(place, name=f"encoder{k}") for k, place in sorted(places.items()) if place is not None]
 
 
 def why_no_stage(probe: Probe, layout: Layout, name: str) -> str | None:
     """Why the submodule that the library names for a stage such as "encoder3" is no place."""
-    for k, module in layout.stages or ():
-        if name == f"encoder{k}" and module in probe.names:
-            problem = output_place(probe, name, _last_of(probe, module), layout.hints_of(module))
-            return f"its submodule '{module}' {problem}" if isinstance(problem, str) else None
+    for stage in layout.stages or ():
+        if name == f"encoder{stage.k}" and stage.module in probe.names:
+            problem = output_place(probe, name, _blocks_of(probe, stage.module)[-1], stage.hints)
+            return f"its submodule '{stage.module}' {problem}" if isinstance(problem, str) else None
     return None
 
 
-def _named_by_library(probe: Probe, layout: Layout) -> dict[int, list[Place]]:
-    candidates: dict[int, list[Place]] = defaultdict(list)
-    for k, module in layout.stages or ():
-        place = output_place(probe, f"encoder{k}", _last_of(probe, module), layout.hints_of(module))
-        if module and isinstance(place, Place):
-            candidates[k].append(place)
-    return dict(candidates)
+def _known_stage(probe: Probe, layout: Layout, k: int) -> Place | None:
+    """The place of a stage that the library knows: where it says, on the main path, or anywhere."""
+    stages = [stage for stage in layout.stages or () if stage.k == k]
+    named = [
+        output_place(probe, "", name, stage.hints)
+        for stage in stages
+        for name in _blocks_of(probe, stage.module)
+        if name
+    ]
+    if (place := _last_that_matters(probe, [one for one in named if isinstance(one, Place)])) is not None:
+        return place
+    hints = stages[-1].hints
+    if hints.channels is None:
+        return None
+    main = [place for place in _on_main_path(probe, layout).get(k, []) if place.channels == hints.channels]
+    if (place := _last_that_matters(probe, main)) is not None:
+        return place
+    others = [output_place(probe, "", name, hints) for name in _inside(probe, layout.scope)]
+    return _last_that_matters(
+        probe, [one for one in others if isinstance(one, Place) and one.stride == hints.stride]
+    )
 
 
-def _last_of(probe: Probe, module: str) -> str:
-    """The last submodule of a list of them, which is never called itself; any other is its own."""
-    while isinstance(blocks := probe.names.get(module), nn.ModuleList) and len(blocks):
-        module = f"{module}.{len(blocks) - 1}"
-    return module
+def _blocks_of(probe: Probe, module: str) -> list[str]:
+    """The submodules of a list, which is never called itself; any other module alone."""
+    blocks = probe.names.get(module)
+    if isinstance(blocks, nn.ModuleList) and len(blocks):
+        return [f"{module}.{index}" for index in range(len(blocks))]
+    return [module]
 
 
 def _on_main_path(probe: Probe, layout: Layout) -> dict[int, list[Place]]:
@@ -76,10 +87,40 @@ def _on_main_path(probe: Probe, layout: Layout) -> dict[int, list[Place]]:
         if isinstance(place, str) or place.stride < 0.75 * coarsest:
             continue
         coarsest = max(coarsest, place.stride)
-        k = round(math.log2(place.stride)) if place.stride > 0 else 0
+        k = round(math.log2(place.stride))
         if 1 <= k <= 5:
             candidates[k].append(place)
-    return candidates
+    return {
+        k: [place for place in places if not _steps_down(probe, place)] or places
+        for k, places in candidates.items()
+    }
+
+
+def _steps_down(probe: Probe, place: Place) -> bool:
+    """Whether the place is early in a submodule that takes a map as large and returns a smaller one.
+
+    The stage has ended before: the convolution that widens the first block of the next is no part of it. Early
+    is where most of the submodule's parameters come later.
+    """
+    parts = place.module.split(".")
+    for outer in (".".join(parts[:n]) for n in range(1, len(parts))):
+        calls = probe.calls(outer)
+        if len(calls) != 1 or not calls[0].args or not isinstance(calls[0].args[0], Tensor):
+            continue
+        taken = place_of(probe, "", outer, "input", (0, 0))
+        returned = [place_of(probe, "", outer, "output", path) for path, _ in tensors_in(calls[0].output)]
+        strides = [one.stride for one in returned if isinstance(one, Place)]
+        smaller = isinstance(taken, Place) and strides and taken.stride == place.stride < min(strides)
+        if smaller and _share_done(probe, outer, place.module) < 0.5:
+            return True
+    return False
+
+
+def _share_done(probe: Probe, outer: str, module: str) -> float:
+    """The share of the parameters of `outer` that were used when `module`, a part of it, was done."""
+    done = [name for name in probe.finished[: probe.finished.index(module) + 1] if name.startswith(f"{outer}.")]
+    used = {parameter: parameter.numel() for name in done for parameter in probe.names[name].parameters()}
+    return sum(used.values()) / max(1, sum(one.numel() for one in probe.names[outer].parameters()))
 
 
 def _inside(probe: Probe, scope: str) -> Iterator[str]:
@@ -87,10 +128,6 @@ def _inside(probe: Probe, scope: str) -> Iterator[str]:
         within = name != scope and (not scope or name.startswith(f"{scope}."))
         if name and within and len(probe.calls(name)) == 1:
             yield name
-
-
-def _fits(place: Place, hints: Hints) -> bool:
-    return hints.channels in (None, place.channels)
 
 
 def _last_that_matters(probe: Probe, places: Iterable[Place]) -> Place | None:
