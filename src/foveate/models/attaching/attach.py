@@ -181,9 +181,7 @@ def _build(
         attachments.add(label, attention)
         if is_refiner(part.name):
             attachments.refinements[label] = Refinement(attention, place, *context, attachments.image)
-        hooks.append(
-            attachments.refinements.get(label) or Hook(attention, place, attachments.image, context)
-        )
+        hooks.append(attachments.refinements.get(label) or Hook(attention, place, attachments.image, context))
     return hooks
 
 

@@ -27,8 +27,8 @@ def replace(nested: Any, path: tuple, value: Any) -> Any:
     if not path:
         return value
     if isinstance(nested, dict):
-        changed = {} if type(nested) is dict else copy(nested)  # a subclass keeps its kind
-        changed.update({**nested, path[0]: replace(nested[path[0]], path[1:], value)})
+        changed = {**nested} if type(nested) is dict else copy(nested)
+        changed[path[0]] = replace(nested[path[0]], path[1:], value)
         return changed
     items = list(nested)
     items[path[0]] = replace(items[path[0]], path[1:], value)

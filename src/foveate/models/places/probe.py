@@ -141,7 +141,9 @@ class Probe:
                 return size, calls
         return None
 
-    def _forward(self, image: Tensor, record: Callable[[str, Call], None], cut: Callable | None = None) -> Any:
+    def _forward(
+        self, image: Tensor, record: Callable[[str, Call], None], cut: Callable | None = None
+    ) -> Any:
         def recorder(name: str):
             def hook(module: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> Any:
                 # Aliases, so that gradients tell of an entry whether it is read after the module returns it.

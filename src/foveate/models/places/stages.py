@@ -25,9 +25,7 @@ from foveate.models.places.probe import Probe
 def stage_places(probe: Probe, layout: Layout) -> list[Place]:
     """The encoder places of a probed model, from fine to coarse."""
     if layout.stages is None:
-        places = {
-            k: _last_that_matters(probe, found) for k, found in _on_main_path(probe, layout).items()
-        }
+        places = {k: _last_that_matters(probe, found) for k, found in _on_main_path(probe, layout).items()}
     else:
         places = {k: _known_stage(probe, layout, k) for k in {stage.k for stage in layout.stages}}
     return [replace(place, name=f"encoder{k}") for k, place in sorted(places.items()) if place is not None]
@@ -118,7 +116,9 @@ def _steps_down(probe: Probe, place: Place) -> bool:
 
 def _share_done(probe: Probe, outer: str, module: str) -> float:
     """The share of the parameters of `outer` that were used when `module`, a part of it, was done."""
-    done = [name for name in probe.finished[: probe.finished.index(module) + 1] if name.startswith(f"{outer}.")]
+    done = [
+        name for name in probe.finished[: probe.finished.index(module) + 1] if name.startswith(f"{outer}.")
+    ]
     used = {parameter: parameter.numel() for name in done for parameter in probe.names[name].parameters()}
     return sum(used.values()) / max(1, sum(one.numel() for one in probe.names[outer].parameters()))
 
