@@ -210,3 +210,48 @@ def test_a_model_with_an_attribute_of_that_name_is_refused():
 def test_what_an_arm_cannot_choose_is_an_unknown_option(option):
     with pytest.raises(UserError, match=f"unknown se option '{option}'"):
         small_unet(f"se@decoder({option}=8)")
+
+
+def sequence() -> tuple[nn.Sequential, torch.Tensor]:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Conv2d(4, 2, 1)), torch.rand(1, 3, 8, 8)
+
+
+def test_a_list_of_arms_is_one_arm():
+    model, image = sequence()
+    attach(model, ["se@0(reduction=1)", "eca@1+simam@2", "none"], example=image)
+    assert list(attached(model)) == ["se@0", "eca@1", "simam@2"]
+    assert attach(detach(model), [], example=image) is model
+    assert create_model("unet", "resnet18", arm=["eca@decoder", "eca@skip1"]).config["arm"] == (
+        "eca@decoder+eca@skip1"
+    )
+
+
+def test_a_sequential_keeps_its_length_and_its_items():
+    model, image = sequence()
+    items, before = list(model), model(image)
+    attach(model, "se@1(reduction=1)", example=image)
+    assert len(model) == 3
+    assert list(model) == items
+    assert model[-1] is items[-1]
+    assert list(model[1:]) == items[1:]
+    assert torch.equal(model(image), before)
+    assert isinstance(model, nn.Sequential)
+    assert [name for name in model.state_dict() if name.startswith("attached.")]
+    detach(model)
+    assert type(model) is nn.Sequential
+    assert list(model) == items
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model)), lambda model: saved_and_loaded(model)],
+    ids=["deepcopy", "pickle", "torch.save"],
+)
+def test_a_copy_of_a_sequential_with_attention_is_one_too(copied):
+    model, image = sequence()
+    opened(attach(model, "se@1(reduction=1)", example=image))
+    twin = copied(model)
+    assert len(twin) == 3
+    assert torch.equal(twin(image), model(image))
+    assert type(detach(twin)) is nn.Sequential

@@ -5,6 +5,7 @@
 
 import importlib
 import math
+from collections.abc import Iterable
 
 import pytest
 import timm
@@ -180,23 +181,23 @@ def encoders(model: nn.Module, image: torch.Tensor) -> dict[str, Place]:
     return {name: place for name, place in find_places(model, image).items() if name.startswith("encoder")}
 
 
-def check_attached(model: nn.Module, image: torch.Tensor, places: dict[str, Place]) -> None:
-    """The host's output at step 0, at this size and another, a gradient for every gate, and the channels."""
+def check_attached(model: nn.Module, image: torch.Tensor, names: Iterable[str]) -> dict[str, int]:
+    """The host's output at step 0, at this size and another, and a gradient for every gate.
+
+    Returns the channels that the attention got.
+    """
     other = torch.rand(1, 3, image.shape[-2] + image.shape[-1], image.shape[-1])
     expected, taller = model(image), output_of(model, other)
-    attach(model, "+".join(f"eca@{name}" for name in places), example=image)
-    result = model(image)
-    assert torch.equal(result, expected)
+    attach(model, "+".join(f"eca@{name}" for name in names), example=image)
     if taller is not None:
         assert torch.equal(output_of(model, other), taller)
+    with record(model) as recording:
+        result = model(image)
+    assert torch.equal(result, expected)
     result.square().sum().backward()
-    for name in places:
+    for name in names:
         assert getattr(model.attached, f"eca_{name}").gate.grad.abs() > 0, name
-    with record(model) as recording, torch.no_grad():
-        model(image)
-    assert {name: maps[0].values.shape[1] for name, maps in recording.maps.items()} == {
-        f"eca@{name}": place.channels for name, place in places.items()
-    }
+    return {name.removeprefix("eca@"): maps[0].values.shape[1] for name, maps in recording.maps.items()}
 
 
 def output_of(model: nn.Module, image: torch.Tensor) -> torch.Tensor | None:
@@ -214,11 +215,10 @@ def output_of(model: nn.Module, image: torch.Tensor) -> torch.Tensor | None:
 def test_a_family_of_timm_takes_attention_at_every_feature_it_gives(family):
     model, side = built(family)
     image = torch.rand(1, 3, side, side)
-    places, listed = encoders(model, image), features_of(model)
-    assert {f"encoder{k}" for k in listed if k not in NOT_GIVEN.get(family, ())} == set(places)
-    for name, place in places.items():
-        assert place.channels in listed[int(name[-1])], name
-    check_attached(model, image, places)
+    listed = features_of(model)
+    names = [f"encoder{k}" for k in listed if k not in NOT_GIVEN.get(family, ())]
+    for name, channels in check_attached(model, image, names).items():
+        assert channels in listed[int(name[-1])], name
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_classifiers_of_torchvision_have_named_places(name):
     image = torch.rand(1, 3, 64, 64)
     places = encoders(model, image)
     assert {"encoder2", "encoder3", "encoder4"} <= set(places)
-    check_attached(model, image, places)
+    assert check_attached(model, image, places) == {name: one.channels for name, one in places.items()}
 
 
 def vit(**options) -> nn.Module:
@@ -295,15 +295,15 @@ def test_stages_of_torchvision_are_the_last_submodules_at_their_stride(build, ex
 def test_a_block_of_a_vit_is_named_by_its_dotted_name_and_class_tokens_pass_untouched():
     model, side = built("deit")
     image = torch.rand(1, 3, side, side)
-    before = dict(tokens=model.blocks[1](model.blocks[0](model.norm_pre(embedded(model, image)))))
+    entered = model.blocks[0](embedded(model, image))
+    before = model.blocks[1](entered)
     attach(model, ["simam@blocks.1"], gate="none", example=image)
-    after = model.blocks[1](model.blocks[0](model.norm_pre(embedded(model, image))))
-    assert torch.equal(after[:, 0], before["tokens"][:, 0])
-    tokens = before["tokens"][:, 1:].transpose(1, 2).reshape(1, -1, side // 16, side // 16)
+    after = model.blocks[1](model.blocks[0](embedded(model, image)))
+    assert torch.equal(after[:, 0], before[:, 0])
+    tokens = before[:, 1:].transpose(1, 2).reshape(1, -1, side // 16, side // 16)
     expected = attached(model)["simam@blocks.1"](tokens).flatten(2).transpose(1, 2)
     torch.testing.assert_close(after[:, 1:], expected)
-    before, _ = model(image), detach(model)
-    assert not torch.equal(model(image), before)
+    assert torch.equal(detach(model).blocks[1](entered), before)
 
 
 def embedded(model: nn.Module, image: torch.Tensor) -> torch.Tensor:
@@ -362,6 +362,6 @@ def test_a_segformer_of_transformers_has_its_stages():
 def test_a_stage_whose_axes_cannot_be_told_says_why():
     model = timm.create_model("test_coatnet", img_size=64).eval()  # its stem gives 32 channels at 32 x 32
     with pytest.raises(
-        UserError, match="encoder1 is none: its submodule 'stem' .* fits both b c h w and b h w c"
+        UserError, match=r"encoder1 is none: its submodule 'stem' .* fits both b c h w and b h w c"
     ):
         attach(model, "se@encoder1", example=torch.rand(1, 3, 64, 64))

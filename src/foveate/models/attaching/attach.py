@@ -22,7 +22,6 @@ from foveate.models.attaching.attachments import Attachments, Exchange, Hook
 from foveate.models.attaching.check import check_arm
 from foveate.models.attaching.gates import ResidualGate
 from foveate.models.attaching.heads import create_head
-from foveate.models.attaching.image_size import ImageSize
 from foveate.models.attaching.refiners import Refinement, context_of
 from foveate.models.attaching.sequences import hide_child, show_child
 from foveate.models.host import Host

@@ -42,9 +42,9 @@ class Attachments(nn.Module):
 class Hook:
     """Calls `attention` on the tensor at `place`: the form in which forward hooks and pre-hooks keep it.
 
-    The attention gets maps b c h w, whatever axes the tensor has, and the tensor keeps its axes. `context` are
-    other inputs of the same call that the attention sees beside it; `image` is the size of what the network
-    takes.
+    The attention gets maps b c h w, whatever axes the tensor has, and the tensor keeps its axes. `context`
+    are other inputs of the same call that the attention sees beside it; `image` is the size of what the
+    network takes.
     """
 
     attention: nn.Module

@@ -83,8 +83,8 @@ class Axes:
     def _grid(self, tokens: int, image: Size | None) -> Size:
         if image is None:
             raise UserError(
-                "attention sits at a map that is kept as tokens, and the image that its height and width follow "
-                "from was not seen: call the whole model, not a part of it"
+                "attention sits at a map that is kept as tokens, and the image that its height and width "
+                "follow from was not seen: call the whole model, not a part of it"
             )
         for h in (ceil(image[0] / self.stride), int(image[0] / self.stride)):
             for w in (ceil(image[1] / self.stride), int(image[1] / self.stride)):
@@ -93,6 +93,9 @@ class Axes:
         raise UserError(
             f"{tokens} tokens are no map of an image of {image[0]}x{image[1]} at stride {self.stride:g}"
         )
+
+
+CHANNELS_FIRST = Axes()
 
 
 def _laid_out_as(x: Tensor, changed: Tensor) -> Tensor:

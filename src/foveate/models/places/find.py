@@ -1,11 +1,12 @@
-"""Where an attention can sit, found by watching one forward pass.
+"""Where an attention can sit, found by watching forward passes.
 
 `encoder1`..`encoder5` are the encoder's features (stride 2 to 32 on most; dilated encoders and transformers
-have other strides, which the description tells). An attention there changes what the later stages see too.
-`skip1`..`skip4` are the same features on their way to the decoder alone; `skips.1`..`skips.4` are the skips
-where a decoder joins them with what it has made one level below, `skips` all of them (see `skips.py`).
-`decoder` is what the head gets, `logits` what it returns. Every submodule whose output is `b c h w`, called
-once in a forward, is a place by its dotted name.
+have other strides, which the description tells); `stages.py` finds them where the network returns no list of
+features. An attention there changes what the later stages see too. `skip1`..`skip4` are the same features on
+their way to the decoder alone; `skips.1`..`skips.4` are the skips where a decoder joins them with what it has
+made one level below, `skips` all of them (see `skips.py`). `decoder` is what the head gets, `logits` what it
+returns. Every submodule that is called once in a forward and returns one feature map, `b c h w`, `b h w c` or
+tokens `b n c` (see `reading.py`), is a place by its dotted name.
 
 An encoder place is the submodule whose output *is* the feature (the same tensor; the last to finish).
 Encoders that copy the tensor on its way (MiT) are matched by its values. Where nothing matches (vision
@@ -102,9 +103,8 @@ def named_places(probe: Probe) -> dict[str, Place]:
     layout = layout_of(probe.model)
     found = [*stage_places(probe, layout), *_features(probe, layout)]
     found += [*skip_places(probe, layout.encoder), *_decoder(probe, layout)]
-    if layout.logits is not None:
-        if is_map(probe.calls(layout.logits)[-1].output):
-            found.append(place_of(probe, "logits", layout.logits, "output"))
+    if layout.logits is not None and is_map(probe.calls(layout.logits)[-1].output):
+        found.append(place_of(probe, "logits", layout.logits, "output"))
     places = [place for place in found if isinstance(place, Place)]
     order = ["encoder", "skip", "skips", "decoder", "logits"]
     places.sort(key=lambda place: (order.index(re.split(r"[\d.]", place.name)[0]), place.name))

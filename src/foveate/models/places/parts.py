@@ -26,9 +26,9 @@ class Layout:
 
     prefix: what the names inside the network start with; network: the name of the part that takes the image;
     encoder: what returns all features as a list; stages: what may return the feature `encoder1`, `encoder2`,
-    ..., from fine to coarse, None where the library names none; scope: the part that is searched for them then;
-    head: what follows the decoder; logits: what returns the logits; hints: what
-    is known of the output of a submodule, `any_hints` of all others.
+    ..., from fine to coarse, None where the library names none; scope: the part that is searched for them
+    then; head: what follows the decoder; logits: what returns the logits; hints: what is known of the output
+    of a submodule, `any_hints` of all others.
     """
 
     prefix: str = ""

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from foveate.models.places.axes import Axes
+from foveate.models.places.axes import CHANNELS_FIRST, Axes
 from foveate.models.places.nested import tensors_in
 from foveate.models.places.probe import Probe
 from foveate.models.places.reading import NO_HINTS, Hints, read_axes
@@ -33,7 +33,7 @@ class Place:
     path: tuple[Any, ...] = ()
     note: str = ""
     signal: "Place | None" = None
-    axes: Axes = Axes()
+    axes: Axes = CHANNELS_FIRST
 
 
 def place_of(

@@ -1,7 +1,6 @@
 """Forward passes, watched: which submodule was called with what, and in which order they finished."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from foveate.errors import UserError
+from foveate.models.places.modes import evaluating, zero_layers_passing
 from foveate.models.places.nested import reach, replace, tensors_in
 from foveate.models.places.reading import Seen
 
@@ -98,7 +98,7 @@ class Probe:
         handles = [self.names[name].register_forward_hook(add_one(name), prepend=True) for name in modules]
         handles.append(self.names[self._encoder].register_forward_hook(stop))
         try:
-            with _evaluating(self.model), torch.random.fork_rng(devices=[]), torch.no_grad():
+            with evaluating(self.model), torch.random.fork_rng(devices=[]), torch.no_grad():
                 self.model(self._example)
         except _EncoderDone:
             pass
@@ -109,13 +109,14 @@ class Probe:
 
     def _run(self) -> Any:
         try:
-            with torch.enable_grad(), _zero_layers_passing(self.model):
+            with torch.enable_grad(), zero_layers_passing(self.model):
                 output = self._forward(self.image.clone(), self._record, self._cut)
         except UserError:
             raise
         except Exception as error:
             raise UserError(
-                f"{type(self.model).__name__} fails on an input of shape {tuple(self._example.shape)}: {error}"
+                f"{type(self.model).__name__} fails on an input of shape {tuple(self._example.shape)}: "
+                f"{error}"
             ) from error
         self.output = output
         if self._leaves:
@@ -125,7 +126,7 @@ class Probe:
 
     @cached_property
     def _other(self) -> tuple[tuple[int, int], dict[str, list[Call]]] | None:
-        """The size and the calls of a forward on an image of another size; None where the model takes none."""
+        """The size and the calls of a forward on an image of another size; None where none runs."""
         h, w = self._example.shape[-2:]
         for height, width in ((h + 32, w), (h + 64, w), (2 * h, w), (2 * h, 2 * w)):
             calls: dict[str, list[Call]] = {}
@@ -161,7 +162,7 @@ class Probe:
         if cut is not None and self._encoder is not None:
             handles.append(self.names[self._encoder].register_forward_hook(cut))
         try:
-            with _evaluating(self.model), torch.random.fork_rng(devices=[]):
+            with evaluating(self.model), torch.random.fork_rng(devices=[]):
                 return self.model(image)
         finally:
             for handle in handles:
@@ -188,35 +189,5 @@ class Probe:
         return self._network
 
 
-@contextmanager
-def _zero_layers_passing(model: nn.Module) -> Iterator[None]:
-    """Let layers whose weights are all 0 (heads before training) add the mean of their input to their output.
-
-    Otherwise no gradient would tell what the output will depend on.
-    """
-
-    def add_mean(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
-        return output + args[0].mean()
-
-    layers = (module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d))
-    handles = [layer.register_forward_hook(add_mean) for layer in layers if not layer.weight.any()]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
 class _EncoderDone(Exception):
     """Ends a forward once the encoder has returned."""
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes.items():
-            module.training = training

@@ -113,7 +113,7 @@ def _read_tokens(seen: Sequence[Seen], moving: set[int], hints: Hints) -> Axes |
 
 
 def _unlikely(seen: Sequence[Seen], axes: Axes, hints: Hints) -> tuple:
-    """What readings of tokens are sorted by: few tokens before the map, the stride hinted at or an even one."""
+    """The order of readings of tokens: few tokens before the map first, then strides that are hinted at."""
     uneven = sum(side % axes.stride != 0 for one in seen for side in one.image)
     surplus = axes.prefix > max(1, hints.prefix or 0)
     return surplus, axes.stride != hints.stride, axes.prefix, uneven

@@ -16,10 +16,11 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from foveate.models.places.nested import tensors_in
-from foveate.models.places.parts import Layout
+from foveate.models.places.parts import Layout, Stage
 from foveate.models.places.path import main_path
 from foveate.models.places.place import Place, output_place, place_of
 from foveate.models.places.probe import Probe
+from foveate.models.places.reading import Hints
 
 
 def stage_places(probe: Probe, layout: Layout) -> list[Place]:
@@ -27,7 +28,12 @@ def stage_places(probe: Probe, layout: Layout) -> list[Place]:
     if layout.stages is None:
         places = {k: _last_that_matters(probe, found) for k, found in _on_main_path(probe, layout).items()}
     else:
-        places = {k: _known_stage(probe, layout, k) for k in {stage.k for stage in layout.stages}}
+        known = {k: [stage for stage in layout.stages if stage.k == k] for k in _levels(layout)}
+        places = {k: _named_by_library(probe, stages) for k, stages in known.items()}
+        missing = {k: stages[-1].hints for k, stages in known.items() if places[k] is None}
+        main = _on_main_path(probe, layout) if missing else {}
+        for k, hints in missing.items():
+            places[k] = _found_by_hints(probe, layout, main.get(k, []), hints)
     return [replace(place, name=f"encoder{k}") for k, place in sorted(places.items()) if place is not None]
 
 
@@ -40,26 +46,30 @@ def why_no_stage(probe: Probe, layout: Layout, name: str) -> str | None:
     return None
 
 
-def _known_stage(probe: Probe, layout: Layout, k: int) -> Place | None:
-    """The place of a stage that the library knows: where it says, on the main path, or anywhere."""
-    stages = [stage for stage in layout.stages or () if stage.k == k]
-    named = [
+def _levels(layout: Layout) -> list[int]:
+    return sorted({stage.k for stage in layout.stages or ()})
+
+
+def _named_by_library(probe: Probe, stages: Iterable[Stage]) -> Place | None:
+    found = [
         output_place(probe, "", name, stage.hints)
         for stage in stages
         for name in _blocks_of(probe, stage.module)
         if name
     ]
-    if (place := _last_that_matters(probe, [one for one in named if isinstance(one, Place)])) is not None:
-        return place
-    hints = stages[-1].hints
+    return _last_that_matters(probe, [one for one in found if isinstance(one, Place)])
+
+
+def _found_by_hints(probe: Probe, layout: Layout, main: list[Place], hints: Hints) -> Place | None:
+    """The last place on the main path, or anywhere, with the channels that the library tells."""
     if hints.channels is None:
         return None
-    main = [place for place in _on_main_path(probe, layout).get(k, []) if place.channels == hints.channels]
-    if (place := _last_that_matters(probe, main)) is not None:
+    fitting = [place for place in main if place.channels == hints.channels]
+    if (place := _last_that_matters(probe, fitting)) is not None:
         return place
-    others = [output_place(probe, "", name, hints) for name in _inside(probe, layout.scope)]
+    anywhere = [output_place(probe, "", name, hints) for name in _inside(probe, layout.scope)]
     return _last_that_matters(
-        probe, [one for one in others if isinstance(one, Place) and one.stride == hints.stride]
+        probe, [one for one in anywhere if isinstance(one, Place) and one.stride == hints.stride]
     )
 
 
@@ -97,8 +107,8 @@ def _on_main_path(probe: Probe, layout: Layout) -> dict[int, list[Place]]:
 def _steps_down(probe: Probe, place: Place) -> bool:
     """Whether the place is early in a submodule that takes a map as large and returns a smaller one.
 
-    The stage has ended before: the convolution that widens the first block of the next is no part of it. Early
-    is where most of the submodule's parameters come later.
+    The stage has ended before: the convolution that widens the first block of the next is no part of it.
+    Early is where most of the submodule's parameters come later.
     """
     parts = place.module.split(".")
     for outer in (".".join(parts[:n]) for n in range(1, len(parts))):

@@ -1,0 +1,36 @@
+"""How a model is set while a forward of it is watched; afterwards it is as it was."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import Tensor, nn
+
+
+@contextmanager
+def zero_layers_passing(model: nn.Module) -> Iterator[None]:
+    """Let layers whose weights are all 0 (heads before training) add the mean of their input to their output.
+
+    Otherwise no gradient would tell what the output will depend on.
+    """
+
+    def add_mean(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
+        return output + args[0].mean()
+
+    layers = (module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d))
+    handles = [layer.register_forward_hook(add_mean) for layer in layers if not layer.weight.any()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
