@@ -73,9 +73,8 @@ def output_place(probe: Probe, name: str, module: str, hints: Hints = NO_HINTS) 
         return f"returns a {type(calls[0].output).__name__} where a feature map is expected"
     found = [place_of(probe, name, module, "output", path, hints=hints) for path in tensors]
     places = [place for place in found if isinstance(place, Place)]
-    if len(places) > 1 and hints.stride is not None:
-        places.sort(key=lambda place: abs(place.stride - hints.stride))
-        places = places[:1]
+    if len(places) > 1 and (wanted := hints.stride) is not None:
+        places = [min(places, key=lambda place: abs(place.stride - wanted))]
     if len(places) > 1:
         shapes = ", ".join(str(tuple(tensors[place.path].shape)) for place in places)
         return f"returns {len(places)} feature maps, {shapes}: name a submodule that returns one"

@@ -26,15 +26,19 @@ from foveate.models.places.reading import Hints
 def stage_places(probe: Probe, layout: Layout) -> list[Place]:
     """The encoder places of a probed model, from fine to coarse."""
     if layout.stages is None:
-        places = {k: _last_that_matters(probe, found) for k, found in _on_main_path(probe, layout).items()}
+        places = _last_that_matter(probe, _on_main_path(probe, layout))
     else:
-        known = {k: [stage for stage in layout.stages if stage.k == k] for k in _levels(layout)}
-        places = {k: _named_by_library(probe, stages) for k, stages in known.items()}
-        missing = {k: stages[-1].hints for k, stages in known.items() if places[k] is None}
-        main = _on_main_path(probe, layout) if missing else {}
-        for k, hints in missing.items():
-            places[k] = _found_by_hints(probe, layout, main.get(k, []), hints)
-    return [replace(place, name=f"encoder{k}") for k, place in sorted(places.items()) if place is not None]
+        places = _last_that_matter(probe, _named_by_library(probe, layout.stages))
+        missing = {stage.k: stage.hints for stage in layout.stages if stage.k not in places}
+        if missing:
+            main = _on_main_path(probe, layout)
+            fitting = {
+                k: [one for one in main.get(k, []) if _fits(one, hints)] for k, hints in missing.items()
+            }
+            places |= _last_that_matter(probe, fitting)
+        if missing := {k: hints for k, hints in missing.items() if k not in places}:
+            places |= _last_that_matter(probe, _with_hints(probe, layout, missing))
+    return [replace(place, name=f"encoder{k}") for k, place in sorted(places.items())]
 
 
 def why_no_stage(probe: Probe, layout: Layout, name: str) -> str | None:
@@ -46,31 +50,29 @@ def why_no_stage(probe: Probe, layout: Layout, name: str) -> str | None:
     return None
 
 
-def _levels(layout: Layout) -> list[int]:
-    return sorted({stage.k for stage in layout.stages or ()})
+def _named_by_library(probe: Probe, stages: Iterable[Stage]) -> dict[int, list[Place]]:
+    candidates: dict[int, list[Place]] = defaultdict(list)
+    for stage in stages:
+        for name in _blocks_of(probe, stage.module):
+            place = output_place(probe, "", name, stage.hints)
+            if name and isinstance(place, Place):
+                candidates[stage.k].append(place)
+    return candidates
 
 
-def _named_by_library(probe: Probe, stages: Iterable[Stage]) -> Place | None:
-    found = [
-        output_place(probe, "", name, stage.hints)
-        for stage in stages
-        for name in _blocks_of(probe, stage.module)
-        if name
-    ]
-    return _last_that_matters(probe, [one for one in found if isinstance(one, Place)])
+def _with_hints(probe: Probe, layout: Layout, wanted: dict[int, Hints]) -> dict[int, list[Place]]:
+    """All places with the channels and the stride that the library tells of a stage."""
+    candidates: dict[int, list[Place]] = defaultdict(list)
+    for k, hints in wanted.items():
+        for name in _inside(probe, layout.scope):
+            place = output_place(probe, "", name, hints)
+            if isinstance(place, Place) and _fits(place, hints) and place.stride == hints.stride:
+                candidates[k].append(place)
+    return candidates
 
 
-def _found_by_hints(probe: Probe, layout: Layout, main: list[Place], hints: Hints) -> Place | None:
-    """The last place on the main path, or anywhere, with the channels that the library tells."""
-    if hints.channels is None:
-        return None
-    fitting = [place for place in main if place.channels == hints.channels]
-    if (place := _last_that_matters(probe, fitting)) is not None:
-        return place
-    anywhere = [output_place(probe, "", name, hints) for name in _inside(probe, layout.scope)]
-    return _last_that_matters(
-        probe, [one for one in anywhere if isinstance(one, Place) and one.stride == hints.stride]
-    )
+def _fits(place: Place, hints: Hints) -> bool:
+    return hints.channels is not None and place.channels == hints.channels
 
 
 def _blocks_of(probe: Probe, module: str) -> list[str]:
@@ -140,16 +142,18 @@ def _inside(probe: Probe, scope: str) -> Iterator[str]:
             yield name
 
 
-def _last_that_matters(probe: Probe, places: Iterable[Place]) -> Place | None:
-    """The last of the places whose map the output depends on, None where it depends on none.
+def _last_that_matter(probe: Probe, candidates: dict[int, list[Place]]) -> dict[int, Place]:
+    """For each k the last of the places whose map the output depends on; a k without one is left out.
 
-    Where all gradients are 0 (a head that starts at 0), the last of those that it is computed from.
+    Where all gradients are 0, the last that the output is computed from.
     """
-    reached = []
-    for place in list(places)[::-1]:
-        (gradient,) = probe.gradients([probe.calls(place.module)[0].reach(place.where, place.path)])
-        if gradient is not None:
-            reached.append(place)
-            if place.axes.to_map(gradient, probe.size).any():
-                return place
-    return reached[0] if reached else None
+    places = [place for found in candidates.values() for place in found]
+    tensors = [probe.calls(place.module)[0].reach(place.where, place.path) for place in places]
+    gradients = dict(zip(places, probe.gradients(tensors), strict=True))
+    chosen = {}
+    for k, found in candidates.items():
+        reached = [place for place in found if gradients[place] is not None]
+        mattering = [place for place in reached if place.axes.to_map(gradients[place], probe.size).any()]
+        if reached:
+            chosen[k] = (mattering or reached)[-1]
+    return chosen
