@@ -186,7 +186,7 @@ def check_attached(model: nn.Module, image: torch.Tensor, names: Iterable[str]) 
 
     Returns the channels that the attention got.
     """
-    other = torch.rand(1, 3, image.shape[-2] + image.shape[-1], image.shape[-1])
+    other = torch.rand(1, 3, image.shape[-2] + 64, image.shape[-1])
     expected, taller = model(image), output_of(model, other)
     attach(model, "+".join(f"eca@{name}" for name in names), example=image)
     if taller is not None:

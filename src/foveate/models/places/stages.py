@@ -68,7 +68,15 @@ def _with_hints(probe: Probe, layout: Layout, wanted: dict[int, Hints]) -> dict[
             place = output_place(probe, "", name, hints)
             if isinstance(place, Place) and _fits(place, hints) and place.stride == hints.stride:
                 candidates[k].append(place)
-    return candidates
+    return _without_next(probe, candidates)
+
+
+def _without_next(probe: Probe, candidates: dict[int, list[Place]]) -> dict[int, list[Place]]:
+    """The candidates without those that are part of the next stage, as long as others are left."""
+    return {
+        k: [place for place in places if not _steps_down(probe, place)] or places
+        for k, places in candidates.items()
+    }
 
 
 def _fits(place: Place, hints: Hints) -> bool:
@@ -100,10 +108,7 @@ def _on_main_path(probe: Probe, layout: Layout) -> dict[int, list[Place]]:
         k = round(math.log2(place.stride))
         if 1 <= k <= 5:
             candidates[k].append(place)
-    return {
-        k: [place for place in places if not _steps_down(probe, place)] or places
-        for k, places in candidates.items()
-    }
+    return _without_next(probe, candidates)
 
 
 def _steps_down(probe: Probe, place: Place) -> bool:
