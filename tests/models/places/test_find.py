@@ -2,6 +2,7 @@ import functools
 
 import pytest
 import segmentation_models_pytorch as smp
+import timm
 import torch
 from torch import nn
 
@@ -174,6 +175,14 @@ def test_models_of_others_need_an_example():
         find_places(Twice())
     with pytest.raises(UserError, match=r"Twice fails on an input of shape \(1, 5, 8, 8\)"):
         find_places(Twice(), example=torch.rand(1, 5, 8, 8))
+
+
+def test_places_are_found_without_gradients_and_in_frozen_models():
+    model = timm.create_model("test_vit", img_size=64).eval().requires_grad_(False)
+    expected = find_places(model, torch.rand(1, 3, 64, 64))
+    with torch.no_grad():
+        assert find_places(model.requires_grad_(True), torch.rand(1, 3, 64, 64)) == expected
+    assert expected["encoder4"].module == "blocks.4"
 
 
 def test_probing_leaves_no_trace():

@@ -1,12 +1,14 @@
 """Whether all that an arm names is there."""
 
+from collections.abc import Sequence
+
 from foveate.attention.registry import attention_options
 from foveate.errors import choose
 from foveate.models.attaching.heads import check_head
 from foveate.specs.arm import Arm, parse_arm
 
 
-def check_arm(text: "str | Arm") -> Arm:
+def check_arm(text: "str | Arm | Sequence[str | Arm]") -> Arm:
     """Read an arm and see that all it names is there; where that can sit, `attach` tells.
 
     >>> check_arm("cbam@decoder(reductoin=8)")  # doctest: +ELLIPSIS

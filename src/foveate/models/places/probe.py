@@ -71,7 +71,8 @@ class Probe:
 
     def gradients(self, tensors: Sequence[Tensor]) -> list[Tensor | None]:
         """The gradients of the sum of all outputs; None for tensors that they do not depend on."""
-        total = sum(value.float().sum() for _, value in tensors_in(self.output) if value.requires_grad)
+        with torch.enable_grad():
+            total = sum(value.float().sum() for _, value in tensors_in(self.output) if value.requires_grad)
         if not isinstance(total, Tensor) or not tensors:
             return [None] * len(tensors)
         return list(torch.autograd.grad(total, tensors, retain_graph=True, allow_unused=True))
