@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -85,18 +85,17 @@ class Probe:
         outputs: dict[str, Tensor] = {}
         features: dict[tuple, Tensor] = {}
 
-        def add_one(name: str):
-            def hook(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
-                outputs[name] = output + 1
-                return outputs[name].clone()
-
-            return hook
+        def add_one(name: str, module: nn.Module, args: tuple, output: Tensor) -> Tensor:
+            outputs[name] = output + 1
+            return outputs[name].clone()
 
         def stop(module: nn.Module, args: tuple, output: Any) -> None:
             features.update(tensors_in(output))
             raise _EncoderDone
 
-        handles = [self.names[name].register_forward_hook(add_one(name), prepend=True) for name in modules]
+        handles = [
+            self.names[name].register_forward_hook(partial(add_one, name), prepend=True) for name in modules
+        ]
         handles.append(self.names[self._encoder].register_forward_hook(stop))
         try:
             with evaluating(self.model), torch.random.fork_rng(devices=[]), torch.no_grad():
@@ -146,18 +145,8 @@ class Probe:
     def _forward(
         self, image: Tensor, record: Callable[[str, Call], None], cut: Callable | None = None
     ) -> Any:
-        def recorder(name: str):
-            def hook(module: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> Any:
-                # Aliases, so that gradients tell of an entry whether it is read after the module returns it.
-                for path, tensor in tensors_in(output):
-                    output = replace(output, path, tensor.view_as(tensor)) if path else output
-                record(name, Call(args, kwargs, output))
-                return output
-
-            return hook
-
         handles = [
-            module.register_forward_hook(recorder(name), with_kwargs=True)
+            module.register_forward_hook(partial(_watch, record, name), with_kwargs=True)
             for name, module in self.names.items()
         ]
         if cut is not None and self._encoder is not None:
@@ -188,6 +177,21 @@ class Probe:
             if isinstance(first, Tensor) and first.shape == image.shape:
                 return name
         return self._network
+
+
+def _watch(
+    record: Callable[[str, Call], None],
+    name: str,
+    module: nn.Module,
+    args: tuple,
+    kwargs: dict[str, Any],
+    output: Any,
+) -> Any:
+    # Aliases, so that gradients tell of an entry whether it is read after the module has returned it.
+    for path, tensor in tensors_in(output):
+        output = replace(output, path, tensor.view_as(tensor)) if path else output
+    record(name, Call(args, kwargs, output))
+    return output
 
 
 class _EncoderDone(Exception):
