@@ -1,5 +1,5 @@
 # Each of these two commands also installs what it needs, on a machine with git, make and Python 3.11 to 3.13:
-#   make demo    compares three arms on synthetic data; prints the path of the report
+#   make demo    a control on drawn data: attention must help, its placebo must not; prints the path of the report
 #   make test    the tests
 # `make install` is the set-up alone.
 # TORCH_BACKEND=cpu (or auto, cu126, ...: the values of uv's --torch-backend) chooses the build of PyTorch, as
@@ -23,8 +23,7 @@ KEEP_BYTECODE := PYTHONDONTWRITEBYTECODE=
 install: $(VENV)/.ready-base
 
 demo: $(VENV)/.ready-base
-	$(BIN)/foveate compare synthetic --arms none "cbam@decoder" "smooth@encoder5" \
-	  --seeds 3 --epochs 8 --out $(DEMO)
+	$(BIN)/foveate compare synthetic:search:160:64x64 --seeds 3 --epochs 16 --out $(DEMO)
 
 test: $(VENV)/.ready-test
 	$(ONE_THREAD) $(KEEP_BYTECODE) $(BIN)/python -m pytest -q -n logical --maxprocesses 8 \
