@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from bounds import best_product_rate, largest_share, time_shares
-from foveate.inspection.figures.style import BLUE, INK, VERMILION, plain, sheet
+from foveate.inspection.figures.style import BLUE, INK, VERMILION, new_figure, style_axes
 from measuring import quartiles, setting_line, table
 
 Row = dict[str, Any]
@@ -102,7 +102,7 @@ def draw(rows: list[Row], note: str, path: Path) -> None:
     names = list(dict.fromkeys(row["mechanism"] for row in rows))
     columns = min(4, len(names))
     down = math.ceil(len(names) / columns)
-    figure = sheet(2.9 * columns + 0.6, 2.3 * down + 1.4, "Forward and backward as the map grows", note)
+    figure = new_figure(2.9 * columns + 0.6, 2.3 * down + 1.4, "Forward and backward as the map grows", note)
     panels = figure.subplots(down, columns, squeeze=False, sharex=True, sharey=True)
     for axes, name in zip(panels.flat, names, strict=False):
         panel(axes, name, [row for row in rows if row["mechanism"] == name])
@@ -144,7 +144,7 @@ def panel(axes: Axes, name: str, rows: list[Row]) -> None:
     )
     grown = [row for row in rows if row["form"] == "ours" and "median_s" in row][-2:]
     title = f"{name}, power {_power(*grown):.1f}" if len(grown) == 2 else name
-    plain(axes, title).set(xscale="log", yscale="log")
+    style_axes(axes, title).set(xscale="log", yscale="log")
     sides = sorted({row["side"] for row in rows})
     axes.set_xticks(sides, [str(side) for side in sides])
     axes.minorticks_off()

@@ -23,7 +23,7 @@ from foveate.attention.kernels.patches import class_shares, patches
 from foveate.evaluation.evaluate import data_of
 from foveate.experiments.result import Comparison, Contender, load_comparison
 from foveate.files import write_whole
-from foveate.inspection.figures.style import BLUE, COLORS, SOFT, VERMILION, plain, sheet
+from foveate.inspection.figures.style import BLUE, COLORS, SOFT, VERMILION, new_figure, style_axes
 from foveate.inspection.record import record
 from foveate.models.attaching.attach import attached
 from foveate.models.checkpoints import load_model
@@ -139,20 +139,20 @@ def tables(
 def draw_figure(
     comparison: Comparison, losses: dict[int, list[float]], areas: dict[str, list[float]], maps: Maps
 ):
-    figure = sheet(
+    figure = new_figure(
         10,
         6.2,
         "What AFMA learns",
         f"{comparison.dataset}, {comparison.host}, {comparison.size[0]}x{comparison.size[1]}",
     )
     grid = figure.add_gridspec(2, 3)
-    left = plain(figure.add_subplot(grid[0, :2]), "Its loss, mean of (A - G)²", "epoch")
+    left = style_axes(figure.add_subplot(grid[0, :2]), "Its loss, mean of (A - G)²", "epoch")
     epochs = np.arange(1, len(next(iter(losses.values()))) + 1)
     for by_epoch in losses.values():
         left.plot(epochs, by_epoch, color=BLUE, linewidth=0.8, alpha=0.5)
     left.plot(epochs, np.mean(list(losses.values()), axis=0), color=BLUE, linewidth=2)
     left.set_ylim(bottom=0)
-    right = plain(figure.add_subplot(grid[0, 2]), "Tells shared classes, ROC area")
+    right = style_axes(figure.add_subplot(grid[0, 2]), "Tells shared classes, ROC area")
     rows = np.arange(len(comparison.classes))[::-1]
     right.hlines(rows, areas["before"], areas["after"], color=SOFT, linewidth=1)
     right.plot(areas["before"], rows, "o", color=VERMILION, label="before training", markersize=5)
@@ -163,7 +163,7 @@ def draw_figure(
     image, k = most_divided(maps.gold)
     panels = (("before training", maps.before), ("after", maps.after), ("gold", maps.gold))
     for column, (title, values) in enumerate(panels):
-        axes = plain(figure.add_subplot(grid[1, column]), f"{comparison.classes[k]}: map {title}")
+        axes = style_axes(figure.add_subplot(grid[1, column]), f"{comparison.classes[k]}: map {title}")
         heat_map = axes.imshow(values[image, k], cmap=COLORS, aspect="auto", interpolation="nearest")
         axes.set_xlabel("patches of the level", fontsize=8.5, color=SOFT)
         axes.set_ylabel("patches of the image" if column == 0 else "", fontsize=8.5, color=SOFT)

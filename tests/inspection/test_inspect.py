@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from foveate.errors import UserError
+from foveate.inspection.image import inspect_image
 from foveate.inspection.inspect import Drawing, Inspection, inspect
-from foveate.inspection.look import look
 from foveate.inspection.record import record
-from foveate.inspection.subjects import cell_of, coverage, sampled_rows, spread_pixels
+from foveate.inspection.subjects import cell_of, coverage, default_pixels, sampled_rows
 from foveate.models.create import create_model
 from foveate.prediction.predictor import Predictor, load
 from foveate.report.inspection import write_page
@@ -101,7 +101,7 @@ def test_images_are_drawn_without_truth_and_those_that_cannot_be_read_are_left_o
     [
         ({"pixels": [(90, 0)]}, "pixel 90,0 lies outside a, which is 90x70 .*rows from 0 to 89"),
         ({"figures": ["matrx"]}, "unknown figure 'matrx'; did you mean 'matrix'?"),
-        ({"figures": ["mask"]}, "none of mask suits .* there are: bars, bubbles, channels,"),
+        ({"figures": ["mask"]}, "none of mask suits .* choose from: bars, bubbles, channels,"),
         ({"limit": 0}, "limit is 0; at least 1 image"),
         ({"images": "nowhere"}, "nowhere: there is no such folder"),
         ({"images": None, "split": "tset"}, "unknown split 'tset'; did you mean 'test'?"),
@@ -114,32 +114,34 @@ def test_what_cannot_be_drawn_is_told(about, words, run, tmp_path, photos):
 
 
 def test_a_model_without_attention_has_a_view_and_no_sights():
-    view, sights = look(Predictor(create_model("unet", classes=3, **SMALL), "cpu"), "photo", PHOTO)
-    assert (view.size, view.prediction.mask.shape, sights) == ((90, 70), (90, 70), [])
+    view, maps = inspect_image(Predictor(create_model("unet", classes=3, **SMALL), "cpu"), "photo", PHOTO)
+    assert (view.size, view.prediction.mask.shape, maps) == ((90, 70), (90, 70), [])
 
 
 def test_maps_of_a_padded_image_cover_more_than_the_image():
     model = create_model("unet", classes=3, arm="se@encoder2+cbam@logits", **SMALL)
-    _, sights = look(Predictor(model, "cpu"), "photo", PHOTO)
-    covers = {(sight.label, sight.found.kind): sight.covers for sight in sights}
+    _, maps = inspect_image(Predictor(model, "cpu"), "photo", PHOTO)
+    covers = {(recorded.label, recorded.map.kind): recorded.covers for recorded in maps}
     assert covers["se@encoder2", "channel"] == (90 / 96, 70 / 96)
     assert covers["cbam@logits", "spatial"] == (1.0, 1.0)
-    assert [sight.gate for sight in sights] == [0.0, 0.0, 0.0]
+    assert [recorded.gate for recorded in maps] == [0.0, 0.0, 0.0]
 
 
 def test_patches_across_levels_lie_where_they_were_cut():
     model = create_model("unet", classes=3, arm="afma@logits(level=1,patch_size=4)", **SMALL)
-    _, (sight,) = look(Predictor(model, "cpu"), "photo", PHOTO[:, :54], pixels=[(10, 10), (89, 53)])
-    found = sight.found
+    _, (recorded,) = inspect_image(
+        Predictor(model, "cpu"), "photo", PHOTO[:, :54], pixels=[(10, 10), (89, 53)]
+    )
+    found = recorded.map
     assert (found.grid, found.feature_grid, found.queries[:2].tolist()) == ((22, 13), (11, 6), [28, 285])
-    assert sight.covers == (90 / 88, 54 / 52)
-    assert sight.key_covers == (90 / 88, 54 / 48)
+    assert recorded.covers == (90 / 88, 54 / 52)
+    assert recorded.key_covers == (90 / 88, 54 / 48)
 
 
 def test_pixels_and_cells():
     assert cell_of((89, 69), (90, 70), (3, 3), (90 / 96, 70 / 96)) == 8
     assert coverage((90, 70), (90, 70), (96, 96)) == (1.0, 1.0)
-    assert spread_pixels((1, 1)) == ((0, 0),)
+    assert default_pixels((1, 1)) == ((0, 0),)
     rows = sampled_rows(100, 100)
     assert len(rows) == 64
     assert (rows.diff() > 0).all()

@@ -78,7 +78,7 @@ def test_channel_bars_by_hand():
 
 def test_a_channel_map_cannot_lie_over_an_image():
     with pytest.raises(
-        UserError, match="a channel map has no places in the image; draw it with channel_bars"
+        UserError, match="a channel map has no positions in the image; draw it with channel_bars"
     ):
         attention_overlay(GREY, ChannelMap(torch.ones(1, 4)))
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from foveate.attention.maps import SpatialMap
-from foveate.inspection.subjects import Sight, View
+from foveate.inspection.subjects import RecordedMap, View
 from foveate.prediction.predictor import Prediction
 
 
@@ -19,4 +19,4 @@ from foveate.prediction.predictor import Prediction
 )
 def test_a_title_says_where_a_gate_lets_hardly_anything_through(gate: float | None, title: str):
     view = View("photo", np.zeros((2, 2, 3), np.uint8), Prediction(("a",), ((0, 0, 0),), np.ones((2, 2))))
-    assert Sight(view, "cbam@decoder", 0, SpatialMap(torch.ones(1, 2, 2)), gate=gate).title == title
+    assert RecordedMap(view, "cbam@decoder", 0, SpatialMap(torch.ones(1, 2, 2)), gate=gate).title == title

@@ -12,8 +12,8 @@ from foveate.evaluation.scores import counts
 from foveate.experiments.gallery import Exhibit, Panel
 from foveate.experiments.plan import Plan
 from foveate.inspection.record import mechanisms, record
-from foveate.inspection.subjects import gate_said
-from foveate.inspection.thumbnail import Look, look
+from foveate.inspection.subjects import describe_gate
+from foveate.inspection.thumbnail import Thumbnail, choose_thumbnail
 from foveate.loading.frames import read_resized
 from foveate.models.attaching.attach import attached, gate_of
 from foveate.models.checkpoints import load_model
@@ -87,29 +87,32 @@ def _panel(model: Host, arm: str, image: np.ndarray, score: float) -> Panel:
         with torch.inference_mode():
             logits = views(batch)
     p = logits.softmax(1)[0]
-    seen = look(recording.maps) if recording else None
+    thumbnail = choose_thumbnail(recording.maps) if recording else None
     about = {}
-    if seen:
-        weights = _over(seen, image.shape[:2], model.multiple) if seen.spatial else seen.weights
-        gate = gate_of(model, mechanisms(model)[seen.label])
-        words = seen.words if gate is None else f"{seen.words}; {gate_said(gate)}"
-        about = {"attention": weights, "attends": words, "spatial": seen.spatial}
+    if thumbnail:
+        weights = (
+            _over(thumbnail, image.shape[:2], model.multiple) if thumbnail.spatial else thumbnail.weights
+        )
+        gate = gate_of(model, mechanisms(model)[thumbnail.label])
+        words = thumbnail.caption if gate is None else f"{thumbnail.caption}; {describe_gate(gate)}"
+        about = {"attention": weights, "attends": words, "spatial": thumbnail.spatial}
     if p.ndim == 1:
         label = int(p.argmax())
         return Panel(arm, float(p[label]), label=label, **about)
     return Panel(arm, score, prediction=_shrink(p.argmax(0).numpy().astype(np.uint8), nearest=True), **about)
 
 
-def _over(seen: Look, size: tuple[int, int], multiple: int) -> np.ndarray:
-    """What of a map lies over the image, which the host pads at the bottom and at the right; 0 where it does
-    not reach.
+def _over(thumbnail: Thumbnail, size: tuple[int, int], multiple: int) -> np.ndarray:
+    """Return the part of a map that lies over the image, without the host's padding at the bottom and right.
+
+    Pixels outside the map's extent are 0.
     """
-    reach = seen.reach or tuple(side + -side % multiple for side in size)
-    if reach == tuple(size):
-        return seen.weights
-    whole = np.asarray(Image.fromarray(seen.weights).resize(reach[::-1], Image.Resampling.NEAREST))
+    extent = thumbnail.extent or tuple(side + -side % multiple for side in size)
+    if extent == tuple(size):
+        return thumbnail.weights
+    whole = np.asarray(Image.fromarray(thumbnail.weights).resize(extent[::-1], Image.Resampling.NEAREST))
     over = np.zeros(size, np.uint8)
-    inside = tuple(slice(min(pair)) for pair in zip(reach, size, strict=True))
+    inside = tuple(slice(min(pair)) for pair in zip(extent, size, strict=True))
     over[inside] = whole[inside]
     return _shrink(over, nearest=True)
 

@@ -1,1 +1,1 @@
-"""Where attention looks, and pictures of predictions, errors and maps."""
+"""Record attention maps, and draw maps, predictions and errors."""

@@ -1,4 +1,4 @@
-"""Look at a trained run: maps of its attention on images, drawn as figures and kept as numbers."""
+"""Inspect a trained run: draw its attention maps on images as figures, and save them as numbers."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -10,10 +10,10 @@ import torch
 from foveate.errors import UserError, choose
 from foveate.files import write_whole
 from foveate.inspection.figures.registry import FigureKind, figure_kinds, figures_for
-from foveate.inspection.look import look
+from foveate.inspection.image import inspect_image
 from foveate.inspection.record import mechanisms
-from foveate.inspection.sources import Source, find_sources, spread
-from foveate.inspection.subjects import Pixel, Sight, View
+from foveate.inspection.sources import Source, evenly_spaced, find_sources
+from foveate.inspection.subjects import Pixel, RecordedMap, View
 from foveate.inspection.values import save_values
 from foveate.prediction.predictor import load
 
@@ -22,7 +22,10 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Drawing:
-    """One figure on disk: of which attention ("" for the image itself), and what it shows."""
+    """One figure on disk.
+
+    figure: its kind. attention: the label, "" for the image itself. summary: what the figure shows.
+    """
 
     path: Path
     figure: str
@@ -32,7 +35,11 @@ class Drawing:
 
 @dataclass
 class Inspection:
-    """What was drawn: by image, its figures; `available` images there were, `left_out` says why some were."""
+    """The figures of a run.
+
+    available: number of images that were found. drawings: the figures of each drawn image, by name. left_out:
+    one error for each image that could not be drawn.
+    """
 
     run: str
     arm: str
@@ -53,21 +60,21 @@ def inspect(
     device: torch.device | str | None = None,
     progress: Progress | None = None,
 ) -> Inspection:
-    """Draw what the attention of a run does on at most `limit` images, evenly spread over those there are.
+    """Draw the attention of a run on at most `limit` evenly spaced images.
 
-    `images`: an image, a folder of images, or a data set, of which `split` is taken; None stands for the
-    run's own. `pixels`: (row, column) in the images for which pairwise attention is shown; by default the
-    centre and those of the quadrants. `figures`: names of `figure_kinds()`; all that suit by default.
-    `progress(done, images, name)` is called after each image.
+    images: an image, a folder of images, or a dataset, of which only `split` is used; None for the run's own
+    data. pixels: (row, column) in the images from which pairwise attention is drawn; by default the centres
+    of the image and of its quadrants. figures: names of `figure_kinds()`; by default all that can draw the
+    run's maps. progress: called as `progress(done, images, name)` after each image.
 
-    Each image gets a folder in `out`: panels.png, a folder for each attention with its figures, and maps.npz
-    with maps.json. Files of the same names are replaced.
+    Each image gets a folder in `out`: panels.png, one folder of figures for each attention, and maps.npz with
+    maps.json. Existing files of these names are replaced.
 
-    Raises `UserError` for a run without attention, unknown or unsuitable figures, and images that cannot be
-    found. One that cannot be read, or that a pixel lies outside of, is left out; the error is raised where
-    no image is left.
+    Raises `UserError` for a run without attention, for figures that are unknown or cannot draw the run's
+    maps, and if no images are found. An image is left out if it cannot be read or a pixel lies outside it. If
+    all are left out, the first error is raised.
     """
-    kinds = _chosen(figures)
+    kinds = _select_kinds(figures)
     predictor = load(run, device)
     if not mechanisms(predictor.model) and {kind.name for kind in kinds} != {"panels"}:
         raise UserError(
@@ -78,63 +85,63 @@ def inspect(
     if limit < 1:
         raise UserError(f"limit is {limit}; at least 1 image is needed to see anything")
     sources = find_sources(run, predictor.classes, images, split)
-    found = Inspection(str(run), predictor.model.config["arm"], Path(out), len(sources))
-    chosen = spread(sources, limit)
-    names = _folders(chosen)
+    inspection = Inspection(str(run), predictor.model.config["arm"], Path(out), len(sources))
+    chosen = evenly_spaced(sources, limit)
+    folders = _folder_names(chosen)
     for done, source in enumerate(chosen, 1):
         try:
-            view, sights = look(predictor, names[source.name], *source.read(), pixels)
+            view, maps = inspect_image(predictor, folders[source.name], *source.read(), pixels)
         except UserError as error:
-            found.left_out.append(error)
+            inspection.left_out.append(error)
         else:
-            found.drawings[view.name] = _draw(Path(out) / view.name, view, sights, kinds)
+            inspection.drawings[view.name] = _draw(Path(out) / view.name, view, maps, kinds)
         if progress is not None:
             progress(done, len(chosen), source.name)
-    if not found.drawings:
-        raise found.left_out[0]
-    return found
+    if not inspection.drawings:
+        raise inspection.left_out[0]
+    return inspection
 
 
-def _chosen(figures: Sequence[str]) -> tuple[FigureKind, ...]:
+def _select_kinds(figures: Sequence[str]) -> tuple[FigureKind, ...]:
     names = [kind.name for kind in figure_kinds()]
     wanted = {choose(name, names, "figure") for name in figures} or set(names)
     return tuple(kind for kind in figure_kinds() if kind.name in wanted)
 
 
-def _draw(folder: Path, view: View, sights: list[Sight], kinds: Sequence[FigureKind]) -> list[Drawing]:
-    plans = [(kind, subject) for subject in (view, *sights) for kind in figures_for(subject) if kind in kinds]
+def _draw(folder: Path, view: View, maps: list[RecordedMap], kinds: Sequence[FigureKind]) -> list[Drawing]:
+    plans = [(kind, subject) for subject in (view, *maps) for kind in figures_for(subject) if kind in kinds]
     if not plans:
-        there = sorted({kind.name for subject in (view, *sights) for kind in figures_for(subject)})
+        suitable = sorted({kind.name for subject in (view, *maps) for kind in figures_for(subject)})
         raise UserError(
             f"--figures: none of {', '.join(kind.name for kind in kinds)} suits what this run's attention "
-            f"does; there are: {', '.join(there)}"
+            f"does; choose from: {', '.join(suitable)}"
         )
     drawings: list[Drawing] = []
     for kind, subject in plans:
-        label = subject.label if isinstance(subject, Sight) else ""
-        where = folder / _plain(label) if label else folder
-        where.mkdir(parents=True, exist_ok=True)
-        path = where / f"{kind.name}.png"
-        twins = sum((drawing.figure, drawing.attention) == (kind.name, label) for drawing in drawings)
-        if twins:
-            path = path.with_stem(f"{kind.name}-{twins + 1}")
+        label = subject.label if isinstance(subject, RecordedMap) else ""
+        subfolder = folder / _file_name(label) if label else folder
+        subfolder.mkdir(parents=True, exist_ok=True)
+        path = subfolder / f"{kind.name}.png"
+        earlier = sum((drawing.figure, drawing.attention) == (kind.name, label) for drawing in drawings)
+        if earlier:
+            path = path.with_stem(f"{kind.name}-{earlier + 1}")
         with write_whole(path) as file:
             kind.draw(subject).savefig(file, format="png")
         drawings.append(Drawing(path, kind.name, label, kind.summary))
-    if sights:
-        save_values(folder, sights)
+    if maps:
+        save_values(folder, maps)
     return drawings
 
 
-def _folders(sources: Sequence[Source]) -> dict[str, str]:
-    """By name, a folder's name of its own.
+def _folder_names(sources: Sequence[Source]) -> dict[str, str]:
+    """Return a unique folder name for each source, by the source's name.
 
-    >>> _folders([Source("test/a", list), Source("test-a", list)])
+    >>> _folder_names([Source("test/a", list), Source("test-a", list)])
     {'test/a': 'test-a', 'test-a': 'test-a-2'}
     """
     names: dict[str, str] = {}
     for source in sources:
-        name = base = _plain(source.name)
+        name = base = _file_name(source.name)
         number = 1
         while name in names.values():
             number += 1
@@ -143,5 +150,5 @@ def _folders(sources: Sequence[Source]) -> dict[str, str]:
     return names
 
 
-def _plain(name: str) -> str:
+def _file_name(name: str) -> str:
     return re.sub(r"[^\w.@-]+", "-", name).strip(".") or "image"

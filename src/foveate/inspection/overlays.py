@@ -1,8 +1,7 @@
 """Pictures of masks, errors and attention: uint8 RGB arrays at the image's size.
 
-Errors are shown in vermilion (wrong) among pale pixels (right) and grey ones (ignored), as in the report;
-readers of every colour vision tell these apart (Okabe and Ito 2008). Attention is in matplotlib's viridis,
-dark for little and bright for much.
+Error maps are vermilion (wrong), pale (right) and grey (ignored), as in the report; these colours suit every
+colour vision (Okabe and Ito 2008). Attention is in matplotlib's viridis: dark is low, bright is high.
 """
 
 from collections.abc import Sequence
@@ -34,8 +33,7 @@ def colorize(mask: Integer[ndarray, "h w"], colors: Sequence[Color]) -> Rgb:
 
 
 def overlay(image: Rgb, colored: Rgb, alpha: float = 0.5) -> Rgb:
-    """Lay a coloured picture over an image of the same size: alpha 0 shows the image alone, 1 the colours
-    alone.
+    """Blend a coloured picture over an image of the same size; alpha 0 is the image, alpha 1 the colours.
 
     >>> overlay(np.zeros((1, 1, 3), np.uint8), np.full((1, 1, 3), 200, np.uint8), alpha=0.25).tolist()
     [[[50, 50, 50]]]
@@ -44,7 +42,7 @@ def overlay(image: Rgb, colored: Rgb, alpha: float = 0.5) -> Rgb:
 
 
 def error_map(prediction: Integer[ndarray, "h w"], truth: Integer[ndarray, "h w"]) -> Rgb:
-    """Show wrong pixels in vermilion, right ones pale, those that the truth ignores in grey.
+    """Colour wrong pixels vermilion, right ones pale, and ignored ones (truth 255) grey.
 
     >>> error_map(np.array([[1, 1, 1]]), np.array([[1, 0, 255]])).tolist()
     [[[222, 226, 230], [213, 94, 0], [150, 150, 150]]]
@@ -53,11 +51,12 @@ def error_map(prediction: Integer[ndarray, "h w"], truth: Integer[ndarray, "h w"
     return np.array([RIGHT, WRONG, IGNORED], dtype=np.uint8)[state]
 
 
-def spatial(found: AttentionMap, index: int = 0, query: int = 0) -> Float[ndarray, "h w"] | None:
-    """One value a position for one image of the batch (see `AttentionMap.picture`); None for a map without
-    positions, such as a channel map. Maps of factors give the factor.
+def spatial(attention: AttentionMap, index: int = 0, query: int = 0) -> Float[ndarray, "h w"] | None:
+    """Return one value a position for image `index` of the batch (see `AttentionMap.picture`).
+
+    For a factor map, the values are factors. None for a map without positions, such as a channel map.
     """
-    values = found.picture(index, query)
+    values = attention.picture(index, query)
     return None if values is None else values.numpy()
 
 
@@ -83,39 +82,39 @@ def heat(
 
 
 def attention_overlay(
-    image: Rgb, found: AttentionMap, index: int = 0, query: int = 0, alpha: float = 0.6
+    image: Rgb, attention: AttentionMap, index: int = 0, query: int = 0, alpha: float = 0.6
 ) -> Rgb:
-    """Lay where a mechanism looks over the image; of a pairwise map also mark the query with a ring.
+    """Blend attention over the image; for a pairwise map, also mark the query with a ring.
 
-    `index` is the image's place in the recorded batch. Raises `UserError` for a channel map: see
+    `index` is the image's index in the recorded batch. Raises `UserError` for a channel map: use
     `channel_bars`.
     """
-    values = spatial(found, index, query)
+    values = spatial(attention, index, query)
     if values is None:
-        raise UserError("a channel map has no places in the image; draw it with channel_bars")
+        raise UserError("a channel map has no positions in the image; draw it with channel_bars")
     picture = overlay(image, heat(values, image.shape[:2]), alpha)
-    if isinstance(found, PairwiseMap):
-        row, column = divmod(int(found.queries[query]), found.grid[1])
-        center = ((row + 0.5) / found.grid[0], (column + 0.5) / found.grid[1])
+    if isinstance(attention, PairwiseMap):
+        row, column = divmod(int(attention.queries[query]), attention.grid[1])
+        center = ((row + 0.5) / attention.grid[0], (column + 0.5) / attention.grid[1])
         return _ring(picture, center[0] * image.shape[0], center[1] * image.shape[1])
     return picture
 
 
-def channel_bars(found: ChannelMap, index: int = 0, size: tuple[int, int] = (120, 240)) -> Rgb:
+def channel_bars(attention: ChannelMap, index: int = 0, size: tuple[int, int] = (120, 240)) -> Rgb:
     """Draw a channel map of one image as bars: one a channel, from 0 to the largest factor (at least 1)."""
     height, width = size
-    values = found.factor[index].float().numpy()
+    values = attention.factor[index].float().numpy()
     of_column = np.arange(width) * len(values) // width
     tops = values[of_column] / max(1.0, float(values.max()))
     filled = np.arange(height)[::-1, None] < np.round(tops * height)[None]
     return np.where(filled[..., None], np.uint8(BAR), np.uint8(255))
 
 
-def picture(found: AttentionMap, image: Rgb, index: int = 0, query: int = 0) -> Rgb:
-    """Draw any map at the image's size: bars for channels, an overlay for everything that has places."""
-    if isinstance(found, ChannelMap):
-        return channel_bars(found, index, image.shape[:2])
-    return attention_overlay(image, found, index, query)
+def picture(attention: AttentionMap, image: Rgb, index: int = 0, query: int = 0) -> Rgb:
+    """Draw any map at the image's size: bars for a channel map, an overlay for maps with positions."""
+    if isinstance(attention, ChannelMap):
+        return channel_bars(attention, index, image.shape[:2])
+    return attention_overlay(image, attention, index, query)
 
 
 def _ring(rgb: Rgb, y: float, x: float) -> Rgb:

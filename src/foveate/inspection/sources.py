@@ -1,4 +1,4 @@
-"""The images that are looked at: files, a folder of them, a data set with its truth, or the run's own."""
+"""The images to inspect: files, a folder, a dataset with its truth, or the run's own data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Truth = UInt8[ndarray, "h w"] | int | None
 
 @dataclass(frozen=True)
 class Source:
-    """One image under a name of its own; `read` gives its pixels and its truth, if any."""
+    """One image with a unique name; `read` returns its pixels and its truth (None if unknown)."""
 
     name: str
     read: Callable[[], tuple[UInt8[ndarray, "h w 3"], Truth]]
@@ -27,10 +27,11 @@ class Source:
 def find_sources(
     run: str | Path, classes: tuple[str, ...], images: str | Path | None, split: str
 ) -> list[Source]:
-    """All images that `images` means: an image, a folder that holds some itself, or else a data set with the
-    classes of the run, of which `split` is taken; None stands for the run's own data.
+    """Return the images of `images`.
 
-    Raises `UserError` where there are none, for an unknown split, and for data with other classes.
+    `images` is an image file, a folder that directly holds images, a dataset with the classes of the run, or
+    None for the run's own data. Of a dataset, only `split` is used. Raises `UserError` if there are no
+    images, for an unknown split, and for data with other classes.
     """
     choose(split, ("train", "val", "test"), "split")
     path = Path(images or "")
@@ -49,10 +50,10 @@ def find_sources(
     return [Source(entry.stem, lambda entry=entry: data.read(entry)) for entry in entries]
 
 
-def spread(sources: list[Source], limit: int) -> list[Source]:
-    """At most `limit` of them, evenly spread, in their order.
+def evenly_spaced(sources: list[Source], limit: int) -> list[Source]:
+    """Return at most `limit` evenly spaced sources, in order.
 
-    >>> [source.name for source in spread([Source(name, list) for name in "abcdef"], 3)]
+    >>> [source.name for source in evenly_spaced([Source(name, list) for name in "abcdef"], 3)]
     ['a', 'c', 'e']
     """
     count = min(limit, len(sources))

@@ -1,8 +1,7 @@
-"""What is drawn: an image with what is said of it, and one map of one mechanism on that image.
+"""What figures draw: a `View` (image and prediction), and a `RecordedMap` (one attention map on that image).
 
-A map covers what the network saw, which for a `Host` is the image padded at the bottom and at the right.
-Figures place everything in the image's own pixels, rows downwards, and so need only the share of a map that
-lies over the image.
+A `Host` pads the image at the bottom and at the right, and maps cover the padded image. Figures use the pixel
+coordinates of the image, rows downwards. `RecordedMap.covers` is the share of a map that lies over the image.
 """
 
 from dataclasses import dataclass
@@ -18,10 +17,10 @@ from foveate.attention.maps import AttentionMap
 from foveate.prediction.predictor import Prediction
 
 LONGEST = 800
-"""Pixels of the longer side at which images are drawn; coordinates stay those of the image itself."""
+"""Longest side in pixels of a drawn image. Coordinates stay those of the full-size image."""
 
 CLOSED = 0.01
-"""A gate below this, to either side, lets so little of its attention through that a figure says so."""
+"""A figure calls a gate nearly closed if its absolute value is below this."""
 
 Pixel = tuple[int, int]
 Size = tuple[int, int]
@@ -29,9 +28,10 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """An image (`name` is its folder's name, too), its truth where that is known, and the prediction.
+    """An image with its prediction and, if known, its truth.
 
-    The truth is class ids `h w`, 255 where nothing is counted, or the number of a label.
+    name: also the name of its output folder. truth: class ids `h w` (255: ignored), or the class id of the
+    whole image.
     """
 
     name: str
@@ -46,21 +46,21 @@ class View:
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
-    """One map (of a batch of one) that a mechanism made on the way to a prediction.
+class RecordedMap:
+    """One attention map of a forward pass over one image.
 
-    label: such as "smooth@encoder5". number: the map's place among the mechanism's own, from 0. covers: the
-    share of the map's height and width that lies over the image, above 1 where it ends before the image does;
-    key_covers: the same of what an across-levels map looks at. pixels: (row, column) in the image; a
-    pairwise map has their rows first and then those of `sampled`. before, after: what the mechanism got and
-    what it made of it. gate: how far the network goes from one to the other, None where nothing holds it
-    back.
+    label: the attention, such as "smooth@encoder5". number: the map's index among those of the attention,
+    from 0. map: batch size 1. covers: the share of the map's height and width that lies over the image; above
+    1 if the map ends before the image does. key_covers: the same for the keys of an across-levels map.
+    pixels: the chosen (row, column) positions in the image; the first queries of a pairwise map are these,
+    the others are `sampled`. before, after: the attention's input and output features. gate: the value of the
+    residual gate, 0 for the input alone, 1 for the attention alone; None without a gate.
     """
 
     view: View
     label: str
     number: int
-    found: AttentionMap
+    map: AttentionMap
     covers: tuple[float, float] = (1.0, 1.0)
     key_covers: tuple[float, float] = (1.0, 1.0)
     pixels: tuple[Pixel, ...] = ()
@@ -70,34 +70,35 @@ class Sight:
 
     @property
     def title(self) -> str:
-        """The label, and the gate where there is one."""
-        return self.label if self.gate is None else f"{self.label}, {gate_said(self.gate)}"
+        """The label, with the gate's value if there is a gate."""
+        return self.label if self.gate is None else f"{self.label}, {describe_gate(self.gate)}"
 
     @property
-    def looks(self) -> Float[ndarray, "pixels h w"]:
-        """Of a pairwise map: where each chosen pixel looks, the mean over heads."""
-        rows = self.found.values[0, :, : len(self.pixels)].float().mean(0)
-        return rows.reshape(-1, *self.found.grid).numpy()
+    def pixel_attention(self) -> Float[ndarray, "pixels h w"]:
+        """For a pairwise map: the attention of each chosen pixel to every position, mean over heads."""
+        rows = self.map.values[0, :, : len(self.pixels)].float().mean(0)
+        return rows.reshape(-1, *self.map.grid).numpy()
 
     @property
     def matrix(self) -> Float[ndarray, "q k"]:
-        """Of a pairwise map: the rows of `sampled`, the mean over heads."""
-        return self.found.values[0, :, len(self.pixels) :].float().mean(0).numpy()
+        """For a pairwise map: the rows of the `sampled` queries, mean over heads."""
+        return self.map.values[0, :, len(self.pixels) :].float().mean(0).numpy()
 
     @property
     def sampled(self) -> Int64[ndarray, " q"]:
-        """Of a pairwise map: the flat positions whose rows `matrix` holds."""
-        return self.found.queries[len(self.pixels) :].numpy()
+        """For a pairwise map: the flat positions (row * width + column) of the rows of `matrix`."""
+        return self.map.queries[len(self.pixels) :].numpy()
 
 
 ENTRIES, FEWEST = 2**18, 64
-"""Entries of a pairwise map, for each head, beyond which its rows are sampled, and the fewest rows then: what
-a figure can show, and a small part of what mechanisms agree to compute at once, however many heads.
+"""Rows of a pairwise map are sampled if it has more entries than this for each head; at least `FEWEST` rows.
+
+That is as much as a figure can show, and far below the limit of what mechanisms compute at once.
 """
 
 
 def sampled_rows(height: int, width: int) -> Int64[Tensor, " q"]:
-    """Flat positions for the rows of a matrix: all of them while it fits, else as many, evenly spread.
+    """Return the flat positions of the matrix rows to compute: all, or evenly spread ones of too many.
 
     >>> sampled_rows(2, 3).tolist()
     [0, 1, 2, 3, 4, 5]
@@ -110,9 +111,9 @@ def sampled_rows(height: int, width: int) -> Int64[Tensor, " q"]:
 
 
 def coverage(grid: Size, size: Size, padded: Size) -> tuple[float, float]:
-    """The share of a map's height and width that lies over the image, which was padded before the network.
+    """Return the share of a map's height and width that lies over the image, without the padding.
 
-    A map of the image's own size (at the logits) was cropped already.
+    A map of the image's size (at the logits) is already cropped: its share is 1.
 
     >>> coverage((12, 15), size=(360, 480), padded=(384, 480))
     (0.9375, 1.0)
@@ -123,7 +124,7 @@ def coverage(grid: Size, size: Size, padded: Size) -> tuple[float, float]:
 
 
 def cell_of(pixel: Pixel, size: Size, grid: Size, covers: tuple[float, float] = (1.0, 1.0)) -> int:
-    """The flat position in a map of `grid` that a pixel of an image of `size` lies in.
+    """Return the flat position of a pixel's cell in a map of `grid` cells over an image of `size`.
 
     >>> cell_of((0, 0), (64, 64), (8, 8)), cell_of((63, 8), (64, 64), (8, 8))
     (0, 57)
@@ -135,18 +136,18 @@ def cell_of(pixel: Pixel, size: Size, grid: Size, covers: tuple[float, float] = 
     return row * grid[1] + column
 
 
-def spread_pixels(size: Size) -> tuple[Pixel, ...]:
-    """The centre of an image and the centres of its quadrants, in reading order, each once.
+def default_pixels(size: Size) -> tuple[Pixel, ...]:
+    """Return the centres of an image and of its quadrants, in reading order, without duplicates.
 
-    >>> spread_pixels((40, 80))
+    >>> default_pixels((40, 80))
     ((10, 20), (10, 60), (20, 40), (30, 20), (30, 60))
     """
     shares = ((0.25, 0.25), (0.25, 0.75), (0.5, 0.5), (0.75, 0.25), (0.75, 0.75))
     return tuple(dict.fromkeys((int(y * size[0]), int(x * size[1])) for y, x in shares))
 
 
-def shrunk(pixels: Num[ndarray, "h w *c"], smooth: bool = True) -> Num[ndarray, "rows columns *c"]:
-    """At most `LONGEST` pixels a side; class ids want `smooth=False`."""
+def downscale(pixels: Num[ndarray, "h w *c"], smooth: bool = True) -> Num[ndarray, "rows columns *c"]:
+    """Shrink an image to at most `LONGEST` pixels a side; pass `smooth=False` for class ids."""
     height, width = pixels.shape[:2]
     factor = LONGEST / max(height, width)
     if factor >= 1:
@@ -156,10 +157,10 @@ def shrunk(pixels: Num[ndarray, "h w *c"], smooth: bool = True) -> Num[ndarray, 
     return np.asarray(Image.fromarray(pixels).resize(size, how))
 
 
-def gate_said(gate: float) -> str:
-    """A residual gate's value, and whether it lets its attention through.
+def describe_gate(gate: float) -> str:
+    """Return a residual gate's value in words; add "nearly closed" below `CLOSED`.
 
-    >>> gate_said(0.312), gate_said(-0.00432)
+    >>> describe_gate(0.312), describe_gate(-0.00432)
     ('gate 0.31', 'gate -0.0043 (nearly closed)')
     """
     return f"gate {gate:.2g} (nearly closed)" if abs(gate) < CLOSED else f"gate {gate:.2f}"

@@ -1,4 +1,4 @@
-"""One picture of what an arm attended to: of its maps the one that says most about places in the image."""
+"""One small picture of what an arm attended to, chosen among the maps of a recorded pass."""
 
 import math
 from collections.abc import Mapping
@@ -12,54 +12,57 @@ from foveate.attention.maps import AttentionMap
 
 
 @dataclass(frozen=True)
-class Look:
-    """Weights from 0 (smallest) to 255 (largest), what they are, whether they lie in the image, how many of
-    its rows and columns they cover from the top left (None: all), and whose they are.
+class Thumbnail:
+    """A small picture of one map.
+
+    weights: from 0 (smallest value) to 255 (largest). caption: what the weights are. spatial: whether rows
+    and columns are positions in the image. extent: height and width in pixels that the weights span from the
+    top left corner, None for the whole padded image. label: the attention that made the map.
     """
 
     weights: UInt8[np.ndarray, "rows columns"]
-    words: str
+    caption: str
     spatial: bool
-    reach: tuple[int, int] | None = None
+    extent: tuple[int, int] | None = None
     label: str = ""
 
 
-def look(maps: Mapping[str, tuple[AttentionMap, ...]]) -> Look | None:
-    """The picture of the first image of a recorded pass; None where no mechanism has a map.
+def choose_thumbnail(maps: Mapping[str, tuple[AttentionMap, ...]]) -> Thumbnail | None:
+    """Return the picture of the first image of a recorded pass, or None if no map can be drawn small.
 
-    The maps' `rank` decides: pairwise maps come first, then factors of positions, masks, memories, maps
-    across levels, and last factors of channels, drawn as a grid of cells. Of several of a kind it is the
-    last, and the words say whose.
+    The maps with the smallest `rank` win: pairwise maps, then position factors, masks, memories, maps across
+    levels, and last channel factors, which are drawn as a grid of cells. Of several maps of that rank the
+    last one is drawn, and the caption names its attention.
 
     >>> import torch
     >>> from foveate.attention.maps import SpatialMap
-    >>> look({"a": (SpatialMap(torch.tensor([[[0.2, 0.4]]])),)}).words
+    >>> choose_thumbnail({"a": (SpatialMap(torch.tensor([[[0.2, 0.4]]])),)}).caption
     'factor of each position, 0.20 to 0.40'
     """
-    drawn = [
-        (label, one, digest)
-        for label, several in maps.items()
-        for one in several
-        if (digest := one.digest()) is not None
+    digests = [
+        (label, one_map, digest)
+        for label, maps_of_one in maps.items()
+        for one_map in maps_of_one
+        if (digest := one_map.digest()) is not None
     ]
-    if not drawn:
+    if not digests:
         return None
-    rank = min(one.rank for _, one, _ in drawn)
-    chosen = [entry for entry in drawn if entry[1].rank == rank]
-    label, last, (values, words) = chosen[-1]
-    if len(chosen) > 1:
-        words += f"; of {label}, the last of {len(chosen)} such maps"
+    rank = min(one_map.rank for _, one_map, _ in digests)
+    candidates = [entry for entry in digests if entry[1].rank == rank]
+    label, chosen, (values, caption) = candidates[-1]
+    if len(candidates) > 1:
+        caption += f"; of {label}, the last of {len(candidates)} such maps"
     if values.ndim == 1:
-        return Look(_cells(_scaled(values)), words, spatial=False, label=label)
-    reach = None
-    if last.patches is not None:
-        (rows, columns), side = last.patches[1]
-        reach = (rows * side, columns * side)
-    return Look(_scaled(values), words, spatial=True, reach=reach, label=label)
+        return Thumbnail(_cells(_scaled(values)), caption, spatial=False, label=label)
+    extent = None
+    if chosen.patches is not None:
+        (rows, columns), side = chosen.patches[1]
+        extent = (rows * side, columns * side)
+    return Thumbnail(_scaled(values), caption, spatial=True, extent=extent, label=label)
 
 
 def _cells(values: UInt8[np.ndarray, " c"]) -> UInt8[np.ndarray, "rows columns"]:
-    """Values one after the other in rows, about four wide to three high; the rest is 0."""
+    """Arrange values row by row in a grid of about 4:3 (width to height), padded with 0."""
     columns = math.ceil(math.sqrt(len(values) * 4 / 3))
     cells = np.zeros((math.ceil(len(values) / columns), columns), np.uint8)
     cells.ravel()[: len(values)] = values
@@ -67,6 +70,6 @@ def _cells(values: UInt8[np.ndarray, " c"]) -> UInt8[np.ndarray, "rows columns"]
 
 
 def _scaled(values: Float[Tensor, "*size"]) -> UInt8[np.ndarray, "*size"]:
-    plain = values.float().numpy()
-    low, high = float(plain.min()), float(plain.max())
-    return (255 * (plain - low) / max(high - low, 1e-12)).round().astype(np.uint8)
+    array = values.float().numpy()
+    low, high = float(array.min()), float(array.max())
+    return (255 * (array - low) / max(high - low, 1e-12)).round().astype(np.uint8)

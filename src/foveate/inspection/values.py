@@ -1,4 +1,4 @@
-"""The recorded maps of one image as numbers: `maps.npz`, and `maps.json`, which says what they mean."""
+"""Save the recorded maps of one image as numbers: `maps.npz`, explained by `maps.json`."""
 
 import json
 from collections.abc import Sequence
@@ -11,37 +11,39 @@ from torch import Tensor
 
 from foveate.attention.maps import FactorMap
 from foveate.files import write_whole
-from foveate.inspection.subjects import Sight
+from foveate.inspection.subjects import RecordedMap
 
 
-def save_values(folder: Path, sights: Sequence[Sight]) -> None:
-    """Write `maps.npz` (float32, one array a map) and `maps.json` (by array, what its axes are)."""
-    arrays = {_key(sight): sight.found.values[0].float().numpy() for sight in sights}
+def save_values(folder: Path, maps: Sequence[RecordedMap]) -> None:
+    """Write `maps.npz` (one float32 array a map) and `maps.json` (by array: its axes and meaning)."""
+    arrays = {_key(recorded): recorded.map.values[0].float().numpy() for recorded in maps}
     with write_whole(folder / "maps.npz") as file:
         np.savez_compressed(file, **arrays)
-    maps = {_key(sight): _meaning(sight) for sight in sights}
-    view = sights[0].view
+    descriptions = {_key(recorded): _describe(recorded) for recorded in maps}
+    view = maps[0].view
     with write_whole(folder / "maps.json", "w") as file:
-        json.dump({"image": view.name, "size": view.size, "maps": maps}, file, indent=1)
+        json.dump({"image": view.name, "size": view.size, "maps": descriptions}, file, indent=1)
 
 
-def _key(sight: Sight) -> str:
-    return f"{sight.label}-{sight.number + 1}-{sight.found.kind}"
+def _key(recorded: RecordedMap) -> str:
+    return f"{recorded.label}-{recorded.number + 1}-{recorded.map.kind}"
 
 
-def _meaning(sight: Sight) -> dict[str, Any]:
-    found = sight.found
-    rest = {name: value for name, value in asdict(found).items() if name != "values"}
-    effect = {"effect": found.effect} if isinstance(found, FactorMap) else {}
+def _describe(recorded: RecordedMap) -> dict[str, Any]:
+    attention = recorded.map
+    own_fields = {name: value for name, value in asdict(attention).items() if name != "values"}
+    effect = {"effect": attention.effect} if isinstance(attention, FactorMap) else {}
     return {
-        "attention": sight.label,
-        "kind": found.kind,
-        "shape": list(found.values.shape[1:]),
-        "axes": found.axes,
-        "meaning": found.meaning,
+        "attention": recorded.label,
+        "kind": attention.kind,
+        "shape": list(attention.values.shape[1:]),
+        "axes": attention.axes,
+        "meaning": attention.meaning,
         **effect,
-        "share_over_the_image": sight.covers,
-        "gate": sight.gate,
-        **{name: value.tolist() if isinstance(value, Tensor) else value for name, value in rest.items()},
-        **({"pixels": sight.pixels} if "query" in found.axes and sight.pixels else {}),
+        "share_over_the_image": recorded.covers,
+        "gate": recorded.gate,
+        **{
+            name: value.tolist() if isinstance(value, Tensor) else value for name, value in own_fields.items()
+        },
+        **({"pixels": recorded.pixels} if "query" in attention.axes and recorded.pixels else {}),
     }

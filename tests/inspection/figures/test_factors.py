@@ -12,8 +12,8 @@ from foveate.inspection.figures.mask import rows
 from foveate.inspection.figures.spatial import spatial
 from foveate.inspection.overlays import channel_bars
 from foveate.inspection.overlays import spatial as places
-from foveate.inspection.subjects import Sight, View
-from foveate.inspection.thumbnail import look
+from foveate.inspection.subjects import RecordedMap, View
+from foveate.inspection.thumbnail import choose_thumbnail
 from foveate.prediction.predictor import Prediction
 
 from ...attention.cases import CASES, Case
@@ -37,13 +37,13 @@ def hooked(module: nn.Module, x: Tensor, start: nn.Module, end: nn.Module, end_i
 
 def drawn(found: FactorMap) -> ndarray:
     """The factors as the figure of this kind of map shows them, b c h w without the batch."""
-    seen = Sight(VIEW, "some@place", 0, found)
+    recorded = RecordedMap(VIEW, "some@place", 0, found)
     if isinstance(found, ChannelMap):
-        return np.array([bar.get_height() for bar in channels(seen).axes[0].patches])[:, None, None]
+        return np.array([bar.get_height() for bar in channels(recorded).axes[0].patches])[:, None, None]
     if isinstance(found, SpatialMap):
-        shown = [image for axes in spatial(seen).axes for image in axes.images]
+        shown = [image for axes in spatial(recorded).axes for image in axes.images]
         return next(np.asarray(image.get_array()) for image in shown if image.get_array().ndim == 2)[None]
-    mean, *by_channel = rows(seen)
+    mean, *by_channel = rows(recorded)
     whole = found.factor[0].numpy()
     assert np.allclose(mean[1]["Factor"], whole.mean(0), atol=1e-6)
     for name, pictures in by_channel:
@@ -74,7 +74,7 @@ def test_drawn_factors_are_output_by_input(case: Case):
 
 def test_a_channel_that_is_added_to_itself_is_drawn_above_one():
     gate = torch.tensor([[0.148, 0.839]])
-    page = channels(Sight(VIEW, "mssa@place", 0, ChannelMap(gate, offset=1.0)))
+    page = channels(RecordedMap(VIEW, "mssa@place", 0, ChannelMap(gate, offset=1.0)))
     assert [bar.get_height() for bar in page.axes[0].patches] == pytest.approx([1.148, 1.839])
     assert page.get_supxlabel() == (
         "Factors from 1.148 to 1.839, at 1 a channel stays as it is: 1 + the map multiplies the features."
@@ -83,9 +83,9 @@ def test_a_channel_that_is_added_to_itself_is_drawn_above_one():
 
 def test_small_pictures_and_overlays_show_the_factor_too():
     channel, position = ChannelMap(torch.tensor([[0.0, 1.0]]), 1.0), SpatialMap(torch.zeros(1, 2, 3), 1.0)
-    assert "1.00 to 2.00" in look({"a": (channel,)}).words
-    assert "1.00 to 1.00" in look({"a": (position,)}).words
+    assert "1.00 to 2.00" in choose_thumbnail({"a": (channel,)}).caption
+    assert "1.00 to 1.00" in choose_thumbnail({"a": (position,)}).caption
     assert np.array_equal(places(position), np.ones((2, 3)))
     assert (channel_bars(channel, size=(4, 2))[:, 0] != 255).any(1).sum() == 2  # half of the largest, 2
     inside = MaskMap(torch.zeros(1, 2, 2, 3), 1.0, trunk=True)
-    assert "trunk" in look({"a": (inside,)}).words
+    assert "trunk" in choose_thumbnail({"a": (inside,)}).caption

@@ -18,6 +18,7 @@ from foveate.attention.maps import (
 )
 from foveate.inspection.figures.channel_pairs import channel_pairs
 from foveate.inspection.figures.channels import channels, extremes
+from foveate.inspection.figures.coarse import block_means, coarse_matrix
 from foveate.inspection.figures.cumulative import cumulative, distribution
 from foveate.inspection.figures.grid import grid, received
 from foveate.inspection.figures.landscape import bars, bubbles, scatter, surface
@@ -28,9 +29,8 @@ from foveate.inspection.figures.memory import memory, varying
 from foveate.inspection.figures.panels import own_score, panels, shown_classes
 from foveate.inspection.figures.pixels import pixels
 from foveate.inspection.figures.registry import figure, figure_kinds, figures_for
-from foveate.inspection.figures.relief import coarse, relief
 from foveate.inspection.figures.spatial import spatial
-from foveate.inspection.subjects import Sight, View
+from foveate.inspection.subjects import RecordedMap, View
 from foveate.prediction.predictor import Prediction
 
 RANDOM = np.random.default_rng(0)
@@ -45,16 +45,16 @@ CONFIDENCE = RANDOM.random((40, 60)).astype(np.float32)
 VIEW = View("scene", IMAGE, Prediction(("sky", "road", "car"), COLORS, CONFIDENCE, mask=MASK), TRUTH)
 
 
-def sight(found, **about) -> Sight:
-    return Sight(VIEW, "some@place", 0, found, **about)
+def recorded_map(found, **about) -> RecordedMap:
+    return RecordedMap(VIEW, "some@place", 0, found, **about)
 
 
-def pairwise(height=4, width=6, heads=2, pixels=((5, 5), (35, 50)), **about) -> Sight:
+def pairwise(height=4, width=6, heads=2, pixels=((5, 5), (35, 50)), **about) -> RecordedMap:
     count = height * width
     generator = torch.Generator().manual_seed(0)
     values = (3 * torch.randn(1, heads, len(pixels) + count, count, generator=generator)).softmax(-1)
     queries = torch.cat([torch.tensor([0, count - 1]), torch.arange(count)])
-    return sight(PairwiseMap(values, (height, width), queries), pixels=pixels, **about)
+    return recorded_map(PairwiseMap(values, (height, width), queries), pixels=pixels, **about)
 
 
 def images(page) -> list[np.ndarray]:
@@ -111,13 +111,13 @@ def test_names_with_dollars_are_no_formulas():
 
 def test_an_image_of_which_nothing_counts_has_no_score():
     page = panels(View("scene", IMAGE, VIEW.prediction, np.full_like(MASK, 255)))
-    assert page.get_supxlabel() == "The truth counts no pixel of this image."
+    assert page.get_supxlabel() == "The truth ignores every pixel of this image."
 
 
 def test_channels_are_bars_and_the_extremes_are_pictures_before_and_after():
     factors = torch.tensor([[0.2, 0.9, 0.5, 1.3, 0.1, 0.6, 0.7]])
     before = torch.rand(7, 4, 6)
-    page = channels(sight(ChannelMap(factors), before=before))
+    page = channels(recorded_map(ChannelMap(factors), before=before))
     assert [bar.get_height() for bar in page.axes[0].patches] == pytest.approx(factors[0].tolist())
     drawn = images(page)
     assert np.allclose(drawn[0], before[3])
@@ -127,13 +127,13 @@ def test_channels_are_bars_and_the_extremes_are_pictures_before_and_after():
 
 
 def test_channels_without_features_are_bars_alone():
-    page = channels(sight(ChannelMap(torch.tensor([[0.5]]))))
+    page = channels(recorded_map(ChannelMap(torch.tensor([[0.5]]))))
     assert len(page.axes) == 1
 
 
 def test_a_spatial_map_is_drawn_as_it_is_and_over_the_image():
     values = torch.rand(1, 5, 6)
-    page = spatial(sight(SpatialMap(values), covers=(0.8, 1.0)))
+    page = spatial(recorded_map(SpatialMap(values), covers=(0.8, 1.0)))
     drawn = [one for axes in page.axes[:3] for one in axes.images if one.get_array().ndim == 2]
     assert len(drawn) == 2
     for one in drawn:
@@ -146,12 +146,12 @@ def test_masks_stand_between_the_features():
     values, before = torch.rand(1, 4, 5, 6), torch.randn(4, 5, 6)
     values[0, 2] *= 5
     after = (1 + values[0]) * before
-    seen = sight(MaskMap(values), before=before, after=after, gate=0.25)
-    drawn = rows(seen)
+    recorded = recorded_map(MaskMap(values), before=before, after=after, gate=0.25)
+    drawn = rows(recorded)
     assert [name for name, _ in drawn][:2] == ["mean of channels", "channel 2"]
     assert list(drawn[0][1]) == ["Before", "Factor", "After"]
     assert np.allclose(drawn[0][1]["Factor"], values[0].mean(0))
-    page = mask(seen)
+    page = mask(recorded)
     first = [axes for axes in page.axes if axes.images and axes.images[0].get_array().shape == (5, 6)][:3]
     for axes, expected in zip(first, (before, values[0], after), strict=True):
         assert np.allclose(axes.images[0].get_array(), expected.mean(0), atol=1e-6)
@@ -159,26 +159,28 @@ def test_masks_stand_between_the_features():
 
 
 def test_a_mask_of_other_channels_than_the_features_is_shown_in_the_mean():
-    seen = sight(MaskMap(torch.rand(1, 1, 5, 6)), before=torch.rand(4, 5, 6), after=torch.rand(4, 5, 6))
-    assert [name for name, _ in rows(seen)] == ["mean of channels"]
-    assert list(rows(sight(MaskMap(torch.rand(1, 2, 5, 6))))[0][1]) == ["Factor"]
+    recorded = recorded_map(
+        MaskMap(torch.rand(1, 1, 5, 6)), before=torch.rand(4, 5, 6), after=torch.rand(4, 5, 6)
+    )
+    assert [name for name, _ in rows(recorded)] == ["mean of channels"]
+    assert list(rows(recorded_map(MaskMap(torch.rand(1, 2, 5, 6))))[0][1]) == ["Factor"]
 
 
 def test_pixels_show_where_each_looks_as_the_mean_over_heads():
-    seen = pairwise()
-    page = pixels(seen)
+    recorded = pairwise()
+    page = pixels(recorded)
     drawn = [one for one in images(page) if one.shape == (4, 6)]
     for number, values in enumerate(drawn):
-        expected = 100 * seen.found.values[0, :, number].mean(0).reshape(4, 6)
+        expected = 100 * recorded.map.values[0, :, number].mean(0).reshape(4, 6)
         assert np.allclose(values, expected)
     assert len(drawn) == 2
     assert titles(page)[1:3] == ["1: from 5,5", "2: from 35,50"]
 
 
 def test_the_matrix_holds_every_row_of_the_map():
-    seen = pairwise()
-    (drawn,) = [one for one in images(matrix(seen)) if one.shape == (24, 24)]
-    assert np.allclose(drawn, 100 * seen.found.values[0, :, 2:].mean(0))
+    recorded = pairwise()
+    (drawn,) = [one for one in images(matrix(recorded)) if one.shape == (24, 24)]
+    assert np.allclose(drawn, 100 * recorded.map.values[0, :, 2:].mean(0))
     assert np.allclose(drawn.sum(1), 100, atol=1e-3)
 
 
@@ -186,46 +188,48 @@ def test_what_is_sampled_or_averaged_is_said():
     count, rows_ = 48 * 48, torch.arange(0, 48 * 48, 9)
     values = torch.rand(1, 2, 1 + len(rows_), count).softmax(-1)
     found = PairwiseMap(values, (48, 48), torch.cat([torch.tensor([7]), rows_]))
-    seen = sight(found, pixels=((3, 3),), covers=(0.9, 1.0))
-    drawn = relief(seen, 64)
+    recorded = recorded_map(found, pixels=((3, 3),), covers=(0.9, 1.0))
+    drawn = coarse_matrix(recorded, 64)
     assert drawn.heights.shape == (64, 64)
     assert drawn.heights.mean() == pytest.approx(100 / count, rel=1e-4)
-    assert drawn.words == (
+    assert drawn.note == (
         "48×48 = 2304 positions; 256 evenly spread rows of 2304; each cell the mean of 4×36 entries; mean of "
         "2 heads; the image's padding included."
     )
-    assert matrix(seen)._supxlabel.get_text().startswith("48×48 = 2304 positions; 256 evenly spread rows of")
+    assert (
+        matrix(recorded)._supxlabel.get_text().startswith("48×48 = 2304 positions; 256 evenly spread rows of")
+    )
 
 
 def test_blocks_that_do_not_divide_are_means_of_what_they_hold():
-    found, blocks = coarse(np.arange(10.0).reshape(1, 10), 3)
+    found, blocks = block_means(np.arange(10.0).reshape(1, 10), 3)
     assert found.tolist() == [[1.0, 4.0, 7.5]]
     assert blocks == (1.0, pytest.approx(10 / 3))
 
 
 def test_the_landscape_has_the_matrix_for_its_heights():
-    seen = pairwise()
-    expected = relief(seen, 24).heights
-    (points,) = scatter(seen).axes[0].collections
+    recorded = pairwise()
+    expected = coarse_matrix(recorded, 24).heights
+    (points,) = scatter(recorded).axes[0].collections
     assert np.allclose(np.sort(points.get_array()), np.sort(expected.ravel()))
-    (round_ones,) = bubbles(seen).axes[0].collections
+    (round_ones,) = bubbles(recorded).axes[0].collections
     areas = round_ones.get_sizes()
     assert areas.max() == pytest.approx(160)
     assert np.allclose(np.sort(areas) / 160, np.sort(expected.ravel()) / expected.max(), atol=1e-6)
-    (solids,) = bars(seen).axes[0].collections
+    (solids,) = bars(recorded).axes[0].collections
     tops = solids._faces.reshape(-1, 6, 4, 3)[..., 2].max((1, 2))
     assert np.allclose(np.sort(tops), np.sort(expected.ravel()), atol=1e-9)
-    (sheet,) = surface(seen).axes[0].collections
+    (sheet,) = surface(recorded).axes[0].collections
     assert sheet._faces[..., 2].max() == pytest.approx(expected.max())
 
 
 def test_bubbles_over_the_grid_are_multiples_of_equal_attention():
-    seen = pairwise()
-    page = grid(seen)
-    assert received(seen).mean() == pytest.approx(1)
+    recorded = pairwise()
+    page = grid(recorded)
+    assert received(recorded).mean() == pytest.approx(1)
     from_all, from_one = (axes.collections[0] for axes in page.axes[:2])
-    assert np.allclose(from_all.get_array(), received(seen).ravel())
-    assert np.allclose(from_one.get_array(), 24 * seen.looks[1].ravel())
+    assert np.allclose(from_all.get_array(), received(recorded).ravel())
+    assert np.allclose(from_one.get_array(), 24 * recorded.pixel_attention[1].ravel())
     assert np.allclose(from_all.get_offsets()[0], (5, 5))  # the centre of the first of 4x6 cells in 40x60
 
 
@@ -246,7 +250,7 @@ def test_every_kind_has_a_name_a_line_and_maps_that_it_suits():
     assert len(set(names)) == len(names)
     assert all(kind.summary and kind.suits for kind in figure_kinds())
     assert [kind.name for kind in figures_for(VIEW)] == ["panels"]
-    assert [kind.name for kind in figures_for(sight(SpatialMap(torch.rand(1, 2, 2))))] == ["spatial"]
+    assert [kind.name for kind in figures_for(recorded_map(SpatialMap(torch.rand(1, 2, 2))))] == ["spatial"]
     with pytest.raises(ValueError, match="figure 'matrix' is already registered"):
         figure("matrix", 0, "twice", View)(matrix)
 
@@ -259,16 +263,16 @@ def test_figures_leave_nothing_open():
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (3, 1)])
 def test_tiny_maps_are_drawn(size):
-    seen = pairwise(*size, heads=1, pixels=((0, 0), (39, 59)))
-    for kind in figures_for(seen):
-        assert kind.draw(seen).axes
+    recorded = pairwise(*size, heads=1, pixels=((0, 0), (39, 59)))
+    for kind in figures_for(recorded):
+        assert kind.draw(recorded).axes
 
 
 def test_a_memory_shows_the_slots_that_vary_most():
     shares = torch.rand(1, 9, 4, 6).softmax(1)
     shares[:, 7] *= torch.linspace(0, 9, 6)
-    seen = sight(MemoryMap(shares))
-    page = memory(seen)
+    recorded = recorded_map(MemoryMap(shares))
+    page = memory(recorded)
     assert [bar.get_height() for bar in page.axes[0].patches] == pytest.approx(
         (100 * shares[0].mean((1, 2))).tolist(), rel=1e-5
     )
@@ -279,7 +283,7 @@ def test_a_memory_shows_the_slots_that_vary_most():
 
 def test_channel_pairs_are_a_matrix():
     values = torch.rand(1, 8, 8).softmax(-1)
-    (drawn, *_) = images(channel_pairs(sight(ChannelPairsMap(values))))
+    (drawn, *_) = images(channel_pairs(recorded_map(ChannelPairsMap(values))))
     assert np.allclose(drawn, 100 * values[0])
 
 
@@ -287,9 +291,11 @@ def test_levels_show_the_patch_and_its_like_by_class():
     values = torch.rand(1, 3, 2, 4)
     values[0, 2] += 1
     found = AcrossLevelsMap(values, (4, 5), (2, 2), torch.tensor([0, 19]), patch_size=8, cell=2)
-    seen = sight(found, covers=(40 / 32, 60 / 40), key_covers=(1.25, 1.5), pixels=((3, 3), (39, 59)))
-    page = levels(seen)
-    assert strongest(related(seen))[0] == 2
+    recorded = recorded_map(
+        found, covers=(40 / 32, 60 / 40), key_covers=(1.25, 1.5), pixels=((3, 3), (39, 59))
+    )
+    page = levels(recorded)
+    assert strongest(related(recorded))[0] == 2
     (drawn,) = [one for one in page.axes[1].images if one.get_array().shape == (2, 2)]
     assert np.allclose(drawn.get_array(), values[0, 2, 0].reshape(2, 2))
     assert drawn.get_extent() == pytest.approx([0, 40, 32, 0])

@@ -15,7 +15,7 @@ from foveate.errors import UserError
 from foveate.evaluation.cost import flops
 from foveate.experiments.arms import plan_arms
 from foveate.inspection.figures.registry import figures_for
-from foveate.inspection.inspect import look
+from foveate.inspection.image import inspect_image
 from foveate.inspection.record import record
 from foveate.models.attaching.attach import attach, attached, attention_parameters, detach, gate_parameters
 from foveate.models.checkpoints import load_model, save_model
@@ -97,11 +97,11 @@ def test_starts_as_the_host_bit_for_bit_and_leaves_it_so():
 
 def test_a_look_inside_shows_a_map_a_skip():
     image = np.random.default_rng(0).integers(0, 256, (40, 64, 3), np.uint8)
-    _, sights = look(Predictor(build().eval(), "cpu"), "noise", image)
-    assert [sight.label for sight in sights] == [f"gate@skips.{level}" for level in (4, 3, 2, 1)]
-    for sight in sights:
-        assert [kind.name for kind in figures_for(sight)] == ["spatial"]
-        assert (sight.covers, sight.gate) == ((40 / 64, 1), 0)
+    _, maps = inspect_image(Predictor(build().eval(), "cpu"), "noise", image)
+    assert [recorded.label for recorded in maps] == [f"gate@skips.{level}" for level in (4, 3, 2, 1)]
+    for recorded in maps:
+        assert [kind.name for kind in figures_for(recorded)] == ["spatial"]
+        assert (recorded.covers, recorded.gate) == ((40 / 64, 1), 0)
 
 
 @pytest.mark.parametrize("arch", WITH_SKIPS)

@@ -1,1 +1,1 @@
-"""One kind of figure a file: from a sight or a view to a matplotlib figure, without any global state."""
+"""Figures, one kind a file: each draws a `RecordedMap` or a `View` with matplotlib, without pyplot."""

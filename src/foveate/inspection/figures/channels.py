@@ -1,4 +1,4 @@
-"""A channel map: one bar a channel, and what the factor does to the channels it changes most."""
+"""A channel map: one bar a channel, and the channels with extreme factors before and after the factor."""
 
 import numpy as np
 from jaxtyping import Float
@@ -14,41 +14,41 @@ from foveate.inspection.figures.style import (
     VERMILION,
     aspect,
     color_bar,
+    draw_map,
     factor_note,
-    laid,
-    plain,
-    sheet,
-    span,
+    new_figure,
+    style_axes,
+    value_range,
 )
-from foveate.inspection.subjects import Sight
+from foveate.inspection.subjects import RecordedMap
 
 SHOWN = 3
-"""Channels of the largest and of the smallest factors that are shown as pictures."""
+"""Number of channels with the largest factors, and with the smallest, that are shown as pictures."""
 
 
 @figure("channels", 1, "the factor of each channel, and the channels it raises and lowers most", ChannelMap)
-def channels(sight: Sight) -> Figure:
+def channels(recorded: RecordedMap) -> Figure:
     """Draw the bars, and below them channels before and after their factor."""
-    factors = sight.found.factor[0].float().numpy()
+    factors = recorded.map.factor[0].float().numpy()
     most, least = extremes(factors)
-    title = f"{sight.title}: factor of each of {len(factors)} channels"
-    note = factor_note(sight, "at 1 a channel stays as it is")
-    feature = sight.before
+    title = f"{recorded.title}: factor of each of {len(factors)} channels"
+    note = factor_note(recorded, "at 1 a channel stays as it is")
+    feature = recorded.before
     if feature is None or len(feature) != len(factors):
-        page = sheet(8, 3.2, title, note)
+        page = new_figure(8, 3.2, title, note)
         _bars(page.subplots(), factors, most, least)
         return page
     columns = [*most, *least]
-    pictures = 2 * (8.6 / len(columns) * aspect(sight.view.size)) + 0.5
-    page = sheet(10, 2.5 + pictures + 0.6, title, note)
+    pictures = 2 * (8.6 / len(columns) * aspect(recorded.view.size)) + 0.5
+    page = new_figure(10, 2.5 + pictures + 0.6, title, note)
     top, below = page.subfigures(2, 1, squeeze=False, height_ratios=(2.5, pictures)).ravel()
     _bars(top.subplots(), factors, most, least)
     grid = below.subplots(2, len(columns), squeeze=False)
     for (before, after), channel in zip(grid.T, columns, strict=True):
         values = feature[channel].float().numpy()
-        limits = span(np.stack([values, values * factors[channel]]))
-        laid(before, values, sight.view.size, sight.covers, limits=limits)
-        shown = laid(after, values * factors[channel], sight.view.size, sight.covers, limits=limits)
+        limits = value_range(np.stack([values, values * factors[channel]]))
+        draw_map(before, values, recorded.view.size, recorded.covers, limits=limits)
+        shown = draw_map(after, values * factors[channel], recorded.view.size, recorded.covers, limits=limits)
         color = BLUE if channel in most else VERMILION
         before.set_title(f"{channel}: × {factors[channel]:.2f}", fontsize=8.5, color=color, loc="left")
         color_bar(before, shown)
@@ -59,7 +59,9 @@ def channels(sight: Sight) -> Figure:
 
 
 def extremes(factors: Float[ndarray, " c"]) -> tuple[list[int], list[int]]:
-    """The channels of the largest factors, largest first, and of the smallest, smallest first; none twice.
+    """Return the channels with the largest factors (largest first) and the smallest (smallest first).
+
+    No channel is in both lists.
 
     >>> extremes(np.array([0.2, 0.9, 0.5, 0.1]))
     ([1, 2], [3, 0])
@@ -71,7 +73,7 @@ def extremes(factors: Float[ndarray, " c"]) -> tuple[list[int], list[int]]:
 
 
 def _bars(axes: Axes, factors: Float[ndarray, " c"], most: list[int], least: list[int]) -> None:
-    plain(axes, "", "channel", "factor")
+    style_axes(axes, "", "channel", "factor")
     colors = np.full(len(factors), "#9aa1ab", dtype=object)
     colors[most], colors[least] = BLUE, VERMILION
     axes.bar(range(len(factors)), factors, width=0.85, color=list(colors))

@@ -1,4 +1,4 @@
-"""The cumulative distribution of attention values: how many entries are small, and what they hold."""
+"""The cumulative distribution of attention values: by value, the share of entries and of attention."""
 
 import numpy as np
 from jaxtyping import Float
@@ -7,16 +7,16 @@ from numpy import ndarray
 
 from foveate.attention.maps import PairwiseMap
 from foveate.inspection.figures.registry import figure
-from foveate.inspection.figures.style import BLUE, SOFT, VERMILION, plain, sheet
-from foveate.inspection.subjects import Sight
+from foveate.inspection.figures.style import BLUE, SOFT, VERMILION, new_figure, style_axes
+from foveate.inspection.subjects import RecordedMap
 
 POINTS = 1000
 
 
 @figure("cumulative", 11, "the cumulative distribution of attention values", PairwiseMap)
-def cumulative(sight: Sight) -> Figure:
-    """Draw the share of entries up to each value, and the share of all attention that they hold."""
-    matrix = sight.matrix
+def cumulative(recorded: RecordedMap) -> Figure:
+    """Draw, for each value, the share of entries up to it and their share of all attention."""
+    matrix = recorded.matrix
     values, entries, attention = distribution(matrix)
     uniform = 1 / matrix.shape[1]
     half = values[np.searchsorted(attention, 0.5)]
@@ -25,8 +25,8 @@ def cumulative(sight: Sight) -> Figure:
         f"{matrix.size:,} entries. Half of all attention lies in the {100 * above:.2g}% of entries above "
         f"{half:.2g}."
     )
-    page = sheet(7, 4.6, f"{sight.title}: how attention is distributed", note)
-    axes = plain(
+    page = new_figure(7, 4.6, f"{recorded.title}: how attention is distributed", note)
+    axes = style_axes(
         page.subplots(), "", "attention value of an entry (logarithmic)", "share up to this value, %"
     )
     axes.plot(values, 100 * entries, color=BLUE, linewidth=2, label="of entries", drawstyle="steps-post")
@@ -51,20 +51,21 @@ def cumulative(sight: Sight) -> Figure:
 def distribution(
     matrix: Float[ndarray, "q k"],
 ) -> tuple[Float[ndarray, " n"], Float[ndarray, " n"], Float[ndarray, " n"]]:
-    """Values in rising order (at most `POINTS`, zeros as the smallest positive number), the share of entries
-    up to each, and the share of the matrix's sum that these entries hold.
+    """Return sorted values, the share of entries up to each, and these entries' share of the matrix's sum.
+
+    At most `POINTS` values are returned. Zeros become the smallest positive float32, for a logarithmic axis.
 
     >>> values, entries, attention = distribution(np.array([[0.75, 0.25]]))
     >>> values.tolist(), entries.tolist(), attention.tolist()
     ([0.25, 0.75], [0.5, 1.0], [0.25, 1.0])
     """
     ordered = np.sort(matrix.ravel()).astype(np.float64)
-    held = np.cumsum(ordered)
+    sums = np.cumsum(ordered)
     last = len(ordered) - 1
-    # Evenly spread, and closer and closer towards the few large ones, which hold most.
+    # Half of the points are evenly spread; the others get denser towards the few large values.
     at = np.concatenate(
         [np.linspace(0, last, POINTS // 2), last + 1 - np.geomspace(1, last + 1, POINTS // 2)]
     )
     at = np.unique(at.astype(np.int64))
     smallest = np.finfo(np.float32).tiny
-    return np.maximum(ordered[at], smallest), (at + 1) / len(ordered), held[at] / held[-1]
+    return np.maximum(ordered[at], smallest), (at + 1) / len(ordered), sums[at] / sums[-1]

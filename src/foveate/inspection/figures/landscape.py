@@ -8,19 +8,19 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from foveate.attention.maps import PairwiseMap
+from foveate.inspection.figures.coarse import CoarseMatrix, coarse_matrix
 from foveate.inspection.figures.registry import figure
-from foveate.inspection.figures.relief import Relief, relief
-from foveate.inspection.figures.style import COLORS, SOFT, sheet, span
-from foveate.inspection.subjects import Sight
+from foveate.inspection.figures.style import COLORS, SOFT, new_figure, value_range
+from foveate.inspection.subjects import RecordedMap
 
 FINE, MIDDLE, FEW = 96, 40, 24
-"""Cells a side: what a surface, points, and solids can show."""
+"""Most cells a side for a surface, for points, and for bars and bubbles."""
 
 
 @figure("surface", 6, "the attention matrix as a surface", PairwiseMap)
-def surface(sight: Sight) -> Figure:
+def surface(recorded: RecordedMap) -> Figure:
     """Draw the matrix as a surface over queries and keys."""
-    drawn, page, axes = _space(sight, FINE, "surface")
+    drawn, page, axes = _space(recorded, FINE, "surface")
     keys, queries = np.meshgrid(drawn.keys, drawn.queries)
     axes.plot_surface(
         keys,
@@ -37,9 +37,9 @@ def surface(sight: Sight) -> Figure:
 
 
 @figure("scatter", 7, "the attention matrix as points in space", PairwiseMap)
-def scatter(sight: Sight) -> Figure:
+def scatter(recorded: RecordedMap) -> Figure:
     """Draw a point for each cell."""
-    drawn, page, axes = _space(sight, MIDDLE, "points")
+    drawn, page, axes = _space(recorded, MIDDLE, "points")
     keys, queries = np.meshgrid(drawn.keys, drawn.queries)
     axes.scatter(
         keys, queries, drawn.heights, c=drawn.heights, cmap=COLORS, norm=_norm(drawn), s=7, linewidths=0
@@ -48,9 +48,9 @@ def scatter(sight: Sight) -> Figure:
 
 
 @figure("bars", 8, "the attention matrix as bars", PairwiseMap)
-def bars(sight: Sight) -> Figure:
+def bars(recorded: RecordedMap) -> Figure:
     """Draw a bar for each cell."""
-    drawn, page, axes = _space(sight, FEW, "bars")
+    drawn, page, axes = _space(recorded, FEW, "bars")
     keys, queries = (side.ravel() for side in np.meshgrid(drawn.keys, drawn.queries))
     heights = drawn.heights.ravel()
     wide, deep = _step(drawn.keys), _step(drawn.queries)
@@ -61,9 +61,9 @@ def bars(sight: Sight) -> Figure:
 
 
 @figure("bubbles", 9, "the attention matrix as bubbles in space", PairwiseMap)
-def bubbles(sight: Sight) -> Figure:
-    """Draw a bubble for each cell, its area as large as its attention."""
-    drawn, page, axes = _space(sight, FEW, "bubbles")
+def bubbles(recorded: RecordedMap) -> Figure:
+    """Draw a bubble for each cell; its area is proportional to the attention."""
+    drawn, page, axes = _space(recorded, FEW, "bubbles")
     keys, queries = np.meshgrid(drawn.keys, drawn.queries)
     areas = 160 * drawn.heights / max(float(drawn.heights.max()), 1e-12)
     axes.scatter(
@@ -80,9 +80,9 @@ def bubbles(sight: Sight) -> Figure:
     return page
 
 
-def _space(sight: Sight, cells: int, what: str) -> tuple[Relief, Figure, Axes]:
-    drawn = relief(sight, cells)
-    page = sheet(7.2, 6.0, f"{sight.title}: attention matrix as {what}", drawn.words)
+def _space(recorded: RecordedMap, cells: int, what: str) -> tuple[CoarseMatrix, Figure, Axes]:
+    drawn = coarse_matrix(recorded, cells)
+    page = new_figure(7.2, 6.0, f"{recorded.title}: attention matrix as {what}", drawn.note)
     axes = page.add_subplot(projection="3d", computed_zorder=False)
     axes.view_init(elev=32, azim=-58)
     axes.set_xlabel("attended position", fontsize=8.5, color=SOFT)
@@ -100,10 +100,10 @@ def _space(sight: Sight, cells: int, what: str) -> tuple[Relief, Figure, Axes]:
     return drawn, page, axes
 
 
-def _norm(drawn: Relief) -> Normalize:
+def _norm(drawn: CoarseMatrix) -> Normalize:
     return Normalize(0.0, max(float(drawn.heights.max()), 1e-12))
 
 
 def _step(positions: np.ndarray) -> float:
-    low, high = span(positions)
+    low, high = value_range(positions)
     return (high - low) / max(1, len(positions) - 1)

@@ -1,6 +1,6 @@
-"""Kinds of figures by name: each file of this package registers its function and is found without a list.
+"""Registry of the kinds of figures. Each file of this package registers its function; there is no list.
 
-A kind suits some maps (a function of a `Sight`) or the image itself (a function of a `View`).
+A figure draws some kinds of maps (a function of a `RecordedMap`) or the image (a function of a `View`).
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from foveate.inspection.subjects import Sight, View
+from foveate.inspection.subjects import RecordedMap, View
 from foveate.shelves import import_shelf
 
 Draw = Callable[[Any], Figure]
@@ -17,7 +17,11 @@ Draw = Callable[[Any], Figure]
 
 @dataclass(frozen=True)
 class FigureKind:
-    """`order` is its place on a page; `summary` says in a line what it shows."""
+    """A kind of figure.
+
+    order: its position on a page. summary: what it shows, in a line. suits: the `View`, or classes of maps,
+    that it can draw.
+    """
 
     name: str
     order: int
@@ -30,7 +34,7 @@ _kinds: dict[str, FigureKind] = {}
 
 
 def figure(name: str, order: int, summary: str, *suits: type) -> Callable[[Draw], Draw]:
-    """Decorator that makes a function known as the figure `name` for these kinds of maps, or for a `View`."""
+    """Register a function, by decorator, as the figure `name` for these classes of maps or for a `View`."""
 
     def add(draw: Draw) -> Draw:
         if name in _kinds:
@@ -42,7 +46,7 @@ def figure(name: str, order: int, summary: str, *suits: type) -> Callable[[Draw]
 
 
 def figure_kinds() -> tuple[FigureKind, ...]:
-    """All kinds in the order in which they are shown.
+    """Return all kinds in the order in which they are shown.
 
     >>> [kind.name for kind in figure_kinds()][:3]
     ['panels', 'channels', 'spatial']
@@ -51,7 +55,7 @@ def figure_kinds() -> tuple[FigureKind, ...]:
     return tuple(sorted(_kinds.values(), key=lambda kind: (kind.order, kind.name)))
 
 
-def figures_for(subject: View | Sight) -> tuple[FigureKind, ...]:
-    """The kinds that can draw a view, or a sight's map."""
-    drawn = type(subject.found) if isinstance(subject, Sight) else type(subject)
+def figures_for(subject: View | RecordedMap) -> tuple[FigureKind, ...]:
+    """Return the kinds that can draw this view or this recorded map."""
+    drawn = type(subject.map) if isinstance(subject, RecordedMap) else type(subject)
     return tuple(kind for kind in figure_kinds() if drawn in kind.suits)

@@ -1,4 +1,4 @@
-"""How figures look: one sheet, one scale of colours, images and maps in the image's own pixels."""
+"""The common style of figures: layout, colour scale, and axes in the pixel coordinates of the image."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy import ndarray
 
 from foveate.data.pixels.palette import WRONG
 from foveate.inspection.overlays import BAR
-from foveate.inspection.subjects import Sight, Size, shrunk
+from foveate.inspection.subjects import RecordedMap, Size, downscale
 
 BLUE, VERMILION = ("#{:02x}{:02x}{:02x}".format(*color) for color in (BAR, WRONG))
 INK, SOFT = "#1b1e23", "#5c6470"
@@ -20,26 +20,26 @@ COLORS = "viridis"
 DPI = 140
 
 
-def sheet(width: float, height: float, title: str, note: str) -> Figure:
-    """An empty figure of this size in inches; `note` stands below what is drawn."""
+def new_figure(width: float, height: float, title: str, note: str) -> Figure:
+    """Return an empty figure, sizes in inches, with a title above and a note below."""
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08, wspace=0.04, hspace=0.04)
-    figure.suptitle(literal(title), x=0.012, ha="left", fontsize=11, fontweight="bold", color=INK)
-    figure.supxlabel(literal(note), x=0.012, ha="left", fontsize=8.5, color=SOFT, wrap=True)
+    figure.suptitle(escape_dollars(title), x=0.012, ha="left", fontsize=11, fontweight="bold", color=INK)
+    figure.supxlabel(escape_dollars(note), x=0.012, ha="left", fontsize=8.5, color=SOFT, wrap=True)
     return figure
 
 
-def literal(text: str) -> str:
-    """A text, such as the name of a class, whose dollars do not begin and end a formula of matplotlib's.
+def escape_dollars(text: str) -> str:
+    """Escape dollar signs, which matplotlib takes for a formula, in a text such as a class name.
 
-    >>> print(literal("$20 bill"))
+    >>> print(escape_dollars("$20 bill"))
     \\$20 bill
     """
     return text.replace("$", r"\$")
 
 
-def plain(axes: Axes, title: str = "", x: str = "", y: str = "") -> Axes:
-    """Titles and labels in the figures' sizes, without the lines that frame nothing."""
+def style_axes(axes: Axes, title: str = "", x: str = "", y: str = "") -> Axes:
+    """Set title and labels in the common style, remove the top and right frame lines, return the axes."""
     axes.set_title(title, fontsize=9.5, loc="left", color=INK)
     axes.set_xlabel(x, fontsize=8.5, color=SOFT)
     axes.set_ylabel(y, fontsize=8.5, color=SOFT)
@@ -48,16 +48,16 @@ def plain(axes: Axes, title: str = "", x: str = "", y: str = "") -> Axes:
     return axes
 
 
-def picture(axes: Axes, image: UInt8[ndarray, "h w 3"], size: Size, title: str) -> AxesImage:
-    """Draw an RGB picture of an image of `size`, whatever its own resolution, without ticks."""
-    shown = axes.imshow(shrunk(image), extent=(0, size[1], size[0], 0), interpolation="antialiased")
+def draw_image(axes: Axes, image: UInt8[ndarray, "h w 3"], size: Size, title: str) -> AxesImage:
+    """Draw an RGB image, without ticks, stretched to the coordinates of an image of `size`."""
+    shown = axes.imshow(downscale(image), extent=(0, size[1], size[0], 0), interpolation="antialiased")
     axes.set(xlim=(0, size[1]), ylim=(size[0], 0))
-    axes.set_title(literal(title), fontsize=9.5, loc="left", color=INK)
+    axes.set_title(escape_dollars(title), fontsize=9.5, loc="left", color=INK)
     axes.set_axis_off()
     return shown
 
 
-def laid(
+def draw_map(
     axes: Axes,
     values: Num[ndarray, "rows columns"],
     size: Size,
@@ -65,11 +65,13 @@ def laid(
     alpha: float = 1.0,
     limits: tuple[float, float] | None = None,
 ) -> AxesImage:
-    """Draw a map over an image of `size`, of which it `covers` more than there is where it was padded.
+    """Draw a map in the coordinates of an image of `size`.
 
-    Opaque maps show their cells; those that let the image through are smoothed.
+    covers: the share of the map that lies over the image (see `RecordedMap`). alpha: 1 shows the cells of the
+    map; less shows a smoothed map over the image. limits: values at the ends of the colour scale; by default
+    the smallest and largest value.
     """
-    low, high = limits or span(values)
+    low, high = limits or value_range(values)
     shown = axes.imshow(
         values,
         cmap=COLORS,
@@ -84,14 +86,14 @@ def laid(
     return shown
 
 
-def span(values: Num[ndarray, "*size"]) -> tuple[float, float]:
-    """The smallest and the largest value, kept apart where all are equal."""
+def value_range(values: Num[ndarray, "*size"]) -> tuple[float, float]:
+    """Return the smallest and the largest value, widened by 0.5 each way if they are equal."""
     low, high = float(np.min(values)), float(np.max(values))
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
 def color_bar(axes: Axes, shown: ScalarMappable, label: str = "", **more: Any) -> None:
-    """A labelled colour bar to the right of the axes, as high as what they show."""
+    """Add a labelled colour bar to the right of the axes, of the same height."""
     space = axes.inset_axes((1.03, 0.0, 0.045, 1.0))
     bar = axes.figure.colorbar(shown, cax=space, **more)
     bar.set_label(label, fontsize=8.5, color=SOFT)
@@ -102,24 +104,24 @@ def color_bar(axes: Axes, shown: ScalarMappable, label: str = "", **more: Any) -
     bar.solids.set_alpha(1)
 
 
-def grey(image: UInt8[ndarray, "h w 3"], light: float = 0.35) -> UInt8[ndarray, "h w 3"]:
-    """The image without its colours, and pale, to lie under marks."""
+def pale_grey(image: UInt8[ndarray, "h w 3"], light: float = 0.35) -> UInt8[ndarray, "h w 3"]:
+    """Return the image in grey, `light` of the way to white, as a background for marks."""
     luma = image @ np.array([0.299, 0.587, 0.114])
     return np.repeat((luma * (1 - light) + 255 * light).astype(np.uint8)[..., None], 3, axis=2)
 
 
-def factor_note(sight: Sight, aside: str) -> str:
-    """What a map of factors does to the features: how it acts, its range, and how far the gate lets it."""
-    factors = sight.found.factor[0]
-    effect = sight.found.effect
+def factor_note(recorded: RecordedMap, aside: str) -> str:
+    """Return the note of a factor map: its range, its effect on the features, and the gate's share."""
+    factors = recorded.map.factor[0]
+    effect = recorded.map.effect
     note = f"Factors from {float(factors.min()):.3f} to {float(factors.max()):.3f}, {aside}: {effect}."
-    if sight.gate is not None:
-        note += f" The gate lets {100 * sight.gate:.0f}% of the change through."
+    if recorded.gate is not None:
+        note += f" The gate lets {100 * recorded.gate:.0f}% of the change through."
     return note
 
 
 def aspect(size: Size) -> float:
-    """Height by width, held within what a sheet can take.
+    """Return height / width, clipped to 0.3 to 2.
 
     >>> aspect((100, 200)), aspect((10, 1000))
     (0.5, 0.3)
