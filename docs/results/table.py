@@ -37,7 +37,10 @@ def page(comparison: Comparison, title: str) -> list[str]:
         *changes(comparison),
         "",
         *errors(comparison),
-        *(f"- **{arm.arm}**: {' '.join(words.verdict(comparison, arm))}" for arm in comparison.arms),
+        *(
+            f"- **{arm.arm}**: {' '.join(words.verdict_sentences(comparison, arm))}"
+            for arm in comparison.arms
+        ),
     ]
 
 

@@ -45,7 +45,7 @@ def test_a_table_that_sorts_takes_the_place_of_the_cards(comparison):
 
 def test_few_arms_have_cards_and_no_script(comparison):
     few = draw_comparison()
-    assert not view.many(few)
+    assert not view.has_many_arms(few)
     page = render(few, tuple(draw_gallery()))
     assert '<article class="card' in page
     assert "<script>" not in page
@@ -66,7 +66,7 @@ def test_names_stand_for_arms_everywhere(comparison):
     assert view.arm_views(comparison)["cbam@decoder"]["text"] == "cbam@decoder"
     page = render(comparison, tuple(draw_gallery(MANY)))
     assert "cbam_<wbr>and_<wbr>head" in page
-    assert "A: +12.00 points of its own mean IoU" in page
+    assert "A: +12.00 points of this image&#39;s mean IoU" in page
     two = replace(comparison, contenders=comparison.contenders[:2])
     assert "A makes no difference" in words.headline(two)
 

@@ -16,13 +16,14 @@ def test_classes_wear_their_colours_and_ignored_pixels_are_grey():
     assert drawn.tolist() == [[[1, 2, 3], [40, 50, 60], [150, 150, 150]]]
 
 
-def test_errors_tell_right_wrong_mended_and_not_counted():
+def test_errors_tell_right_wrong_fixed_and_ignored():
     truth = np.array([[0, 0, 0, 255]], np.uint8)
     host = np.array([[0, 1, 1, 1]], np.uint8)
     arm = np.array([[0, 1, 0, 1]], np.uint8)
-    right, wrong, mended, void = pictures.ERROR_COLORS.values()
-    assert decode(pictures.errors(arm, truth, host))[0].tolist() == [*map(list, (right, wrong, mended, void))]
-    assert decode(pictures.errors(arm, truth))[0].tolist() == [*map(list, (right, wrong, right, void))]
+    right, wrong, fixed, ignored = pictures.ERROR_COLORS.values()
+    drawn = decode(pictures.errors(arm, truth, host))[0]
+    assert drawn.tolist() == [*map(list, (right, wrong, fixed, ignored))]
+    assert decode(pictures.errors(arm, truth))[0].tolist() == [*map(list, (right, wrong, right, ignored))]
 
 
 def test_a_photo_is_kept_bit_for_bit():

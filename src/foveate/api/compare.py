@@ -55,7 +55,9 @@ class ComparisonResult:
         from foveate.report import words
 
         comparison = self.comparison
-        lines = [f"  {arm.label}: {' '.join(words.verdict(comparison, arm))}" for arm in comparison.arms]
+        lines = [
+            f"  {arm.label}: {' '.join(words.verdict_sentences(comparison, arm))}" for arm in comparison.arms
+        ]
         return "\n".join([words.headline(comparison), *lines])
 
     def rows(self) -> list[dict[str, Any]]:

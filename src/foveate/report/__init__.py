@@ -1,1 +1,1 @@
-"""The report of a comparison: one HTML file that needs no network and no other file."""
+"""HTML reports of comparisons, inspections and the doctor. Each is one file that needs no network."""

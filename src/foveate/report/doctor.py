@@ -15,7 +15,7 @@ from foveate.doctor.survey import Survey
 from foveate.errors import DataError, UserError
 from foveate.files import write_whole
 from foveate.report import outlines
-from foveate.report.html import fill
+from foveate.report.html import render_template
 
 if TYPE_CHECKING:
     from foveate.experiments.advice import Advice
@@ -165,7 +165,7 @@ def write_json(diagnosis: Diagnosis, path: Path) -> None:
 def as_html(diagnosis: Diagnosis) -> str:
     """Return the HTML report as a string. Names of files and classes are escaped."""
     source = diagnosis.source
-    return fill(
+    return render_template(
         "doctor.html",
         source=source,
         headline=diagnosis.headline,

@@ -1,16 +1,16 @@
-"""From a template to a page: one file of HTML that holds all it needs, style and pictures too."""
+"""Render a template of this package to one self-contained HTML file."""
 
 from importlib.resources import files
 from typing import Any
 
 
-def fill(template: str, **values: Any) -> str:
-    """The page as one string of HTML, `template` a file of this package.
+def render_template(template: str, **values: Any) -> str:
+    """Return the page as a string of HTML; `template` is the name of a file of this package.
 
-    Values are escaped, for names of files and classes are the user's. One that the template asks for and
-    that is not given raises.
+    Values are escaped, because names of files and classes come from the user. A missing value raises
+    `jinja2.UndefinedError`.
 
-    >>> "<title>What cbam@decoder does</title>" in fill(
+    >>> "<title>What cbam@decoder does</title>" in render_template(
     ...     "inspection.html", subject="cbam@decoder", run="runs/a", images=[], available=0, left_out=[]
     ... )
     True
@@ -27,5 +27,5 @@ def fill(template: str, **values: Any) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, loader=FunctionLoader(read)
     )
     page = environment.get_template(template)
-    own = {"style": Markup(read("style.css")), "script": Markup(read("sorting.js"))}
-    return page.render(values, **own, version=__version__)
+    shared = {"style": Markup(read("style.css")), "script": Markup(read("sorting.js"))}
+    return page.render(values, **shared, version=__version__)

@@ -1,4 +1,4 @@
-"""The page of an inspection: all its figures in one HTML file that needs no other."""
+"""The page of an inspection: all its figures in one self-contained HTML file."""
 
 import base64
 from pathlib import Path
@@ -6,35 +6,35 @@ from typing import Any
 
 from foveate.files import write_whole
 from foveate.inspection.inspect import Drawing, Inspection
-from foveate.report.html import fill
+from foveate.report.html import render_template
 
 
-def write_page(found: Inspection) -> Path:
+def write_page(inspection: Inspection) -> Path:
     """Write `index.html` beside the figures and return its path."""
-    path = found.out / "index.html"
+    path = inspection.out / "index.html"
     with write_whole(path, "w") as file:
-        file.write(render(found))
+        file.write(render(inspection))
     return path
 
 
-def render(found: Inspection) -> str:
-    """The page as one string of HTML. Names of images, which come from files, are escaped."""
-    images = [_image(name, drawings) for name, drawings in found.drawings.items()]
-    return fill(
+def render(inspection: Inspection) -> str:
+    """Return the page as a string of HTML. Names of images, which come from files, are escaped."""
+    images = [_image(name, drawings) for name, drawings in inspection.drawings.items()]
+    return render_template(
         "inspection.html",
-        run=found.run,
-        subject=_subject(found),
+        run=inspection.run,
+        subject=_subject(inspection),
         images=images,
-        available=found.available,
-        left_out=[str(error) for error in found.left_out],
+        available=inspection.available,
+        left_out=[str(error) for error in inspection.left_out],
     )
 
 
-def _subject(found: Inspection) -> str:
-    """What was looked at: the arm, or the attention that the host itself is built of."""
-    if found.arm != "none":
-        return found.arm
-    labels = {drawing.attention for drawings in found.drawings.values() for drawing in drawings}
+def _subject(inspection: Inspection) -> str:
+    """Return what the page is about: the arm, or the host's own attention."""
+    if inspection.arm != "none":
+        return inspection.arm
+    labels = {drawing.attention for drawings in inspection.drawings.values() for drawing in drawings}
     return "the host's own attention" if any(labels) else "the bare host"
 
 
@@ -49,11 +49,11 @@ def _image(name: str, drawings: list[Drawing]) -> dict[str, Any]:
 
 def _figure(name: str, drawing: Drawing) -> dict[str, str]:
     data = base64.b64encode(drawing.path.read_bytes()).decode("ascii")
-    of = f" by {drawing.attention}" if drawing.attention else ""
+    attention = f" by {drawing.attention}" if drawing.attention else ""
     return {
         "source": f"data:image/png;base64,{data}",
         "caption": drawing.summary,
-        "said": f"{name}: {drawing.summary}{of}",
+        "alt": f"{name}: {drawing.summary}{attention}",
         "file": drawing.path.relative_to(drawing.path.parents[1 if not drawing.attention else 2]).as_posix(),
         "wide": drawing.figure in ("panels", "channels", "spatial", "mask", "pixels", "grid"),
     }

@@ -1,4 +1,4 @@
-"""An image with the outlines of its mask: the look that tells whether a mask belongs where it is."""
+"""Draw the outlines of a mask on its image, to show whether the mask fits the image."""
 
 import numpy as np
 from PIL import Image
@@ -15,10 +15,10 @@ _COLOR = (255, 140, 0)
 
 
 def draw(entry: Entry, colored: bool = False, read: Read | None = None) -> str:
-    """Image and outlines as the `data:` address of a PNG; a mask of another size is stretched over the image.
+    """Return the image with outlines as a PNG data URI; a mask of another size is stretched over the image.
 
-    colored: whether masks are known to be in colour. read: decodes an entry whose files are no plain ones.
-    Raises `DataError` where the image or the mask cannot be read.
+    colored: whether masks are stored in colour. read: decodes the entry if it is not made of plain files.
+    Raises `DataError` if the image or the mask cannot be read.
     """
     if read is not None:
         pixels, mask = read(entry)
@@ -34,7 +34,7 @@ def draw(entry: Entry, colored: bool = False, read: Read | None = None) -> str:
 
 
 def _edges(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Where a mask changes, at another height and width; none of it is lost on the way down."""
+    """Return the pixels, at `size`, at which the class changes. Thin lines survive the downscaling."""
     changes = np.zeros(mask.shape, dtype=bool)
     changes[1:] |= mask[1:] != mask[:-1]
     changes[:, 1:] |= mask[:, 1:] != mask[:, :-1]

@@ -1,4 +1,4 @@
-"""Draw the report of a comparison from the files that it left in its directory."""
+"""Draw the report of a comparison from the files in its directory."""
 
 from pathlib import Path
 from typing import Any
@@ -8,14 +8,14 @@ from foveate.experiments.gallery import Exhibit, Panel, load_gallery
 from foveate.experiments.result import Comparison, load_comparison
 from foveate.files import write_whole
 from foveate.report import pictures, view, words
-from foveate.report.html import fill
+from foveate.report.html import render_template
 
 
 def write_report(folder: Path | str) -> Path:
     """Write `report.html` into the directory of a finished comparison and return its path.
 
-    Needs only `comparison.json`, `curves.csv` and `gallery.npz` from the directory: no run, no data, no
-    network. Raises `UserError` where there is no finished comparison.
+    Reads only `comparison.json`, `curves.csv` and `gallery.npz` there: no run, no data, no network. Raises
+    `UserError` if the directory holds no finished comparison.
     """
     folder = Path(folder)
     text = render(load_comparison(folder), load_gallery(folder))
@@ -26,8 +26,8 @@ def write_report(folder: Path | str) -> Path:
 
 
 def render(comparison: Comparison, exhibits: tuple[Exhibit, ...] = ()) -> str:
-    """The page as one string of HTML. Names of classes and images, which come from files, are escaped."""
-    return fill("comparison.html", **_context(comparison, exhibits))
+    """Return the page as a string of HTML. Names of classes and images, which users choose, are escaped."""
+    return render_template("comparison.html", **_context(comparison, exhibits))
 
 
 def _context(comparison: Comparison, exhibits: tuple[Exhibit, ...]) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def _context(comparison: Comparison, exhibits: tuple[Exhibit, ...]) -> dict[str,
             ("Host", comparison.host),
             ("Runs", f"{len(comparison.contenders)} arms × {len(comparison.seeds)} seeds"),
             ("Training", f"{words.counted(comparison.epochs, 'epoch')} at {height}×{width}"),
-            ("Judged on", f"{comparison.findings.images} test images"),
+            ("Tested on", f"{comparison.findings.images} test images"),
             ("Detectable difference", _detectable(comparison)),
         ],
         "arms": list(views.values()),
@@ -54,15 +54,15 @@ def _context(comparison: Comparison, exhibits: tuple[Exhibit, ...]) -> dict[str,
         "by_class": view.by_class(comparison, views),
         "by_error": view.by_error(comparison),
         "curves": view.curves(comparison, views),
-        "many": view.many(comparison),
+        "many": view.has_many_arms(comparison),
         "groups": view.group_legend(comparison),
-        "gallery": [_exhibit(comparison, exhibit, views) for exhibit in _differing(exhibits)],
+        "gallery": [_exhibit(comparison, exhibit, views) for exhibit in _with_changes(exhibits)],
         **_gallery_words(comparison, exhibits),
         **_legends(comparison),
         "notes": words.notes(comparison),
         "command": comparison.command,
         "environment": comparison.environment,
-        "made": _made(comparison),
+        "made": _provenance(comparison),
     }
 
 
@@ -73,55 +73,56 @@ def _detectable(comparison: Comparison) -> str:
     return f"about {100 * smallest:.1f} points"
 
 
-def _differing(exhibits: tuple[Exhibit, ...]) -> tuple[Exhibit, ...]:
-    """Those on which an arm differs from the host; all where none does."""
+def _with_changes(exhibits: tuple[Exhibit, ...]) -> tuple[Exhibit, ...]:
+    """Return the images on which an arm's score differs from the host's; all of them if there are none."""
     return tuple(exhibit for exhibit in exhibits if abs(exhibit.change) > 1e-9) or exhibits
 
 
 def _gallery_words(comparison: Comparison, exhibits: tuple[Exhibit, ...]) -> dict[str, str]:
     text = (
-        "The test images whose own scores differ most between an arm and the host, gains and losses alike, by"
-        f" the mean over the seeds; shown are the runs of seed {comparison.seeds[0]}. They are extremes, not"
-        " samples."
+        "These test images have the largest score differences between an arm and the host, gains and losses,"
+        " averaged over the seeds. They are extremes, not typical images. The pictures are from the runs of"
+        f" seed {comparison.seeds[0]}."
     )
     title = "Where the arms differ most"
     if not any(abs(exhibit.change) > 1e-9 for exhibit in exhibits):
         title = "Some test images"
         text = (
-            "No arm scores differently from the host on any test image, by the mean over the seeds; shown are"
+            "On every test image, every arm has the host's score, averaged over the seeds. The pictures show"
             f" the first images and the runs of seed {comparison.seeds[0]}."
         )
     if comparison.task == "segmentation":
-        text += " Blue pixels in an error map are wrong for the host and right for the arm."
-    if view.many(comparison):
-        text += f" Beside the host stand the {view.PANELS} arms that differ most on the image."
-    text += " Attention is scaled from its smallest to its largest weight."
+        text += " In an error map, blue pixels are wrong for the host and right for the arm."
+    if view.has_many_arms(comparison):
+        text += f" Each image shows the host and the {view.PANELS} arms that differ most from it there."
+    text += " Attention maps are scaled from their smallest to their largest weight."
     return {"gallery_title": title, "gallery_lead": text}
 
 
 def _legends(comparison: Comparison) -> dict[str, Any]:
     if comparison.task != "segmentation":
         return {"legend_classes": [], "legend_errors": []}
-    said = {
+    meanings = {
         "right": "right",
         "wrong": "wrong",
-        "mended": "wrong for the host, right here",
-        "void": "not counted",
+        "fixed": "wrong for the host, right for the arm",
+        "ignored": "ignored",
     }
     named = zip(comparison.classes, comparison.colors, strict=True)
     return {
-        "legend_classes": [{"name": name, "color": view.css(color)} for name, color in named],
+        "legend_classes": [{"name": name, "color": view.css_color(color)} for name, color in named],
         "legend_errors": [
-            {"name": said[key], "color": view.css(color)} for key, color in pictures.ERROR_COLORS.items()
+            {"name": meanings[key], "color": view.css_color(color)}
+            for key, color in pictures.ERROR_COLORS.items()
         ],
     }
 
 
 def _exhibit(comparison: Comparison, exhibit: Exhibit, views: dict[str, Any]) -> dict[str, Any]:
-    change = f"{words.points(exhibit.change)} points of its own {words.score_name(comparison.score)}"
+    change = f"{words.points(exhibit.change)} points of this image's {words.score_name(comparison.score)}"
     if comparison.task == "classification":
         change = words.seeds_right(round(exhibit.change * len(comparison.seeds)))
-    shown = _shown(comparison, exhibit)
+    panels = _panels_shown(comparison, exhibit)
     note = f"{views[exhibit.arm]['name']}: {change}"
     return {
         "stem": exhibit.stem,
@@ -129,14 +130,14 @@ def _exhibit(comparison: Comparison, exhibit: Exhibit, views: dict[str, Any]) ->
         "image": pictures.photo(exhibit.image),
         "truth": None if exhibit.truth is None else pictures.classes(exhibit.truth, comparison.colors),
         "label": None if exhibit.label is None else comparison.classes[exhibit.label],
-        "panels": [_panel(comparison, exhibit, panel, views[panel.arm]) for panel in shown],
+        "panels": [_panel(comparison, exhibit, panel, views[panel.arm]) for panel in panels],
     }
 
 
-def _shown(comparison: Comparison, exhibit: Exhibit) -> tuple[Panel, ...]:
-    """The host's panel and those of all arms; where these are many, of those that differ most from it."""
+def _panels_shown(comparison: Comparison, exhibit: Exhibit) -> tuple[Panel, ...]:
+    """Return the panels of the host and of all arms; of many arms, those that differ most from the host."""
     host, *others = exhibit.panels
-    if not view.many(comparison):
+    if not view.has_many_arms(comparison):
         return exhibit.panels
     ranked = sorted(others, key=lambda panel: (panel.arm != exhibit.arm, -abs(panel.score - host.score)))
     chosen = [panel.arm for panel in ranked[: view.PANELS]]
@@ -144,20 +145,20 @@ def _shown(comparison: Comparison, exhibit: Exhibit) -> tuple[Panel, ...]:
 
 
 def _panel(comparison: Comparison, exhibit: Exhibit, panel: Panel, arm: dict[str, Any]) -> dict[str, Any]:
-    shown = []
-    where = f"{arm['name']} on {exhibit.stem}"
+    drawn = []
+    subject = f"{arm['name']} on {exhibit.stem}"
     if panel.prediction is not None:
         host = None if panel is exhibit.panels[0] else exhibit.panels[0].prediction
         score = f"{words.score_name(comparison.score)} {words.percent(panel.score)}%"
-        shown.append((pictures.classes(panel.prediction, comparison.colors), f"Prediction, {score}", True))
-        shown.append((pictures.errors(panel.prediction, exhibit.truth, host), "Errors", True))
+        drawn.append((pictures.classes(panel.prediction, comparison.colors), f"Prediction, {score}", True))
+        drawn.append((pictures.errors(panel.prediction, exhibit.truth, host), "Errors", True))
     if panel.attention is not None:
-        drawn = (
+        weights = (
             pictures.attention(exhibit.image, panel.attention)
             if panel.spatial
             else pictures.heat(panel.attention)
         )
-        shown.append((drawn, f"Attention: {panel.attends}", True))
+        drawn.append((weights, f"Attention: {panel.attends}", True))
     text = ""
     if panel.label is not None:
         right = "right" if panel.label == exhibit.label else "wrong"
@@ -166,13 +167,13 @@ def _panel(comparison: Comparison, exhibit: Exhibit, panel: Panel, arm: dict[str
         "arm": arm,
         "text": text,
         "pictures": [
-            {"source": source, "caption": caption, "crisp": crisp, "said": f"{caption}: {where}"}
-            for source, caption, crisp in shown
+            {"source": source, "caption": caption, "crisp": crisp, "alt": f"{caption}: {subject}"}
+            for source, caption, crisp in drawn
         ],
     }
 
 
-def _made(comparison: Comparison) -> list[tuple[str, str]]:
+def _provenance(comparison: Comparison) -> list[tuple[str, str]]:
     rows = [
         ("Data", comparison.description),
         ("Seeds", ", ".join(map(str, comparison.seeds))),

@@ -1,4 +1,4 @@
-"""Arrays as `data:` addresses of PNG files, so that the report carries its pictures inside itself."""
+"""Encode arrays as PNG data URIs, so that the report embeds its pictures."""
 
 import base64
 import io
@@ -10,26 +10,26 @@ from PIL import Image
 from foveate.data.pixels.masks import IGNORE
 from foveate.data.pixels.palette import IGNORED, MENDED, RIGHT, WRONG
 
-ERROR_COLORS = {"right": RIGHT, "wrong": WRONG, "mended": MENDED, "void": IGNORED}
-"""How an error map is drawn: right, wrong, wrong for the host but right here, and not counted."""
+ERROR_COLORS = {"right": RIGHT, "wrong": WRONG, "fixed": MENDED, "ignored": IGNORED}
+"""Colours of an error map; "fixed" pixels are wrong for the host and right for the arm."""
 
 
 def photo(image: np.ndarray) -> str:
-    """An RGB image, uint8 `h w 3`, as it is.
+    """Encode an RGB image, uint8 `h w 3`.
 
     >>> photo(np.zeros((2, 2, 3), np.uint8))[:22]
     'data:image/png;base64,'
     """
-    return _address(Image.fromarray(image))
+    return _data_uri(Image.fromarray(image))
 
 
 def classes(mask: np.ndarray, colors: Sequence[tuple[int, int, int]]) -> str:
-    """Class ids, uint8 `h w`, in the colours of the classes; ignored pixels are grey."""
+    """Encode class ids, uint8 `h w`, in the colours of the classes; ignored pixels (255) are grey."""
     return _indexed(mask, {**dict(enumerate(colors)), IGNORE: IGNORED})
 
 
 def errors(prediction: np.ndarray, truth: np.ndarray, host: np.ndarray | None = None) -> str:
-    """Where a prediction is wrong, and, with the host's prediction beside it, what it mends.
+    """Encode the error map of a prediction; with the host's prediction, also mark the errors that it fixes.
 
     All three are class ids, uint8 `h w`.
     """
@@ -41,18 +41,18 @@ def errors(prediction: np.ndarray, truth: np.ndarray, host: np.ndarray | None = 
 
 
 def attention(image: np.ndarray, weights: np.ndarray) -> str:
-    """Weights 0 to 255 (uint8 `h w`) over a darkened grey image (uint8 `h w 3`): bright is where it looks."""
+    """Encode weights from 0 to 255 (uint8 `h w`) over a dark grey image (uint8 `h w 3`); bright is high."""
     height, width = image.shape[:2]
     heat = np.asarray(Image.fromarray(weights).resize((width, height), Image.Resampling.NEAREST))
     grey = np.asarray(Image.fromarray(image).convert("L"), np.float32)[..., None]
     share = heat.astype(np.float32)[..., None] / 255
     blend = 0.35 * grey * (1 - share) + _heat_colors()[heat] * (0.15 + 0.85 * share)
     picture = Image.fromarray(blend.clip(0, 255).astype(np.uint8))
-    return _address(picture.quantize(64, dither=Image.Dither.NONE))
+    return _data_uri(picture.quantize(64, dither=Image.Dither.NONE))
 
 
 def heat(weights: np.ndarray) -> str:
-    """Weights 0 to 255 (uint8 `h w`), each one a flat cell."""
+    """Encode weights from 0 to 255 (uint8 `h w`) in colour, one pixel a weight."""
     return _indexed(weights, dict(enumerate(map(tuple, _heat_colors().astype(int).tolist()))))
 
 
@@ -68,10 +68,10 @@ def _indexed(mask: np.ndarray, colors: dict[int, tuple[int, int, int]]) -> str:
         palette[value] = color
     image = Image.fromarray(mask.astype(np.uint8), mode="P")
     image.putpalette(palette.tobytes())
-    return _address(image)
+    return _data_uri(image)
 
 
-def _address(image: Image.Image) -> str:
+def _data_uri(image: Image.Image) -> str:
     file = io.BytesIO()
     image.save(file, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")

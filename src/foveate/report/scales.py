@@ -1,4 +1,4 @@
-"""Where a value lies on an axis, in percent of its length: all the geometry that the report needs."""
+"""Axes of the report: map values to percent of the axis length."""
 
 import math
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ class Scale:
     ticks: tuple[float, ...]
 
     def __call__(self, value: float) -> float:
-        """Percent along the axis, held within 0 to 100.
+        """Return the position of a value in percent of the axis length, clipped to 0 to 100.
 
         >>> Scale(-1.0, 3.0, ())(0.0)
         25.0
@@ -22,7 +22,7 @@ class Scale:
         return round(min(max((value - self.low) / (self.high - self.low), 0.0), 1.0) * 100, 2)
 
     def label(self, tick: float, signed: bool = False) -> str:
-        """The tick as a person writes it: no more decimals than the step needs, a true minus sign.
+        """Format a tick: as many decimals as the step needs, with a typographic minus sign.
 
         >>> axis = fit_scale([-0.02, 0.06])
         >>> [axis.label(tick, signed=True) for tick in axis.ticks]
@@ -38,7 +38,7 @@ class Scale:
 def fit_scale(
     values: Iterable[float], ticks: int = 5, include: float | None = None, margin: float = 0.04
 ) -> Scale:
-    """A scale that holds every finite value (and `include`) with a margin, and about `ticks` round ticks.
+    """Return a scale over all finite values and `include`, with a margin and about `ticks` round ticks.
 
     >>> fit_scale([0.11, 0.48]).ticks
     (0.1, 0.2, 0.3, 0.4)

@@ -1,4 +1,4 @@
-// A click on a heading sorts the rows of its table; another one turns them round.
+// Sort the rows of the table by the clicked heading; a second click reverses the order.
 document.querySelectorAll("#arms th button").forEach((button, column) => {
   button.addEventListener("click", () => {
     const heading = button.parentElement, body = heading.closest("table").tBodies[0];

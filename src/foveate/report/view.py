@@ -1,4 +1,4 @@
-"""From a comparison to what the template shows: names, formatted numbers, and positions on axes."""
+"""Prepare a comparison for the template: names, formatted numbers, and positions on axes."""
 
 import math
 import re
@@ -14,17 +14,17 @@ from foveate.verdicts.statistics import IntervalEstimate
 
 ARM_COLORS = 6
 MANY = 7
-"""From this many arms on, a sortable table stands for the cards, and colours tell groups of arms apart."""
+"""From this many arms on, a sortable table replaces the cards, and colours stand for groups of arms."""
 PANELS = 4
-"""Arms that are shown beside the host on an image, where there are many."""
+"""Number of arms shown beside the host for each gallery image, if there are many arms."""
 VERDICTS = ("helps", "not shown", "no verdict", "", "hurts")
-"""The order in which a table is sorted by them; the host has none."""
+"""The sort order of verdicts; the host has the verdict ""."""
 View = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Mark:
-    """One estimate with its interval on a strip, in percent along it; `y` and `radius` are in pixels."""
+    """An estimate with its interval on a strip: positions in percent of its width, y and radius in pixels."""
 
     color: int
     hollow: bool
@@ -37,9 +37,9 @@ class Mark:
 
 
 def arm_views(comparison: Comparison) -> dict[str, View]:
-    """What is shown of every arm wherever it appears, by name; a placebo wears the colour of its arm."""
+    """Return what the page shows of every arm, by arm; a placebo has the colour of its arm."""
     colors = {comparison.baseline.arm: 0}
-    if many(comparison):
+    if has_many_arms(comparison):
         groups = _groups(comparison)
         colors |= {arm.arm: _group_color(groups, groups[arm.arm]) for arm in comparison.arms}
     else:
@@ -48,22 +48,23 @@ def arm_views(comparison: Comparison) -> dict[str, View]:
     return {arm.arm: _arm_view(comparison, arm, colors[arm.arm]) for arm in comparison.contenders}
 
 
-def many(comparison: Comparison) -> bool:
-    """Whether there are too many arms for a card and a colour each."""
+def has_many_arms(comparison: Comparison) -> bool:
+    """Return whether there are too many arms for a card and a colour each."""
     return len(comparison.arms) >= MANY
 
 
 def group_legend(comparison: Comparison) -> list[View]:
-    """The groups of many arms with their colours; empty where each arm has a colour of its own."""
-    if not many(comparison):
+    """Return the groups of arms with their colours; empty if each arm has its own colour."""
+    if not has_many_arms(comparison):
         return []
     groups = _groups(comparison)
     return [{"name": group, "color": _group_color(groups, group)} for group in dict.fromkeys(groups.values())]
 
 
 def _groups(comparison: Comparison) -> dict[str, str]:
-    """By arm the group it belongs to: its mechanisms, or its places where these are fewer than the colours
-    and the mechanisms are not; else whatever is beyond the colours is "other".
+    """Return the group of each arm: its mechanisms, or its places if mechanisms outnumber the colours.
+
+    If there are too many places as well, the surplus mechanisms form the group "other".
     """
     parsed = {arm.arm: parse_arm(arm.arm) for arm in comparison.arms}
     mechanisms = {name: " + ".join(part.name for part in arm.parts) for name, arm in parsed.items()}
@@ -82,9 +83,9 @@ def _group_color(groups: dict[str, str], group: str) -> int:
 
 
 def _arm_view(comparison: Comparison, arm: Contender, color: int) -> View:
-    found, host = comparison.result(arm.arm), comparison.result(comparison.baseline.arm)
-    labels = {one.arm: one.label for one in comparison.contenders}
-    cost, base, is_host = found.cost, host.cost, arm.role == "host"
+    result, host = comparison.result(arm.arm), comparison.result(comparison.baseline.arm)
+    labels = {contender.arm: contender.label for contender in comparison.contenders}
+    cost, base, is_host = result.cost, host.cost, arm.role == "host"
     costs = [
         (words.quantity(cost.parameters), words.added(cost.parameters, base.parameters)),
         (words.quantity(cost.flops), words.ratio(cost.flops, base.flops)),
@@ -93,33 +94,33 @@ def _arm_view(comparison: Comparison, arm: Contender, color: int) -> View:
     ]
     view = {
         "name": arm.label,
-        "pieces": _pieces(arm),
+        "pieces": _name_pieces(arm),
         "text": arm.arm if arm.name and not is_host else "",
         "role": arm.role,
         "color": color,
         "note": "the bare host"
         if is_host
-        else f"placebo beside {', '.join(labels[one] for one in arm.beside)}"
+        else f"placebo of {', '.join(labels[name] for name in arm.beside)}"
         if arm.beside
         else "",
-        "score": words.percent(found.score.mean),
-        "interval": words.percent_interval(found.score.low, found.score.high),
+        "score": words.percent(result.score.mean),
+        "interval": words.percent_interval(result.score.low, result.score.high),
         "costs": [{"value": value, "against": "" if is_host else against} for value, against in costs],
         **dict.fromkeys(("difference", "difference_interval", "verdict", "mark", "tone", "p"), ""),
     }
-    if found.difference is not None:
+    if result.difference is not None:
         view |= {
-            "difference": words.points(found.difference.mean),
-            "difference_interval": words.interval(found.difference.low, found.difference.high),
-            "verdict": found.verdict,
-            "mark": words.MARKS[found.verdict],
-            "tone": found.verdict if found.verdict in ("helps", "hurts") else "open",
-            "p": words.p_value(found.p_holm),
+            "difference": words.points(result.difference.mean),
+            "difference_interval": words.interval(result.difference.low, result.difference.high),
+            "verdict": result.verdict,
+            "mark": words.MARKS[result.verdict],
+            "tone": result.verdict if result.verdict in ("helps", "hurts") else "open",
+            "p": words.p_value(result.p_holm),
         }
-    difference = found.difference.mean if found.difference is not None else 0.0
+    difference = result.difference.mean if result.difference is not None else 0.0
     view["sorted_by"] = [
         arm.label.lower(),
-        found.score.mean,
+        result.score.mean,
         difference,
         VERDICTS.index(view["verdict"]),
         cost.parameters,
@@ -127,21 +128,21 @@ def _arm_view(comparison: Comparison, arm: Contender, color: int) -> View:
         cost.latency_ms,
         cost.memory_bytes,
     ]
-    return view | {"sentences": words.verdict(comparison, arm) if arm.role == "arm" else []}
+    return view | {"sentences": words.verdict_sentences(comparison, arm) if arm.role == "arm" else []}
 
 
-def _pieces(arm: Contender) -> list[str]:
-    """The parts of an arm, or of its name, between which a line may break."""
+def _name_pieces(arm: Contender) -> list[str]:
+    """Split an arm's label where a line may break."""
     return re.findall(r"[^_.-]*[_.-]?" if arm.name else r"[(+@]?[^(+@,]*,?", arm.label)[:-1]
 
 
 def forest(comparison: Comparison, views: dict[str, View]) -> View:
-    """The paired differences: every arm with its placebo right below it, and the single seeds as dots."""
+    """Return the forest plot of paired differences: each arm, its placebo below it, single seeds as dots."""
     ordered: list[Contender] = []
     for arm in comparison.arms:
         placebo = comparison.placebo_of(arm.arm)
         ordered += [arm] if placebo is None or placebo in ordered else [arm, placebo]
-    if many(comparison):
+    if has_many_arms(comparison):
         ordered.sort(key=lambda arm: -comparison.result(arm.arm).difference.mean)
     means = {arm.arm: comparison.result(arm.arm).difference for arm in ordered}
     seeds = {
@@ -154,13 +155,13 @@ def forest(comparison: Comparison, views: dict[str, View]) -> View:
     for arm in ordered:
         view, difference = views[arm.arm], means[arm.arm]
         mark = replace(_mark(scale, difference, view, 17, 6.5), seeds=tuple(map(scale, seeds[arm.arm])))
-        said = f"{arm.label}: {view['difference']} points, 95% interval {view['difference_interval']}"
-        rows.append(_strip(scale, said) | {"arm": view, "marks": [mark]})
+        alt = f"{arm.label}: {view['difference']} points, 95% interval {view['difference_interval']}"
+        rows.append(_strip(scale, alt) | {"arm": view, "marks": [mark]})
     return {"rows": rows, "ticks": _ticks(scale, signed=True)}
 
 
 def by_class(comparison: Comparison, views: dict[str, View]) -> View:
-    """The difference of every class score: one row a class, one mark an arm, and the same in numbers."""
+    """Return the difference of every class score: one row a class, with one mark and one cell an arm."""
     others = [arm for arm in comparison.contenders if arm.role != "host"]
     changes = {
         (arm.arm, change.name): change.difference
@@ -173,14 +174,14 @@ def by_class(comparison: Comparison, views: dict[str, View]) -> View:
     rows = []
     for name, color in zip(comparison.classes, comparison.colors, strict=True):
         known = [(line, views[arm.arm], changes.get((arm.arm, name))) for line, arm in enumerate(others)]
-        said = "; ".join(
+        alt = "; ".join(
             f"{view['name']} {words.points(change.mean)} points" for _, view, change in known if change
         )
         rows.append(
-            _strip(scale, f"{name}: {said or 'does not occur in the test images'}")
+            _strip(scale, f"{name}: {alt or 'not in the test images'}")
             | {
                 "name": name,
-                "swatch": css(color),
+                "swatch": css_color(color),
                 "host": words.percent(host.get(name, math.nan)),
                 "marks": [
                     _mark(scale, change, view, 11 + 13 * line, 4) for line, view, change in known if change
@@ -193,7 +194,7 @@ def by_class(comparison: Comparison, views: dict[str, View]) -> View:
 
 
 def by_error(comparison: Comparison) -> list[View]:
-    """The rate of every kind of error of the host, and what each arm changes."""
+    """Return the host's rate of every kind of error, and each arm's difference to it."""
     others = [comparison.result(arm.arm) for arm in comparison.contenders if arm.role != "host"]
     rows = []
     for number, host in enumerate(comparison.result(comparison.baseline.arm).errors):
@@ -204,8 +205,9 @@ def by_error(comparison: Comparison) -> list[View]:
 
 
 def curves(comparison: Comparison, views: dict[str, View]) -> list[View]:
-    """One plot a quantity: validation score, validation loss, training loss, where they were measured in more
-    than one epoch.
+    """Return one plot each of validation score, validation loss and training loss.
+
+    A quantity that was measured in one epoch at most has no plot.
     """
     titles = (
         ("val_score", f"Validation {words.score_name(comparison.score)}, %", 100.0),
@@ -216,10 +218,10 @@ def curves(comparison: Comparison, views: dict[str, View]) -> list[View]:
     return [plot for plot in plots if plot]
 
 
-def css(color: Sequence[int]) -> str:
-    """A colour as CSS writes it.
+def css_color(color: Sequence[int]) -> str:
+    """Format an RGB colour for CSS.
 
-    >>> css((0, 114, 178))
+    >>> css_color((0, 114, 178))
     'rgb(0, 114, 178)'
     """
     return "rgb({}, {}, {})".format(*color)
@@ -245,7 +247,7 @@ def _plot(comparison: Comparison, views: dict[str, View], quantity: str, title: 
     for arm, by_seed in runs.items():
         shared = sorted(set.intersection(*(set(line) for line in by_seed.values())))
         mean = {epoch: sum(line[epoch] for line in by_seed.values()) / len(by_seed) for epoch in shared}
-        singles = len(by_seed) > 1 and not many(comparison)
+        singles = len(by_seed) > 1 and not has_many_arms(comparison)
         weighted = [(line, "thin") for line in by_seed.values() if singles] + [(mean, "thick")]
         for line, weight in weighted:
             placed = " ".join(
@@ -254,7 +256,7 @@ def _plot(comparison: Comparison, views: dict[str, View], quantity: str, title: 
             drawn.append({"points": placed, "weight": weight, "arm": views[arm]})
     return {
         "title": title,
-        "said": f"{title}, by epoch, one line a run",
+        "alt": f"{title}, by epoch, one line a run",
         "ticks": _ticks(vertical),
         "epochs": _ticks(horizontal),
         "lines": sorted(drawn, key=lambda line: line["weight"] == "thick"),
@@ -262,12 +264,13 @@ def _plot(comparison: Comparison, views: dict[str, View], quantity: str, title: 
 
 
 def _ends(estimates: Any) -> list[float]:
-    return [end for estimate in estimates for end in _points(estimate)]
+    return [end for estimate in estimates for end in _interval_points(estimate)]
 
 
-def _points(change: IntervalEstimate) -> tuple[float, float, float]:
-    """In points: the mean, and the ends of its interval, no further than scores can differ; where it has no
-    interval, the mean again.
+def _interval_points(change: IntervalEstimate) -> tuple[float, float, float]:
+    """Return the mean and the ends of its interval in points, clipped to ±100.
+
+    Without an interval, both ends are the mean.
     """
     ends = (change.low, change.high)
     low, high = (min(max(end, -1.0), 1.0) if math.isfinite(end) else change.mean for end in ends)
@@ -280,12 +283,12 @@ def _cell(change: IntervalEstimate | None) -> View:
     return {"value": words.points(change.mean), "interval": words.interval(change.low, change.high)}
 
 
-def _strip(scale: Scale, said: str) -> View:
-    return {"said": said, "zero": scale(0.0), "ticks": [scale(tick) for tick in scale.ticks]}
+def _strip(scale: Scale, alt: str) -> View:
+    return {"alt": alt, "zero": scale(0.0), "ticks": [scale(tick) for tick in scale.ticks]}
 
 
 def _mark(scale: Scale, change: IntervalEstimate, view: View, y: float, radius: float) -> Mark:
-    at, low, high = map(scale, _points(change))
+    at, low, high = map(scale, _interval_points(change))
     return Mark(view["color"], view["role"] == "placebo", at, low, high, y, radius)
 
 

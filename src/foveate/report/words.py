@@ -1,4 +1,4 @@
-"""How the report writes numbers and verdicts: plain words, true minus signs, few digits."""
+"""Format numbers and verdicts for the report, with typographic minus signs and few digits."""
 
 import math
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ MARKS = {"helps": "▲", "hurts": "▼", "not shown": "≈", "no verdict": "?"}
 
 
 def score_name(score: str) -> str:
-    """The words for a score's key; a key without words of its own stands for itself."""
+    """Return the name of a score for its key, such as "mean IoU" for "miou"."""
     return SCORE_NAMES.get(score, score.replace("_", " "))
 
 
 def percent(value: float) -> str:
-    """A score from 0 to 1 in percent.
+    """Format a score from 0 to 1 in percent; NaN is a dash.
 
     >>> percent(0.6127), percent(float("nan"))
     ('61.3', '–')
@@ -28,7 +28,7 @@ def percent(value: float) -> str:
 
 
 def percent_interval(low: float, high: float) -> str:
-    """The ends of a score's interval in percent, no further than a score can go; nothing where there is none.
+    """Format the interval of a score in percent, clipped to 0 to 100; NaN gives "".
 
     >>> percent_interval(-0.02, 0.22)
     '0.0 to 22.0'
@@ -37,7 +37,7 @@ def percent_interval(low: float, high: float) -> str:
 
 
 def points(value: float) -> str:
-    """A difference of scores in percentage points, always with its sign.
+    """Format a difference of scores in percentage points, with its sign.
 
     >>> points(0.0182), points(-0.0049), points(0.0)
     ('+1.82', '−0.49', '0.00')
@@ -49,8 +49,7 @@ def points(value: float) -> str:
 
 
 def interval(low: float, high: float) -> str:
-    """The ends of a difference's interval, in points, no further than scores can differ; nothing where there
-    is none.
+    """Format the interval of a difference in percentage points, clipped to ±100; NaN gives "".
 
     >>> interval(-0.002, 0.022), interval(-9.5, 9.5)
     ('−0.20 to +2.20', '−100.00 to +100.00')
@@ -59,7 +58,7 @@ def interval(low: float, high: float) -> str:
 
 
 def p_value(p: float) -> str:
-    """A p-value with its relation.
+    """Format a p-value as "p = ..." or "p < 0.001"; NaN gives "".
 
     >>> p_value(0.0324), p_value(0.00002), p_value(1.0)
     ('p = 0.032', 'p < 0.001', 'p = 1.00')
@@ -70,7 +69,7 @@ def p_value(p: float) -> str:
 
 
 def quantity(value: float) -> str:
-    """A count with three digits and a prefix.
+    """Format a count with three digits and an SI prefix.
 
     >>> quantity(14_328_209), quantity(7.2e9), quantity(98)
     ('14.3 M', '7.20 G', '98')
@@ -84,7 +83,7 @@ def quantity(value: float) -> str:
 
 
 def mebibytes(count: int) -> str:
-    """Bytes in MiB.
+    """Format bytes in MiB.
 
     >>> mebibytes(5 * 2**19), mebibytes(212 * 2**20)
     ('2.5 MiB', '212 MiB')
@@ -94,7 +93,7 @@ def mebibytes(count: int) -> str:
 
 
 def ratio(value: float, host: float) -> str:
-    """How many times the host's.
+    """Format a value as a multiple of the host's.
 
     >>> ratio(31.0, 30.0)
     '×1.03'
@@ -103,7 +102,7 @@ def ratio(value: float, host: float) -> str:
 
 
 def added(value: int, host: int) -> str:
-    """What was added to the host's count.
+    """Format the difference to the host's count.
 
     >>> added(1_000_098, 1_000_000), added(7, 7)
     ('+98', '±0')
@@ -113,7 +112,7 @@ def added(value: int, host: int) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """A number of things.
+    """Return a number with its noun, in the plural unless it is 1.
 
     >>> counted(1, "epoch"), counted(20, "epoch")
     ('1 epoch', '20 epochs')
@@ -122,7 +121,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def seeds_right(more: int) -> str:
-    """In how many more seeds than the host's a label is right.
+    """Say in how many more (or fewer) seeds than for the host an image's label is right.
 
     >>> seeds_right(2), seeds_right(-1)
     ('right in 2 seeds more than the host', 'right in 1 seed fewer than the host')
@@ -133,102 +132,114 @@ def seeds_right(more: int) -> str:
 
 
 def headline(comparison: Comparison) -> str:
-    """All verdicts in one sentence, the arms that help first."""
+    """Return all verdicts in one sentence; the arms that help come first."""
     arms = comparison.arms
-    said = {
+    labels = {
         outcome: [a.label for a in arms if comparison.result(a.arm).verdict == outcome] for outcome in MARKS
     }
-    helps, hurts, open_ = said["helps"], said["hurts"], said["not shown"] + said["no verdict"]
+    helps, hurts = labels["helps"], labels["hurts"]
+    undecided = labels["not shown"] + labels["no verdict"]
     if not arms:
         return "Only the bare host was trained; give arms to compare it with."
     if not helps and not hurts:
-        if len(open_) == 1:
-            return f"Not shown: {open_[0]} makes no difference that stands out from chance."
-        return f"Not shown: none of the {len(open_)} arms makes a difference that stands out from chance."
+        if len(undecided) == 1:
+            return f"Not shown: {undecided[0]} makes no difference that stands out from chance."
+        return f"Not shown: none of the {len(undecided)} arms makes a difference that stands out from chance."
     groups = ((helps, "help"), (hurts, "hurt"))
     parts = [f"{_list(names)} {verb}{'s' * (len(names) == 1)}" for names, verb in groups if names]
-    if open_:
-        parts.append(f"no effect is shown for {_list(open_)}")
+    if undecided:
+        parts.append(f"no effect is shown for {_list(undecided)}")
     return f"{'Yes' if helps else 'No'}: {'; '.join(parts)}."
 
 
-def verdict(comparison: Comparison, arm: Contender) -> list[str]:
-    """The verdict on one arm in plain sentences: the change, what a placebo does, what it costs."""
-    found, host = comparison.result(arm.arm), comparison.result(comparison.baseline.arm)
-    score, mean = score_name(comparison.score), found.difference.mean
-    chance = f"95% interval {interval(found.difference.low, found.difference.high)}, {p_value(found.p_holm)}"
-    said = {
-        "helps": f"Raises {score} by {points(abs(mean)).lstrip('+')} points ({chance}).",
-        "hurts": f"Lowers {score} by {points(abs(mean)).lstrip('+')} points ({chance}).",
-        "not shown": f"Changes {score} by {points(mean)} points ({chance}): chance alone could do this.",
-        "no verdict": f"Changes {score} by {points(mean)} points; too few runs for a verdict.",
-    }
-    cost = (
-        f"Costs {added(found.cost.parameters, host.cost.parameters)} parameters"
-        f" and {latency(found.cost, host.cost)}."
+def verdict_sentences(comparison: Comparison, arm: Contender) -> list[str]:
+    """Return the verdict on one arm in sentences: the change, the placebo's change, and the cost."""
+    result, host = comparison.result(arm.arm), comparison.result(comparison.baseline.arm)
+    score, mean = score_name(comparison.score), result.difference.mean
+    size = points(abs(mean)).lstrip("+")
+    evidence = (
+        f"95% interval {interval(result.difference.low, result.difference.high)}, {p_value(result.p_holm)}"
     )
-    return [said[found.verdict], *_placebo(comparison, arm), cost]
+    change = {
+        "helps": f"Raises {score} by {size} points ({evidence}).",
+        "hurts": f"Lowers {score} by {size} points ({evidence}).",
+        "not shown": f"Changes {score} by {points(mean)} points ({evidence}): chance alone could do this.",
+        "no verdict": f"Changes {score} by {points(mean)} points; too few runs for a verdict.",
+    }[result.verdict]
+    cost = (
+        f"Costs {added(result.cost.parameters, host.cost.parameters)} parameters"
+        f" and {latency(result.cost, host.cost)}."
+    )
+    return [change, *_placebo_sentences(comparison, arm), cost]
 
 
 def latency(cost: Cost, host: Cost) -> str:
-    """An arm's latency beside its host's; the middle halves of their timings tell whether they differ.
+    """Compare an arm's latency with the host's; they differ if the middle halves of timings are disjoint.
 
     >>> from dataclasses import replace
     >>> host = Cost(1, 1, latency_ms=8.0, latency_low_ms=7.0, latency_high_ms=9.0, memory_bytes=1)
     >>> latency(replace(host, latency_ms=12.0, latency_low_ms=11.0, latency_high_ms=13.0), host)
     "×1.50 the host's latency"
     >>> latency(replace(host, latency_ms=7.5, latency_high_ms=8.0), host)
-    "no latency that repeated timings could tell from the host's (×0.94)"
+    'no measurable change in latency (×0.94)'
     """
     times = ratio(cost.latency_ms, host.latency_ms)
     if cost.latency_low_ms > host.latency_high_ms or cost.latency_high_ms < host.latency_low_ms:
         return f"{times} the host's latency"
-    return f"no latency that repeated timings could tell from the host's ({times})"
+    return f"no measurable change in latency ({times})"
 
 
-def _placebo(comparison: Comparison, arm: Contender) -> list[str]:
-    placebo, over = comparison.placebo_of(arm.arm), comparison.result(arm.arm).versus_placebo
-    if placebo is None or over is None:
+def _placebo_sentences(comparison: Comparison, arm: Contender) -> list[str]:
+    placebo, difference = comparison.placebo_of(arm.arm), comparison.result(arm.arm).versus_placebo
+    if placebo is None or difference is None:
         return []
-    own = comparison.result(placebo.arm).difference.mean
-    text = (
-        f"A plain convolution of the same size (placebo) changes it by {points(own)};"
-        f" over the placebo the arm is {points(over.mean)} ({interval(over.low, over.high)})"
-    )
-    if comparison.result(arm.arm).verdict == "helps" and not over.low > 0:
+    change = comparison.result(placebo.arm).difference.mean
+    bounds = interval(difference.low, difference.high)
+    text = f"Compared with the placebo, the arm changes it by {points(difference.mean)} points"
+    text += f" (95% interval {bounds})" if bounds else ""
+    if comparison.result(arm.arm).verdict == "helps" and not difference.low > 0:
         text += ", so the gain may come from more parameters rather than from attention"
-    return [text + "."]
+    return [
+        f"A plain convolution with as many parameters (placebo) changes it by {points(change)} points.",
+        f"{text}.",
+    ]
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """What a reader must know to trust a verdict no further than it goes."""
+    """Return what the verdicts mean, and the limits of what they say."""
     score, seeds, images = score_name(comparison.score), len(comparison.seeds), comparison.findings.images
-    said = [
+    texts = [
         f"Every arm was trained with the same {seeds} seeds as the host. Runs of one seed share the host's"
-        " initial weights, the order of the batches and the augmentation draws, so a difference is the"
-        " arm's doing or chance, nothing else.",
-        "The intervals cover both kinds of chance: another seed for the training, and another draw of the"
-        f" {images} test images. They are 95% intervals for the difference of {score} on images like these.",
-        "“Helps” and “hurts” mean that the p-value, corrected after Holm for the number of arms, is at most"
-        " 0.05. “Not shown” does not mean “no effect”: it means that it cannot be told from chance here.",
+        " initial weights, the order of the batches and the random augmentations. A difference therefore"
+        " comes from the arm or from chance.",
+        f"The intervals cover two sources of chance: the seed of the training, and the choice of the {images}"
+        f" test images. They are 95% intervals for the difference of {score} on images like these.",
+        "“Helps” and “hurts” mean that the 95% interval excludes 0 and the p-value, adjusted for the number"
+        " of arms (Holm), is at most 0.05. “Not shown” does not mean “no effect”: this comparison cannot tell"
+        " the difference from chance.",
     ]
     if (smallest := detectable(comparison)) is not None:
         forecast = detectable_difference(seeds, images, arms=len(comparison.contenders) - 1)
-        said.append(
+        texts.append(
             f"{detectable_words(smallest, 'measured')} The forecast before training was:"
-            f" {detectable_words(forecast, 'forecast')} Smaller effects take more seeds or test images."
+            f" {detectable_words(forecast, 'forecast')} Smaller effects need more seeds or test images."
         )
     if comparison.placebos:
-        said.append(
-            "A placebo is a plain convolution with as many parameters as the arm it stands beside. What an"
-            " arm gains over its placebo comes from attention; what they share comes from more parameters."
+        texts.append(
+            "A placebo is a plain convolution with as many parameters as its arm. The arm's gain over its"
+            " placebo comes from attention. A gain that both share comes from more parameters."
         )
-    return [*said, "The verdicts hold for this data, this host, this image size and this length of training."]
+    return [
+        *texts,
+        "The verdicts hold for this data, this host, this image size and this length of training.",
+    ]
 
 
 def detectable(comparison: Comparison) -> float | None:
-    """The difference that could have been shown, the largest over the arms; None where it is unknown, as
-    where no image was answered differently, so that nothing tells how large chance is.
+    """Return the smallest detectable difference (0 to 1), the largest over the arms.
+
+    None if it is unknown, for instance if no prediction differs, so that the size of chance cannot be
+    measured.
     """
     known = [comparison.result(arm.arm).detectable for arm in comparison.arms]
     return max((value for value in known if math.isfinite(value) and value > 0), default=None)
