@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from foveate.cli.main import find_command
-from foveate.cli.parser import build, normalise
+from foveate.cli.parser import build_parser, normalise
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -52,7 +52,7 @@ def test_command_lines_are_valid(page):
         words = [word for word in words if word not in ("--print-config", "--help")]
         if "--config" in words:
             continue
-        parser = build(command, program)
+        parser = build_parser(command, program)
         parser.parse_args(normalise(words, parser))
 
 

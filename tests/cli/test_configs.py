@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from foveate.cli.commands.fit import fit
-from foveate.cli.flags import asked
-from foveate.cli.parser import arguments, build, normalise
+from foveate.cli.flags import build_settings
+from foveate.cli.parser import build_parser, group_flags, normalise
 from foveate.specs.model import ModelSpec
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
@@ -15,13 +15,13 @@ CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_a_config_is_understood(path):
-    parser = build(fit, "foveate fit")
+    parser = build_parser(fit, "foveate fit")
     flags = vars(parser.parse_args(normalise(["photos", "--config", str(path)], parser)))
-    given = arguments(fit, flags)
-    wanted = asked("photos", given["images"], given["model"], given["training"])
-    assert wanted.data.source == "photos"
-    assert wanted.host(ModelSpec(), given["arm"]).arm == given["arm"]
-    assert wanted.schedule(given["epochs"]).epochs == given["epochs"]
+    given = group_flags(fit, flags)
+    settings = build_settings("photos", given["images"], given["model"], given["training"])
+    assert settings.data.source == "photos"
+    assert settings.host(ModelSpec(), given["arm"]).arm == given["arm"]
+    assert settings.schedule(given["epochs"]).epochs == given["epochs"]
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 
-from foveate.cli.flags import DataFlags, ModelFlags, TrainingFlags, asked, described_arguments
+from foveate.cli.flags import DataFlags, ModelFlags, TrainingFlags, build_settings, described_arguments
 from foveate.cli.main import main
 from foveate.data.open import open_dataset
 from foveate.errors import UserError
@@ -32,13 +32,13 @@ def test_flags_and_their_help_are_those_of_the_specs(capsys):
 
 def test_defaults_are_those_of_the_specs():
     assert DataFlags().spec("photos") == DataSpec("photos")
-    said = asked("photos", DataFlags(), ModelFlags(), TrainingFlags())
+    said = build_settings("photos", DataFlags(), ModelFlags(), TrainingFlags())
     assert said.host(ModelSpec()) == ModelSpec()
     assert said.schedule(30) == TrainingSpec(epochs=30)
 
 
 def host(model: ModelFlags, usual: ModelSpec) -> ModelSpec:
-    return asked("photos", DataFlags(), model, TrainingFlags()).host(usual)
+    return build_settings("photos", DataFlags(), model, TrainingFlags()).host(usual)
 
 
 def test_without_an_arch_the_host_is_the_one_for_the_data():

@@ -26,7 +26,7 @@ def test_the_version_is_printed(capsys):
     ("argv", "words"),
     [
         (["compar", "photos"], "unknown command 'compar'; did you mean 'compare'?"),
-        (["--seed", "3", "fit"], "'--seed' stands before a command"),
+        (["--seed", "3", "fit"], "'--seed' comes before the command"),
         (["fit", "photos", "--epoch", "3"], "there is no flag --epoch; did you mean --epochs?"),
         (["fit", "photos", "--learning-rate", "3"], "there is no flag --learning-rate; did you mean --lr?"),
         (["fit", "photos", "--image-size", "3"], "there is no flag --image-size; did you mean --size?"),
@@ -99,7 +99,7 @@ def test_every_command_has_help_with_an_example(command, capsys):
         (
             RuntimeError("shapes differ\nand more"),
             1,
-            "RuntimeError: shapes differ\nThis is a fault of foveate",
+            "RuntimeError: shapes differ\nThis is a bug in foveate",
         ),
     ],
 )

@@ -128,7 +128,7 @@ def test_errors_name_the_flag_and_what_was_expected(argv, words):
         ("side-length: 3", "there is no flag 'side-length'; did you mean 'side_length'?"),
         ("zzz: 3", "there is no flag 'zzz'"),
         ("paper: [wall", "line 1: not valid YAML (expected ',' or ']', but got '<stream end>')"),
-        ("- wall\n- door", "holds no names of flags; write one a line, such as 'epochs: 20'"),
+        ("- wall\n- door", "holds no flags; write one a line, such as 'epochs: 20'"),
         ("side_length: long", "side_length: expected a whole number, got 'long'"),
         ("count: 2.5", "count: expected a whole number, got '2.5'"),
         ("twice: maybe", "twice: expected true or false, got 'maybe'"),

@@ -106,7 +106,7 @@ def test_fit_does_not_write_over_a_run(run, capsys):
         (["--epochs", "0"], "epochs is 0"),
         (["--encoder-weights", "missing.safetensors"], "missing.safetensors"),
         (["--devices", "0"], "--devices: 0 is too few"),
-        (["--crop-schedule", "soon:32x32"], "'soon:32x32' is no stage"),
+        (["--crop-schedule", "soon:32x32"], "'soon:32x32' is not a stage"),
     ],
 )
 def test_a_wrong_value_is_told_before_anything_is_written(flags, words, tmp_path, capsys):
@@ -236,7 +236,7 @@ def test_a_fault_in_the_data_names_the_doctor(tmp_path, capsys):
         for name in names:
             Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "data" / folder / f"{name}.png")
     assert main(["fit", str(tmp_path / "data"), "--out", str(tmp_path / "run")]) == 2
-    assert f". `foveate doctor {tmp_path / 'data'}` lists all such faults" in capsys.readouterr().err
+    assert f". `foveate doctor {tmp_path / 'data'}` lists all such problems" in capsys.readouterr().err
     assert main(["fit", str(tmp_path / "data"), "--out", str(tmp_path / "data" / "masks")]) == 2
     assert "foveate doctor" not in capsys.readouterr().err, "the data is not at fault"
     shutil.copytree(tmp_path / "data", tmp_path / "all" / "roads")

@@ -2,14 +2,14 @@ import zipfile
 
 from foveate.cli import waiting as module
 from foveate.cli.main import main
-from foveate.cli.waiting import waits_told
+from foveate.cli.waiting import print_data_progress
 from foveate.waiting import report_progress, with_progress
 
 
 def test_lines_come_at_the_beginning_and_now_and_then(capsys, monkeypatch):
     clock = iter(range(0, 1000, 15))
     monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
-    with waits_told():
+    with print_data_progress():
         report_progress(0, 40_000_000, "Unpacking a.zip into b")
         for done in range(10, 50, 10):
             report_progress(done * 10**6, 40_000_000, f"Unpacking a.zip: {done} of 40 MB")

@@ -10,9 +10,9 @@ import yaml
 from PIL import Image
 
 from foveate.cli.commands.compare import compare
-from foveate.cli.flags import asked
+from foveate.cli.flags import build_settings
 from foveate.cli.main import main
-from foveate.cli.parser import arguments, build, normalise
+from foveate.cli.parser import build_parser, group_flags, normalise
 from foveate.loading.module import DataModule
 from foveate.models.attaching.check import check_arm
 from foveate.models.attaching.heads import create_head
@@ -34,9 +34,9 @@ def arms_of(path: Path) -> list[str]:
 
 
 def flags(path: Path, *more: str) -> dict:
-    parser = build(compare, "foveate compare")
+    parser = build_parser(compare, "foveate compare")
     words = ["photos", "--config", str(path), *more]
-    return arguments(compare, vars(parser.parse_args(normalise(words, parser))))
+    return group_flags(compare, vars(parser.parse_args(normalise(words, parser))))
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +56,11 @@ def test_a_work_starts(path, sources):
     arms = arms_of(path)
     given = flags(path, *SMALL, *(["--encoder", "tu-pvt_v2_b0"] if "fcbformer" in path.stem else []))
     source = sources["labels" if path.stem.startswith("residual") else "masks"]
-    wanted = asked(source, given["images"], given["model"], given["training"])
+    settings = build_settings(source, given["images"], given["model"], given["training"])
     spec = ComparisonSpec(
-        wanted.data,
-        wanted.host(ModelSpec()),
-        wanted.schedule(given["epochs"]),
+        settings.data,
+        settings.host(ModelSpec()),
+        settings.schedule(given["epochs"]),
         arms=tuple(given["arms"]),
         seeds=given["seeds"],
     )
@@ -85,8 +85,8 @@ def test_every_arm_of_a_work_is_known(path):
 
 def test_the_published_arms_are_there():
     (thresholds,) = [arms_of(path) for path in CONFIGS if path.stem.startswith("smooth")]
-    wanted = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 2]
-    assert [dict(check_arm(arm).parts[0].options)["threshold"] for arm in thresholds] == wanted
+    expected = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 2]
+    assert [dict(check_arm(arm).parts[0].options)["threshold"] for arm in thresholds] == expected
     remedies = ("", "cbam@decoder+", "cbam@decoder(gates=sigmoid_tanh)+")
     activations = ("none", "tanh", "relu", "leaky_relu", "selu", "gelu")
     grid = [f"{a}two_branch(activation={b})" for a, b in product(remedies, activations)]

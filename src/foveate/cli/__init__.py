@@ -1,1 +1,1 @@
-"""The command line: one command a file, and the signature of its function is the command."""
+"""The command line: one command a file. The signature of its function defines the flags."""

@@ -1,4 +1,4 @@
-"""A file of flags, read before the parser gets it: what is wrong in it is told by file, line and key."""
+"""Read a YAML file of flags before the parser does; errors name the file, the line and the key."""
 
 import difflib
 from collections.abc import Collection
@@ -11,9 +11,9 @@ from foveate.errors import UserError
 
 
 def read_config(path: str, known: Collection[str]) -> dict[str, Any]:
-    """The flags in a YAML file; `known` are the names there are.
+    """Return the flags in a YAML file, by name.
 
-    Raises `UserError` for a file that cannot be read, broken YAML, and names that are no flags.
+    Raises `UserError` for a file that cannot be read, for invalid YAML, and for names that are not `known`.
     """
     try:
         tree = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -26,7 +26,7 @@ def read_config(path: str, known: Collection[str]) -> dict[str, Any]:
         where = f", line {mark.line + 1}" if mark else ""
         raise UserError(f"--config: {path}{where}: not valid YAML ({problem or error})") from None
     if not isinstance(tree or {}, dict):
-        raise UserError(f"--config: {path}: holds no names of flags; write one a line, such as 'epochs: 20'")
+        raise UserError(f"--config: {path}: holds no flags; write one a line, such as 'epochs: 20'")
     for key in tree or {}:
         if key not in known:
             nearest = difflib.get_close_matches(str(key).replace("-", "_"), sorted(known), n=1, cutoff=0.5)

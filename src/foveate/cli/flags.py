@@ -1,4 +1,4 @@
-"""The groups of flags that commands share: the fields of the specs, with their defaults and their help."""
+"""Groups of flags that commands share: the fields of the specs, with their defaults and help."""
 
 import inspect
 import re
@@ -16,10 +16,10 @@ from foveate.specs.training import TrainingSpec
 
 
 def flags_of(spec: type, without: Collection[str] = ()) -> Callable[[type], type]:
-    """Class decorator: make a frozen dataclass of flags with the fields, defaults and help of a spec.
+    """Make a class, by decorator, a frozen dataclass of flags with the fields, defaults and help of a spec.
 
-    without: fields that are no flags. Fields that the class declares itself replace the spec's type and
-    default, where a value is written in another form on the command line.
+    without: fields of the spec that are not flags. A field that the class declares itself replaces the spec's
+    type and default, for values with another form on the command line.
 
     >>> TrainingFlags().lr == TrainingSpec().lr
     True
@@ -32,8 +32,8 @@ def flags_of(spec: type, without: Collection[str] = ()) -> Callable[[type], type
             if field.name not in own and field.default is not MISSING:
                 setattr(cls, field.name, field.default)
         cls.__annotations__ = {field.name: own.get(field.name, hints[field.name]) for field in taken}
-        said = described_arguments(spec)
-        lines = "\n".join(f"    {field.name}: {said[field.name]}" for field in taken)
+        help_texts = described_arguments(spec)
+        lines = "\n".join(f"    {field.name}: {help_texts[field.name]}" for field in taken)
         cls.__doc__ = f"{cls.__doc__}\n\nArgs:\n{lines}\n"
         return dataclass(frozen=True)(cls)
 
@@ -41,7 +41,7 @@ def flags_of(spec: type, without: Collection[str] = ()) -> Callable[[type], type
 
 
 def described_arguments(documented: Any) -> dict[str, str]:
-    """The entries of the Args block of a docstring, each on one line.
+    """Return the entries of the Args block of a docstring by name, each on one line.
 
     >>> described_arguments(TrainingSpec)["clip"]
     'largest norm of the gradient, 0 for no clipping.'
@@ -63,16 +63,16 @@ class DataFlags:
     crop_schedule: list[str] | None = None
 
     def spec(self, source: str) -> DataSpec:
-        """The data of a run."""
+        """Parse the flags into a spec for this source. Raises `UserError` naming the flag at fault."""
         check_views(self.test_scales)
-        given: dict[str, Any] = asdict(self)
+        values: dict[str, Any] = asdict(self)
         for side in ("size", "crop"):
-            if given[side] is not None:
-                given[side] = parse_size(given[side], f"--{side}")
-        given["crop_schedule"] = tuple(map(_parse_stage, self.crop_schedule or ()))
-        given["classes"] = parse_names(self.classes)
-        given["split"] = parse_shares(self.split, "--split")
-        return DataSpec(source, **given)
+            if values[side] is not None:
+                values[side] = parse_size(values[side], f"--{side}")
+        values["crop_schedule"] = tuple(map(_parse_stage, self.crop_schedule or ()))
+        values["classes"] = parse_names(self.classes)
+        values["split"] = parse_shares(self.split, "--split")
+        return DataSpec(source, **values)
 
 
 @flags_of(ModelSpec, without=["arm"])
@@ -82,8 +82,8 @@ class ModelFlags:
     arch: str | None = None
     options: dict[str, Any] | None = None
 
-    def given(self) -> dict[str, Any]:
-        """The fields, but for those that are left to be chosen for the data."""
+    def specified(self) -> dict[str, Any]:
+        """Return the fields that have a value. The others are chosen for the data."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
@@ -98,7 +98,7 @@ class DeviceFlags:
 
     Args:
         accelerator: auto, cpu or gpu.
-        devices: how many processes train together, one a device.
+        devices: number of devices that train together, with one process each.
         strategy: auto or ddp.
     """
 
@@ -107,19 +107,19 @@ class DeviceFlags:
     strategy: str = "auto"
 
     def trainer(self) -> dict[str, Any]:
-        """Arguments of Lightning's Trainer."""
+        """Return the arguments of Lightning's Trainer."""
         if self.devices < 1:
             raise UserError(f"--devices: {self.devices} is too few; train on at least 1")
         return asdict(self)
 
 
-def asked(data: str, images: DataFlags, model: ModelFlags, training: TrainingFlags) -> Settings:
-    """What the flags say."""
-    return Settings(images.spec(data), model.given(), asdict(training))
+def build_settings(data: str, images: DataFlags, model: ModelFlags, training: TrainingFlags) -> Settings:
+    """Build the settings of a run from its flags."""
+    return Settings(images.spec(data), model.specified(), asdict(training))
 
 
 def parse_names(words: list[str] | None) -> tuple[str, ...] | None:
-    """Names that were separated by spaces or commas.
+    """Split names at spaces and commas.
 
     >>> parse_names(["sky,road", "car"])
     ('sky', 'road', 'car')
@@ -137,4 +137,6 @@ def _parse_stage(text: str) -> tuple[float, tuple[int, int]]:
             return float(share), crop
     except ValueError:
         pass
-    raise UserError(f"--crop-schedule: '{text}' is no stage; write SHARE:HEIGHTxWIDTH, such as 0.5:192x256")
+    raise UserError(
+        f"--crop-schedule: '{text}' is not a stage; write SHARE:HEIGHTxWIDTH, such as 0.5:192x256"
+    )

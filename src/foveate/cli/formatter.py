@@ -1,4 +1,4 @@
-"""How a command's help is written, and what kind of value each flag takes."""
+"""Format the help of a command; find the type of value that each flag takes."""
 
 import argparse
 import types
@@ -8,25 +8,25 @@ from jsonargparse import DefaultHelpFormatter
 
 COMMON_HELP = {
     "help": "show this and exit",
-    "config": "take flags from a YAML file; others on the line win",
+    "config": "take flags from a YAML file; flags on the command line win",
     "print_config": "print all flags as YAML, ready for --config, and exit",
 }
 
 
 class HelpFormatter(DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Terse help: flags with dashes, the default where there is one, and no types."""
+    """Short help: flags with dashes and defaults, without types."""
 
     def __init__(self, prog: str, **kwargs: Any):
         super().__init__(prog, max_help_position=30, width=100, **kwargs)
 
     def _get_help_string(self, action: argparse.Action) -> str:
-        said = COMMON_HELP.get(action.dest) or (action.help or "").rstrip(".")
+        text = COMMON_HELP.get(action.dest) or (action.help or "").rstrip(".")
         default = action.default
         if not action.option_strings or default is None or default is False or default == argparse.SUPPRESS:
-            return said
+            return text
         if isinstance(default, tuple | list):
             default = " ".join(map(str, default))
-        return f"{said} (default: {'on' if default is True else default})"
+        return f"{text} (default: {'on' if default is True else default})"
 
     def _format_action_invocation(self, action: argparse.Action) -> str:
         if not action.option_strings:
@@ -46,7 +46,7 @@ class HelpFormatter(DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
 
 
 def value_type(action: argparse.Action | None) -> Any:
-    """The type of a flag's value, without `| None`."""
+    """Return the type of a flag's value, without `| None`."""
     hint = getattr(action, "_typehint", None)
     if get_origin(hint) in (types.UnionType, Union):
         hint = next((part for part in get_args(hint) if part is not type(None)), None)
@@ -54,5 +54,5 @@ def value_type(action: argparse.Action | None) -> Any:
 
 
 def is_list(action: argparse.Action) -> bool:
-    """Whether a flag takes several values."""
+    """Return whether a flag takes several values."""
     return get_origin(value_type(action)) in (list, tuple)

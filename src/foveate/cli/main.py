@@ -1,4 +1,4 @@
-"""`foveate`: finds the command, reads its flags, runs it, and turns what goes wrong into one message."""
+"""The program `foveate`: find the command, parse its flags, run it, and report an error in one message."""
 
 import os
 import sys
@@ -10,54 +10,55 @@ from foveate.cli import typed
 from foveate.errors import DataError, SeveralDatasets, UserError, choose
 
 COMMANDS = {
-    "compare": "train with and without attention, and say what each mechanism changes and costs",
+    "compare": "train with and without attention; report what each mechanism changes and costs",
     "fit": "train one arm on your images",
     "evaluate": "score a trained run",
-    "predict": "masks (or labels) for new images from a trained run",
-    "inspect": "pictures and numbers of what the attention of a run does",
-    "doctor": "what is wrong with a dataset, what to do about it, and how to train on it",
-    "data": "public datasets (list, info, get), and packing any of them into shards (pack)",
-    "list": "the attentions, hosts, encoders, places and data sets there are",
+    "predict": "predict masks (or labels) for new images with a trained run",
+    "inspect": "draw the attention of a trained run, and save it as numbers",
+    "doctor": "find problems in a dataset, and say how to fix them and how to train on it",
+    "data": "public datasets (list, info, get), and packing any dataset into shards (pack)",
+    "list": "list the attentions, hosts, encoders, places and datasets",
 }
 
 _HELP = ("-h", "--help", "help")
 
 
-def _choose_waiting() -> None:
-    """How PyTorch's threads wait for one another, unless the user has said it.
+def _set_wait_policy() -> None:
+    """Set how PyTorch's OpenMP threads wait for one another, unless the user has set it.
 
-    Endless spinning makes a training step up to six times longer where other programs want the cores too: two
-    threads among three busy processes on two cores take 2.5 to 7 s, against 1.3 to 1.5 s of threads that
-    sleep, and 1.7 to 2.7 s of threads that spin a little. On an idle machine sleeping makes a step 7% longer.
-    Idle is what ran a quarter of the cores at most in the minute before, so a command that follows another at
-    once counts as one among others.
+    On a busy machine, threads that spin forever make a training step up to six times longer. Measured with
+    two threads beside three busy processes on two cores: 2.5 to 7 s for endless spinning, 1.7 to 2.7 s for
+    short spinning, 1.3 to 1.5 s for sleeping. On an idle machine, sleeping makes a step 7% longer.
+
+    A machine is idle if its load in the last minute was at most a quarter of its cores. A command that
+    directly follows another one therefore finds a busy machine.
     """
     if "OMP_WAIT_POLICY" in os.environ or "GOMP_SPINCOUNT" in os.environ:
         return
     try:
         idle = os.getloadavg()[0] < len(os.sched_getaffinity(0)) / 4
-    except (AttributeError, OSError):  # not on Linux, or not to be known
+    except (AttributeError, OSError):  # not on Linux, or the load is unknown
         idle = False
     os.environ.update({"GOMP_SPINCOUNT": "10000"} if idle else {"OMP_WAIT_POLICY": "PASSIVE"})
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line; the return value is the exit code.
+    """Run one command line and return the exit code.
 
-    0: done. 1: a fault of foveate or of the machine (or: `doctor` found something). 2: something the user can
-    mend. 130: stopped by Ctrl-C.
+    0: success. 1: a bug or a failure of the machine (or `doctor` found problems). 2: an error that the user
+    can fix. 130: stopped by Ctrl-C.
 
     >>> main(["fit", "--epochs", "many", "photos"])
     2
     """
-    _choose_waiting()
+    _set_wait_policy()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         return _run(words)
     except UserError as error:
-        return _fail(f"{error}{_examined(words, error)}", 2)
+        return _fail(f"{error}{_doctor_hint(words, error)}", 2)
     except KeyboardInterrupt as stop:
-        return _fail(str(stop) or "nothing that was finished is lost", 130, "stopped")
+        return _fail(str(stop) or "finished work is kept", 130, "stopped")
     except BrokenPipeError:
         # The reader (head, less) has gone; the interpreter must not complain about it on exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -66,10 +67,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = f"{error.filename}: " if error.filename else ""
         return _fail(f"{where}{error.strerror or error}", 2)
     except Exception as error:
-        said = str(error).strip().splitlines()
+        lines = str(error).strip().splitlines()
         return _fail(
-            f"{type(error).__name__}: {said[0] if said else 'no message'}\n"
-            "This is a fault of foveate, not yours; set FOVEATE_DEBUG=1 to see where it happened",
+            f"{type(error).__name__}: {lines[0] if lines else 'no message'}\n"
+            "This is a bug in foveate, not your mistake; set FOVEATE_DEBUG=1 to see the traceback",
             1,
         )
 
@@ -85,7 +86,7 @@ def _run(argv: list[str]) -> int:
         print(f"foveate {__version__}")
         return 0
     if argv[0].startswith("-"):
-        raise UserError(f"'{argv[0]}' stands before a command; begin with one of {', '.join(COMMANDS)}")
+        raise UserError(f"'{argv[0]}' comes before the command; begin with one of {', '.join(COMMANDS)}")
     if len(argv) == 1 or argv[1] in _HELP:
         name = choose(argv[0], COMMANDS, "command")
         if commands := getattr(import_module(f"foveate.cli.commands.{name}"), "COMMANDS", None):
@@ -93,14 +94,14 @@ def _run(argv: list[str]) -> int:
             print(f"usage: {program} COMMAND ...\n\n{COMMANDS[name]}\n\n{_table(program, commands)}")
             return 0
     from foveate.cli.parser import call
-    from foveate.cli.waiting import waits_told
+    from foveate.cli.waiting import print_data_progress
 
-    with waits_told():
+    with print_data_progress():
         return call(*find_command(argv)) or 0
 
 
 def find_command(words: Sequence[str]) -> tuple[Callable[..., int | None], str, list[str]]:
-    """The function that words ask for, what it is called, and the words that are left: its flags.
+    """Return the function of a command, the command's full name, and the remaining words: its flags.
 
     >>> find_command(["data", "info", "camvid"])[1:]
     ('foveate data info', ['camvid'])
@@ -114,13 +115,12 @@ def find_command(words: Sequence[str]) -> tuple[Callable[..., int | None], str, 
     return getattr(module, name if name != "list" else "list_"), program, rest
 
 
-def _examined(words: Sequence[str], error: UserError) -> str:
-    """Where a file of the data is at fault in training, who finds all that are."""
+def _doctor_hint(words: Sequence[str], error: UserError) -> str:
+    """Point to `foveate doctor` after a data error that names a file of the training data."""
     data = words[1] if len(words) > 1 and words[0] in ("fit", "compare") else ""
-    of_files = isinstance(error, DataError) and not isinstance(error, SeveralDatasets)
-    of_data = of_files and os.path.isdir(data)
-    names_one = of_data and f"{data.rstrip('/')}/" in str(error)
-    return f". `foveate doctor {data}` lists all such faults" if names_one else ""
+    is_data_error = isinstance(error, DataError) and not isinstance(error, SeveralDatasets)
+    names_file = is_data_error and os.path.isdir(data) and f"{data.rstrip('/')}/" in str(error)
+    return f". `foveate doctor {data}` lists all such problems" if names_file else ""
 
 
 def _fail(message: str, code: int, kind: str = "error") -> int:

@@ -1,14 +1,14 @@
-"""The time that even work has left, told once it is known."""
+"""Estimate the time left for work that advances evenly."""
 
-KNOWN_SECONDS = 2.0
-"""A pace that was measured over less is not told."""
+MIN_SECONDS = 2.0
+"""Least time measured before an estimate is given."""
 
-KNOWN_REPORTS = 2
-"""Nor one of fewer reports after the first."""
+MIN_REPORTS = 2
+"""Least number of reports, after the first, before an estimate is given."""
 
 
 class Pace:
-    """The pace since the first report, which holds what is done once, such as loading.
+    """The pace since the first report. Work before it, such as loading, happens once and does not count.
 
     >>> pace = Pace()
     >>> [pace.left(done, 64, now) for done, now in ((1, 20.0), (2, 21.5), (3, 23.0))]
@@ -20,15 +20,15 @@ class Pace:
         self._reports = 0
 
     def left(self, done: float, total: float, now: float) -> float | None:
-        """Seconds left when `done` of `total` is done at `now`, in seconds; None while the pace is not known.
+        """Return the seconds left with `done` of `total` done at time `now` (s); None while it is unknown.
 
-        Where less is done than at first, something else has begun.
+        If `done` falls below its first value, a new task has begun and the pace is measured anew.
         """
         if self._first is None or done < self._first[0]:
             self._first, self._reports = (done, now), 0
             return None
         self._reports += 1
         finished, elapsed = done - self._first[0], now - self._first[1]
-        if self._reports < KNOWN_REPORTS or elapsed < KNOWN_SECONDS or finished <= 0:
+        if self._reports < MIN_REPORTS or elapsed < MIN_SECONDS or finished <= 0:
             return None
         return elapsed / finished * (total - done)

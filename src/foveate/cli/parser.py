@@ -1,7 +1,7 @@
-"""From a function to a command: its parameters are the flags, its docstring the help.
+"""Make a function a command: its parameters are the flags, its docstring is the help.
 
-A parameter whose type is a dataclass stands for a group of flags; commands share such groups. Underneath is
-jsonargparse, so every command also has `--config FILE` and `--print-config`.
+A parameter whose type is a dataclass is a group of flags, which commands can share. The parser is
+jsonargparse's, so every command also has `--config FILE` and `--print-config`.
 """
 
 import difflib
@@ -23,7 +23,7 @@ from foveate.errors import UserError
 class Parser(ArgumentParser):
     """A jsonargparse parser whose errors are `UserError`s.
 
-    `configured` holds the flags that a file of flags gives, `config` its path.
+    config: path of the --config file, "" without one. configured: the flags that it sets.
     """
 
     config = ""
@@ -38,14 +38,14 @@ class Parser(ArgumentParser):
             return self._unknown(unknown[1].split(), flags)
         if missing := re.search(r"arguments are required: (.*)", message):
             names = missing[1].split(", ")
-            meant = "; ".join(a.help.rstrip(".") for a in self._actions if a.dest in names and a.help)
-            return f"{missing[1].upper()} is missing ({meant}); {self._usage_hint()}"
+            descriptions = "; ".join(a.help.rstrip(".") for a in self._actions if a.dest in names and a.help)
+            return f"{missing[1].upper()} is missing ({descriptions}); {self._usage_hint()}"
         if bad := re.match(r'Parser key "(\w+)":\s*(.*)', message, re.DOTALL):
-            said = _plain_type_error(bad[2])
-            if bad[1] in self.configured and f"'{self.configured[bad[1]]}'" in said:
-                return f"--config: {self.config}: {bad[1]}: {said}"
+            problem = _plain_type_error(bad[2])
+            if bad[1] in self.configured and f"'{self.configured[bad[1]]}'" in problem:
+                return f"--config: {self.config}: {bad[1]}: {problem}"
             flag = f"--{bad[1]}" if f"--{bad[1]}" in flags else bad[1].upper()
-            return f"{flag.replace('_', '-')}: {said}"
+            return f"{flag.replace('_', '-')}: {problem}"
         return " ".join(message.split())
 
     def _unknown(self, words: list[str], flags: set[str]) -> str:
@@ -63,8 +63,8 @@ class Parser(ArgumentParser):
 
 
 def call(command: Callable[..., Any], prog: str, argv: Sequence[str]) -> Any:
-    """Parse `argv` by the signature of `command` and call it."""
-    parser = build(command, prog)
+    """Parse `argv` by the signature of `command`, and call it."""
+    parser = build_parser(command, prog)
     words = normalise(argv, parser)
     names = {action.dest for action in parser._actions} - COMMON_HELP.keys()
     for word in [word for word in words if word.startswith("--config=")]:
@@ -76,15 +76,15 @@ def call(command: Callable[..., Any], prog: str, argv: Sequence[str]) -> Any:
         flags = vars(parser.parse_args(words))
     except SystemExit as leave:  # --help and --print-config
         return leave.code
-    return command(**arguments(command, flags))
+    return command(**group_flags(command, flags))
 
 
-def build(command: Callable[..., Any], prog: str) -> Parser:
-    """The parser of a command function."""
+def build_parser(command: Callable[..., Any], prog: str) -> Parser:
+    """Build the parser of a command from its function."""
     parameters = inspect.signature(command).parameters
     groups = {name: p.annotation for name, p in parameters.items() if is_dataclass(p.annotation)}
-    said, _, example = (inspect.getdoc(command) or "").partition("Example:\n")
-    description = said.partition("Args:\n")[0].strip()
+    text, _, example = (inspect.getdoc(command) or "").partition("Example:\n")
+    description = text.partition("Args:\n")[0].strip()
     required = [name for name, p in parameters.items() if p.default is p.empty and name not in groups]
     optional = [name for name, p in parameters.items() if p.default is None and p.kind is not p.KEYWORD_ONLY]
     usage = " ".join(["%(prog)s", *map(str.upper, required), *(f"[{name.upper()}]" for name in optional)])
@@ -110,11 +110,13 @@ def build(command: Callable[..., Any], prog: str) -> Parser:
 
 
 def normalise(argv: Sequence[str], parser: ArgumentParser) -> list[str]:
-    """Let people write flags as they would guess them.
+    """Rewrite flags to the form that jsonargparse expects.
 
-    `--encoder-weights x` is `--encoder_weights x`; a switch needs no value and has a `--no-` form; a list
-    takes the words that follow; a config file comes first, so that what is on the line wins over it. Words
-    beyond the required ones are those arguments that may follow them.
+    - `--encoder-weights x` becomes `--encoder_weights=x`.
+    - A switch needs no value and has a `--no-` form.
+    - A list takes all words up to the next flag.
+    - A config file comes first, so that flags on the command line win.
+    - Words after the required arguments fill the optional ones (`may_follow`), in order.
     """
     actions = {option: action for action in parser._actions for option in action.option_strings}
     room = sum(not action.option_strings for action in parser._actions)
@@ -127,8 +129,8 @@ def normalise(argv: Sequence[str], parser: ArgumentParser) -> list[str]:
         if word == "--":
             return [*config, *plain, word, *words]
         if not re.match(r"--\w", word):
-            takes = word.startswith("-") or room > 0 or not may_follow
-            plain.append(word if takes else f"--{may_follow.pop(0)}={word}")
+            required = word.startswith("-") or room > 0 or not may_follow
+            plain.append(word if required else f"--{may_follow.pop(0)}={word}")
             room -= 1
             continue
         name, equals, value = word.partition("=")
@@ -139,8 +141,8 @@ def normalise(argv: Sequence[str], parser: ArgumentParser) -> list[str]:
         elif action is None or (equals and not is_list(action)):
             (config if name == "--config" else plain).append(f"{name}{equals}{value}")
         elif value_type(action) is bool:
-            given = words.pop(0) if words and words[0] in ("true", "false") else "true"
-            plain.append(f"{name}={given}")
+            switch = words.pop(0) if words and words[0] in ("true", "false") else "true"
+            plain.append(f"{name}={switch}")
         elif is_list(action):
             items = [value] if equals else []
             while words and not words[0].startswith("--"):
@@ -153,21 +155,22 @@ def normalise(argv: Sequence[str], parser: ArgumentParser) -> list[str]:
     return [*config, *plain]
 
 
-def arguments(command: Callable[..., Any], flags: dict[str, Any]) -> dict[str, Any]:
-    """Gather flat flags into the arguments of `command`, its groups included."""
-    given = {}
+def group_flags(command: Callable[..., Any], flags: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `command`; flags of a group become one dataclass."""
+    arguments = {}
     for name, parameter in inspect.signature(command).parameters.items():
         kind = parameter.annotation
         if is_dataclass(kind) and isinstance(kind, type):
-            given[name] = kind(**{field: flags[field] for field in kind.__dataclass_fields__})
+            arguments[name] = kind(**{field: flags[field] for field in kind.__dataclass_fields__})
         else:
-            given[name] = flags[name]
-    return given
+            arguments[name] = flags[name]
+    return arguments
 
 
 def _nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is spelt much like this one, or is one of its words, as size is of image_size, or
-    its initials, as lr is of learning_rate.
+    """Return the known name that is spelt like this one, is one of its words, or has its initials.
+
+    For instance size for image_size, and lr for learning_rate.
     """
     words = name.split("_")
     parts = [*words, "".join(word[:1] for word in words)] if len(words) > 1 else []
@@ -177,7 +180,7 @@ def _nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def _help_last(parser: ArgumentParser) -> None:
-    """Move what every command has behind what this one has."""
+    """Move the options of every command (--help, --config) behind those of this one."""
     options = parser._optionals
     parser._action_groups.remove(options)
     parser._action_groups.append(options)

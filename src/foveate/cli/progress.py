@@ -1,4 +1,4 @@
-"""How far a long job is: a bar with the remaining time on a terminal, a line now and then elsewhere."""
+"""Show the progress of a long job: a bar on a terminal, a line every 20 s elsewhere."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ QUIET_SECONDS = 20.0
 
 @runtime_checkable
 class Advance(Protocol):
-    """Tell that `done` of `total` is done; `left` is in seconds."""
+    """Callback: `done` of `total` is done. left: seconds left, None to estimate them from the pace."""
 
     def __call__(self, done: float, total: float, note: str = "", left: float | None = None) -> None: ...
 
@@ -23,8 +23,8 @@ class Advance(Protocol):
 def progress(what: str, even: bool = True) -> Iterator[Advance]:
     """Show progress on standard error while the block runs.
 
-    The time left is reckoned from the pace where it is not told, unless the pace is not `even` (see `Pace`).
-    Away from a terminal a line appears at most every twenty seconds.
+    even: whether the work advances evenly, so that the time left can be estimated (see `Pace`). Without a
+    terminal, a line appears at most every 20 seconds.
     """
     pace = Pace() if even else None
     if not sys.stderr.isatty():
@@ -43,27 +43,27 @@ def progress(what: str, even: bool = True) -> Iterator[Advance]:
         task = bar.add_task(what, total=None, note="")
 
         def advance(done: float, total: float, note: str = "", left: float | None = None) -> None:
-            words = ", ".join(filter(None, [_left(pace, done, total, left), note]))
-            bar.update(task, completed=done, total=total, note=words)
+            text = ", ".join(filter(None, [_time_left(pace, done, total, left), note]))
+            bar.update(task, completed=done, total=total, note=text)
 
         yield advance
 
 
 def _lines(what: str, pace: Pace | None) -> Advance:
-    said = time.monotonic()
+    printed = time.monotonic()
 
     def advance(done: float, total: float, note: str = "", left: float | None = None) -> None:
-        nonlocal said
+        nonlocal printed
         now = time.monotonic()
-        if now - said >= QUIET_SECONDS:
-            said = now
-            words = ", ".join(filter(None, [_left(pace, done, total, left), note]))
-            print(f"{what}: {100 * done / total:.0f}%, {words}", file=sys.stderr, flush=True)
+        if now - printed >= QUIET_SECONDS:
+            printed = now
+            text = ", ".join(filter(None, [_time_left(pace, done, total, left), note]))
+            print(f"{what}: {100 * done / total:.0f}%, {text}", file=sys.stderr, flush=True)
 
     return advance
 
 
-def _left(pace: Pace | None, done: float, total: float, left: float | None) -> str:
+def _time_left(pace: Pace | None, done: float, total: float, left: float | None) -> str:
     if left is None and pace is not None and done > 0:
         left = pace.left(done, total, time.monotonic())
     return f"{duration(left)} left" if left is not None else ""

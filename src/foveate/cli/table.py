@@ -1,4 +1,4 @@
-"""Scores as people read them on a terminal: percent, one row a class."""
+"""Format scores for a terminal: percent, one row a class."""
 
 import math
 from typing import TYPE_CHECKING
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def score_table(scores: "Scores", task: str, split: str = "") -> str:
-    """The scores of all images, of that split where it is named, in one line, then each class."""
+    """Return the overall scores in one line, then a row for each class; `split` is named if it is not ""."""
     if task == "classification":
         heads = {"accuracy": scores.accuracy, "balanced accuracy": scores.balanced_accuracy, "F1": scores.f1}
         columns = ("recall", "precision", "F1")
@@ -33,7 +33,7 @@ def score_table(scores: "Scores", task: str, split: str = "") -> str:
 
 
 def percent(value: float) -> str:
-    """A share as percent; a dash where there is none to tell.
+    """Format a share in percent; NaN is a dash.
 
     >>> percent(0.4567), percent(float("nan"))
     ('45.7%', '-')

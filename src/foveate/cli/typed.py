@@ -1,4 +1,4 @@
-"""The command under way, as it was typed."""
+"""The running command, as the user typed it."""
 
 import shlex
 from collections.abc import Sequence
@@ -8,12 +8,12 @@ _words: ContextVar[tuple[str, ...]] = ContextVar("words", default=())
 
 
 def set_words(words: Sequence[str]) -> None:
-    """Take note of the words of the command line, without the program's name."""
+    """Store the words of the command line, without the program's name."""
     _words.set(tuple(words))
 
 
 def command_line() -> str:
-    """The command under way, as it could be typed again.
+    """Return the running command, quoted for the shell.
 
     >>> set_words(["fit", "my photos"])
     >>> command_line()

@@ -1,4 +1,4 @@
-"""Opening data may take long: a line when archives are unpacked, now and then one while files are read."""
+"""Print progress while data opens slowly: a line when unpacking starts, then a line every 20 s."""
 
 import sys
 import time
@@ -13,23 +13,23 @@ QUIET_SECONDS = 20.0
 
 
 @contextmanager
-def waits_told() -> Iterator[None]:
-    """Lines on standard error while the block runs, for a bar may stand there already."""
-    said, before, pace = time.monotonic(), 0, Pace()
+def print_data_progress() -> Iterator[None]:
+    """Print lines on standard error while the block opens data; a bar may already be shown there."""
+    printed, last_done, pace = time.monotonic(), 0, Pace()
 
-    def tell(done: int, total: int | None, note: str) -> None:
-        nonlocal said, before, pace
+    def print_line(done: int, total: int | None, note: str) -> None:
+        nonlocal printed, last_done, pace
         now = time.monotonic()
-        if done <= before:  # something else is begun
-            said, pace = now, Pace()
-        before = done
+        if done <= last_done:  # a new task
+            printed, pace = now, Pace()
+        last_done = done
         left = None if total is None else pace.left(done, total, now)
         if done == 0:
             print(note, file=sys.stderr, flush=True)
-        elif now - said >= QUIET_SECONDS:
-            said = now
-            words = "" if left is None else f", {duration(left)} left"
-            print(f"{note}{words}", file=sys.stderr, flush=True)
+        elif now - printed >= QUIET_SECONDS:
+            printed = now
+            time_left = "" if left is None else f", {duration(left)} left"
+            print(f"{note}{time_left}", file=sys.stderr, flush=True)
 
-    with progress_listener(tell):
+    with progress_listener(print_line):
         yield

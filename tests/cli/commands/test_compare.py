@@ -100,7 +100,7 @@ def test_the_same_command_goes_on_and_ends_with_the_report(stopped, capsys):
     found = (out / "comparison.json").stat().st_mtime_ns
     assert main(command(out)) == 0
     said = capsys.readouterr().out
-    assert said.startswith("All 4 runs are done, since 20")
+    assert said.startswith("All 4 runs were done by 20")
     assert "about" not in said
     assert said.splitlines()[-1] == str(out / "report.html")
     assert (out / "comparison.json").stat().st_mtime_ns == found

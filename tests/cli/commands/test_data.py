@@ -24,7 +24,7 @@ def test_info_prints_all_facts(capsys):
     assert facts["classes"].startswith("11: Sky (128, 128, 128), Building (128, 0, 0), ")
     assert facts["splits"] == "train 367, val 101, test 233"
     assert facts["citation"].startswith("Brostow")
-    assert "  3. have it checked: foveate data get camvid --out data/camvid" in text
+    assert "  3. check it: foveate data get camvid --out data/camvid" in text
 
 
 def test_info_of_a_dataset_that_downloads_names_the_files(capsys):

@@ -59,7 +59,7 @@ def test_an_image_that_cannot_be_read_is_told(runs, photos, tmp_path, capsys):
     ("run", "flags", "words"),
     [
         ("none", [], "the run has no attention to look at (its arm is none); inspect one with an arm"),
-        ("se", ["--pixels", "3x4"], "--pixels: '3x4' is no pixel; write ROW,COLUMN"),
+        ("se", ["--pixels", "3x4"], "--pixels: '3x4' is not a pixel; write ROW,COLUMN"),
         ("se", ["--pixels", "40,0"], "pixel 40,0 lies outside a, which is 40x52"),
         ("se", ["--figures", "surfaces"], "unknown figure 'surfaces'; did you mean 'surface'?"),
         ("gone", [], "there is no such checkpoint"),

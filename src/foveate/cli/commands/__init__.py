@@ -1,1 +1,1 @@
-"""One command a file; `foveate.cli.main` finds them by name."""
+"""The commands, one a file. `foveate.cli.main` imports them by name."""

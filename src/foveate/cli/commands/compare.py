@@ -1,9 +1,9 @@
-"""`foveate compare`: the main job. Does attention help on these images?"""
+"""`foveate compare`: does attention help on these images?"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foveate.cli.flags import DataFlags, DeviceFlags, ModelFlags, TrainingFlags, asked
+from foveate.cli.flags import DataFlags, DeviceFlags, ModelFlags, TrainingFlags, build_settings
 
 if TYPE_CHECKING:
     from foveate.experiments.compare import ComparisonEvent
@@ -15,9 +15,9 @@ _STAGES = {
     "cost": (1.05, 1.07, "{} of {} arms measured"),
     "gallery": (1.07, 1.08, "choosing images for the report"),
 }
-"""Where each stage behind the training begins and ends, in lengths of the training, and its words."""
+"""For each stage after the training: its begin and end as multiples of the training time, and its text."""
 
-_WHOLE = 1.08
+_TOTAL = 1.08
 
 
 def compare(
@@ -34,20 +34,20 @@ def compare(
     seed: int = 0,
     out: str | None = None,
 ) -> None:
-    """Train with and without attention in identical conditions; say what each changes and costs.
+    """Train with and without attention under identical conditions; report what each arm changes and costs.
 
-    The bare host is always among the arms. Ctrl-C keeps what was trained; the same command goes on.
+    The bare host is always among the arms. Ctrl-C keeps finished work; the same command continues.
 
     Args:
-        data: a folder of images with masks or of class folders, or drawn scenes: synthetic,
+        data: a folder of images with masks or of class folders, or synthetic scenes: synthetic,
             synthetic:COUNT or synthetic:COUNT:HxW.
-        arms: contenders, such as none cbam@decoder "se@encoder5(reduction=8)"; chosen if not given. With a
-            name before it, as in "B=se@encoder5(reduction=8)", an arm is called by it: in the report, and as
-            the folder of its runs that predict and inspect take.
-        placebo: also train, beside each arm, a plain convolution with as many parameters.
-        seeds: how often each arm is trained; at least 2, for chance has to show itself.
+        arms: the attention to compare, such as cbam@decoder "se@encoder5(reduction=8)"; chosen for the data
+            if not given. "B=se@encoder5(reduction=8)" names the arm B, in the report and as the folder of its
+            runs.
+        placebo: also train, for each arm, a plain convolution with as many parameters.
+        seeds: number of trainings of each arm; at least 2, to measure chance.
         epochs: passes over the training images; about 800 steps if not given.
-        seed: the first seed; the others follow it.
+        seed: the first seed; the others count up from it.
         out: the folder of the comparison; runs/ and the name of the data if not given.
 
     Example:
@@ -57,9 +57,9 @@ def compare(
     from foveate.api.compare import open_comparison
     from foveate.cli.progress import progress
 
-    wanted = asked(data, images, model, training)
+    settings = build_settings(data, images, model, training)
     with progress("Opening the data"):
-        opened = open_comparison(wanted, arms, placebo, seeds, epochs, seed, out)
+        opened = open_comparison(settings, arms, placebo, seeds, epochs, seed, out)
     from foveate.experiments.compare import load_if_finished
     from foveate.experiments.plan import forecast, make_plan
 
@@ -67,7 +67,7 @@ def compare(
     with progress("Reading every image once"):
         plan = make_plan(opened.spec, folder, devices.trainer())
     if (done := load_if_finished(plan, folder)) is not None:
-        print(f"All {len(plan.runs)} runs are done, since {done.finished}; add arms or seeds to go on.\n")
+        print(f"All {len(plan.runs)} runs were done by {done.finished}; add arms or seeds to continue.\n")
         _conclude(folder)
         return
     from foveate.experiments.briefing import control_note, weights_note
@@ -78,8 +78,8 @@ def compare(
         if note:
             print(f"\n{note}")
     print(f"\n{plan.spec.model.host} at {height}x{width}, {seeds} seeds of each arm:")
-    named = [f"{arm.name} = {arm.arm}" if arm.name else arm.arm for arm in plan.arms]
-    print("\n".join(f"  {words}" for words in named), flush=True)
+    labels = [f"{arm.name} = {arm.arm}" if arm.name else arm.arm for arm in plan.arms]
+    print("\n".join(f"  {label}" for label in labels), flush=True)
     with progress("Timing a few steps of each arm"):
         expected = forecast(plan, folder)
     print(f"\n{expected.describe()}\n", flush=True)
@@ -95,18 +95,19 @@ def _run(plan: "Plan", folder: Path) -> None:
 
     with progress("Comparing", even=False) as advance:
 
-        def tell(event: "ComparisonEvent") -> None:
-            if (now := event.training) is None:
-                begin, end, words = _STAGES[event.stage]
+        def show(event: "ComparisonEvent") -> None:
+            if (training := event.training) is None:
+                begin, end, text = _STAGES[event.stage]
                 done = begin + (end - begin) * event.run / event.runs
-                advance(done, _WHOLE, words.format(event.run, event.runs))
+                advance(done, _TOTAL, text.format(event.run, event.runs))
                 return
-            which = f"{event.arm}, seed {event.seed}, epoch {now.epoch}/{now.epochs}"
-            note = f"run {event.run} of {event.runs}: {which}"
-            advance((event.run - 1 + now.step / now.steps) / event.runs, _WHOLE, note, event.seconds_left)
+            run_name = f"{event.arm}, seed {event.seed}, epoch {training.epoch}/{training.epochs}"
+            note = f"run {event.run} of {event.runs}: {run_name}"
+            done = (event.run - 1 + training.step / training.steps) / event.runs
+            advance(done, _TOTAL, note, event.seconds_left)
 
         try:
-            run(plan.spec, folder, tell, command_line(), plan=plan)
+            run(plan.spec, folder, show, command_line(), plan=plan)
         except Interrupted as stop:
             raise KeyboardInterrupt(str(stop)) from stop
 

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from foveate.data.layout import DatasetInfo
 
 COMMANDS = {
-    "list": "the public datasets that foveate reads",
-    "info": "one of them: classes, splits, licence, citation, size, how to get it",
-    "get": "download one of them, or check one that is there",
-    "pack": "write any dataset as shards that stream from anywhere",
+    "list": "list the public datasets that foveate reads",
+    "info": "show one of them: classes, splits, licence, citation, size, how to get it",
+    "get": "download one of them, or check a downloaded one",
+    "pack": "write any dataset as shards, which stream from disks, servers and object stores",
 }
 
 
@@ -35,7 +35,7 @@ def list_() -> None:
 
 
 def info(name: str) -> None:
-    """Say what is known of a public dataset.
+    """Show the facts about a public dataset.
 
     Args:
         name: as foveate data list shows it.
@@ -70,13 +70,13 @@ def info(name: str) -> None:
 
 
 def get(name: str, *, out: str | None = None) -> int:
-    """Download a public dataset, or say how to get it by hand and check the folder where it is.
+    """Download a public dataset, or say how to get it by hand; check the folder if it holds files.
 
-    What was interrupted goes on where it broke off.
+    An interrupted download continues where it stopped.
 
     Args:
         name: as foveate data list shows it.
-        out: the folder that takes the dataset; data/ and its name if not given.
+        out: the folder of the dataset; data/NAME if not given.
 
     Example:
       foveate data get cifar10 --out data/cifar10
@@ -110,13 +110,13 @@ def pack(
 ) -> None:
     """Write a dataset as shards: plain tar files that stream well from disks, servers and object stores.
 
-    foveate fit and compare read them as they read a folder: the same splits, names and pixels.
+    foveate fit and compare read shards like a folder: the same splits, names and pixels.
 
     Args:
         data: a folder of images with masks or of class folders, or the word synthetic.
         out: a new folder, or an address such as s3://bucket/photos; shards/ and the name of the data if not
             given.
-        shard_mb: megabytes of a shard.
+        shard_mb: size of a shard in megabytes.
         classes: class names in the order of their ids, separated by spaces or commas.
 
     Example:
@@ -136,13 +136,13 @@ def _how_to_get(info: "DatasetInfo", folder: str | Path) -> str:
     command = f"foveate data get {info.name} --out {folder}"
     if info.downloads:
         return "\n".join([f"get it: {command}", *(f"  {file.url}" for file in info.downloads)])
-    steps = [*info.steps, f"have it checked: {command}"]
+    steps = [*info.steps, f"check it: {command}"]
     lines = "\n".join(f"  {number}. {step}" for number, step in enumerate(steps, 1))
     return f"{info.name} cannot be downloaded directly; get it by hand:\n{lines}"
 
 
 def _size(count: int) -> str:
-    """Bytes as people say them.
+    """Format bytes in MB or GB.
 
     >>> _size(170_498_071), _size(11_000_000_000)
     ('170 MB', '11.0 GB')

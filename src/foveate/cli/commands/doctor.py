@@ -1,4 +1,4 @@
-"""`foveate doctor`: what is wrong with a dataset, and what to do about it."""
+"""`foveate doctor`: find problems in a dataset, and say how to fix them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,17 +18,17 @@ def doctor(
     fix: str | None = None,
     limit: int | None = None,
 ) -> int:
-    """Look at every image and mask of a dataset; say what is wrong with them and how to train on them.
+    """Check every image and mask of a dataset; report problems, and advise how to train on it.
 
-    Works on folders that training refuses, too, and never changes them. The exit code is 0 where there is
-    nothing to mend (notes may remain), 1 where there is, and 2 where there is nothing to look at.
+    Also works on folders that training refuses, and never changes them. The exit code is 0 without problems
+    (notes may remain), 1 with problems, and 2 if there are no images.
 
     Args:
         data: a folder of images with masks or of class folders, an address of shards, or hf:NAME.
         out: also write the page with pictures to this file, as HTML.
         json: also write everything with the names of all files to this file, as JSON.
-        fix: a new folder that takes a copy of the data in which is mended what needs no decision.
-        limit: look at no more than this many images, evenly spread.
+        fix: a new folder for a repaired copy of the data; problems that need a decision stay.
+        limit: check at most this many images, evenly spread.
 
     Example:
       foveate doctor photos/ --out photos.html --fix photos-mended
@@ -44,7 +44,7 @@ def doctor(
         from foveate.doctor.copying import check_copy
 
         check_copy(survey, Path(fix))
-    with progress("Judging, and working out advice"):
+    with progress("Checking, and choosing settings"):
         diagnosis = diagnose(survey, data)
     print(diagnosis)
     if out:
@@ -60,14 +60,14 @@ def doctor(
 
 def _check_target(flag: str, path: str | None) -> None:
     if path is not None and (Path(path).is_dir() or not Path(path).parent.is_dir()):
-        raise UserError(f"{flag}: {path} cannot be written; name a file in a folder that is there")
+        raise UserError(f"{flag}: {path} cannot be written; name a file in a folder that exists")
 
 
 def _visit(data: str, limit: int | None) -> "Survey":
     from foveate.cli.progress import progress
     from foveate.doctor.visit import visit
 
-    with progress("Looking") as advance:
+    with progress("Reading images") as advance:
         return visit(data, limit, advance)
 
 
@@ -78,7 +78,7 @@ def _fix(diagnosis: "Diagnosis", folder: Path) -> None:
         done = diagnosis.fix(folder, advance)
     print(
         f"\n{folder}: {done.untouched:,} images copied as they are, {done.mended:,} mended,"
-        f" {done.left_out:,} left out; files without their other half left out: {done.unpaired:,};"
+        f" {done.left_out:,} left out; images or masks without a partner left out: {done.unpaired:,};"
         f" other files copied: {done.others:,}"
     )
     if done.remaining:

@@ -13,10 +13,11 @@ def evaluate(
 
     Args:
         run: a run directory.
-        data: other data with the same classes, scored whole unless it has splits; without it, the run's own.
+        data: other data with the same classes; scored whole unless it has splits; the run's
+            own data if not given.
         split: test, val or train.
-        size: height x width at which images are scored, such as 360x480; the size of training if not given.
-        device: cpu or cuda; cuda where there is one if not given.
+        size: height x width at which images are scored, such as 360x480; the training size if not given.
+        device: cpu or cuda; by default cuda if available.
 
     Example:
       foveate evaluate runs/a --split val

@@ -1,10 +1,10 @@
-"""`foveate fit`: one arm, one seed."""
+"""`foveate fit`: train one arm with one seed."""
 
 import os
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from foveate.cli.flags import DataFlags, DeviceFlags, ModelFlags, TrainingFlags, asked
+from foveate.cli.flags import DataFlags, DeviceFlags, ModelFlags, TrainingFlags, build_settings
 
 if TYPE_CHECKING:
     from foveate.loading.module import DataModule
@@ -27,13 +27,13 @@ def fit(
     """Train one arm on your images and score it on the test images.
 
     Args:
-        data: a folder of images with masks or of class folders, or drawn scenes: synthetic,
+        data: a folder of images with masks or of class folders, or synthetic scenes: synthetic,
             synthetic:COUNT or synthetic:COUNT:HxW.
-        arm: the attention and where it sits, such as cbam@decoder or "smooth@encoder5(threshold=0.4)".
+        arm: the attention and its place, such as cbam@decoder or "smooth@encoder5(threshold=0.4)".
         epochs: passes over the training images.
-        seed: of the initial weights, the order of the images and the augmentation.
+        seed: the seed of the initial weights, the order of the images and the augmentation.
         out: the run directory.
-        resume: go on from the last finished epoch in --out.
+        resume: continue from the last finished epoch in --out.
 
     Example:
       foveate fit photos/ --arch unet --encoder resnet18 --arm cbam@decoder \\
@@ -41,14 +41,14 @@ def fit(
     """
     from foveate.api.fit import check_run, open_run
 
-    first = os.environ.get("LOCAL_RANK", "0") == "0"  # of several processes, one speaks
-    wanted = asked(data, images, model, training)
+    first = os.environ.get("LOCAL_RANK", "0") == "0"  # only the first process prints
+    settings = build_settings(data, images, model, training)
     if first:
-        check_run(wanted, arm, epochs, out, resume)
+        check_run(settings, arm, epochs, out, resume)
     from foveate.cli.progress import progress
 
     with progress("Opening the data") if first else nullcontext():
-        spec, module = open_run(wanted, arm, epochs, seed)
+        spec, module = open_run(settings, arm, epochs, seed)
     if first:
         from foveate.experiments.briefing import weights_note
         from foveate.models.create import resolve_encoder
@@ -56,8 +56,8 @@ def fit(
         print(f"{module.dataset.describe()}\n{module.plan}", flush=True)
         if note := weights_note(spec.model, resolve_encoder(spec.model)):
             print(note, flush=True)
-    opened = None if resume else module  # a run that goes on has splits of its own
-    _train(spec, out, resume, devices, opened)
+    data_module = None if resume else module  # a resumed run has its own splits
+    _train(spec, out, resume, devices, data_module)
     if first:
         _report(out)
 
@@ -70,14 +70,14 @@ def _train(spec: "RunSpec", out: str, resume: bool, devices: DeviceFlags, data: 
 
     with progress("Training") as advance:
 
-        def tell(event: ProgressEvent) -> None:
+        def show(event: ProgressEvent) -> None:
             score = "" if event.score is None else f", validation {100 * event.score:.1f}%"
             advance(
                 event.step, event.steps, f"epoch {event.epoch}/{event.epochs}, loss {event.loss:.3f}{score}"
             )
 
         try:
-            train(spec, out, resume, trainer_flags=devices.trainer(), progress=tell, data=data)
+            train(spec, out, resume, trainer_flags=devices.trainer(), progress=show, data=data)
         except Interrupted as stop:
             raise KeyboardInterrupt(f"{stop} (the same command with --resume)") from stop
 

@@ -1,4 +1,4 @@
-"""`foveate inspect`: what the attention of a trained run does, in pictures and numbers."""
+"""`foveate inspect`: draw the attention of a trained run, and save it as numbers."""
 
 import re
 import sys
@@ -18,25 +18,25 @@ def inspect(
     overwrite: bool = False,
     device: str | None = None,
 ) -> int:
-    """Draw what the attention of a run does on images, and keep the numbers.
+    """Draw the attention of a run on images, and save it as numbers.
 
-    Opens with index.html, a page of all figures. Each image has a folder with panels.png (image, truth,
-    prediction, errors), the figures of each attention in a folder of its name, as
-    smooth@encoder5/matrix.png, and the values behind them in maps.npz, explained by maps.json. An image that
-    cannot be read is told and left out, and the exit code is then 2.
+    Writes index.html, a page of all figures, and a folder for each image. The folder holds panels.png (image,
+    truth, prediction, errors), the figures of each attention, such as smooth@encoder5/matrix.png, and the
+    attention maps in maps.npz, explained by maps.json. An image that cannot be read is reported and left out;
+    the exit code is then 2.
 
     Args:
         run: a run directory.
-        images: an image, a folder of images, or data with the same classes; without it, the run's own.
-        out: the folder that takes the results.
-        split: test, val or train, of data that has splits.
-        pixels: where pairwise attention is looked at from, as ROW,COLUMN in the images; the centre and those
-            of the quadrants if not given.
-        figures: which to draw, of panels, channels, spatial, mask, pixels, matrix, surface, scatter, bars,
-            bubbles, grid, cumulative, channel_pairs, memory and levels; all that suit if not given.
-        limit: the most images; they are taken evenly spread.
-        overwrite: replace figures that are there already.
-        device: cpu or cuda; cuda where there is one if not given.
+        images: an image, a folder of images, or data with the same classes; the run's own if not given.
+        out: the folder for the results.
+        split: test, val or train, if the data has splits.
+        pixels: pixels from which pairwise attention is drawn, as ROW,COLUMN in the images; the centres of the
+            image and its quadrants if not given.
+        figures: the figures to draw, of panels, channels, spatial, mask, pixels, matrix, surface, scatter,
+            bars, bubbles, grid, cumulative, channel_pairs, memory and levels; all that apply if not given.
+        limit: at most this many images, evenly spread.
+        overwrite: replace existing figures.
+        device: cpu or cuda; by default cuda if available.
 
     Example:
       foveate inspect runs/a photos/ --out looks --pixels 40,60 200,310 --figures panels pixels matrix
@@ -46,18 +46,22 @@ def inspect(
     from foveate.cli.progress import progress
 
     with progress("Inspecting") as advance:
-        found, page = draw(run, images, out, split, places, figures or (), limit, overwrite, device, advance)
-    for error in found.left_out:
+        inspection, page = draw(
+            run, images, out, split, places, figures or (), limit, overwrite, device, advance
+        )
+    for error in inspection.left_out:
         print(f"foveate: left out: {error}", file=sys.stderr)
-    count = len(found.drawings)
-    drawn = sum(map(len, found.drawings.values()))
-    print(f"{count} of {found.available} images, {drawn} figures of {found.arm}")
+    count = len(inspection.drawings)
+    drawn = sum(map(len, inspection.drawings.values()))
+    print(f"{count} of {inspection.available} images, {drawn} figures of {inspection.arm}")
     print(page)
-    return 2 if found.left_out else 0
+    return 2 if inspection.left_out else 0
 
 
 def _parse_pixel(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{1,6}),(\d{1,6})", text.strip())
     if not match:
-        raise UserError(f"--pixels: '{text}' is no pixel; write ROW,COLUMN, counted from 0, such as 120,64")
+        raise UserError(
+            f"--pixels: '{text}' is not a pixel; write ROW,COLUMN, counted from 0, such as 120,64"
+        )
     return int(match[1]), int(match[2])

@@ -1,4 +1,4 @@
-"""`foveate list`: what there is to choose from."""
+"""`foveate list`: list the available attentions, hosts, encoders, places or datasets."""
 
 from foveate.errors import choose
 
@@ -6,12 +6,12 @@ KINDS = ("attentions", "hosts", "encoders", "places", "datasets")
 
 
 def list_(kind: str, *, arch: str = "unet", encoder: str = "auto") -> None:
-    """List what there is to choose from.
+    """List the available attentions, hosts, encoders, places or datasets.
 
     Args:
         kind: attentions, hosts, encoders, places or datasets.
         arch: the host whose places are listed.
-        encoder: its encoder; auto is the host's own.
+        encoder: the encoder of that host; auto is its default.
 
     Example:
       foveate list places --arch fpn --encoder resnet34

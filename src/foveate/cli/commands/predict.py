@@ -1,4 +1,4 @@
-"""`foveate predict`: masks or labels for new images."""
+"""`foveate predict`: predict masks or labels for new images."""
 
 import sys
 
@@ -8,17 +8,17 @@ def predict(
 ) -> int:
     """Predict masks (or labels) for an image or a folder of images.
 
-    Writes for each image, at its own size: NAME.png with class ids, NAME_color.png with class colours, and
-    NAME_overlay.jpg with both. A classifier writes predictions.csv. An image that cannot be read is told and
-    left out, and the exit code is then 2. Where images of two names would write one file, as a.jpg and a.png,
-    NAME keeps the ending: a.jpg.png, a.png.png.
+    Writes for each image, at its size: NAME.png with class ids, NAME_color.png with class colours, and
+    NAME_overlay.jpg with the image and the colours. A classifier writes predictions.csv. An image that cannot
+    be read is reported and left out; the exit code is then 2. If images would write the same file, such as
+    a.jpg and a.png, NAME keeps the ending: a.jpg.png, a.png.png.
 
     Args:
         run: a run directory.
         images: an image, or a folder of images.
-        out: the folder that takes the results.
-        overwrite: replace results that are there already.
-        device: cpu or cuda; cuda where there is one if not given.
+        out: the folder for the results.
+        overwrite: replace existing results.
+        device: cpu or cuda; by default cuda if available.
 
     Example:
       foveate predict runs/a photos/ --out masks
@@ -33,6 +33,6 @@ def predict(
     missing = f", {len(done.left_out)} left out" if done.left_out else ""
     print(f"{done.images - len(done.left_out)} of {done.images} images predicted{missing}")
     if done.task != "classification":
-        print("NAME.png holds class ids, from 0 on, and looks black; NAME_color.png shows them.")
+        print("NAME.png holds class ids from 0 and looks black; NAME_color.png shows the classes in colour.")
     print(f"\n{done.folder}")
     return 2 if done.left_out else 0
