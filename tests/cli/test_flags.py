@@ -15,9 +15,9 @@ from foveate.specs.training import TrainingSpec
 
 @pytest.mark.parametrize("spec", [DataSpec, ModelSpec, TrainingSpec])
 def test_every_field_of_a_spec_is_described(spec):
-    said = described_arguments(spec)
-    assert list(said) == [field.name for field in fields(spec)]
-    assert all(text.endswith(".") for text in said.values())
+    output = described_arguments(spec)
+    assert list(output) == [field.name for field in fields(spec)]
+    assert all(text.endswith(".") for text in output.values())
 
 
 def test_flags_and_their_help_are_those_of_the_specs(capsys):
@@ -32,9 +32,9 @@ def test_flags_and_their_help_are_those_of_the_specs(capsys):
 
 def test_defaults_are_those_of_the_specs():
     assert DataFlags().spec("photos") == DataSpec("photos")
-    said = build_settings("photos", DataFlags(), ModelFlags(), TrainingFlags())
-    assert said.host(ModelSpec()) == ModelSpec()
-    assert said.schedule(30) == TrainingSpec(epochs=30)
+    output = build_settings("photos", DataFlags(), ModelFlags(), TrainingFlags())
+    assert output.host(ModelSpec()) == ModelSpec()
+    assert output.schedule(30) == TrainingSpec(epochs=30)
 
 
 def host(model: ModelFlags, usual: ModelSpec) -> ModelSpec:
@@ -63,13 +63,13 @@ def test_values_are_read_as_people_write_them():
     assert data.crop_schedule == ((0.0, (96, 128)), (0.5, (192, 256)))
 
 
-def test_one_number_is_a_square_for_flags_and_data_alike():
+def test_one_number_is_a_square_size_for_flags_and_data():
     square = open_dataset("synthetic:4:32")
     assert DataFlags(size="32").spec("photos").size == square.size_of(square.index("train")[0]) == (32, 32)
 
 
 @pytest.mark.parametrize("text", ["", "192x", "x256", "0x32", "192*256", "-4x4", "wide"])
-def test_what_is_no_size_is_refused_by_flags_and_data_alike(text):
+def test_flags_and_data_refuse_the_same_invalid_sizes(text):
     with pytest.raises(UserError, match="is not a size; write height x width in pixels, such as 192x256"):
         DataFlags(size=text).spec("photos")
     with pytest.raises(UserError, match="is not a size"):

@@ -10,11 +10,11 @@ from foveate.cli.commands import data
 from foveate.cli.main import COMMANDS, main
 
 
-def test_without_a_command_it_shows_what_there_is(capsys):
+def test_without_a_command_it_lists_the_commands(capsys):
     for argv in ([], ["--help"], ["help"]):
         assert main(argv) == 0
-        said = capsys.readouterr().out
-        assert all(f"\n  {name} " in said for name in COMMANDS)
+        output = capsys.readouterr().out
+        assert all(f"\n  {name} " in output for name in COMMANDS)
 
 
 def test_the_version_is_printed(capsys):
@@ -38,11 +38,11 @@ def test_the_version_is_printed(capsys):
 )
 def test_mistakes_are_one_message_and_exit_code_2(argv, words, capsys):
     assert main(argv) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith("foveate: error: ")
-    assert words in said.err
-    assert "Traceback" not in said.err
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("foveate: error: ")
+    assert words in output.err
+    assert "Traceback" not in output.err
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_mistakes_are_one_message_and_exit_code_2(argv, words, capsys):
     ],
     ids=["an idle machine", "a shared one", "the user's policy", "the user's count"],
 )
-def test_threads_sleep_where_other_programs_want_the_cores(load, given, then, monkeypatch):
+def test_threads_sleep_on_a_busy_machine(load, given, then, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1}, raising=False)
     monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0), raising=False)
     monkeypatch.setattr(os, "environ", given.copy())
@@ -63,7 +63,7 @@ def test_threads_sleep_where_other_programs_want_the_cores(load, given, then, mo
     assert os.environ == then
 
 
-def test_where_the_load_cannot_be_known_threads_sleep(monkeypatch):
+def test_threads_sleep_if_the_load_is_unknown(monkeypatch):
     def unknown() -> None:
         raise OSError("unobtainable")
 
@@ -79,10 +79,10 @@ EVERY = [*(COMMANDS.keys() - {"data"}), *(f"data {name}" for name in data.COMMAN
 @pytest.mark.parametrize("command", sorted(EVERY))
 def test_every_command_has_help_with_an_example(command, capsys):
     assert not main([*command.split(), "--help"])
-    said = capsys.readouterr().out
-    assert said.startswith(f"usage: foveate {command} ")
-    assert f"example:\n  foveate {command}" in said
-    assert "--config FILE" in said
+    output = capsys.readouterr().out
+    assert output.startswith(f"usage: foveate {command} ")
+    assert f"example:\n  foveate {command}" in output
+    assert "--config FILE" in output
 
 
 @pytest.mark.parametrize(
@@ -103,22 +103,22 @@ def test_every_command_has_help_with_an_example(command, capsys):
         ),
     ],
 )
-def test_troubles_end_with_a_sentence(trouble, code, words, capsys, monkeypatch):
+def test_exceptions_end_with_one_message(trouble, code, words, capsys, monkeypatch):
     def trip(argv):
         raise trouble
 
     monkeypatch.setattr(command_line, "_run", trip)
     assert main([]) == code
-    said = capsys.readouterr().err
-    assert words in said
-    assert "Traceback" not in said
+    output = capsys.readouterr().err
+    assert words in output
+    assert "Traceback" not in output
 
     monkeypatch.setenv("FOVEATE_DEBUG", "1")
     assert main([]) == code
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_a_reader_that_goes_away_is_no_error():
+def test_a_closed_pipe_is_not_an_error():
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
@@ -135,10 +135,10 @@ def test_a_reader_that_goes_away_is_no_error():
 @pytest.mark.parametrize("words", [["data"], ["data", "--help"]])
 def test_a_group_shows_its_commands(words, capsys):
     assert main(words) == 0
-    said = capsys.readouterr().out
-    assert all(f"\n  {name} " in said for name in data.COMMANDS)
+    output = capsys.readouterr().out
+    assert all(f"\n  {name} " in output for name in data.COMMANDS)
 
 
-def test_an_unknown_command_of_a_group_is_told_with_the_nearest(capsys):
+def test_an_unknown_command_of_a_group_suggests_the_nearest(capsys):
     assert main(["data", "gte"]) == 2
     assert "unknown command of foveate data 'gte'; did you mean 'get'?" in capsys.readouterr().err

@@ -60,12 +60,12 @@ def test_evaluate_scores_other_data_with_the_class(run, fire, make, capsys):
 
 def test_predict_writes_masks_of_0_and_1(run, fire, tmp_path):
     image = fire / "Image/Fire/Img_0.jpg"
-    assert main(["predict", str(run), str(image), "--out", str(tmp_path / "said")]) == 0
-    ids = np.asarray(Image.open(next((tmp_path / "said").rglob("*Img_0.png"))))
-    said = load(run).predict(image, probabilities=True)
+    assert main(["predict", str(run), str(image), "--out", str(tmp_path / "output")]) == 0
+    ids = np.asarray(Image.open(next((tmp_path / "output").rglob("*Img_0.png"))))
+    prediction = load(run).predict(image, probabilities=True)
     assert set(np.unique(ids)) <= {0, 1}
-    assert np.array_equal(ids, said.probabilities[1] > 0.5)
-    assert said.classes == ("rest", "fire")
+    assert np.array_equal(ids, prediction.probabilities[1] > 0.5)
+    assert prediction.classes == ("rest", "fire")
 
 
 def test_inspect_draws_the_class(run, tmp_path):

@@ -79,7 +79,7 @@ def test_a_list_takes_the_words_that_follow_as_they_are():
     assert parse("wall", "--names", "1", "true", "null")[1].names == ["1", "true", "null"]
 
 
-def test_an_argument_that_may_follow_stands_where_it_is_expected():
+def test_an_optional_argument_may_stand_anywhere():
     for words in (
         ["wall", "red", "--out", "x"],
         ["wall", "--out", "x", "red"],
@@ -136,7 +136,7 @@ def test_errors_name_the_flag_and_what_was_expected(argv, words):
         ("arms: 5", "arms: expected a list, got '5'"),
     ],
 )
-def test_what_is_wrong_in_a_config_is_told_by_file_key_and_value(text, words, tmp_path):
+def test_errors_in_a_config_name_the_file_the_key_and_the_value(text, words, tmp_path):
     config = tmp_path / "draw.yaml"
     config.write_text(text)
     with pytest.raises(UserError) as error:
@@ -159,11 +159,11 @@ def test_an_empty_config_changes_nothing(tmp_path):
 
 def test_help_shows_groups_defaults_and_the_example(capsys):
     assert parse("--help") in (0, None)
-    said = capsys.readouterr().out
-    assert said.startswith("usage: foveate draw PAPER [INK] [--flag value ...]\n\nDraw a shape.\n")
-    assert "--side-length LENGTH" in said
-    assert "in pixels (default: 3)" in said
-    assert "\nshape:\n" in said
-    assert "--limits LOW HIGH" in said
-    assert "example:\n  foveate draw wall --twice" in said
-    assert "type:" not in said
+    output = capsys.readouterr().out
+    assert output.startswith("usage: foveate draw PAPER [INK] [--flag value ...]\n\nDraw a shape.\n")
+    assert "--side-length LENGTH" in output
+    assert "in pixels (default: 3)" in output
+    assert "\nshape:\n" in output
+    assert "--limits LOW HIGH" in output
+    assert "example:\n  foveate draw wall --twice" in output
+    assert "type:" not in output

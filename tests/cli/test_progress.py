@@ -2,7 +2,7 @@ from foveate.cli import progress as module
 from foveate.cli.progress import progress
 
 
-def test_away_from_a_terminal_lines_come_now_and_then(capsys, monkeypatch):
+def test_without_a_terminal_a_line_is_printed_every_20_seconds(capsys, monkeypatch):
     clock = iter(range(0, 1000, 15))
     monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
     with progress("Training") as advance:
@@ -14,7 +14,7 @@ def test_away_from_a_terminal_lines_come_now_and_then(capsys, monkeypatch):
     ]
 
 
-def test_on_a_terminal_a_bar_is_drawn_and_taken_away(capsys, monkeypatch):
+def test_on_a_terminal_a_bar_is_drawn_and_removed(capsys, monkeypatch):
     monkeypatch.setattr(module.sys.stderr, "isatty", lambda: True, raising=False)
     with progress("Scoring") as advance:
         advance(1, 2, note="[street] 7")

@@ -72,14 +72,14 @@ def test_fit_leaves_a_run_with_its_scores(run):
 
 def test_fit_says_what_it_read_and_where_the_run_is_and_resumes(run, capsys):
     assert main([*FIT, "--out", str(run), "--resume"]) == 0
-    said = capsys.readouterr().out
-    assert "8 train" in said
-    assert "fit in memory" in said
-    assert "mIoU" in said
-    assert said.splitlines()[-1] == str(run)
+    output = capsys.readouterr().out
+    assert "8 train" in output
+    assert "fit in memory" in output
+    assert "mIoU" in output
+    assert output.splitlines()[-1] == str(run)
 
 
-def test_fit_leaves_a_folder_alone_where_another_process_is_at_work(tmp_path, capsys):
+def test_fit_refuses_a_folder_in_which_another_process_works(tmp_path, capsys):
     with folder_lock(tmp_path):
         assert main([*FIT, "--out", str(tmp_path), "--resume"]) == 2
     assert f"{tmp_path}: another foveate process is writing to this folder" in capsys.readouterr().err
@@ -109,12 +109,12 @@ def test_fit_does_not_write_over_a_run(run, capsys):
         (["--crop-schedule", "soon:32x32"], "'soon:32x32' is not a stage"),
     ],
 )
-def test_a_wrong_value_is_told_before_anything_is_written(flags, words, tmp_path, capsys):
+def test_a_wrong_value_is_reported_before_anything_is_written(flags, words, tmp_path, capsys):
     out = tmp_path / "deep" / "run"
     assert main([*FIT, *flags, "--out", str(out)]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("foveate: error: ")
-    assert words in said
+    output = capsys.readouterr().err
+    assert output.startswith("foveate: error: ")
+    assert words in output
     assert not out.parent.exists()
 
 
@@ -133,7 +133,7 @@ def test_a_wrong_value_is_told_before_anything_is_written(flags, words, tmp_path
         (["--out", "{tmp}"], "exists and is not empty"),
     ],
 )
-def test_what_is_wrong_beside_the_data_is_told_before_the_data_is_read(flags, words, tmp_path, capsys):
+def test_wrong_flags_are_reported_before_the_data_is_read(flags, words, tmp_path, capsys):
     (tmp_path / "images").mkdir()  # without masks, which reading it would tell
     given = [flag.format(tmp=tmp_path) for flag in flags]
     assert main(["fit", str(tmp_path), "--out", str(tmp_path / "run"), *given]) == 2
@@ -142,7 +142,7 @@ def test_what_is_wrong_beside_the_data_is_told_before_the_data_is_read(flags, wo
 
 
 @pytest.mark.parametrize("command", ["fit", "compare"])
-def test_a_folder_that_is_not_there_is_told_before_anything_is_loaded(command, tmp_path):
+def test_a_missing_folder_is_reported_before_anything_is_loaded(command, tmp_path):
     argv = [sys.executable, "-X", "importtime", "-m", "foveate", command, str(tmp_path / "nowhere")]
     done = subprocess.run(argv, capture_output=True, text=True)
     assert done.returncode == 2
@@ -167,14 +167,14 @@ def test_a_folder_that_is_not_there_is_told_before_anything_is_loaded(command, t
 def test_a_host_that_does_not_suit_the_data_names_the_flag(flags, words, classifier, tmp_path, capsys):
     out = tmp_path / "run"
     assert main(["fit", str(classifier.parent / "data"), *flags, "--epochs", "1", "--out", str(out)]) == 2
-    said = capsys.readouterr().err
-    assert all(word in said for word in words)
+    output = capsys.readouterr().err
+    assert all(word in output for word in words)
     assert not out.exists()
 
 
 @pytest.mark.parametrize("command", ["fit", "compare", "predict"])
 @pytest.mark.parametrize("place", ["{tmp}/file/run", "{tmp}/file", "/proc/run"])
-def test_an_out_that_cannot_be_written_is_told(command, place, run, photos, tmp_path, capsys):
+def test_an_out_that_cannot_be_written_is_reported(command, place, run, photos, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     out = place.format(tmp=tmp_path)
     argv = {
@@ -183,19 +183,19 @@ def test_an_out_that_cannot_be_written_is_told(command, place, run, photos, tmp_
         "predict": ["predict", str(run), str(photos)],
     }[command]
     assert main([*argv, "--out", out]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("foveate: error: ")
-    assert said.count("\n") == 1
-    assert out in said
-    assert "choose another folder" in said or "name another folder" in said or "name a folder" in said
+    output = capsys.readouterr().err
+    assert output.startswith("foveate: error: ")
+    assert output.count("\n") == 1
+    assert out in output
+    assert "choose another folder" in output or "name another folder" in output or "name a folder" in output
     assert (tmp_path / "file").read_text() == ""
 
 
 def test_evaluate_prints_every_class(run, capsys):
     assert main(["evaluate", str(run), "--split", "val"]) == 0
-    said = capsys.readouterr().out
-    assert "images: mIoU" in said
-    assert all(name in said for name in ("Sky", "Pole", "Bicyclist"))
+    output = capsys.readouterr().out
+    assert "images: mIoU" in output
+    assert all(name in output for name in ("Sky", "Pole", "Bicyclist"))
     assert (run / "scores-val.json").exists()
 
 
@@ -215,9 +215,9 @@ def test_evaluate_says_where_the_images_also_chose_the_epoch(run, tmp_path, caps
 
 def test_evaluate_says_how_many_images_of_other_data_the_run_was_trained_with(run, classifier, capsys):
     assert main(["evaluate", str(classifier), str(classifier.parent / "data")]) == 0
-    said = " ".join(capsys.readouterr().out.split())
-    assert "14 of these 16 images have names of images that the run was trained with" in said
-    assert f"`foveate evaluate {classifier}` scores its own test images" in said
+    output = " ".join(capsys.readouterr().out.split())
+    assert "14 of these 16 images have names of images that the run was trained with" in output
+    assert f"`foveate evaluate {classifier}` scores its own test images" in output
 
 
 def test_predict_says_where_images_are_instead(run, photos, tmp_path, capsys):
@@ -230,7 +230,7 @@ def test_predict_says_where_images_are_instead(run, photos, tmp_path, capsys):
     assert not (tmp_path / "masks").exists()
 
 
-def test_a_fault_in_the_data_names_the_doctor(tmp_path, capsys):
+def test_an_error_in_the_data_points_to_the_doctor(tmp_path, capsys):
     for folder, names in (("images", "ab"), ("masks", "a")):
         (tmp_path / "data" / folder).mkdir(parents=True)
         for name in names:
@@ -242,8 +242,8 @@ def test_a_fault_in_the_data_names_the_doctor(tmp_path, capsys):
     shutil.copytree(tmp_path / "data", tmp_path / "all" / "roads")
     shutil.copytree(tmp_path / "data", tmp_path / "all" / "cells")
     assert main(["fit", str(tmp_path / "all"), "--out", str(tmp_path / "run")]) == 2
-    assert "holds several datasets: cells (paired), roads (paired)" in (said := capsys.readouterr().err)
-    assert "foveate doctor" not in said, "which would say the same"
+    assert "holds several datasets: cells (paired), roads (paired)" in (output := capsys.readouterr().err)
+    assert "foveate doctor" not in output, "which would say the same"
 
 
 def test_evaluate_takes_other_data(run, capsys):
@@ -255,7 +255,7 @@ def test_evaluate_takes_other_data(run, capsys):
     ("argv", "words"),
     [(["nowhere"], "nowhere"), (["{run}", "--split", "tset"], "unknown split 'tset'; did you mean 'test'?")],
 )
-def test_evaluate_tells_what_is_wrong(argv, words, run, capsys):
+def test_evaluate_reports_wrong_arguments(argv, words, run, capsys):
     assert main(["evaluate", *(word.format(run=run) for word in argv)]) == 2
     assert words in capsys.readouterr().err
 
@@ -274,25 +274,25 @@ def test_predict_writes_ids_colours_and_overlay_at_the_size_of_each_image(run, p
 def test_predict_replaces_results_only_when_told(run, photos, tmp_path, capsys):
     argv = ["predict", str(run), str(photos / "a.png"), "--out", str(tmp_path / "masks")]
     assert main(argv) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert (said[0], *said[2:]) == ("1 of 1 images predicted", "", str(tmp_path / "masks"))
-    assert said[1].startswith("NAME.png holds class ids")
+    output = capsys.readouterr().out.splitlines()
+    assert (output[0], *output[2:]) == ("1 of 1 images predicted", "", str(tmp_path / "masks"))
+    assert output[1].startswith("NAME.png holds class ids")
     (tmp_path / "masks" / "a.png").write_text("mine")
     assert main(argv) == 2
-    told = capsys.readouterr().err
-    assert f"{tmp_path / 'masks' / 'a.png'} and 2 more of the results are there already" in told
+    output = capsys.readouterr().err
+    assert f"{tmp_path / 'masks' / 'a.png'} and 2 more of the results are there already" in output
     assert (tmp_path / "masks" / "a.png").read_text() == "mine"
     assert main([*argv, "--overwrite"]) == 0
     assert Image.open(tmp_path / "masks" / "a.png").size == (52, 40)
 
 
-def test_predict_leaves_out_what_is_no_image_and_says_so(run, photos, tmp_path, capsys):
+def test_predict_leaves_out_and_reports_files_that_are_not_images(run, photos, tmp_path, capsys):
     (photos / "broken.png").write_text("no image")
     assert main(["predict", str(run), str(photos), "--out", str(tmp_path / "masks")]) == 2
-    said = capsys.readouterr()
-    assert "left out: " in said.err
-    assert "broken.png" in said.err
-    assert said.out.startswith("2 of 3 images predicted, 1 left out")
+    output = capsys.readouterr()
+    assert "left out: " in output.err
+    assert "broken.png" in output.err
+    assert output.out.startswith("2 of 3 images predicted, 1 left out")
     assert not list((tmp_path / "masks").glob("broken*"))
     assert (tmp_path / "masks" / "a.png").exists()
 
@@ -322,7 +322,7 @@ def test_predict_writes_no_file_twice(names, run, tmp_path):
     assert sorted(sizes) == sorted([*range(20, 20 + len(names))] * 3)
 
 
-def test_predict_passes_over_hidden_files(run, photos, tmp_path, capsys):
+def test_predict_ignores_hidden_files(run, photos, tmp_path, capsys):
     (photos / "._a.png").write_bytes(b"what macOS leaves beside a.png")
     assert main(["predict", str(run), str(photos), "--out", str(tmp_path / "masks")]) == 0
     assert capsys.readouterr().out.startswith("2 of 2 images predicted")
@@ -339,7 +339,7 @@ def test_predict_never_writes_among_the_images(run, photos, capsys):
 @pytest.mark.parametrize(
     ("images", "words"), [("nothing", "no such image or folder"), ("empty", "holds no images")]
 )
-def test_predict_tells_what_is_missing(images, words, run, tmp_path, capsys):
+def test_predict_reports_missing_images(images, words, run, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     assert main(["predict", str(run), str(tmp_path / images), "--out", str(tmp_path / "masks")]) == 2
     assert words in capsys.readouterr().err

@@ -6,7 +6,7 @@ from foveate.cli.waiting import print_data_progress
 from foveate.waiting import report_progress, with_progress
 
 
-def test_lines_come_at_the_beginning_and_now_and_then(capsys, monkeypatch):
+def test_a_line_is_printed_at_the_beginning_and_every_20_seconds(capsys, monkeypatch):
     clock = iter(range(0, 1000, 15))
     monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
     with print_data_progress():
@@ -33,6 +33,6 @@ def test_packed_data_says_once_where_it_is_unpacked(tmp_path, capsys, monkeypatc
     capsys.readouterr()
     for out, times in (("a", 1), ("b", 0)):
         assert main(["data", "pack", str(tmp_path / "photos.zip"), "--out", str(tmp_path / out)]) == 0
-        said = capsys.readouterr().err
-        assert said.count("Unpacking photos.zip (") == times
-        assert said.count(f" unpacked) into {tmp_path}/cache/unpacked/photos-") == times
+        output = capsys.readouterr().err
+        assert output.count("Unpacking photos.zip (") == times
+        assert output.count(f" unpacked) into {tmp_path}/cache/unpacked/photos-") == times

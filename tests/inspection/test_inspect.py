@@ -87,11 +87,13 @@ def test_the_numbers_are_those_of_the_mechanisms(run, tmp_path, photos):
 
 
 def test_images_are_drawn_without_truth_and_those_that_cannot_be_read_are_left_out(run, tmp_path, photos):
-    told = []
+    calls = []
     (photos / "b.png").write_text("no image")
-    found = inspect(run, tmp_path / "out", photos, figures=["panels"], progress=lambda *now: told.append(now))
+    found = inspect(
+        run, tmp_path / "out", photos, figures=["panels"], progress=lambda *now: calls.append(now)
+    )
     assert list(found.drawings) == ["a"]
-    assert told == [(1, 2, "a"), (2, 2, "b")]
+    assert calls == [(1, 2, "a"), (2, 2, "b")]
     assert names(tmp_path / "out") == {"a/panels.png", "a/maps.npz", "a/maps.json"}
     assert "b.png: not an image" in str(found.left_out[0])
 
@@ -107,13 +109,13 @@ def test_images_are_drawn_without_truth_and_those_that_cannot_be_read_are_left_o
         ({"images": None, "split": "tset"}, "unknown split 'tset'; did you mean 'test'?"),
     ],
 )
-def test_what_cannot_be_drawn_is_told(about, words, run, tmp_path, photos):
+def test_wrong_arguments_raise_and_write_nothing(about, words, run, tmp_path, photos):
     with pytest.raises(UserError, match=words):
         inspect(run, tmp_path / "out", **{"images": photos, **about})
     assert not (tmp_path / "out").exists()
 
 
-def test_a_model_without_attention_has_a_view_and_no_sights():
+def test_a_model_without_attention_has_a_view_and_no_maps():
     view, maps = inspect_image(Predictor(create_model("unet", classes=3, **SMALL), "cpu"), "photo", PHOTO)
     assert (view.size, view.prediction.mask.shape, maps) == ((90, 70), (90, 70), [])
 
@@ -127,7 +129,7 @@ def test_maps_of_a_padded_image_cover_more_than_the_image():
     assert [recorded.gate for recorded in maps] == [0.0, 0.0, 0.0]
 
 
-def test_patches_across_levels_lie_where_they_were_cut():
+def test_patches_across_levels_cover_the_part_of_the_image_they_were_cut_from():
     model = create_model("unet", classes=3, arm="afma@logits(level=1,patch_size=4)", **SMALL)
     _, (recorded,) = inspect_image(
         Predictor(model, "cpu"), "photo", PHOTO[:, :54], pixels=[(10, 10), (89, 53)]

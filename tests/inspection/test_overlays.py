@@ -40,7 +40,7 @@ def test_error_map_by_hand():
     assert found.tolist() == [[list(RIGHT), list(WRONG)], [list(IGNORED), list(WRONG)]]
 
 
-def test_every_map_with_places_becomes_one_value_a_position():
+def test_every_map_with_positions_gives_one_value_a_position():
     values = torch.arange(6.0).reshape(1, 2, 3)
     assert spatial(SpatialMap(values)).tolist() == values[0].tolist()
     mask = MaskMap(torch.stack([values, values + 2], dim=1))

@@ -124,7 +124,7 @@ def test_queries_may_depend_on_the_size_of_each_map():
     assert recording.maps["nonlocal@2"][0].queries.tolist() == [47]
 
 
-def test_features_are_what_the_module_got_and_made():
+def test_features_are_the_input_and_output_of_the_module():
     model = build("se@0(reduction=2)").eval()
     with record(model, features=True) as recording:
         model(X)
@@ -136,7 +136,7 @@ def test_features_are_what_the_module_got_and_made():
     assert recording.features == {}
 
 
-def test_mechanisms_that_the_model_is_built_of_are_recorded_too():
+def test_attention_that_is_part_of_the_model_is_recorded_too():
     inner = create_attention("scse", 8, reduction=2)
     model = attach(nn.Sequential(nn.Conv2d(3, 8, 1), nn.Sequential(inner)), "se@0(reduction=2)", example=X)
     assert list(mechanisms(model)) == ["se@0", "scse@1.0"]

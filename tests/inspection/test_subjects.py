@@ -17,6 +17,6 @@ from foveate.prediction.predictor import Prediction
         (-0.001, "cbam@decoder, gate -0.001 (nearly closed)"),
     ],
 )
-def test_a_title_says_where_a_gate_lets_hardly_anything_through(gate: float | None, title: str):
+def test_a_title_names_a_nearly_closed_gate(gate: float | None, title: str):
     view = View("photo", np.zeros((2, 2, 3), np.uint8), Prediction(("a",), ((0, 0, 0),), np.ones((2, 2))))
     assert RecordedMap(view, "cbam@decoder", 0, SpatialMap(torch.ones(1, 2, 2)), gate=gate).title == title

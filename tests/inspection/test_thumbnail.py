@@ -36,14 +36,14 @@ def test_masks_are_averaged_over_channels():
     assert choose_thumbnail({"scse@decoder": (MaskMap(mask),)}).weights.tolist() == [[0, 255]]
 
 
-def test_of_a_memory_the_slot_that_varies_most_is_shown():
+def test_a_memory_shows_the_slot_that_varies_most():
     shares = torch.tensor([[[[0.5, 0.5]], [[0.1, 0.4]], [[0.4, 0.1]]]])
     thumbnail = choose_thumbnail({"external@encoder5": (MemoryMap(shares),)})
     assert thumbnail.weights.tolist() == [[0, 255]]
     assert thumbnail.caption == "share of memory slot 1 of 3, 0.10 to 0.40"
 
 
-def test_across_levels_it_is_the_levels_patches_and_how_far_they_reach():
+def test_across_levels_the_thumbnail_shows_the_patches_of_the_level_and_their_extent():
     values = torch.zeros(1, 2, 3, 6)
     values[0, :, :, 4] = 0.5
     values[0, 1, 2, 1] = 0.6
@@ -65,7 +65,7 @@ def test_a_uniform_map_is_dark_and_no_map_is_none():
     assert choose_thumbnail({"placebo@decoder": ()}) is None
 
 
-def test_of_several_maps_the_last_is_shown_and_said_to_be_one_of_several():
+def test_of_several_maps_the_last_is_shown_and_the_caption_says_so():
     coarse = SpatialMap(torch.tensor([[[0.1, 0.2]]]))
     thumbnail = choose_thumbnail({"gate@skips.2": (coarse,), "gate@skips.1": (POSITIONS,)})
     assert thumbnail.weights.shape == (2, 2)

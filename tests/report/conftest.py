@@ -191,8 +191,8 @@ def draw_gallery(skills: dict[str, float] = SKILL) -> list[Exhibit]:
                 blob = np.exp(-((x - column) ** 2 + (y - row) ** 2) / 900)[::16, ::16]
                 attention = (255 * blob).astype(np.uint8)
             score = float((prediction == truth).mean())
-            said = "how much each position is let through" if attention is not None else ""
-            panels.append(Panel(arm, score, prediction=prediction, attention=attention, attends=said))
+            caption = "how much each position is let through" if attention is not None else ""
+            panels.append(Panel(arm, score, prediction=prediction, attention=attention, attends=caption))
         exhibits.append(
             Exhibit(f"scene_{number:04d}<img src=x>", image, truth, None, tuple(panels), changed, 0.12)
         )

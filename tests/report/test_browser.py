@@ -44,7 +44,7 @@ def page(request, browser, address):
     page = browser.new_page(viewport={"width": request.param, "height": 900})
     page.requests, page.complaints = [], []
     page.on("request", lambda sent: page.requests.append(sent.url))
-    page.on("console", lambda said: page.complaints.append(said.text))
+    page.on("console", lambda message: page.complaints.append(message.text))
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
     page.goto(address, wait_until="networkidle")
     yield page
@@ -57,7 +57,7 @@ def test_no_request_leaves_the_page_and_nothing_goes_wrong(page, address):
     assert page.evaluate("document.querySelectorAll('script, iframe, object, embed').length") == 0
 
 
-def test_every_section_is_there_to_see(page):
+def test_every_section_is_visible(page):
     for section in SECTIONS:
         assert page.locator(f"#{section}").is_visible(), section
     assert page.locator("#answer").inner_text().startswith("Yes: cbam@decoder helps")
@@ -75,7 +75,7 @@ def test_nothing_is_wider_than_the_window(page):
     assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
 
 
-def test_words_do_not_lie_over_each_other(page):
+def test_texts_do_not_overlap(page):
     """Labels of axes and of rows keep clear of their neighbours."""
     overlapping = """selector => {
         const boxes = [...document.querySelectorAll(selector)].map(e => e.getBoundingClientRect());
@@ -135,7 +135,7 @@ def test_many_arms_are_sorted_by_a_click_and_fit_the_window(browser, tmp_path):
     page = browser.new_page(viewport={"width": 390, "height": 900})
     requests, complaints = [], []
     page.on("request", lambda sent: requests.append(sent.url))
-    page.on("console", lambda said: complaints.append(said.text))
+    page.on("console", lambda message: complaints.append(message.text))
     page.goto(path.as_uri(), wait_until="networkidle")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 

@@ -35,7 +35,7 @@ def test_more_mechanisms_than_colours_are_told_apart_by_place_or_share_one():
     assert len({group["color"] for group in groups}) == len(groups) == view.ARM_COLORS
 
 
-def test_a_table_that_sorts_takes_the_place_of_the_cards(comparison):
+def test_a_sortable_table_replaces_the_cards(comparison):
     page = render(comparison, tuple(draw_gallery(MANY)))
     assert '<article class="card' not in page
     assert page.count("<button") == 8
@@ -61,7 +61,7 @@ def test_the_forest_is_sorted_by_the_difference(comparison):
     assert values == sorted(values, reverse=True)
 
 
-def test_names_stand_for_arms_everywhere(comparison):
+def test_the_users_names_replace_arms_everywhere(comparison):
     assert {one["name"] for one in view.arm_views(comparison).values()} == set(NAMES)
     assert view.arm_views(comparison)["cbam@decoder"]["text"] == "cbam@decoder"
     page = render(comparison, tuple(draw_gallery(MANY)))
@@ -71,7 +71,7 @@ def test_names_stand_for_arms_everywhere(comparison):
     assert "A makes no difference" in words.headline(two)
 
 
-def test_images_on_which_no_arm_differs_are_not_called_those_that_differ_most(comparison):
+def test_images_without_differences_are_not_called_those_that_differ_most(comparison):
     same, other = (
         replace(one, change=change) for one, change in zip(draw_gallery(MANY), (0.0, 0.1), strict=False)
     )

@@ -65,7 +65,7 @@ def test_every_arm_has_its_verdict_placebo_and_cost_in_sentences(page, compariso
     assert "Costs +290 parameters and no measurable change in latency (×1.02)." in text
 
 
-def test_an_arm_that_hurts_is_said_to_hurt(comparison):
+def test_an_arm_that_hurts_is_reported_as_hurting(comparison):
     worse = {"cbam@decoder": "hurts", "smooth@encoder5(threshold=0.4)": "hurts"}
     arms = tuple(replace(arm, verdict=worse.get(arm.arm, arm.verdict)) for arm in comparison.findings.arms)
     text = _text(render(replace(comparison, findings=replace(comparison.findings, arms=arms))))
@@ -82,7 +82,7 @@ def test_a_gain_that_a_placebo_shares_is_not_credited_to_attention(comparison):
     assert "so the gain may come from more parameters rather than from attention" in text
 
 
-def test_the_rates_of_errors_stand_beside_what_every_arm_adds_to_them(page, comparison):
+def test_the_error_table_has_the_rates_of_the_host_and_the_differences_of_every_arm(page, comparison):
     table = page.split('<section id="errors">')[1].split("</section>")[0]
     rows = comparison.result("none").errors
     assert table.count("<tr><td>") == len(rows) == 5
@@ -92,10 +92,10 @@ def test_the_rates_of_errors_stand_beside_what_every_arm_adds_to_them(page, comp
     assert f"<td>{added:+.2f}<small>".replace("-", "−") in table
 
 
-def test_the_page_tells_how_it_was_made(page, comparison):
+def test_the_page_shows_command_environment_and_seeds(page, comparison):
     text = _text(page)
-    for said in (comparison.command, comparison.finished, "45 min 12 s", "torch", "2.15.0", "0, 1, 2"):
-        assert said in text
+    for part in (comparison.command, comparison.finished, "45 min 12 s", "torch", "2.15.0", "0, 1, 2"):
+        assert part in text
 
 
 def test_every_run_has_a_line_and_every_arm_a_mean(page, comparison):

@@ -11,12 +11,12 @@ def decode(address):
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGB"))
 
 
-def test_classes_wear_their_colours_and_ignored_pixels_are_grey():
+def test_classes_have_their_colours_and_ignored_pixels_are_grey():
     drawn = decode(pictures.classes(np.array([[0, 1, 255]], np.uint8), [(1, 2, 3), (40, 50, 60)]))
     assert drawn.tolist() == [[[1, 2, 3], [40, 50, 60], [150, 150, 150]]]
 
 
-def test_errors_tell_right_wrong_fixed_and_ignored():
+def test_errors_show_right_wrong_fixed_and_ignored_pixels():
     truth = np.array([[0, 0, 0, 255]], np.uint8)
     host = np.array([[0, 1, 1, 1]], np.uint8)
     arm = np.array([[0, 1, 0, 1]], np.uint8)

@@ -9,21 +9,21 @@ from foveate.report.view import arm_views, forest
 from foveate.report.words import detectable
 
 
-def test_intervals_are_drawn_no_further_than_scores_can_differ(comparison):
+def test_drawn_intervals_are_clipped_to_100_points(comparison):
     arm = comparison.arms[0].arm
     wide = replace(comparison.result(arm).difference, mean=0.1, low=-4.0, high=4.2)
     arms = [
         replace(found, difference=wide) if found.arm == arm else found for found in comparison.findings.arms
     ]
-    told = replace(comparison, findings=replace(comparison.findings, arms=tuple(arms)))
-    drawn = forest(told, arm_views(told))
+    changed = replace(comparison, findings=replace(comparison.findings, arms=tuple(arms)))
+    drawn = forest(changed, arm_views(changed))
     first, *_, last = (tick["at"] for tick in drawn["ticks"])
     (mark,) = drawn["rows"][0]["marks"]
     assert [drawn["ticks"][place]["label"] for place in (0, -1)] == ["−100", "+100"]
     assert (mark.low, mark.high) == (first, last)
 
 
-def test_where_no_image_is_answered_differently_nothing_is_called_detectable(comparison):
+def test_without_differing_predictions_the_detectable_difference_is_unknown(comparison):
     arms = [replace(found, detectable=0.0) for found in comparison.findings.arms]
     assert detectable(comparison) > 0
     assert detectable(replace(comparison, findings=replace(comparison.findings, arms=tuple(arms)))) is None
@@ -34,16 +34,16 @@ def test_the_dots_of_the_seeds_average_to_the_tested_difference(comparison):
     other = tuple(
         replace(arm, scores={"miou": (0.1 * k,) * 3}) for k, arm in enumerate(comparison.contenders)
     )
-    for told in (comparison, replace(comparison, contenders=other)):
-        rows = forest(told, arm_views(told))["rows"]
-        assert len(rows) == len(told.contenders) - 1
+    for changed in (comparison, replace(comparison, contenders=other)):
+        rows = forest(changed, arm_views(changed))["rows"]
+        assert len(rows) == len(changed.contenders) - 1
         for row in rows:
             (mark,) = row["marks"]
-            assert len(mark.seeds) == len(told.seeds)
+            assert len(mark.seeds) == len(changed.seeds)
             assert np.mean(mark.seeds) == pytest.approx(mark.at, abs=0.02)
 
 
-def test_an_inspection_is_of_the_arm_or_of_the_attention_that_the_host_has(tmp_path):
+def test_the_title_of_an_inspection_names_the_arm_or_the_hosts_own_attention(tmp_path):
     (tmp_path / "a").mkdir()
     picture = tmp_path / "a" / "mask.png"
     picture.write_bytes(b"")

@@ -67,30 +67,30 @@ def stopped(begin, tmp_path_factory) -> Stopped:
     return Stopped(out, child.exitcode, *((folder / name).read_text() for name in ("stdout", "stderr")))
 
 
-def test_the_plan_is_told_before_training(stopped):
-    said = stopped.stdout
-    assert "8 train" in said
+def test_the_plan_is_printed_before_training(stopped):
+    output = stopped.stdout
+    assert "8 train" in output
     host = "unet with mobilenet_v2 (decoder_channels 16,16,8; encoder_depth 3)"
-    assert f"{host} at 32x48, 2 seeds of each arm:\n  none\n  se@decoder(reduction=4)\n" in said
-    assert "4 runs of 2 epochs: about" in said
-    assert "points is detected four times out of five" in said
+    assert f"{host} at 32x48, 2 seeds of each arm:\n  none\n  se@decoder(reduction=4)\n" in output
+    assert "4 runs of 2 epochs: about" in output
+    assert "points is detected four times out of five" in output
 
 
-def test_ctrl_c_says_what_is_kept_and_how_to_go_on(stopped):
+def test_ctrl_c_says_what_is_kept_and_how_to_continue(stopped):
     assert stopped.exitcode == 130
     assert stopped.stderr.splitlines()[-1].startswith("foveate: stopped: the training so far is kept")
     assert f"kept in {stopped.out}; run the same command again to resume" in stopped.stderr
     assert "Traceback" not in stopped.stderr
 
 
-def test_the_same_command_goes_on_and_ends_with_the_report(stopped, capsys):
+def test_the_same_command_continues_and_ends_with_the_report(stopped, capsys):
     out = stopped.out
     first = (out / "runs/none/seed0/result.json").stat().st_mtime_ns
     assert main(command(out)) == 0
-    said = capsys.readouterr().out
-    assert "3 left of 4 runs" in said
-    assert "\n  se@decoder(reduction=4): " in said
-    assert said.splitlines()[-1] == str(out / "report.html")
+    output = capsys.readouterr().out
+    assert "3 left of 4 runs" in output
+    assert "\n  se@decoder(reduction=4): " in output
+    assert output.splitlines()[-1] == str(out / "report.html")
     assert (out / "runs/none/seed0/result.json").stat().st_mtime_ns == first
     assert (out / "report.html").read_text().startswith("<!doctype html>")
     assert json.loads((out / "comparison.json").read_text())["command"].startswith(
@@ -99,18 +99,18 @@ def test_the_same_command_goes_on_and_ends_with_the_report(stopped, capsys):
 
     found = (out / "comparison.json").stat().st_mtime_ns
     assert main(command(out)) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("All 4 runs were done by 20")
-    assert "about" not in said
-    assert said.splitlines()[-1] == str(out / "report.html")
+    output = capsys.readouterr().out
+    assert output.startswith("All 4 runs were done by 20")
+    assert "about" not in output
+    assert output.splitlines()[-1] == str(out / "report.html")
     assert (out / "comparison.json").stat().st_mtime_ns == found
 
 
-def test_a_folder_with_a_comparison_of_other_data_is_told_by_name(stopped, capsys):
+def test_a_folder_with_a_comparison_of_other_data_is_refused_by_name(stopped, capsys):
     out = stopped.out
     assert main(["compare", "synthetic:9:32x48", *FLAGS, "--out", str(out)]) == 2
-    told = capsys.readouterr().err
-    assert f"{out} holds a comparison of synthetic:8:32x48, not of synthetic:9:32x48" in told
+    output = capsys.readouterr().err
+    assert f"{out} holds a comparison of synthetic:8:32x48, not of synthetic:9:32x48" in output
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_folder_with_a_comparison_of_other_data_is_told_by_name(stopped, capsy
         (["--arms", "se@decoder(reduction=4"], "se@decoder(reduction=4"),
     ],
 )
-def test_what_cannot_be_compared_is_told_before_anything_is_written(flags, words, tmp_path, capsys):
+def test_wrong_flags_are_reported_before_anything_is_written(flags, words, tmp_path, capsys):
     out = tmp_path / "deep" / "c"
     assert main([*command(out), *flags]) == 2
     assert words in capsys.readouterr().err

@@ -35,24 +35,24 @@ def test_it_ends_with_the_page_and_says_how_many(runs, photos, tmp_path, capsys)
     out = tmp_path / "looks"
     argv = ["inspect", str(runs / "se"), str(photos), "--out", str(out), "--limit", "1"]
     assert main(argv) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said == ["1 of 2 images, 2 figures of se@decoder(reduction=4)", str(out / "index.html")]
+    output = capsys.readouterr().out.splitlines()
+    assert output == ["1 of 2 images, 2 figures of se@decoder(reduction=4)", str(out / "index.html")]
     assert (out / "a/se@decoder/channels.png").is_file()
 
     assert main(argv) == 2
-    told = capsys.readouterr().err
-    assert f"--out: {out / 'a'} and 1 more of the results are there already" in told
-    assert "add --overwrite" in told
+    output = capsys.readouterr().err
+    assert f"--out: {out / 'a'} and 1 more of the results are there already" in output
+    assert "add --overwrite" in output
     assert main([*argv, "--overwrite", "--figures", "panels"]) == 0
 
 
-def test_an_image_that_cannot_be_read_is_told(runs, photos, tmp_path, capsys):
+def test_an_image_that_cannot_be_read_is_reported(runs, photos, tmp_path, capsys):
     (photos / "b.png").write_text("no image")
     out = tmp_path / "looks"
     assert main(["inspect", str(runs / "se"), str(photos), "--out", str(out), "--figures", "panels"]) == 2
-    told = capsys.readouterr()
-    assert "left out: " in told.err
-    assert told.out.splitlines()[-1] == str(out / "index.html")
+    output = capsys.readouterr()
+    assert "left out: " in output.err
+    assert output.out.splitlines()[-1] == str(out / "index.html")
 
 
 @pytest.mark.parametrize(
@@ -65,12 +65,12 @@ def test_an_image_that_cannot_be_read_is_told(runs, photos, tmp_path, capsys):
         ("gone", [], "there is no such checkpoint"),
     ],
 )
-def test_what_is_wrong_is_told_and_nothing_is_left(run, flags, words, runs, photos, tmp_path, capsys):
+def test_wrong_flags_are_reported_and_leave_no_folder(run, flags, words, runs, photos, tmp_path, capsys):
     out = tmp_path / "looks"
     assert main(["inspect", str(runs / run), str(photos), "--out", str(out), *flags]) == 2
-    told = capsys.readouterr().err
-    assert told.startswith("foveate: error: ")
-    assert words in told
+    output = capsys.readouterr().err
+    assert output.startswith("foveate: error: ")
+    assert words in output
     assert not out.exists()
 
 

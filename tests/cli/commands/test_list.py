@@ -10,9 +10,9 @@ def listed(capsys, *argv: str) -> str:
 
 
 def test_attentions_come_with_their_options(capsys):
-    said = listed(capsys, "attentions")
-    assert all(f"{name}: " in said for name in attention_names())
-    assert "reduction=16" in said
+    output = listed(capsys, "attentions")
+    assert all(f"{name}: " in output for name in attention_names())
+    assert "reduction=16" in output
 
 
 @pytest.mark.parametrize(
@@ -23,11 +23,11 @@ def test_kinds_are_listed_one_a_line(kind, some, capsys):
 
 
 def test_places_are_those_of_the_host_asked_for(capsys):
-    said = listed(capsys, "places", "--arch", "linknet", "--encoder", "mobilenet_v2")
-    rows = {line.split()[0]: line.split()[1:3] for line in said.splitlines()[1:]}
+    output = listed(capsys, "places", "--arch", "linknet", "--encoder", "mobilenet_v2")
+    rows = {line.split()[0]: line.split()[1:3] for line in output.splitlines()[1:]}
     assert rows["encoder1"] == ["16", "2"]
     assert {"encoder5", "skip1", "decoder", "logits"} <= set(rows)
-    assert said.splitlines()[-1].split() == [
+    assert output.splitlines()[-1].split() == [
         "skips",
         "skips.4,",
         "skips.3,",

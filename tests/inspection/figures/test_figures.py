@@ -89,10 +89,10 @@ def test_the_score_and_the_legend_are_those_of_the_image_alone():
 
 
 def test_labels_are_shown_with_the_probability_of_each_class():
-    said = Prediction(
+    prediction = Prediction(
         ("cat", "dog"), COLORS[:2], np.array(0.8), label="dog", probabilities=np.array([0.2, 0.8])
     )
-    page = panels(View("pet", IMAGE, said, truth=0))
+    page = panels(View("pet", IMAGE, prediction, truth=0))
     widths = [bar.get_width() for bar in page.axes[1].patches]
     assert widths == pytest.approx([20, 80])
     assert [text.get_text() for text in page.axes[1].get_yticklabels()] == ["cat (true)", "dog"]
@@ -102,14 +102,14 @@ def test_names_with_dollars_are_no_formulas():
     names = ("$100 \\bill$", "$20 \\bill$", "_x")
     page = panels(View("scene", IMAGE, Prediction(names, COLORS, CONFIDENCE, mask=MASK), TRUTH))
     page.savefig(io.BytesIO())
-    said = Prediction(
+    prediction = Prediction(
         names[:2], COLORS[:2], np.array(0.8), label=names[1], probabilities=np.array([0.2, 0.8])
     )
-    page = panels(View("$a \\b$", IMAGE, said, truth=0))
+    page = panels(View("$a \\b$", IMAGE, prediction, truth=0))
     page.savefig(io.BytesIO())
 
 
-def test_an_image_of_which_nothing_counts_has_no_score():
+def test_an_image_with_only_ignored_pixels_has_no_score():
     page = panels(View("scene", IMAGE, VIEW.prediction, np.full_like(MASK, 255)))
     assert page.get_supxlabel() == "The truth ignores every pixel of this image."
 
@@ -166,7 +166,7 @@ def test_a_mask_of_other_channels_than_the_features_is_shown_in_the_mean():
     assert list(rows(recorded_map(MaskMap(torch.rand(1, 2, 5, 6))))[0][1]) == ["Factor"]
 
 
-def test_pixels_show_where_each_looks_as_the_mean_over_heads():
+def test_pixels_show_the_attention_of_each_pixel_as_the_mean_over_heads():
     recorded = pairwise()
     page = pixels(recorded)
     drawn = [one for one in images(page) if one.shape == (4, 6)]
@@ -184,7 +184,7 @@ def test_the_matrix_holds_every_row_of_the_map():
     assert np.allclose(drawn.sum(1), 100, atol=1e-3)
 
 
-def test_what_is_sampled_or_averaged_is_said():
+def test_the_note_states_sampling_and_averaging():
     count, rows_ = 48 * 48, torch.arange(0, 48 * 48, 9)
     values = torch.rand(1, 2, 1 + len(rows_), count).softmax(-1)
     found = PairwiseMap(values, (48, 48), torch.cat([torch.tensor([7]), rows_]))
@@ -201,7 +201,7 @@ def test_what_is_sampled_or_averaged_is_said():
     )
 
 
-def test_blocks_that_do_not_divide_are_means_of_what_they_hold():
+def test_blocks_of_unequal_size_are_means_of_their_entries():
     found, blocks = block_means(np.arange(10.0).reshape(1, 10), 3)
     assert found.tolist() == [[1.0, 4.0, 7.5]]
     assert blocks == (1.0, pytest.approx(10 / 3))
@@ -233,7 +233,7 @@ def test_bubbles_over_the_grid_are_multiples_of_equal_attention():
     assert np.allclose(from_all.get_offsets()[0], (5, 5))  # the centre of the first of 4x6 cells in 40x60
 
 
-def test_the_distribution_counts_entries_and_what_they_hold():
+def test_the_distribution_gives_shares_of_entries_and_of_attention():
     matrix_ = np.array([[0.1, 0.1, 0.8], [0.0, 0.5, 0.5]])
     values, entries, attention = distribution(matrix_)
     assert values[1:].tolist() == [0.1, 0.1, 0.5, 0.5, 0.8]
@@ -245,7 +245,7 @@ def test_the_distribution_counts_entries_and_what_they_hold():
     assert (line.get_ydata()[-1], page.axes[0].get_xscale()) == (100, "log")
 
 
-def test_every_kind_has_a_name_a_line_and_maps_that_it_suits():
+def test_every_kind_has_a_name_a_summary_and_maps_it_can_draw():
     names = [kind.name for kind in figure_kinds()]
     assert len(set(names)) == len(names)
     assert all(kind.summary and kind.suits for kind in figure_kinds())
@@ -255,7 +255,7 @@ def test_every_kind_has_a_name_a_line_and_maps_that_it_suits():
         figure("matrix", 0, "twice", View)(matrix)
 
 
-def test_figures_leave_nothing_open():
+def test_figures_leave_no_pyplot_figure_open():
     for kind in figures_for(pairwise()):
         kind.draw(pairwise())
     assert matplotlib.pyplot.get_fignums() == []
@@ -287,7 +287,7 @@ def test_channel_pairs_are_a_matrix():
     assert np.allclose(drawn, 100 * values[0])
 
 
-def test_levels_show_the_patch_and_its_like_by_class():
+def test_levels_show_the_patch_and_similar_patches_by_class():
     values = torch.rand(1, 3, 2, 4)
     values[0, 2] += 1
     found = AcrossLevelsMap(values, (4, 5), (2, 2), torch.tensor([0, 19]), patch_size=8, cell=2)
