@@ -217,7 +217,7 @@ def test_unknown_split(make):
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("synthetic:many", "the number of scenes must be a whole number, as in synthetic:64"),
+        ("synthetic:many", "unknown drawing 'many'"),
         ("synthetic:0", "the number of scenes must be a whole number"),
         (
             "synthetic:8:wide",

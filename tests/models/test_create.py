@@ -5,8 +5,10 @@ import timm
 import torch
 
 from foveate.errors import UserError
-from foveate.models.create import create_model, encoder_names, host_names
+from foveate.models.create import create_model, encoder_names, host_names, resolve_encoder
+from foveate.models.hosts.pretrained import imagenet_at_hand
 from foveate.models.hosts.registry import HOSTS
+from foveate.specs.model import ModelSpec
 
 ENCODERS = {"fcbformer": "tu-pvt_v2_b0"}
 ALIKE = {"attention92", "attention236_cifar", "attention452_cifar"}  # they only have more modules
@@ -186,3 +188,29 @@ def test_one_logit_is_for_two_classes():
     with pytest.raises(UserError, match="one_logit is for two classes; got classes=3"):
         create_model("unet", classes=3, one_logit=True)
     assert "one_logit" not in create_model("unet", "mobilenet_v2").config
+
+
+@pytest.mark.parametrize("arch", ["unet", "mobilenetv3_small_050", "attention56", "fcn_torchvision"])
+def test_auto_weights_are_random_where_nothing_can_be_downloaded(arch, tmp_path, monkeypatch):
+    monkeypatch.setattr("foveate.models.hosts.pretrained.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    imagenet_at_hand.cache_clear()
+    resolved = resolve_encoder(ModelSpec(arch))
+    assert resolved.encoder_weights == "none"
+    assert resolved.encoder != "auto"
+
+
+def test_auto_weights_are_imagenets_where_they_are_at_hand(monkeypatch):
+    monkeypatch.setattr("foveate.models.hosts.pretrained._in_cache", lambda *_: True)
+    imagenet_at_hand.cache_clear()
+    try:
+        assert resolve_encoder(ModelSpec("unet")).encoder_weights == "imagenet"
+        assert resolve_encoder(ModelSpec("resnet18")).encoder_weights == "imagenet"
+        assert resolve_encoder(ModelSpec("unet", "resnt18")).encoder_weights == "none"
+    finally:
+        imagenet_at_hand.cache_clear()
+
+
+def test_weights_that_are_named_stay():
+    spec = ModelSpec("unet", encoder_weights="weights.safetensors")
+    assert resolve_encoder(spec).encoder_weights == "weights.safetensors"

@@ -64,7 +64,8 @@ def resolve_encoder(spec: ModelSpec) -> ModelSpec:
     if encoder == "auto":
         encoder = default_encoder(spec.arch, **spec.options)
     if weights == "auto":
-        weights = "imagenet" if encoder != "none" and imagenet_at_hand(spec.arch, encoder) else "none"
+        arch = spec.arch if spec.arch in HOSTS else "classifier"
+        weights = "imagenet" if encoder != "none" and imagenet_at_hand(arch, encoder) else "none"
     return replace(spec, encoder=encoder, encoder_weights=weights)
 
 

@@ -68,7 +68,8 @@ def require_download(weights: str, arch: str, encoder_name: str) -> None:
         url = hf_hub_url(cfg.hf_hub_id, "config.json") if cfg.hf_hub_id else cfg.url
         cached = bool(cfg.hf_hub_id) and _in_cache(cfg.hf_hub_id, "model.safetensors", None)
     else:
-        settings = smp.encoders.encoders[encoder_name]["pretrained_settings"]
+        encoders = smp.encoders.encoders
+        settings = encoders[choose(encoder_name, encoders, "encoder")]["pretrained_settings"]
         source = settings[choose(weights, settings, f"weights of {encoder_name}")]
         url = hf_hub_url(source["repo_id"], "config.json", revision=source["revision"])
         files = ("config.json", "model.safetensors")
