@@ -48,13 +48,13 @@ class OpeningMeter:
     def values(self) -> dict[str, float]:
         """By column: the gate (left out where there is none), and |a(x) - x| / |x| over all elements seen."""
         opened = gates(self.model)
-        found: dict[str, float] = {}
+        columns: dict[str, float] = {}
         for label, squares in self._squares.items():
             if label in opened:
-                found[GATE + label] = opened[label]
+                columns[GATE + label] = opened[label]
             change, norm = squares.tolist()
-            found[CHANGE + label] = (change / norm) ** 0.5 if norm else 0.0
-        return found
+            columns[CHANGE + label] = (change / norm) ** 0.5 if norm else 0.0
+        return columns
 
     def _watch(self, label: str) -> Any:
         def add(module: nn.Module, inputs: Sequence[Tensor], output: Tensor) -> None:

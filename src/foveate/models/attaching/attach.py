@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from foveate.attention.registry import create_attention, is_refiner, takes_signal
 from foveate.errors import UserError, choose
-from foveate.models.attaching.attachments import Attachments, Exchange, Hook
+from foveate.models.attaching.attachments import Attachments, HeadSwap, Hook
 from foveate.models.attaching.check import check_arm
 from foveate.models.attaching.gates import ResidualGate
 from foveate.models.attaching.heads import create_head
@@ -75,7 +75,7 @@ def attach(
     hide_child(model)
     _register(model, hooks, attachments, probe.reader)
     for head in heads:
-        head.exchange(model)
+        head.swap(model)
         attachments.heads.append(head)
     attachments.train(model.training)
     return model
@@ -88,7 +88,7 @@ def detach(model: Model) -> Model:
         for handle in attachments.handles:
             handle.remove()
         for head in attachments.heads:
-            head.exchange(model)
+            head.swap(model)
         show_child(model)
         del model.attached
     return model
@@ -123,13 +123,13 @@ def gates(model: nn.Module) -> dict[str, float]:
     It is the residual gate around the attention, or its own; of several the one furthest from 0.
     """
     named = dict(model.named_parameters())
-    found = {}
+    values = {}
     for label, attention in attached(model).items():
         own = [named[name] for name in gate_parameters(model) if _belongs(named[name], attention)]
         around = gate_of(model, attention)
         if around is not None or own:
-            found[label] = around if around is not None else max((g.item() for g in own), key=abs)
-    return found
+            values[label] = around if around is not None else max((g.item() for g in own), key=abs)
+    return values
 
 
 def _belongs(parameter: Tensor, module: nn.Module) -> bool:
@@ -204,17 +204,17 @@ def _check_shape(label: str, attention: nn.Module, places: Sequence[Place], refe
         )
 
 
-def _build_heads(model: nn.Module, part: Head) -> list[Exchange]:
+def _build_heads(model: nn.Module, part: Head) -> list[HeadSwap]:
     network, prefix = (model.network, "network.") if isinstance(model, Host) else (model, "")
-    exchanges = []
+    swaps = []
     for name in _output_layers(network, part):
         layer = network.get_submodule(name)
         classes = 2 if isinstance(model, Host) and model.one_logit else layer.out_channels
         head = create_head(part.name, layer.in_channels, classes, **dict(part.options))
         if isinstance(layer, nn.ConvTranspose2d):  # it scores and enlarges at once; a head only scores
             head = nn.Sequential(head, nn.Upsample(scale_factor=layer.stride, mode="bilinear"))
-        exchanges.append(Exchange(prefix + name, head))
-    return exchanges
+        swaps.append(HeadSwap(prefix + name, head))
+    return swaps
 
 
 def _output_layers(network: nn.Module, part: Head) -> Sequence[str]:

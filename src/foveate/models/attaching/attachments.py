@@ -22,7 +22,7 @@ class Attachments(nn.Module):
         self.arm, self.gate = arm, gate
         self.labels: dict[str, str] = {}
         self.handles: list[RemovableHandle] = []
-        self.heads: list[Exchange] = []
+        self.heads: list[HeadSwap] = []
         self.refinements: dict[str, Refinement] = {}
         self.image = ImageSize()
 
@@ -71,13 +71,14 @@ class Hook:
 
 
 @dataclass
-class Exchange:
-    """A submodule that stands aside for another, and is no child of the model meanwhile."""
+class HeadSwap:
+    """A head in the place of a host's submodule: `swap` puts in the one that is out, and keeps the other."""
 
     name: str
     other: nn.Module
 
-    def exchange(self, model: nn.Module) -> None:
+    def swap(self, model: nn.Module) -> None:
+        """Exchange the submodule `name` of the model for `other`, on its device and in its mode."""
         parent, _, child = self.name.rpartition(".")
         owner = model.get_submodule(parent)
         current, other = getattr(owner, child), self.other

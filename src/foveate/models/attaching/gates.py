@@ -36,12 +36,12 @@ class ResidualGate(nn.Module):
         self, x: Float[Tensor, "b c h w"], *context: Tensor
     ) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, ""]]:
         """The same of an attention that also gives a loss, which the gate leaves alone."""
-        found, loss = self.attention.forward_with_auxiliary(x, *context)
-        return self._open(x, found), loss
+        attended, loss = self.attention.forward_with_auxiliary(x, *context)
+        return self._open(x, attended), loss
 
-    def _open(self, x: Tensor, found: Tensor) -> Tensor:
+    def _open(self, x: Tensor, attended: Tensor) -> Tensor:
         # lerp is the formula above in one pass over memory, and exact at g = 0. It runs in the gate's
         # precision: rounded to bfloat16, a gate of 0.002 changes nothing.
         wide = x.to(self.gate.dtype)
-        change = finite_where_closed(found.to(self.gate.dtype), self.gate, otherwise=wide)
+        change = finite_where_closed(attended.to(self.gate.dtype), self.gate, otherwise=wide)
         return torch.lerp(wide, change, self.gate).to(x.dtype)

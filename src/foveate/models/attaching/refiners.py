@@ -19,7 +19,7 @@ from foveate.errors import UserError
 from foveate.models.attaching.image_size import ImageSize
 from foveate.models.host import Host
 from foveate.models.places.nested import reach
-from foveate.models.places.parts import layout_of
+from foveate.models.places.parts import model_parts
 from foveate.models.places.place import Place
 from foveate.models.places.probe import Probe
 from foveate.specs.arm import AttentionAt
@@ -126,7 +126,7 @@ def context_of(probe: Probe, named: dict[str, Place], part: AttentionAt, place: 
     if place.name != "logits":
         raise UserError(f"arm '{text}': {part.name} refines logits; write {part.name}@logits")
     name = model.config["arch"] if isinstance(model, Host) else type(model).__name__
-    network = layout_of(model).prefix.rstrip(".")
+    network = model_parts(model).prefix.rstrip(".")
     entered = probe.calls(network)[0].args[0]
     image = Place("image", network, "input", entered.shape[1], tuple(entered.shape[2:]), stride=1)
     levels = {k: named[f"encoder{k}"] for k in range(1, 6) if f"encoder{k}" in named}

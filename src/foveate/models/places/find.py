@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from foveate.errors import UserError, choose
 from foveate.models.host import Host
-from foveate.models.places.parts import Layout, layout_of
+from foveate.models.places.parts import ModelParts, model_parts
 from foveate.models.places.place import Place, is_map, output_place, place_of
 from foveate.models.places.probe import Probe
 from foveate.models.places.skips import GROUP, WITH_SKIPS, match_skips, skip_places
@@ -67,8 +67,8 @@ def probe_model(model: nn.Module, example: Tensor | None = None) -> Probe:
                 "pass example=, an input b c h w"
             )
         example = model.example()
-    layout = layout_of(model)
-    return Probe(model, example, cut=layout.encoder, network=layout.network)
+    parts = model_parts(model)
+    return Probe(model, example, cut=parts.encoder, network=parts.network)
 
 
 def match_places(probe: Probe, named: dict[str, Place], text: str) -> list[Place]:
@@ -82,41 +82,41 @@ def match_places(probe: Probe, named: dict[str, Place], text: str) -> list[Place
         return [named[text]]
     if skips := match_skips(named, text):
         return [named[name] for name in skips]
-    layout = layout_of(probe.model)
+    parts = model_parts(probe.model)
     names = [
-        name.removeprefix(layout.prefix) for name in probe.names if name and name.startswith(layout.prefix)
+        name.removeprefix(parts.prefix) for name in probe.names if name and name.startswith(parts.prefix)
     ]
     if text in names:
-        place = _submodule(probe, layout, text)
+        place = _submodule(probe, parts, text)
         if isinstance(place, str):
             raise UserError(f"place '{text}': the submodule {place}, so no attention can sit there")
         return [place]
-    found = [_submodule(probe, layout, name) for name in fnmatch.filter(names, text)]
+    found = [_submodule(probe, parts, name) for name in fnmatch.filter(names, text)]
     places = [place for place in found if isinstance(place, Place)]
     if not places:
-        raise UserError(_nothing_at(probe, layout, text, named, names))
+        raise UserError(_nothing_at(probe, parts, text, named, names))
     return places
 
 
 def named_places(probe: Probe) -> dict[str, Place]:
     """The named places of a probed model; see `find_places`."""
-    layout = layout_of(probe.model)
-    found = [*stage_places(probe, layout), *_features(probe, layout)]
-    found += [*skip_places(probe, layout.encoder), *_decoder(probe, layout)]
-    if layout.logits is not None and is_map(probe.calls(layout.logits)[-1].output):
-        found.append(place_of(probe, "logits", layout.logits, "output"))
+    parts = model_parts(probe.model)
+    found = [*stage_places(probe, parts), *_features(probe, parts)]
+    found += [*skip_places(probe, parts.encoder), *_decoder(probe, parts)]
+    if parts.logits is not None and is_map(probe.calls(parts.logits)[-1].output):
+        found.append(place_of(probe, "logits", parts.logits, "output"))
     places = [place for place in found if isinstance(place, Place)]
     order = ["encoder", "skip", "skips", "decoder", "logits"]
     places.sort(key=lambda place: (order.index(re.split(r"[\d.]", place.name)[0]), place.name))
     return {place.name: place for place in places}
 
 
-def _features(probe: Probe, layout: Layout) -> Iterable[Place | str]:
-    if layout.encoder is None:
+def _features(probe: Probe, parts: ModelParts) -> Iterable[Place | str]:
+    if parts.encoder is None:
         return
     entries = probe.features
     first = 0 if entries and entries[0][1].shape[-2:] == probe.size else 1
-    sources = _sources(probe, layout.encoder)
+    sources = _sources(probe, parts.encoder)
     for k, (path, feature) in enumerate(entries, first):
         if k == 0 or not is_map(feature) or feature.shape[1] == 0:
             continue
@@ -126,9 +126,9 @@ def _features(probe: Probe, layout: Layout) -> Iterable[Place | str]:
             yield place_of(probe, f"encoder{k}", source, "output")
         elif probe.used(path):
             note = "" if last else " (seen by the decoder only)"
-            yield place_of(probe, f"encoder{k}", layout.encoder, "entry", path, note)
+            yield place_of(probe, f"encoder{k}", parts.encoder, "entry", path, note)
         if probe.used(path) and not last and k <= 4:
-            yield place_of(probe, f"skip{k}", layout.encoder, "entry", path)
+            yield place_of(probe, f"skip{k}", parts.encoder, "entry", path)
 
 
 def _sources(probe: Probe, encoder: str) -> dict[tuple, str]:
@@ -158,22 +158,22 @@ def _candidates(outputs: dict[str, Any], feature: Tensor) -> list[str]:
     ]
 
 
-def _decoder(probe: Probe, layout: Layout) -> Iterable[Place | str]:
-    module = layout.head
-    if module is None and layout.encoder is None and not is_map(probe.output):
+def _decoder(probe: Probe, parts: ModelParts) -> Iterable[Place | str]:
+    module = parts.head
+    if module is None and parts.encoder is None and not is_map(probe.output):
         pools = [name for name in probe.finished if isinstance(probe.names[name], POOLS)]
         module = pools[-1] if pools else None
     if module is None or len(calls := probe.calls(module)) != 1:
         return
     if calls[0].args and is_map(calls[0].args[0]):
-        yield place_of(probe, "decoder", module, "input", (0, 0), hints=layout.any_hints)
+        yield place_of(probe, "decoder", module, "input", (0, 0), hints=parts.any_hints)
 
 
-def _submodule(probe: Probe, layout: Layout, name: str) -> Place | str:
-    return output_place(probe, name, layout.prefix + name, layout.hints_of(layout.prefix + name))
+def _submodule(probe: Probe, parts: ModelParts, name: str) -> Place | str:
+    return output_place(probe, name, parts.prefix + name, parts.hints_of(parts.prefix + name))
 
 
-def _nothing_at(probe: Probe, layout: Layout, text: str, named: dict[str, Place], names: list[str]) -> str:
+def _nothing_at(probe: Probe, parts: ModelParts, text: str, named: dict[str, Place], names: list[str]) -> str:
     model = probe.model
     if text.partition(".")[0] == GROUP and not match_skips(named, GROUP):
         host = model.config["arch"] if isinstance(model, Host) else type(model).__name__
@@ -187,7 +187,7 @@ def _nothing_at(probe: Probe, layout: Layout, text: str, named: dict[str, Place]
         choose(text, [*known, *names], "place")
     except UserError as error:
         nearest = str(error).partition(" There are:")[0]
-    if (reason := why_no_stage(probe, layout, text)) is not None:
+    if (reason := why_no_stage(probe, parts, text)) is not None:
         nearest = f"{nearest} {text} is none: {reason}."
     listed = ", ".join(known) or "no named ones"
     if set(named) - {"logits"}:

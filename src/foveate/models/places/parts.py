@@ -21,7 +21,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Layout:
+class ModelParts:
     """Dotted names of a model's parts, as far as its library is known.
 
     prefix: what the names inside the network start with; network: the name of the part that takes the image;
@@ -45,10 +45,10 @@ class Layout:
         return self.hints.get(module, self.any_hints)
 
 
-def layout_of(model: nn.Module) -> Layout:
+def model_parts(model: nn.Module) -> ModelParts:
     prefix, logits = ("network.", "logits") if isinstance(model, Host) else ("", "")
     network = model.network if isinstance(model, Host) else model
-    blank = Layout(prefix, prefix.rstrip("."), scope=prefix.rstrip("."), logits=logits)
+    blank = ModelParts(prefix, prefix.rstrip("."), scope=prefix.rstrip("."), logits=logits)
     if hasattr(network, "encoder") and hasattr(network, "segmentation_head"):
         encoder, head = (_first_name(model, prefix + name) for name in ("encoder", "segmentation_head"))
         return replace(blank, encoder=encoder, stages=(), head=head)
@@ -74,7 +74,7 @@ def _first_name(model: nn.Module, name: str) -> str:
     return next(first for first, module in model.named_modules() if module is wanted)
 
 
-def _timm_layout(network: nn.Module, blank: Layout, info: list[dict[str, Any]]) -> Layout:
+def _timm_layout(network: nn.Module, blank: ModelParts, info: list[dict[str, Any]]) -> ModelParts:
     prefix_tokens = getattr(network, "num_prefix_tokens", None)
     last = "b h w c" if getattr(network, "output_fmt", "NCHW") == "NHWC" else None
     shared = Hints(prefix=prefix_tokens, layout=last)

@@ -16,34 +16,34 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from foveate.models.places.nested import tensors_in
-from foveate.models.places.parts import Layout, Stage
+from foveate.models.places.parts import ModelParts, Stage
 from foveate.models.places.path import main_path
 from foveate.models.places.place import Place, output_place, place_of
 from foveate.models.places.probe import Probe
 from foveate.models.places.reading import Hints
 
 
-def stage_places(probe: Probe, layout: Layout) -> list[Place]:
+def stage_places(probe: Probe, parts: ModelParts) -> list[Place]:
     """The encoder places of a probed model, from fine to coarse."""
-    if layout.stages is None:
-        places = _last_that_matter(probe, _on_main_path(probe, layout))
+    if parts.stages is None:
+        places = _last_that_matter(probe, _on_main_path(probe, parts))
     else:
-        places = _last_that_matter(probe, _named_by_library(probe, layout.stages))
-        missing = {stage.k: stage.hints for stage in layout.stages if stage.k not in places}
+        places = _last_that_matter(probe, _named_by_library(probe, parts.stages))
+        missing = {stage.k: stage.hints for stage in parts.stages if stage.k not in places}
         if missing:
-            main = _on_main_path(probe, layout)
+            main = _on_main_path(probe, parts)
             fitting = {
                 k: [one for one in main.get(k, []) if _fits(one, hints)] for k, hints in missing.items()
             }
             places |= _last_that_matter(probe, fitting)
         if missing := {k: hints for k, hints in missing.items() if k not in places}:
-            places |= _last_that_matter(probe, _with_hints(probe, layout, missing))
+            places |= _last_that_matter(probe, _with_hints(probe, parts, missing))
     return [replace(place, name=f"encoder{k}") for k, place in sorted(places.items())]
 
 
-def why_no_stage(probe: Probe, layout: Layout, name: str) -> str | None:
+def why_no_stage(probe: Probe, parts: ModelParts, name: str) -> str | None:
     """Why the submodule that the library names for a stage such as "encoder3" is no place."""
-    for stage in layout.stages or ():
+    for stage in parts.stages or ():
         if name == f"encoder{stage.k}" and stage.module in probe.names:
             problem = output_place(probe, name, _blocks_of(probe, stage.module)[-1], stage.hints)
             return f"its submodule '{stage.module}' {problem}" if isinstance(problem, str) else None
@@ -60,11 +60,11 @@ def _named_by_library(probe: Probe, stages: Iterable[Stage]) -> dict[int, list[P
     return candidates
 
 
-def _with_hints(probe: Probe, layout: Layout, wanted: dict[int, Hints]) -> dict[int, list[Place]]:
+def _with_hints(probe: Probe, parts: ModelParts, wanted: dict[int, Hints]) -> dict[int, list[Place]]:
     """All places with the channels and the stride that the library tells of a stage."""
     candidates: dict[int, list[Place]] = defaultdict(list)
     for k, hints in wanted.items():
-        for name in _inside(probe, layout.scope):
+        for name in _inside(probe, parts.scope):
             place = output_place(probe, "", name, hints)
             if isinstance(place, Place) and _fits(place, hints) and place.stride == hints.stride:
                 candidates[k].append(place)
@@ -91,17 +91,17 @@ def _blocks_of(probe: Probe, module: str) -> list[str]:
     return [module]
 
 
-def _on_main_path(probe: Probe, layout: Layout) -> dict[int, list[Place]]:
-    outputs = [value for _, value in tensors_in(probe.calls(layout.scope)[-1].output)]
+def _on_main_path(probe: Probe, parts: ModelParts) -> dict[int, list[Place]]:
+    outputs = [value for _, value in tensors_in(probe.calls(parts.scope)[-1].output)]
     if not outputs or outputs[-1].grad_fn is None:
         return {}
     path = main_path(probe.image, outputs[-1])
     candidates: dict[int, list[Place]] = defaultdict(list)
     coarsest = 1.0
-    for name in _inside(probe, layout.scope):
+    for name in _inside(probe, parts.scope):
         if not any(value.grad_fn in path for _, value in tensors_in(probe.calls(name)[0].output)):
             continue
-        place = output_place(probe, name, name, layout.hints_of(name))
+        place = output_place(probe, name, name, parts.hints_of(name))
         if isinstance(place, str) or place.stride < 0.75 * coarsest:
             continue
         coarsest = max(coarsest, place.stride)
