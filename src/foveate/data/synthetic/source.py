@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from foveate.data.dataset import Entry
 from foveate.data.layout import Layout
 from foveate.data.synthetic.drawing import Drawing, Size, drawings
-from foveate.errors import DataError, choose
+from foveate.errors import DataError, UserError, choose
 from foveate.specs.sizes import parse_size
 
 PREFIX, USUAL = "synthetic", "streets"
@@ -35,7 +35,7 @@ def is_synthetic(source: object) -> bool:
 def parse(source: str) -> Address:
     """Read "synthetic", "synthetic:COUNT", "synthetic:NAME", "synthetic:NAME:COUNT:HxW" and the like.
 
-    Raises `DataError` for a number or a size that is none, `UserError` for a name that is not there.
+    Raises `DataError` for a name, a number or a size that cannot be read.
 
     >>> address = parse("synthetic:search:40:64x64")
     >>> address.drawing.name, address.train, address.size
@@ -45,7 +45,10 @@ def parse(source: str) -> Address:
     named = bool(words) and words[0][:1].isalpha()
     name = words.pop(0) if named else USUAL
     known = drawings()
-    drawn = known[choose(name, known, "drawing")]
+    try:
+        drawn = known[choose(name, known, "drawing")]
+    except UserError as error:
+        raise DataError(f"'{source}': {error}") from None
     count, size, *more = [*words, "", ""]
     if any(more) or (count and not (count.isdecimal() and int(count) > 0)):
         raise DataError(
