@@ -18,9 +18,11 @@ def test_change_is_that_of_the_attention_over_all_images(gate):
     host = conv()
     features = host[0](x)
     model = attach(host, "se@0", gate, example=x)
-    with OpeningMeter(model) as meter:
-        for part in x.split(2):  # as the batches of a validation
-            model(part)
+    meter = OpeningMeter(model)
+    meter.start()
+    for part in x.split(2):  # as the batches of a validation
+        model(part)
+    meter.stop()
     change = (attached(model)["se@0"](features) - features).norm() / features.norm()
     values = meter.values()
     assert values["change:se@0"] == pytest.approx(change.item(), rel=1e-5)
@@ -32,8 +34,9 @@ def test_a_gate_of_its_own_is_reported_too():
     model = attach(conv(), "dual@0", example=x)
     torch.nn.init.constant_(attached(model)["dual@0"].position_gamma, 0.2)
     torch.nn.init.constant_(attached(model)["dual@0"].channel_gamma, -0.7)
-    with OpeningMeter(model) as meter:
-        model(x)
+    meter = OpeningMeter(model)
+    meter.start()
+    model(x)
     assert meter.values()["gate:dual@0"] == pytest.approx(-0.7)
 
 
@@ -41,12 +44,14 @@ def test_nothing_is_measured_outside_and_a_second_pass_starts_anew():
     x = torch.rand(1, 3, 12, 12)
     model = attach(conv(), "se@0", example=x)
     meter = OpeningMeter(model)
-    with meter:
-        model(x)
+    meter.start()
+    model(x)
+    meter.stop()
     first = meter.values()
     model(10 * x)
     assert meter.values() == first
-    with meter:
-        model(x)
+    meter.start()
+    model(x)
+    meter.stop()
     assert meter.values() == first
     assert not any(module._forward_hooks for module in attached(model).values())

@@ -18,12 +18,14 @@ GATE, CHANGE = "gate:", "change:"
 
 
 class OpeningMeter:
-    """Measures each attached attention while it is entered as a context.
+    """Measures each attached attention between `start` and `stop`.
 
     >>> from foveate.models.create import create_model
     >>> model = create_model("unet", "mobilenet_v2", arm="se@decoder").eval()
-    >>> with OpeningMeter(model) as meter:
-    ...     _ = model(torch.rand(1, 3, 32, 32))
+    >>> meter = OpeningMeter(model)
+    >>> meter.start()
+    >>> _ = model(torch.rand(1, 3, 32, 32))
+    >>> meter.stop()
     >>> values = meter.values()
     >>> list(values), values["gate:se@decoder"], 0 < values["change:se@decoder"] < 1
     (['gate:se@decoder', 'change:se@decoder'], 0.0, True)
@@ -34,13 +36,14 @@ class OpeningMeter:
         self._handles: list[RemovableHandle] = []
         self._squares: dict[str, Tensor] = {}
 
-    def __enter__(self) -> "OpeningMeter":
+    def start(self) -> None:
+        """Forget what was measured, and watch every forward from now on."""
         self._squares = {}
         for label, module in attached(self.model).items():
             self._handles.append(module.register_forward_hook(self._watch(label)))
-        return self
 
-    def __exit__(self, *_: Any) -> None:
+    def stop(self) -> None:
+        """Watch no more."""
         for handle in self._handles:
             handle.remove()
         self._handles = []

@@ -60,7 +60,7 @@ class Task(LightningModule):
     def on_validation_epoch_start(self) -> None:
         self.confusion.reset()
         self.val_loss = torch.zeros(2, device=self.device)
-        self.opening.__enter__()
+        self.opening.start()
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
         logits, target = self.model(_channels_last(batch["image"])), batch[self.target]
@@ -69,7 +69,7 @@ class Task(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         total, images = self.val_loss.tolist()
-        self.opening.__exit__()
+        self.opening.stop()
         metrics = {
             "val_loss": total / images,
             **scores(self.confusion.compute(), self.target == "mask"),
