@@ -133,3 +133,12 @@ def test_the_forecast_counts_the_time_outside_training_steps(small_spec):
     runs, arms = len(plan.runs), len(plan.arms)
     least = 0.3 * (runs * (overheads.start + overheads.score) + arms * overheads.conclude)
     assert expected.seconds - expected.in_steps > least
+
+
+def test_a_comparison_keeps_the_weights_it_began_with_when_downloads_work_again(
+    small_spec, tmp_path, monkeypatch
+):
+    assert small_spec.model.encoder_weights == "auto"
+    make_plan(small_spec).spec.save(tmp_path / "comparison.yaml")
+    monkeypatch.setattr("foveate.models.create.imagenet_at_hand", lambda *_: True)
+    assert make_plan(small_spec, tmp_path).spec.model.encoder_weights == "none"

@@ -75,3 +75,11 @@ def _same(a, b) -> bool:
     if isinstance(a, list | tuple):
         return len(a) == len(b) and all(map(_same, a, b))
     return torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b
+
+
+def test_a_run_keeps_the_weights_it_began_with_when_downloads_work_again(small_spec, tmp_path, monkeypatch):
+    spec = small_spec(epochs=1)
+    assert spec.model.encoder_weights == "auto"
+    began = fit(spec, tmp_path / "a")
+    monkeypatch.setattr("foveate.models.create.imagenet_at_hand", lambda *_: True)
+    assert fit(spec, tmp_path / "a", resume=True) == began

@@ -8,8 +8,8 @@ from foveate.training.build import seeded_model
 
 PRETRAINED = "The encoder starts from ImageNet weights."
 RANDOM = (
-    "The encoder starts from random weights: ImageNet weights could not be downloaded. Scores will be "
-    "lower than with pretraining, and an arm may help a random encoder but not a pretrained one. "
+    "The encoder starts from random weights: no ImageNet weights of it could be downloaded. Scores will "
+    "be lower than with pretraining, and an arm may help a random encoder but not a pretrained one. "
     "--encoder-weights FILE.safetensors works offline; --encoder-weights none asks for random weights."
 )
 

@@ -101,6 +101,8 @@ def make_plan(
     """
     flags = dict(trainer_flags or {})
     _check_one_device(flags.get("devices", 1))
+    if out is not None and (out / "comparison.yaml").is_file():
+        spec = replace(spec, model=spec.model.continuing(ComparisonSpec.load(out / "comparison.yaml").model))
     spec = replace(spec, model=resolve_encoder(spec.model))
     if out is not None:
         check_continues(spec, out)

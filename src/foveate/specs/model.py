@@ -1,6 +1,6 @@
 """The host network and the arm that is attached to it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from foveate.errors import UserError
@@ -35,6 +35,18 @@ class ModelSpec:
                 raise UserError(
                     f"options has the key {name!r}; options of a host have names, such as decoder_channels"
                 )
+
+    def continuing(self, begun: "ModelSpec") -> "ModelSpec":
+        """Return the spec with the weights that a run began with, if this one leaves them to "auto".
+
+        Whether weights can be downloaded may have changed since.
+
+        >>> ModelSpec().continuing(ModelSpec(encoder_weights="none")).encoder_weights
+        'none'
+        """
+        return (
+            replace(self, encoder_weights=begun.encoder_weights) if self.encoder_weights == "auto" else self
+        )
 
     @property
     def host(self) -> str:

@@ -65,8 +65,10 @@ def fit(
     Raises `UserError` for an unusable folder, wrong data or names, and a full disk; `LossNotFinite`; and
     `Interrupted` on Ctrl-C.
     """
-    spec = replace(spec, model=resolve_encoder(spec.model))
     run, flags = Run(out), dict(trainer_flags or {})
+    if resume and run.spec_file.is_file():
+        spec = replace(spec, model=spec.model.continuing(run.spec.model))
+    spec = replace(spec, model=resolve_encoder(spec.model))
     device = device_kind(flags.get("accelerator", "auto"))
     precision = flags.pop("precision", None) or lightning_precision(spec.training.precision, device)
     created = claim(run.folder, resume) if rank_zero_only.rank == 0 else []
