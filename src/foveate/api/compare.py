@@ -154,7 +154,7 @@ def compare(
     comparison, and opens a finished one.
 
     Args:
-        data: a folder of images with masks or of class folders, or drawn scenes: "synthetic:COUNT".
+        data: a folder of images with masks or of class folders, or drawn scenes: "synthetic:search".
         arms: contenders, such as ["cbam@decoder", "se@encoder5(reduction=8)"]; chosen if not given.
         placebo: also train, beside each arm, a plain convolution with as many parameters.
         seeds: trainings of each arm, 2 or more.

@@ -85,7 +85,7 @@ def fit(
     """Train one arm on your images and score it on the test images; `foveate fit` in Python.
 
     Args:
-        data: a folder of images with masks or of class folders, or drawn scenes: "synthetic:COUNT".
+        data: a folder of images with masks or of class folders, or drawn scenes: "synthetic:search".
         arm: the attention and where it sits, such as "cbam@decoder"; "none" is the bare host.
         epochs: passes over the training images.
         seed: fixes the initial weights, the order of the images and the augmentation.

@@ -10,7 +10,7 @@ class DataSpec:
     """The data of a run, and how it is augmented and shown to the network.
 
     Args:
-        source: a folder, an archive, an address, hf:NAME or synthetic[:COUNT[:HEIGHTxWIDTH]].
+        source: a folder, an archive, an address, hf:NAME or synthetic[:NAME][:COUNT[:HxW]].
         size: height and width in pixels to which all images are resized; chosen from the data if not
             given.
         classes: class names in the order of their ids; taken from the data if not given. The word ignore in

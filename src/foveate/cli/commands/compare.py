@@ -39,8 +39,8 @@ def compare(
     The bare host is always among the arms. Ctrl-C keeps finished work; the same command continues.
 
     Args:
-        data: a folder of images with masks or of class folders, or synthetic scenes: synthetic,
-            synthetic:COUNT or synthetic:COUNT:HxW.
+        data: a folder of images with masks or of class folders, or drawn
+            scenes: synthetic[:NAME][:COUNT[:HxW]], such as synthetic:64 or synthetic:search:160:64x64.
         arms: the attention to compare, such as cbam@decoder "se@encoder5(reduction=8)"; chosen for the data
             if not given. "B=se@encoder5(reduction=8)" names the arm B, in the report and as the folder of its
             runs.

@@ -27,8 +27,8 @@ def fit(
     """Train one arm on your images and score it on the test images.
 
     Args:
-        data: a folder of images with masks or of class folders, or synthetic scenes: synthetic,
-            synthetic:COUNT or synthetic:COUNT:HxW.
+        data: a folder of images with masks or of class folders, or drawn
+            scenes: synthetic[:NAME][:COUNT[:HxW]], such as synthetic:64 or synthetic:search:160:64x64.
         arm: the attention and its place, such as cbam@decoder or "smooth@encoder5(threshold=0.4)".
         epochs: passes over the training images.
         seed: the seed of the initial weights, the order of the images and the augmentation.
