@@ -30,8 +30,10 @@ import numpy as np
 from numpy import ndarray
 from scipy import stats
 
+from foveate.evaluation.judges import parse_judge
 from foveate.evaluation.scores import counts
-from foveate.verdicts.comparison import Task, confusion_runs, main_score
+from foveate.verdicts.samples import Runs
+from foveate.verdicts.statistics import estimate_mean
 
 IMAGES = 60
 CLASSES = 5
@@ -101,7 +103,7 @@ def scene_shift(noise: float) -> float:
     truth = draw_truth(rng)
     unit = 0.05
     arm = draw_arm(rng, truth, np.zeros_like(truth, dtype=float), 200, unit)
-    return unit * noise / confusion_runs(arm, "segmentation").per_seed[:, 0].std()
+    return unit * noise / score_runs(arm, "segmentation").per_seed[:, 0].std()
 
 
 def answer_shift(noise: float) -> float:
@@ -116,10 +118,21 @@ def sigmoid(x: ndarray) -> ndarray:
     return 1 / (1 + np.exp(-x))
 
 
+def score_of(sums: ndarray, task: str) -> ndarray:
+    """Return the score of a task from sums of counts, with a last axis of length 1."""
+    return parse_judge(None, [""] * (sums.shape[-1] // 3), task)(sums)[..., None]
+
+
+def score_runs(confusions: ndarray, task: str) -> Runs:
+    """Return the scores of confusion matrices `seeds n c c`."""
+    features = np.concatenate(counts(confusions), axis=-1)
+    return Runs(features, lambda sums: score_of(sums, task))
+
+
 class Scenario(NamedTuple):
     """A score, and functions that draw two arms that differ only by luck."""
 
-    task: Task
+    task: str
     draw: Callable[[np.random.Generator, int, float], tuple[ndarray, ndarray]]
     shift: Callable[[float], float]
 
@@ -133,9 +146,9 @@ SCENARIOS = {
 class Pair:
     """Confusion matrices `seeds n c c` of two arms, and the statistics that the methods use."""
 
-    def __init__(self, first: ndarray, second: ndarray, task: Task) -> None:
+    def __init__(self, first: ndarray, second: ndarray, task: str) -> None:
         self.arms, self.task = (first, second), task
-        self.runs = confusion_runs(first, task), confusion_runs(second, task)
+        self.runs = score_runs(first, task), score_runs(second, task)
         self.per_seed = (self.runs[0].per_seed - self.runs[1].per_seed)[:, 0]
         self.seeds, self.images = first.shape[:2]
         self.distance = abs(self.per_seed.mean())
@@ -151,9 +164,7 @@ class Pair:
         rng = np.random.default_rng(1)
         draws = rng.multinomial(self.images, np.full(self.images, 1 / self.images), size=RESAMPLES)
         again = [
-            main_score(
-                np.tensordot(draws.astype(float), np.concatenate(counts(c), axis=-1), (1, 1)), self.task
-            )
+            score_of(np.tensordot(draws.astype(float), np.concatenate(counts(c), axis=-1), (1, 1)), self.task)
             for c in self.arms
         ]
         spread = (again[0] - again[1])[..., 0].mean(1).var(ddof=1)
@@ -162,7 +173,7 @@ class Pair:
 
 def foveate(pair: Pair) -> bool:
     """Use the interval behind the report's verdict."""
-    return pair.runs[0].minus(pair.runs[1]).excludes_zero
+    return estimate_mean(pair.runs[0].sample() - pair.runs[1].sample()).excludes_zero
 
 
 def satterthwaite(pair: Pair) -> bool:

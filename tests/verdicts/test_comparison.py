@@ -52,7 +52,7 @@ def test_verdicts(runs):
     assert cbam.p_placebo == cbam.versus_placebo.p
     assert cbam.p_holm >= cbam.difference.p
     assert cbam.difference.low > 0.1
-    assert (result.metric, result.images, cbam.seeds) == ("mIoU", 12, (0, 1, 2))
+    assert (result.judge, result.images, cbam.seeds) == ("miou", 12, (0, 1, 2))
 
 
 def test_the_score_is_the_mean_over_seeds_of_the_dataset_wide_miou(runs):
@@ -60,8 +60,8 @@ def test_the_score_is_the_mean_over_seeds_of_the_dataset_wide_miou(runs):
     expected = [scores(c.sum(0), CLASSES) for c in runs["se@decoder"].values()]
     assert result["se@decoder"].score.mean == pytest.approx(np.mean([s.miou for s in expected]))
     per_class = np.mean([s.iou for s in expected], axis=0)
-    assert [c.score for c in result["se@decoder"].classes] == pytest.approx(per_class)
-    assert all(c.difference.high < 0 for c in result["se@decoder"].classes)
+    assert [c.score for c in result["se@decoder"].measures["iou"]] == pytest.approx(per_class)
+    assert all(c.difference.high < 0 for c in result["se@decoder"].measures["iou"])
 
 
 def test_classification_compares_accuracy_and_recall(runs):
@@ -74,10 +74,10 @@ def test_classification_compares_accuracy_and_recall(runs):
         for arm, bad in arms.items()
     }
     result = compare_arms(runs, CLASSES, task="classification")
-    assert result.metric == "accuracy"
+    assert result.judge == "accuracy"
     assert result["eca@4"].score.mean == pytest.approx(55 / 60)
     assert result["eca@4"].difference.mean == pytest.approx(5 / 60)
-    assert [c.score for c in result["eca@4"].classes] == pytest.approx([0.75, 1, 1])
+    assert [c.score for c in result["eca@4"].measures["recall"]] == pytest.approx([0.75, 1, 1])
 
 
 def test_kinds_of_error_are_compared_over_all_images(runs):
@@ -139,7 +139,7 @@ def test_a_class_in_a_single_image_has_a_difference_but_no_interval(runs):
     for by_seed in rare.values():
         for c in by_seed.values():
             c[1:, 2] = 0
-    pole = compare_arms(rare, CLASSES)["cbam@decoder"].classes[2]
+    pole = compare_arms(rare, CLASSES)["cbam@decoder"].measures["iou"][2]
     assert np.isfinite(pole.difference.mean)
     assert np.isnan(pole.difference.low)
 
@@ -188,7 +188,7 @@ def test_seed_differences_are_the_differences_of_the_scores_of_each_seed(runs):
         assert arm.difference.mean == pytest.approx(np.mean(arm.seed_differences))
 
 
-GAIN = IntervalEstimate(0.021, 0.008, 0.034, 0.002, 0.0, 0.0, 59.0, seeds=3, images=60)
+GAIN = IntervalEstimate(0.021, 0.008, 0.034, 0.002, 0.0, 2.0, 0.0, 59.0, seeds=3, images=60)
 
 
 @pytest.mark.parametrize(("low", "high", "p", "verdict"), [

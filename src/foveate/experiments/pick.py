@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from foveate.evaluation.judges import parse_judge
 from foveate.evaluation.scores import counts
 from foveate.experiments.gallery import Exhibit, Panel
 from foveate.experiments.plan import Plan
@@ -19,7 +20,6 @@ from foveate.models.attaching.attach import attached, gate_of
 from foveate.models.checkpoints import load_model
 from foveate.models.host import Host
 from foveate.prediction.views import with_views
-from foveate.verdicts.comparison import main_score
 
 EXHIBITS = 6
 LONGEST = 320
@@ -70,7 +70,8 @@ def pick_exhibits(plan: Plan, out: Path, confusions: Mapping[str, Mapping[int, n
 
 def _image_scores(confusions: np.ndarray, task: str) -> np.ndarray:
     """Return the score of each image: the mIoU over the classes in its truth, or 1 if the label is right."""
-    return main_score(np.concatenate(counts(confusions), axis=-1), task)[..., 0]
+    judge = parse_judge(None, [""] * confusions.shape[-1], task)
+    return judge(np.concatenate(counts(confusions), axis=-1))
 
 
 def _read(plan: Plan, number: int) -> tuple[np.ndarray, np.ndarray | int]:

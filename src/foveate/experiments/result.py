@@ -1,4 +1,4 @@
-"""The result of a comparison and its files: `comparison.json`, `comparison.csv` and `curves.csv`."""
+"""The result of a comparison and its files: `comparison.json` and .csv, `curves.csv`, `openings.csv`."""
 
 import csv
 import dataclasses
@@ -14,7 +14,7 @@ from foveate.files import write_whole
 from foveate.plain import from_json, to_json
 from foveate.verdicts.comparison import ArmResult, Findings
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,10 @@ class Contender:
     """One arm of a comparison.
 
     arm: its canonical text. folder: the name of the folder of its runs. role: "host", "arm" or "placebo".
-    beside: the arms that a placebo is the control of. scores: one value for each seed, by name of the score.
-    class_scores: one value for each seed, by name of the class. name: given by the user, "" for none.
+    beside: the arms that a placebo is the control of. seeds: of its runs. scores: one value for each seed, by
+    name of the score. class_scores: one value for each seed, by name of the class. name: given by the user,
+    "" for none. stopped: why it got no more seeds, of a comparison that adds seeds until decided: "decided",
+    "undecidable" or "".
     """
 
     arm: str
@@ -32,7 +34,9 @@ class Contender:
     beside: tuple[str, ...]
     scores: dict[str, tuple[float, ...]]
     class_scores: dict[str, tuple[float, ...]]
+    seeds: tuple[int, ...]
     name: str = ""
+    stopped: str = ""
 
     @property
     def label(self) -> str:
@@ -50,6 +54,22 @@ class CurvePoint:
     train_loss: float
     val_loss: float
     val_score: float
+
+
+@dataclass(frozen=True)
+class OpeningPoint:
+    """How far one attention of one run is open after an epoch.
+
+    label: the attention and its place, such as "se@encoder2". gate: its gate, NaN without one. change: how
+    much the attention changes the features at its place, |a(x) - x| / |x| over the validation images.
+    """
+
+    arm: str
+    seed: int
+    epoch: int
+    label: str
+    gate: float
+    change: float
 
 
 @dataclass(frozen=True)
@@ -80,17 +100,24 @@ class Comparison:
     finished: str
     seconds: float
     environment: dict[str, str]
+    until_decided: bool = False
+    travel: float = math.inf
+    rising: float = 0.0
+    one_class: str = ""
     curves: tuple[CurvePoint, ...] = field(default=(), repr=False)
+    openings: tuple[OpeningPoint, ...] = field(default=(), repr=False)
 
     @property
     def baseline(self) -> Contender:
-        """The bare host."""
-        return next(item for item in self.contenders if item.role == "host")
+        """The arm that all others are set against: the bare host, if the user named no other."""
+        return next(item for item in self.contenders if item.arm == self.findings.baseline)
 
     @property
     def arms(self) -> tuple[Contender, ...]:
-        """The contenders to be judged: neither the host nor a placebo."""
-        return tuple(item for item in self.contenders if item.role == "arm")
+        """The contenders to be judged: neither the host nor the reference nor a placebo."""
+        return tuple(
+            item for item in self.contenders if item.role == "arm" and item.arm != self.findings.baseline
+        )
 
     @property
     def placebos(self) -> tuple[Contender, ...]:
@@ -106,7 +133,7 @@ class Comparison:
         return self.findings[arm]
 
     def save(self, folder: Path) -> None:
-        """Write `comparison.json`, `comparison.csv` and `curves.csv`, each completely or not at all."""
+        """Write `comparison.json` and .csv, `curves.csv`, `openings.csv`, each completely or not at all."""
         with write_whole(folder / "comparison.csv", "w") as file:
             writer = csv.writer(file)
             writer.writerow(["arm", "role", "seed", "quantity", "class", "value"])
@@ -115,7 +142,12 @@ class Comparison:
             writer = csv.writer(file)
             writer.writerow([item.name for item in dataclasses.fields(CurvePoint)])
             writer.writerows(dataclasses.astuple(point) for point in self.curves)
-        plain: dict[str, Any] = {"format": FORMAT, **to_json(dataclasses.replace(self, curves=()))}
+        with write_whole(folder / "openings.csv", "w") as file:
+            writer = csv.writer(file)
+            writer.writerow([item.name for item in dataclasses.fields(OpeningPoint)])
+            writer.writerows(dataclasses.astuple(point) for point in self.openings)
+        bare = dataclasses.replace(self, curves=(), openings=())
+        plain: dict[str, Any] = {"format": FORMAT, **to_json(bare)}
         with write_whole(folder / "comparison.json", "w") as file:
             json.dump(plain, file, indent=1, ensure_ascii=False, allow_nan=False)
 
@@ -124,10 +156,10 @@ class Comparison:
         for item in self.contenders:
             result = self.result(item.arm)
             for name, values in item.scores.items():
-                for seed, value in zip(self.seeds, values, strict=True):
+                for seed, value in zip(item.seeds, values, strict=True):
                     yield item.arm, item.role, seed, name, "", value
             for label, values in item.class_scores.items():
-                for seed, value in zip(self.seeds, values, strict=True):
+                for seed, value in zip(item.seeds, values, strict=True):
                     yield item.arm, item.role, seed, self.class_score, label, value
             for name, value in dataclasses.asdict(result.cost).items():
                 yield item.arm, item.role, "", name, "", value
@@ -137,12 +169,22 @@ class Comparison:
                 yield item.arm, item.role, "", "p_holm", "", result.p_holm
             changes = [
                 ("difference", "", result.difference),
-                *(("difference", detail.name, detail.difference) for detail in result.classes),
+                *(
+                    (f"{measure}_difference", detail.name, detail.difference)
+                    for measure, details in result.measures.items()
+                    for detail in details
+                ),
                 *((f"{detail.name}, difference", "", detail.difference) for detail in result.errors),
             ]
             for quantity, label, change in changes:
                 for name in ("mean", "low", "high") if change is not None else ():
                     yield item.arm, item.role, "", f"{quantity}_{name}", label, getattr(change, name)
+        for contrast in self.findings.contrasts:
+            about = f"difference from {contrast.reference}"
+            for name in ("mean", "low", "high"):
+                value = getattr(contrast.difference, name)
+                yield contrast.arm, "contrast", "", f"{about}_{name}", "", value
+            yield contrast.arm, "contrast", "", f"{about}_p_holm", "", contrast.p_holm
 
 
 def load_comparison(folder: Path | str) -> Comparison:
@@ -163,12 +205,22 @@ def load_comparison(folder: Path | str) -> Comparison:
             f"{path}: is not JSON ({error}); run `foveate compare` again to write it anew"
         ) from None
     if not isinstance(plain, dict) or plain.get("format") != FORMAT:
-        raise UserError(f"{path}: was written by another version of foveate; run `foveate compare` again")
+        raise UserError(
+            f"{path}: was written by another version of foveate. Its runs and their scores still hold; run "
+            "the same `foveate compare` again to judge them with the present statistics, without training"
+        )
     with (Path(folder) / "curves.csv").open(encoding="utf-8", newline="") as file:
         curves = tuple(_point(row) for row in csv.DictReader(file))
-    return dataclasses.replace(from_json(Comparison, plain), curves=curves)
+    with (Path(folder) / "openings.csv").open(encoding="utf-8", newline="") as file:
+        openings = tuple(_opening(row) for row in csv.DictReader(file))
+    return dataclasses.replace(from_json(Comparison, plain), curves=curves, openings=openings)
 
 
 def _point(row: dict[str, str]) -> CurvePoint:
     values = (float(row[name] or math.nan) for name in ("train_loss", "val_loss", "val_score"))
     return CurvePoint(row["arm"], int(row["seed"]), int(row["epoch"]), *values)
+
+
+def _opening(row: dict[str, str]) -> OpeningPoint:
+    values = (float(row[name]) for name in ("gate", "change"))
+    return OpeningPoint(row["arm"], int(row["seed"]), int(row["epoch"]), row["label"], *values)

@@ -166,11 +166,12 @@ def by_class(comparison: Comparison, views: dict[str, View]) -> View:
     changes = {
         (arm.arm, change.name): change.difference
         for arm in others
-        for change in comparison.result(arm.arm).classes
+        for change in comparison.result(arm.arm).measures[comparison.class_score]
         if change.difference is not None and math.isfinite(change.difference.mean)
     }
     scale = fit_scale(_ends(changes.values()), 6, include=0.0)
-    host = {change.name: change.score for change in comparison.result(comparison.baseline.arm).classes}
+    baseline = comparison.result(comparison.baseline.arm)
+    host = {change.name: change.score for change in baseline.measures[comparison.class_score]}
     rows = []
     for name, color in zip(comparison.classes, comparison.colors, strict=True):
         known = [(line, views[arm.arm], changes.get((arm.arm, name))) for line, arm in enumerate(others)]

@@ -20,15 +20,24 @@ class ComparisonSpec:
     """Train every arm with every seed under identical conditions.
 
     Args:
-        data, model, training: as for a run; the `arm` of the model must be "none". arms: contenders, each as
-        ARM or NAME=ARM; folders and the report use the name. The bare host is always
-            added.
+        data, model, training: as for a run; the `arm` of the model must be "none".
+        arms: contenders, each as ARM or NAME=ARM; folders and the report use the name. The bare host is
+            always added.
         placebo: whether to add, for each arm, a plain convolution with as many parameters.
         seeds: trainings of each arm, 2 or more.
         first_seed: the first seed; the others are the numbers after it.
+        until_decided: whether to add seeds until every arm is decided, up to `max_seeds`. The result is
+            looked at after `seeds` seeds and after every further one.
+        max_seeds: the most trainings of each arm with `until_decided`.
+        judge: the score that verdicts are about, such as miou, dice:polyp or boundary_iou; mIoU for masks and
+            accuracy for labels if not given.
+        margin: differences of the score below it do not matter, in points, above 0 and below 100.
+        reference: the arm that all others are set against; the bare host if not given.
+        contrasts: further pairs to set against each other, each as "ARM vs ARM".
 
-    Raises `UserError` for fewer than 2 seeds, no arm, a syntax error in an arm, and an invalid or ambiguous
-    name.
+    An arm can be called by its name in `reference` and `contrasts`. Raises `UserError` for fewer than 2
+    seeds, no arm, a syntax error in an arm, an invalid or ambiguous name, and a reference or contrast of an
+    arm that is not among the arms.
 
     >>> spec = ComparisonSpec(DataSpec("synthetic"), arms=("se@decoder", "none"), seeds=3)
     >>> ComparisonSpec.from_yaml(spec.to_yaml()) == spec
@@ -44,6 +53,12 @@ class ComparisonSpec:
     placebo: bool = False
     seeds: int = 3
     first_seed: int = 0
+    until_decided: bool = False
+    max_seeds: int = 20
+    judge: str | None = None
+    margin: float = 1.0
+    reference: str = "none"
+    contrasts: tuple[str, ...] = ()
 
     def __post_init__(self):
         if self.seeds < 2:
@@ -64,6 +79,17 @@ class ComparisonSpec:
             raise UserError(
                 "there is no arm to compare with the bare host; give at least one, such as cbam@decoder"
             )
+        if self.until_decided and self.max_seeds < self.seeds:
+            raise UserError(
+                f"max_seeds is {self.max_seeds}, below the {self.seeds} seeds of the first look; give more, "
+                "or fewer seeds"
+            )
+        if not 0 < self.margin < 100:
+            raise UserError(
+                f"margin is {self.margin:g}; it is the difference in points below which an arm makes no "
+                "difference to you: give a number above 0 and below 100, such as 1"
+            )
+        _ = self.reference_arm, self.contrast_pairs
 
     def _check_names(self) -> None:
         """Raise `UserError` if a name stands for two arms, or an arm has two names."""
@@ -83,6 +109,42 @@ class ComparisonSpec:
     def seed_numbers(self) -> tuple[int, ...]:
         """All seeds, from `first_seed` on."""
         return tuple(range(self.first_seed, self.first_seed + self.seeds))
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """The numbers of seeds at which the result is looked at."""
+        return tuple(range(self.seeds, self.max_seeds + 1)) if self.until_decided else (self.seeds,)
+
+    @property
+    def reference_arm(self) -> str:
+        """The reference in canonical text."""
+        return self._called(self.reference, "reference")
+
+    @property
+    def contrast_pairs(self) -> tuple[tuple[str, str], ...]:
+        """The contrasts as pairs of an arm and its reference, in canonical text."""
+        pairs = []
+        for text in self.contrasts:
+            arm, separator, reference = text.partition(" vs ")
+            if not separator:
+                raise UserError(f"contrasts: '{text}' is no pair; write two arms as \"ARM vs ARM\"")
+            pair = self._called(arm.strip(), "contrasts"), self._called(reference.strip(), "contrasts")
+            if pair[0] == pair[1]:
+                raise UserError(f"contrasts: '{text}' sets an arm against itself; name two arms")
+            pairs.append(pair)
+        return tuple(pairs)
+
+    def _called(self, text: str, where: str) -> str:
+        """Return the canonical text of the arm with this name or text."""
+        named = [("none", "none"), *((name, str(arm)) for name, arm in map(parse_named_arm, self.arms))]
+        for name, arm in named:
+            if text in (name, arm):
+                return arm
+        arm = str(parse_named_arm(text)[1])
+        if any(arm == other for _, other in named):
+            return arm
+        names = ", ".join(name or other for name, other in named)
+        raise UserError(f"{where}: '{text}' is not among the arms ({names}); add it to --arms")
 
     def run(self, arm: str, seed: int) -> RunSpec:
         """Return the spec of one run. The runs of a seed differ in the arm only."""

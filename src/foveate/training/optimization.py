@@ -89,6 +89,19 @@ def gate_rate(steps: int, spec: TrainingSpec) -> float:
     return min(GATE_STEP, GATE_TRAVEL / sum(rate_factor(step, steps, spec) for step in range(steps)))
 
 
+def gate_travel(steps: int, spec: TrainingSpec, published: bool = False) -> float:
+    """How far a gate can move in a run of so many steps: the sum of its learning rates.
+
+    published: the gate has the rate of the other parameters, as with the gate form "none".
+
+    >>> spec = TrainingSpec(warmup=0, schedule="constant")
+    >>> gate_travel(1000, spec), gate_travel(10, spec), gate_travel(10, spec, published=True)
+    (4.0, 1.0, 0.01)
+    """
+    rate = spec.lr if published else gate_rate(steps, spec)
+    return rate * sum(rate_factor(step, steps, spec) for step in range(steps))
+
+
 def parameter_groups(
     model: nn.Module, encoder: nn.Module | None, spec: TrainingSpec, steps: int
 ) -> list[dict]:

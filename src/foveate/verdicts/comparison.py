@@ -1,18 +1,19 @@
-"""Compare arms with a baseline: differences, intervals, verdicts and costs.
+"""Compare arms with a reference: differences, intervals, verdicts and costs.
 
-The score is the dataset-wide mIoU for segmentation and the accuracy for classification, from the per-image
-confusion matrices of every run. The mean is over the classes that occur in the truth of the counted images. A
-class that only a prediction has is left out, so that both arms average over the same classes. If every class
-occurs in the test images, this mean is `Scores.miou`.
+The score is that of a `Judge`, computed over the whole test set from the per-image counts of every run: mIoU
+for segmentation and accuracy for classification, if the user names no other. Every arm is set against the
+baseline, and contrasts set further pairs of arms against each other.
 
-Intervals and p-values come from `foveate.verdicts.statistics`. Holm's method adjusts the p-values of the
-verdicts over all arms, and those against a placebo over all arms with a placebo. Intervals are not adjusted,
-nor are the differences of single classes and kinds of error.
+Intervals and p-values come from `foveate.verdicts.statistics`; the seed variance is shared over the arms
+(`foveate.verdicts.seed_variance`), and repeated looks are paid for (`foveate.verdicts.looks`). The interval
+of an arm is what the intervals of all looks have in common, and its p-value is the smallest of all looks: a
+decision stands when seeds are added. Holm's method adjusts the p-values of the verdicts over all arms and
+contrasts, without placebos, and those against a placebo over all arms with a placebo. Intervals are not
+adjusted for the number of arms, nor are the differences of single classes and kinds of error.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Integer, Num
@@ -21,20 +22,22 @@ from numpy import ndarray
 from foveate.errors import UserError
 from foveate.evaluation.cost import Cost
 from foveate.evaluation.error_rates import ERROR_RATES, error_rates
-from foveate.evaluation.ratios import mean_over_classes
-from foveate.evaluation.scores import Counts, accuracy, counts, iou
+from foveate.evaluation.judges import BY_CLASS, Judge, parse_judge
+from foveate.evaluation.scores import Counts, counts
 from foveate.plain import from_json, to_json
+from foveate.verdicts.looks import Looks
+from foveate.verdicts.samples import Runs, Scores, TestImages, runs_of
+from foveate.verdicts.seed_variance import share_seed_variance
 from foveate.verdicts.statistics import (
     LEVEL,
     IntervalEstimate,
     detectable_at_measured_spread,
     estimate_mean,
     holm,
-    leave_one_out,
+    variances_of,
 )
-from foveate.verdicts.verdict import Verdict, decide
+from foveate.verdicts.verdict import MARGIN, Verdict, decide
 
-Task = Literal["segmentation", "classification"]
 Confusions = Mapping[str, Mapping[int, Integer[ndarray, "n c c"]]]
 """The confusion matrices of the n test images, by arm and seed."""
 Errors = Mapping[str, Mapping[int, Integer[ndarray, "n f"]]]
@@ -43,7 +46,7 @@ Errors = Mapping[str, Mapping[int, Integer[ndarray, "n f"]]]
 
 @dataclass(frozen=True)
 class Detail:
-    """A secondary score of one arm: the IoU of a class (recall for classification) or the rate of an error.
+    """A secondary score of one arm: the IoU of a class, for instance, or the rate of an error.
 
     name: the class or the kind of error. score: mean over seeds, 0 to 1. difference: from the baseline, None
     for the baseline itself.
@@ -55,23 +58,42 @@ class Detail:
 
 
 @dataclass(frozen=True)
+class Contrast:
+    """The paired difference of an arm from a reference, with the verdict.
+
+    seeds: those that both have. difference: with the unadjusted p-value. seed_differences: its values by
+    seed, in the order of `seeds`; with rotating folds, each on the images of its fold. p_holm: the p-value
+    adjusted over all arms and contrasts. detectable: the smallest true difference that these seeds and images
+    detect with 80% power, from the measured variances.
+    """
+
+    arm: str
+    reference: str
+    seeds: tuple[int, ...]
+    difference: IntervalEstimate
+    seed_differences: tuple[float, ...]
+    p_holm: float = float("nan")
+    verdict: Verdict = "no verdict"
+    detectable: float = float("nan")
+
+
+@dataclass(frozen=True)
 class ArmResult:
     """The score of one arm, and its paired difference from the baseline with the verdict.
 
     The baseline itself has no difference and no verdict (None), and NaN for the p-values and `detectable`.
 
-    score: mean over `seeds`, 0 to 1. classes, errors: secondary scores; errors are the `ERROR_RATES` that the
-    test images define, for segmentation only. difference: paired, with the unadjusted p-value.
-    seed_differences: its values by seed, in the order of `seeds`. p_holm: the p-value adjusted over the arms.
-    detectable: the smallest true difference that these seeds and images detect with 80% power, from the
-    measured variances. placebo: the arm's placebo. versus_placebo: the paired difference from it.
-    p_placebo: the p-value of that, adjusted over the arms with a placebo.
+    score: mean over `seeds`, 0 to 1. measures: by name of a score ("iou", "dice", "precision", "recall"), its
+    value for each class. errors: the `ERROR_RATES` that the test images define, for segmentation only.
+    difference, seed_differences, p_holm, verdict, detectable: as in `Contrast`, against the baseline.
+    placebo: the arm's placebo. versus_placebo: the paired difference from it. p_placebo: the p-value of that,
+    adjusted over the arms with a placebo.
     """
 
     arm: str
     seeds: tuple[int, ...]
     score: IntervalEstimate
-    classes: tuple[Detail, ...]
+    measures: dict[str, tuple[Detail, ...]]
     errors: tuple[Detail, ...]
     cost: Cost | None
     difference: IntervalEstimate | None = None
@@ -88,14 +110,21 @@ class ArmResult:
 class Findings:
     """The results of all arms of a comparison, the baseline first.
 
-    metric: "mIoU" or "accuracy". images: number of test images. level: confidence level of the intervals.
+    judge: the score that verdicts are about, such as "miou" or "dice:polyp". images: number of test images.
+    groups: how many groups of images the intervals leave out one at a time; the number of images if each
+    stands for itself. level: confidence level of the intervals. margin: differences below it do not matter.
+    looks: the numbers of seeds at which the result was looked at. contrasts: further pairs of arms.
     """
 
     baseline: str
-    metric: str
+    judge: str
     images: int
+    groups: int
     level: float
+    margin: float
+    looks: tuple[int, ...]
     arms: tuple[ArmResult, ...]
+    contrasts: tuple[Contrast, ...] = ()
 
     def __getitem__(self, arm: str) -> ArmResult:
         """Return the result of one arm."""
@@ -111,68 +140,21 @@ class Findings:
         return from_json(cls, plain)
 
 
-def class_scores(features: Num[ndarray, "*n f"], task: Task) -> Float[ndarray, "*n c"]:
-    """Return the IoU (recall for classification) of each class; NaN if the class is not in the truth.
+def judged_scores(judge: Judge, sums: Num[ndarray, "*n f"]) -> Float[ndarray, "*n s"]:
+    """Return the judge's score, followed by each class's scores, measure by measure.
 
-    features: `counts` of a confusion matrix, joined along the last axis.
+    sums: counts of a confusion matrix, joined along the last axis, then error counts if there are any. A
+    class that is not in the truth has NaN.
     """
-    sums = Counts(*np.split(features, 3, axis=-1))
-    if task == "segmentation":
-        return np.where(sums.true > 0, iou(sums), np.nan)
-    return np.where(sums.true > 0, sums.hits / np.maximum(sums.true, 1), np.nan)
-
-
-def main_score(features: Num[ndarray, "*n f"], task: Task) -> Float[ndarray, "*n 1"]:
-    """Return the mIoU (accuracy for classification), with a last axis of length 1.
-
-    features: as of `class_scores`.
-    """
-    if task == "segmentation":
-        return mean_over_classes(class_scores(features, task))[..., None]
-    return accuracy(Counts(*np.split(features, 3, axis=-1)))[..., None]
-
-
-class Runs:
-    """The scores of one arm: of each seed on all images, and on all images but one.
-
-    features: additive counts of each image. scores: computes the scores from the sums of these counts.
-    """
-
-    def __init__(
-        self,
-        features: Num[ndarray, "seeds n f"],
-        scores: Callable[[Num[ndarray, "*n f"]], Float[ndarray, "*n s"]],
-    ):
-        self.per_seed = scores(features.sum(1))
-        self.left_out = scores(leave_one_out(features))
-
-    def score(self, index: int = 0) -> IntervalEstimate:
-        """Return the mean over seeds of the score at `index`."""
-        return estimate_mean(self.per_seed[:, index], self.left_out[..., index])
-
-    def minus(self, other: "Runs", index: int = 0) -> IntervalEstimate:
-        """Return the mean paired difference at `index` from runs of the same seeds and images."""
-        per_seed = (self.per_seed - other.per_seed)[:, index]
-        return estimate_mean(per_seed, (self.left_out - other.left_out)[..., index])
-
-    def details(self, other: "Runs | None", names: Sequence[str], first: int = 0) -> tuple[Detail, ...]:
-        """Return the scores called `names`, from index `first` on, with their differences from `other`'s."""
-        return tuple(
-            Detail(name, float(self.per_seed[:, k].mean()), None if other is None else self.minus(other, k))
-            for k, name in enumerate(names, start=first)
-        )
-
-
-def confusion_runs(confusions: Integer[ndarray, "seeds n c c"], task: Task) -> Runs:
-    """Return runs whose scores are the main score, followed by one score for each class."""
-    features = np.concatenate(counts(confusions), axis=-1)
-    return Runs(features, lambda sums: np.concatenate([main_score(sums, task), class_scores(sums, task)], -1))
+    totals = Counts(*np.split(sums[..., : 3 * judge.classes], 3, axis=-1))
+    by_class = [np.where(totals.true > 0, score(totals), np.nan) for score in BY_CLASS.values()]
+    return np.concatenate([judge(sums)[..., None], *by_class], axis=-1)
 
 
 def paired_difference(
     arm: Integer[ndarray, "seeds n c c"],
     baseline: Integer[ndarray, "seeds n c c"],
-    task: Task = "segmentation",
+    task: str = "segmentation",
 ) -> IntervalEstimate:
     """Return the difference in mIoU (accuracy for classification) between two arms.
 
@@ -183,116 +165,305 @@ def paired_difference(
     >>> round(d.mean, 2), d.excludes_zero
     (0.2, True)
     """
-    return confusion_runs(arm, task).minus(confusion_runs(baseline, task))
+    judge = parse_judge(None, [""] * arm.shape[-1], task)
+    own, other = (
+        Runs(np.concatenate(counts(c), axis=-1), lambda sums: judge(sums)[..., None]).sample()
+        for c in (arm, baseline)
+    )
+    return estimate_mean(own - other)
+
+
+def judge_arms(
+    runs: Confusions,
+    classes: Sequence[str],
+    task: str = "segmentation",
+    baseline: str = "none",
+    placebos: Mapping[str, str] | None = None,
+    errors: Errors | None = None,
+    *,
+    judge: str | None = None,
+    margin: float = MARGIN,
+    images: TestImages | None = None,
+    looks: Looks | None = None,
+    contrasts: Sequence[tuple[str, str]] = (),
+    closed: Collection[str] = (),
+) -> tuple[Contrast, ...]:
+    """Return the difference of every arm from the baseline, then the contrasts, with their verdicts.
+
+    Arguments and errors are those of `compare_arms`.
+    """
+    images = images or _same_images(runs)
+    placebos, looks = dict(placebos or {}), looks or _single_look(runs)
+    _check_runs(runs, baseline, [*placebos.items(), *contrasts], images)
+    table = _Table(runs, errors, parse_judge(judge, classes, task), images)
+    pairs = [*((arm, baseline) for arm in runs if arm != baseline), *contrasts]
+    differences = table.differences(pairs, looks)
+    found = [table.contrast(*pair, change) for pair, change in zip(pairs, differences, strict=True)]
+    return tuple(_with_verdicts(found, closed, set(placebos.values()), margin, looks))
 
 
 def compare_arms(
     runs: Confusions,
     classes: Sequence[str],
-    task: Task = "segmentation",
+    task: str = "segmentation",
     baseline: str = "none",
     placebos: Mapping[str, str] | None = None,
     costs: Mapping[str, Cost] | None = None,
     errors: Errors | None = None,
+    *,
+    judge: str | None = None,
+    margin: float = MARGIN,
+    images: TestImages | None = None,
+    looks: Looks | None = None,
+    contrasts: Sequence[tuple[str, str]] = (),
+    closed: Collection[str] = (),
 ) -> Findings:
     """Compare every arm with the baseline.
 
     Args:
-        runs: per-image confusion matrices by arm and seed, all of the same test images in the same order.
+        runs: per-image confusion matrices by arm and seed.
         classes: the names of the c classes.
-        task: decides the score: mIoU or accuracy.
+        task: decides the score, if there is no `judge`: mIoU or accuracy.
         baseline: the arm to compare with.
         placebos: the placebo of each arm that has one.
         costs: the cost of each arm that was measured.
         errors: error counts of the same runs on the same images.
+        judge: the score that verdicts are about, see `foveate.evaluation.judges`.
+        margin: differences below it do not matter, in units of the score.
+        images: the test images of each seed, and their groups; without them, all runs have the same test
+            images in the same order, each a group of its own.
+        looks: those taken at these runs; a single one at the most seeds of an arm, if not given.
+        contrasts: further pairs of an arm and its reference.
+        closed: arms that could not have an effect in these runs.
 
     Two arms are compared on the seeds that both have. Raises `UserError` if the baseline or a placebo is
     missing, if two runs saw different images, and if two arms share no seed.
     """
+    images, looks = images or _same_images(runs), looks or _single_look(runs)
     placebos, costs = dict(placebos or {}), dict(costs or {})
-    _check_runs(runs, baseline, placebos)
-    metric = "mIoU" if task == "segmentation" else "accuracy"
-    results = {arm: _result(runs, errors, classes, task, arm, baseline, costs.get(arm)) for arm in runs}
-    for arm, placebo in placebos.items():
-        own, control = _paired_runs(runs, task, arm, placebo)
-        results[arm] = replace(results[arm], placebo=placebo, versus_placebo=own.minus(control))
+    judged = judge_arms(
+        runs,
+        classes,
+        task,
+        baseline,
+        placebos,
+        errors,
+        judge=judge,
+        margin=margin,
+        images=images,
+        looks=looks,
+        contrasts=contrasts,
+        closed=closed,
+    )
+    table = _Table(runs, errors, parse_judge(judge, classes, task), images)
+    results = {arm: table.result(arm, baseline, classes, costs.get(arm), looks) for arm in runs}
+    for found in judged[: len(runs) - 1]:
+        results[found.arm] = replace(
+            results[found.arm],
+            difference=found.difference,
+            seed_differences=found.seed_differences,
+            p_holm=found.p_holm,
+            verdict=found.verdict,
+            detectable=found.detectable,
+        )
+    against = table.differences(list(placebos.items()), looks)
+    adjusted = holm([change.p for change in against])
+    for (arm, placebo), change, p in zip(placebos.items(), against, adjusted, strict=True):
+        results[arm] = replace(results[arm], placebo=placebo, versus_placebo=change, p_placebo=p)
     first = results.pop(baseline)
-    others = list(results.values())
-    arms = (first, *_with_verdicts(others))
-    return Findings(baseline, metric, len(next(iter(runs[baseline].values()))), LEVEL, arms)
-
-
-def _paired_runs(runs: Confusions, task: Task, arm: str, opponent: str) -> tuple[Runs, Runs]:
-    """Return the runs of two arms on the seeds that both have."""
-    seeds = _shared_seeds(runs, arm, opponent)
-    own, other = (confusion_runs(np.stack([runs[name][s] for s in seeds]), task) for name in (arm, opponent))
-    return own, other
-
-
-def _result(
-    runs: Confusions,
-    errors: Errors | None,
-    classes: Sequence[str],
-    task: Task,
-    arm: str,
-    baseline: str,
-    cost: Cost | None,
-) -> ArmResult:
-    """Return the scores of an arm and its differences from the baseline, without a verdict."""
-    own, other = _paired_runs(runs, task, arm, baseline)
-    has_difference = arm != baseline
-    return ArmResult(
-        arm=arm,
-        seeds=tuple(_shared_seeds(runs, arm, baseline)),
-        score=own.score(),
-        classes=own.details(other if has_difference else None, classes, first=1),
-        errors=_error_details(errors, _shared_seeds(runs, arm, baseline), arm, baseline) if errors else (),
-        cost=cost,
-        difference=own.minus(other) if has_difference else None,
-        seed_differences=tuple((own.per_seed - other.per_seed)[:, 0].tolist()) if has_difference else (),
+    return Findings(
+        baseline=baseline,
+        judge=table.judge.text,
+        images=images.count,
+        groups=len(images.units(tuple(images.by_seed))),
+        level=LEVEL,
+        margin=margin,
+        looks=looks.taken,
+        arms=(first, *results.values()),
+        contrasts=judged[len(runs) - 1 :],
     )
 
 
-def _error_details(errors: Errors, seeds: list[int], arm: str, baseline: str) -> tuple[Detail, ...]:
-    """Return the error rates of an arm without those that are NaN, such as for sizes that no object has."""
-    own, other = (Runs(np.stack([errors[name][s] for s in seeds]), error_rates) for name in (arm, baseline))
-    rates = own.details(other if arm != baseline else None, ERROR_RATES)
-    return tuple(rate for rate in rates if not np.isnan(rate.score))
+class _Table:
+    """The counts of all runs, and the scores of pairs of arms on the seeds that both have."""
+
+    def __init__(self, runs: Confusions, errors: Errors | None, judge: Judge, images: TestImages):
+        self.judge, self.images, self.errors = judge, images, errors
+        self.counts = {
+            arm: {
+                seed: np.concatenate([*counts(matrices), *([errors[arm][seed]] if errors else [])], axis=-1)
+                for seed, matrices in by_seed.items()
+            }
+            for arm, by_seed in runs.items()
+        }
+
+    def seeds(self, arm: str, reference: str) -> list[int]:
+        return sorted(set(self.counts[arm]) & set(self.counts[reference]))
+
+    def pair(self, arm: str, reference: str, scores: Scores) -> tuple[Runs, Runs]:
+        """Return the runs of two arms on the seeds that both have."""
+        seeds = self.seeds(arm, reference)
+        own, other = (runs_of(self.counts[name], seeds, self.images, scores) for name in (arm, reference))
+        return own, other
+
+    def judged(self, arm: str, reference: str) -> tuple[Runs, Runs]:
+        """Return the runs of two arms with the judge's score only."""
+        return self.pair(arm, reference, lambda sums: self.judge(sums)[..., None])
+
+    def differences(self, pairs: Sequence[tuple[str, str]], looks: Looks) -> list[IntervalEstimate]:
+        return differences_over_looks([self.judged(*pair) for pair in pairs], looks)
+
+    def contrast(self, arm: str, reference: str, difference: IntervalEstimate) -> Contrast:
+        """Return the difference of two arms without verdict."""
+        own, other = self.judged(arm, reference)
+        per_seed = tuple((own.per_seed - other.per_seed)[:, 0].tolist())
+        return Contrast(arm, reference, tuple(self.seeds(arm, reference)), difference, per_seed)
+
+    def result(
+        self, arm: str, baseline: str, classes: Sequence[str], cost: Cost | None, looks: Looks
+    ) -> ArmResult:
+        """Return the scores of an arm with the secondary differences from the baseline."""
+        seeds = self.seeds(arm, baseline)
+        own, other = self.pair(arm, baseline, lambda sums: judged_scores(self.judge, sums))
+        reference = other if arm != baseline else None
+        level = looks.levels.get(len(seeds))
+        measures = {
+            measure: _details(own, reference, classes, 1 + number * len(classes), level)
+            for number, measure in enumerate(BY_CLASS)
+        }
+        errors = ()
+        if self.errors:
+            rates, host = (
+                runs_of(self.errors[name], seeds, self.images, error_rates) for name in (arm, baseline)
+            )
+            errors = _details(rates, host if reference else None, ERROR_RATES, 0, level)
+        return ArmResult(
+            arm=arm,
+            seeds=tuple(seeds),
+            score=estimate_mean(own.sample()),
+            measures=measures,
+            errors=tuple(rate for rate in errors if not np.isnan(rate.score)),
+            cost=cost,
+        )
 
 
-def _with_verdicts(results: list[ArmResult]) -> list[ArmResult]:
-    """Return the results with p-values adjusted over the arms, verdicts and detectable differences."""
-    adjusted = holm([r.difference.p for r in results])
-    against_placebo = holm([r.versus_placebo.p if r.versus_placebo else float("nan") for r in results])
+def _details(
+    own: Runs, reference: Runs | None, names: Sequence[str], first: int, level: float | None
+) -> tuple[Detail, ...]:
+    """Return the scores called `names`, from index `first` on, with the differences from the reference."""
+    details = []
+    for index, name in enumerate(names, start=first):
+        sample = own.sample(index)
+        change = reference and estimate_mean(sample - reference.sample(index), seed_level=level)
+        details.append(Detail(name, sample.mean, change))
+    return tuple(details)
+
+
+def differences_over_looks(pairs: Sequence[tuple[Runs, Runs]], looks: Looks) -> list[IntervalEstimate]:
+    """Return the interval of the difference of each pair of runs over all looks that were taken.
+
+    The seed variance is shared over the pairs. The score is the first of each runs' scores. A pair with
+    fewer seeds than a look takes part in the looks up to its own number of seeds.
+    """
+    intervals: list[list[IntervalEstimate]] = [[] for _ in pairs]
+    for look in sorted({*looks.taken, *(len(own.per_seed) for own, _ in pairs)}):
+        level = looks.levels.get(look, looks.levels[max(looks.levels)])
+        for number, estimate in enumerate(differences_at_look(pairs, look, level)):
+            if look <= len(pairs[number][0].per_seed):
+                intervals[number].append(estimate)
+    return [in_common(found) for found in intervals]
+
+
+def differences_at_look(
+    pairs: Sequence[tuple[Runs, Runs]], look: int, level: float
+) -> list[IntervalEstimate]:
+    """Return the interval of the difference of each pair on the first `look` seeds, or on all it has.
+
+    level: significance level of the seed part, see `estimate_mean`.
+    """
+    samples = [own.first(look).sample() - other.first(look).sample() for own, other in pairs]
+    shared = share_seed_variance([variances_of(sample) for sample in samples])
+    return [
+        estimate_mean(sample, variances, seed_level=level)
+        for sample, variances in zip(samples, shared, strict=True)
+    ]
+
+
+def in_common(looks: Sequence[IntervalEstimate]) -> IntervalEstimate:
+    """Return the last look's estimate with the interval that all looks share, and the smallest p-value.
+
+    If the looks share nothing, or not the last mean, the last interval stands.
+    """
+    *_, last = looks
+    known = [look for look in looks if not np.isnan(look.p)]
+    if np.isnan(last.p):
+        return last
+    low, high = max(look.low for look in known), min(look.high for look in known)
+    if not low <= last.mean <= high:
+        low, high = last.low, last.high
+    return replace(last, low=low, high=high, p=min(look.p for look in known))
+
+
+def _with_verdicts(
+    contrasts: Sequence[Contrast],
+    closed: Collection[str],
+    placebos: Collection[str],
+    margin: float,
+    looks: Looks,
+) -> list[Contrast]:
+    """Return the contrasts with p-values adjusted over the family, verdicts and detectable differences.
+
+    The family is all contrasts but those of placebos, whose p-values are not adjusted.
+    """
+    family = [contrast for contrast in contrasts if contrast.arm not in placebos]
+    adjusted = dict(zip(map(id, family), holm([each.difference.p for each in family]), strict=True))
     decided = []
-    for r, p, p_placebo in zip(results, adjusted, against_placebo, strict=True):
-        d = r.difference
-        detectable = detectable_at_measured_spread(d, arms=len(results))
-        verdict = decide(d, p)
-        decided.append(replace(r, p_holm=p, p_placebo=p_placebo, verdict=verdict, detectable=detectable))
+    for contrast in contrasts:
+        p_holm = adjusted.get(id(contrast), contrast.difference.p)
+        is_tested = not {contrast.arm, contrast.reference} & set(closed)
+        detectable = detectable_at_measured_spread(
+            contrast.difference,
+            arms=len(family) if id(contrast) in adjusted else 1,
+            seed_level=looks.levels.get(len(contrast.seeds)),
+        )
+        verdict = decide(contrast.difference, p_holm, margin, is_tested)
+        decided.append(replace(contrast, p_holm=p_holm, verdict=verdict, detectable=detectable))
     return decided
 
 
-def _shared_seeds(runs: Confusions, arm: str, opponent: str) -> list[int]:
-    return sorted(set(runs[arm]) & set(runs[opponent]))
+def _single_look(runs: Confusions) -> Looks:
+    seeds = max(max(map(len, runs.values())), 2)
+    return Looks.once(seeds).take(seeds)
 
 
-def _check_runs(runs: Confusions, baseline: str, placebos: Mapping[str, str]) -> None:
-    for name in (baseline, *placebos.values()):
+def _same_images(runs: Confusions) -> TestImages:
+    """Return images named by their position, the same for all seeds."""
+    sizes = {seed: len(matrices) for by_seed in runs.values() for seed, matrices in by_seed.items()}
+    return TestImages({seed: [f"{number:09d}" for number in range(size)] for seed, size in sizes.items()})
+
+
+def _check_runs(
+    runs: Confusions, baseline: str, pairs: Sequence[tuple[str, str]], images: TestImages
+) -> None:
+    for name in (baseline, *(name for pair in pairs for name in pair)):
         if name not in runs:
             raise UserError(f"there are no runs of '{name}', only of {', '.join(runs)}; train '{name}' too")
-    for arm, opponent in [(arm, baseline) for arm in runs] + list(placebos.items()):
-        if not _shared_seeds(runs, arm, opponent):
+    for arm, opponent in [(arm, baseline) for arm in runs] + list(pairs):
+        if not set(runs[arm]) & set(runs[opponent]):
             raise UserError(
                 f"'{arm}' and '{opponent}' have no seed in common, so their runs form no pairs; "
                 "train both with the same seeds"
             )
-    truths = {(arm, s): c.sum(-1) for arm, by_seed in runs.items() for s, c in by_seed.items()}
-    (first_arm, first_seed), first = next(iter(truths.items()))
-    for (arm, s), truth in truths.items():
-        if not np.array_equal(truth, first):
-            raise UserError(
-                f"'{arm}' seed {s} was scored on other images (or masks) than '{first_arm}' seed "
-                f"{first_seed}, so they cannot be compared image by image; train and score all runs on the "
-                "same, unchanged data and split"
-            )
+    seen: dict[str, tuple[ndarray, str, int]] = {}
+    for arm, by_seed in runs.items():
+        for seed, matrices in by_seed.items():
+            rows = dict(zip(images.by_seed[seed], matrices.sum(-1), strict=False))
+            first = [seen.setdefault(name, (truth, arm, seed)) for name, truth in rows.items()]
+            alike = (np.array_equal(rows[name], seen[name][0]) for name in rows)
+            if len(images.by_seed[seed]) != len(matrices) or not all(alike):
+                _, other, other_seed = first[0]
+                raise UserError(
+                    f"'{arm}' seed {seed} was scored on other images (or masks) than '{other}' seed "
+                    f"{other_seed}, so they cannot be compared image by image; train and score all runs on "
+                    "the same, unchanged data and split"
+                )

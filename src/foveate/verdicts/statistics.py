@@ -4,10 +4,10 @@ D is the mean over S seeds of the paired differences D_s of a dataset-wide score
 it:
 
     D_s = delta + t_s + u + e_s     t_s: the training, independent between seeds
-                                    u:   the n test images, the same for all seeds
+                                    u:   the test images, the same for all seeds that share them
                                     e_s: the interaction of seed s with the images
 
-    Var(D) = [Var(t) + Var(e)] / S + Var(u) = A + B
+    Var(D) = A + B
 
 A is the variance of the D_s over seeds, divided by S. It covers t and e. It does not cover u, which shifts
 all D_s by the same amount.
@@ -18,14 +18,19 @@ covariance of seeds s and s' under a new draw of the images is C_ss' = sum_i p_s
 mean of all C_ss' is J, the variance of D for fixed seeds on new images. J covers Var(u) + Var(e) / S, so that
 A + J would count Var(e) / S twice. Two different seeds share u only, therefore
 
-    B = mean of C_ss' over s != s', or 0 if that is negative.
+    B = sum of C_ss' over s != s', divided by S (S - 1), or 0 if that is negative.
+
+Seeds that test different images (rotating folds) share no u: their C_ss' is 0. What A then measures includes
+the choice of images, and Var(D) = A + B holds for any pattern of seeds and images. Images of one group (a
+patient, a video) are not independent: the counts of a group are added up first, and a group is left out in
+place of an image.
 
 The degrees of freedom of B depend on how many images carry it: the mIoU depends mostly on the few images that
 show a rare class. They are those of a variance estimated from n values with kurtosis k, b = 2 n / (k - 1), at
 most n - 1, with k from the influences averaged over the seeds.
 
-The 95% interval is D +- h. With t_a and t_b the 97.5% points of Student's t with a = S - 1 and b degrees of
-freedom,
+The 95% interval is D +- h. With t_a and t_b the 97.5% points of Student's t with a and b degrees of freedom
+(a = S - 1, more if arms share the seed variance, see `foveate.verdicts.seed_variance`),
 
     h = max( sqrt(t_a^2 A + t_b^2 B), t_b sqrt(J) ).
 
@@ -40,6 +45,9 @@ of 40, another image for each seed. Then all D_s are equal and share no image, A
 depends on a single image. The maximum can only widen the first interval, so its coverage holds. For the same
 reason `seed_variance` is J - B, which is Var(e) / S, if A is below that. (With this value in place of A under
 t_a, the interval would also be safe, but with 2 or 3 seeds it would detect at most half as many differences.)
+
+More seeds after a look at the result are a further chance of a false alarm, but only for A: u is drawn once.
+Therefore only t_a is taken at a stricter level, see `foveate.verdicts.looks`.
 
 The p-value is the significance level at which the interval just touches 0.
 
@@ -58,11 +66,55 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Num
+from jaxtyping import Bool, Float, Num
 from numpy import ndarray
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 LEVEL = 0.95
+ALPHA = 1 - LEVEL
+"""The largest accepted rate of false alarms."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A score, or a paired difference of scores, as it depends on seeds and images.
+
+    mean: over the seeds. effects: the value of each seed, with that mean. influence: the influence of each
+    image (or group of images) on the value of each seed, centred over the images of the seed, 0 for images
+    that the seed does not test. tested: which images each seed tests.
+    """
+
+    mean: float
+    effects: Float[ndarray, "seeds"]
+    influence: Float[ndarray, "seeds n"]
+    tested: Bool[ndarray, "seeds n"]
+
+    def __sub__(self, other: "Sample") -> "Sample":
+        """Return the paired difference from the sample of other runs of the same seeds and images."""
+        return Sample(
+            self.mean - other.mean,
+            self.effects - other.effects,
+            self.influence - other.influence,
+            self.tested,
+        )
+
+
+@dataclass(frozen=True)
+class Variances:
+    """The parts of the variance of the mean of a sample.
+
+    seed: variance over seeds of the value of one seed, S A. seed_df: its degrees of freedom. image: B.
+    image_df: its degrees of freedom. fixed: J. seeds, images: how many of each; images are groups where
+    images belong together.
+    """
+
+    seed: float
+    seed_df: float
+    image: float
+    image_df: float
+    fixed: float
+    seeds: int
+    images: int
 
 
 @dataclass(frozen=True)
@@ -72,7 +124,7 @@ class IntervalEstimate:
     mean, low, high: in units of the score; low and high are NaN without an interval, as for a single seed.
     p: p-value of the test against 0, meaningful for differences only; NaN without an interval.
     seed_variance, image_variance: A (at least J - B) and B of this module, the parts of the squared standard
-    error. image_df: degrees of freedom of B. seeds, images: how many of each.
+    error. seed_df, image_df: their degrees of freedom. seeds, images: how many of each.
     """
 
     mean: float
@@ -80,6 +132,7 @@ class IntervalEstimate:
     high: float
     p: float
     seed_variance: float
+    seed_df: float
     image_variance: float
     image_df: float
     seeds: int
@@ -100,40 +153,85 @@ def leave_one_out(values: Num[ndarray, "seeds n f"]) -> Num[ndarray, "seeds n f"
     return values.sum(axis=1, keepdims=True) - values
 
 
+def sample_of(per_seed: Float[ndarray, "seeds"], left_out: Float[ndarray, "seeds n"]) -> Sample:
+    """Return the sample of seeds that all test the same images.
+
+    per_seed: the score or paired difference of each seed on all images. left_out: `left_out[s, i]` is the
+    same without image `i`.
+    """
+    images = left_out.shape[1]
+    influence = (images - 1) * (left_out.mean(axis=1, keepdims=True) - left_out)
+    return Sample(float(np.mean(per_seed)), per_seed, influence, np.ones(left_out.shape, dtype=bool))
+
+
+def variances_of(sample: Sample) -> Variances | None:
+    """Return the variances of a sample.
+
+    None with a value that is NaN, a single seed, or a seed with a single image.
+    """
+    seeds, _ = sample.influence.shape
+    per_seed = sample.tested.sum(1)
+    finite = np.isfinite(sample.mean) and np.isfinite(sample.influence).all()
+    if seeds < 2 or per_seed.min() < 2 or not (finite and np.isfinite(sample.effects).all()):
+        return None
+    covariance = sample.influence @ sample.influence.T / (per_seed * (per_seed - 1))
+    used = sample.tested.any(0)
+    return Variances(
+        seed=float(np.var(sample.effects, ddof=1)),
+        seed_df=seeds - 1.0,
+        image=max(float(covariance.sum() - covariance.trace()) / (seeds * (seeds - 1)), 0.0),
+        image_df=_image_df(sample.influence[:, used].mean(0)),
+        fixed=float(covariance.mean()),
+        seeds=seeds,
+        images=int(used.sum()),
+    )
+
+
 def estimate_mean(
-    per_seed: Float[ndarray, "seeds"], left_out: Float[ndarray, "seeds n"], level: float = LEVEL
+    sample: Sample,
+    variances: Variances | None = None,
+    level: float = LEVEL,
+    seed_level: float | None = None,
 ) -> IntervalEstimate:
     """Return the mean over seeds with the interval of this module.
 
-    per_seed: the score or paired difference of each seed on all images. left_out: `left_out[s, i]` is the
-    same without image `i`. With a value that is NaN, a single seed or a single image, the interval is NaN.
+    Args:
+        sample: the values by seed and image.
+        variances: `variances_of(sample)`, or those with a shared seed variance.
+        level: confidence level, between 0 and 1.
+        seed_level: significance level of t_a for an interval of 95%, 0.05 or less if the result is looked at
+            repeatedly; 1 - `level` if not given.
+
+    With a value that is NaN, a single seed or a single image, the interval is NaN.
 
     >>> gains = np.array([[0.01, 0.03, 0.02, 0.02], [0.02, 0.03, 0.02, 0.03], [0.02, 0.02, 0.01, 0.03]])
-    >>> e = estimate_mean(gains.mean(1), leave_one_out(gains[..., None])[..., 0] / 3)
+    >>> e = estimate_mean(sample_of(gains.mean(1), leave_one_out(gains[..., None])[..., 0] / 3))
     >>> round(e.mean, 3), round(e.low, 3), round(e.high, 3), round(e.p, 3)
     (0.022, 0.011, 0.032, 0.01)
     """
-    seeds, images = left_out.shape
-    mean = float(np.mean(per_seed))
-    if seeds < 2 or images < 2 or not (np.isfinite(mean) and np.isfinite(left_out).all()):
-        nan = float("nan")
-        return IntervalEstimate(mean, nan, nan, nan, nan, nan, nan, seeds, images)
-    influence = (images - 1) * (left_out.mean(axis=1, keepdims=True) - left_out)
-    covariance = influence @ influence.T / (images * (images - 1))
-    var_a = float(np.var(per_seed, ddof=1)) / seeds
-    var_b = max(float(covariance.sum() - covariance.trace()) / (seeds * (seeds - 1)), 0.0)
-    var_j = float(covariance.mean())
-    df = np.array([seeds - 1, _image_df(influence.mean(0))])
+    v = variances or variances_of(sample)
+    if v is None:
+        nan, (seeds, images) = float("nan"), sample.tested.shape
+        return IntervalEstimate(sample.mean, nan, nan, nan, nan, nan, nan, nan, seeds, images)
+    var_a, df = v.seed / v.seeds, np.array([v.seed_df, v.image_df])
+    stricter = np.array([1.0 if seed_level is None else seed_level / ALPHA, 1.0])
 
     def half_width(tail: float) -> float:
-        t_a, t_b = stats.t.isf(tail / 2, df)
-        return float(np.sqrt(max(t_a**2 * var_a + t_b**2 * var_b, t_b**2 * var_j)))
+        t_a, t_b = special.stdtrit(df, stricter * tail / 2)
+        return float(np.sqrt(max(t_a**2 * var_a + t_b**2 * v.image, t_b**2 * v.fixed)))
 
     half = half_width(1 - level)
-    p = _level_at(half_width, abs(mean))
-    seed_variance = max(var_a, var_j - var_b)
     return IntervalEstimate(
-        mean, mean - half, mean + half, p, seed_variance, var_b, float(df[1]), seeds, images
+        mean=sample.mean,
+        low=sample.mean - half,
+        high=sample.mean + half,
+        p=_level_at(half_width, abs(sample.mean)),
+        seed_variance=max(var_a, v.fixed - v.image),
+        seed_df=v.seed_df,
+        image_variance=v.image,
+        image_df=v.image_df,
+        seeds=v.seeds,
+        images=v.images,
     )
 
 
@@ -149,7 +247,7 @@ def _image_df(influence: Float[ndarray, "n"]) -> float:
 def _level_at(half_width: Callable[[float], float], distance: float) -> float:
     """Return the significance level p at which `half_width(p)` equals `distance`."""
     smallest = 1e-12
-    if distance == 0:
+    if distance == 0 or half_width(1.0) >= distance:
         return 1.0
     if half_width(smallest) < distance:
         return smallest
@@ -182,6 +280,7 @@ def detectable_difference(
     power: float = 0.8,
     arms: int = 1,
     level: float = LEVEL,
+    seed_level: float | None = None,
 ) -> float:
     """Return the smallest true difference that a comparison detects with the given power.
 
@@ -197,6 +296,7 @@ def detectable_difference(
         arms: how many arms are compared with the baseline; the first of Holm's steps tests at the
             significance level (1 - level) / arms.
         level: confidence level, between 0 and 1.
+        seed_level: as of `estimate_mean`.
 
     >>> round(detectable_difference(seeds=3, images=60), 3)
     0.043
@@ -207,11 +307,15 @@ def detectable_difference(
         return float("inf")
     variances = np.array([seed_sd**2 / seeds, image_sd**2 / images])
     df = np.array([seeds - 1.0, images - 1.0 if image_df is None else image_df])
-    return _detectable(variances, df, power, (1 - level) / arms)
+    return _detectable(variances, df, power, (1 - level) / arms, seed_level)
 
 
 def detectable_at_measured_spread(
-    estimate: IntervalEstimate, power: float = 0.8, arms: int = 1, level: float = LEVEL
+    estimate: IntervalEstimate,
+    power: float = 0.8,
+    arms: int = 1,
+    level: float = LEVEL,
+    seed_level: float | None = None,
 ) -> float:
     """Return the smallest true difference that these seeds and images detect with the given power.
 
@@ -220,18 +324,24 @@ def detectable_at_measured_spread(
     another reason.
 
     >>> gains = np.array([[0.01, 0.03, 0.02, 0.02], [0.02, 0.03, 0.02, 0.03], [0.02, 0.02, 0.01, 0.03]])
-    >>> e = estimate_mean(gains.mean(1), leave_one_out(gains[..., None])[..., 0] / 3)
+    >>> e = estimate_mean(sample_of(gains.mean(1), leave_one_out(gains[..., None])[..., 0] / 3))
     >>> detectable_at_measured_spread(e) > (e.high - e.low) / 2
     True
     """
     if estimate.seeds < 2 or estimate.images < 2:
         return float("inf")
     variances = np.array([estimate.seed_variance, estimate.image_variance])
-    df = np.array([estimate.seeds - 1.0, estimate.image_df])
-    return _detectable(variances, df, power, (1 - level) / arms)
+    df = np.array([estimate.seed_df, estimate.image_df])
+    return _detectable(variances, df, power, (1 - level) / arms, seed_level)
 
 
-def _detectable(variances: Float[ndarray, "2"], df: Float[ndarray, "2"], power: float, tail: float) -> float:
+def _detectable(
+    variances: Float[ndarray, "2"],
+    df: Float[ndarray, "2"],
+    power: float,
+    tail: float,
+    seed_level: float | None,
+) -> float:
     """Solve for the difference whose power, averaged over both variance estimates, is `power`.
 
     variances: A and B, whose estimates follow chi-square distributions with `df` degrees of freedom; the mean
@@ -243,7 +353,8 @@ def _detectable(variances: Float[ndarray, "2"], df: Float[ndarray, "2"], power: 
         return float(error)
     quantiles = (np.arange(200) + 0.5) / 200
     ratio_a, ratio_b = (stats.chi2.ppf(quantiles, d) / d for d in df)
-    t_a, t_b = stats.t.isf(tail / 2, df)
+    stricter = np.array([1.0 if seed_level is None else seed_level / ALPHA, 1.0])
+    t_a, t_b = stats.t.isf(stricter * tail / 2, df)
     new_seeds = t_a**2 * variances[0] * ratio_a[:, None] + t_b**2 * variances[1] * ratio_b[None, :]
     fixed_seeds = t_b**2 * variances.sum() * ratio_b[None, :]
     half = np.sqrt(np.maximum(new_seeds, fixed_seeds))
