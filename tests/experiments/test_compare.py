@@ -11,7 +11,8 @@ import torch
 from foveate.errors import UserError
 from foveate.evaluation.confusion import confusion_matrices
 from foveate.evaluation.evaluate import read_per_image, read_scores
-from foveate.experiments.compare import Clock, compare
+from foveate.experiments.clock import Clock
+from foveate.experiments.compare import compare
 from foveate.experiments.gallery import load_gallery
 from foveate.experiments.plan import forecast, make_plan
 from foveate.experiments.result import load_comparison

@@ -7,7 +7,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foveate.api.settings import Settings, parse_settings
+from foveate.api.settings import Settings, check_jobs, parse_settings
 from foveate.errors import UserError
 
 if TYPE_CHECKING:
@@ -145,6 +145,7 @@ def compare(
     seed: int = 0,
     out: str | Path | None = None,
     accelerator: str = "auto",
+    jobs: int | str = "auto",
     progress: "Callable[[ComparisonEvent], None] | None" = None,
     **fields: Any,
 ) -> ComparisonResult:
@@ -162,6 +163,8 @@ def compare(
         seed: the first seed; the others follow it.
         out: the folder of the comparison; runs/ and the name of the data if not given.
         accelerator: "auto", "cpu" or "gpu".
+        jobs: runs to train at once, in processes that share the cores of this one; "auto" chooses by cores,
+            memory and the duration, and takes 1 on a GPU.
         progress: called with a `ComparisonEvent` after every training step and in the stages after training.
         fields: fields of `DataSpec`, `ModelSpec` and `TrainingSpec`, such as `size=(192, 256)`,
             `encoder="resnet34"` or `lr=3e-4`. Defaults depend on the data.
@@ -173,13 +176,14 @@ def compare(
         result = foveate.compare("photos", arms=["cbam@decoder"], seeds=3, out="runs/photos")
         result.verdicts, result.report
     """
+    at_once = check_jobs(jobs)
     settings = parse_settings(data, fields, "foveate.compare", signature(compare).parameters)
     arms = [arms] if isinstance(arms, str) else arms
     opened = open_comparison(settings, arms, placebo, seeds, epochs, seed, out)
     from foveate.experiments.compare import compare as run
     from foveate.report.page import write_report
 
-    run(opened.spec, opened.folder, progress, trainer_flags={"accelerator": accelerator})
+    run(opened.spec, opened.folder, progress, trainer_flags={"accelerator": accelerator}, jobs=at_once)
     write_report(opened.folder)
     return ComparisonResult(opened.folder)
 

@@ -1,11 +1,12 @@
 """Sort the keywords of a call into data, host and training settings; defaults are completed later."""
 
+import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from foveate.errors import choose
+from foveate.errors import UserError, choose
 from foveate.plain import from_plain
 from foveate.specs.data import DataSpec
 from foveate.specs.model import ModelSpec
@@ -65,6 +66,25 @@ class Settings:
     def schedule(self, epochs: int) -> TrainingSpec:
         """Return the training settings for a number of epochs."""
         return TrainingSpec(**self.training, epochs=epochs)
+
+
+def check_jobs(jobs: int | str, where: str = "jobs") -> int | None:
+    """Return the number of jobs, None for "auto". Raise `UserError`, which begins with `where`, for others.
+
+    >>> check_jobs("auto"), check_jobs("4"), check_jobs(1)
+    (None, 4, 1)
+    """
+    if jobs == "auto":
+        return None
+    try:
+        number = int(jobs) if isinstance(jobs, str) else jobs
+    except ValueError:
+        number = 0
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise UserError(f"{where}: {jobs!r} is no number of runs to train at once; give auto, or 1 or more")
+    if number > 1 and sys.platform == "win32":
+        raise UserError(f"{where}: several runs at once are not supported on Windows; give 1")
+    return number
 
 
 def parse_settings(

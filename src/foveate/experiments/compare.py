@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from foveate.errors import UserError
+from foveate.experiments.clock import Clock
 from foveate.experiments.conclude import conclude
-from foveate.experiments.plan import Plan, make_plan
+from foveate.experiments.job_count import choose_jobs
+from foveate.experiments.jobs import Job, JobPool
+from foveate.experiments.plan import Plan, make_plan, seconds_in_steps
 from foveate.experiments.result import Comparison, load_comparison
 from foveate.files import folder_lock, leftover_parts
 from foveate.specs.comparison import ComparisonSpec
 from foveate.training.callbacks import ProgressEvent
-from foveate.training.run import Interrupted, fit
-from foveate.training.run_directory import Run, claim
+from foveate.training.run import Interrupted
+from foveate.training.run_directory import Run, RunResult, claim
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class ComparisonEvent:
     stage: "train", then "score", "cost" and "gallery". run, runs: the number of the current run, from 1, and
     the number of all runs; after training, the numbers of finished and of all items of the stage. arm, seed:
     of the current run. training: the progress of that run, None after training. seconds_left: time to train
-    all remaining runs, None if unknown.
+    all remaining runs, None if unknown. share: of all training that is done, from 0 to 1. running: number,
+    arm, seed and last progress of each run under way; several if runs are trained at once.
     """
 
     stage: str
@@ -34,11 +38,11 @@ class ComparisonEvent:
     seed: int = 0
     training: ProgressEvent | None = None
     seconds_left: float | None = None
+    share: float = 0.0
+    running: tuple[tuple[int, str, int, ProgressEvent], ...] = ()
 
 
 ReportProgress = Callable[[ComparisonEvent], None]
-KNOWN_STEPS, KNOWN_SECONDS = 3, 2.0
-"""Steps and seconds of an arm's first run before the remaining time is estimated from it."""
 
 
 def compare(
@@ -48,6 +52,7 @@ def compare(
     command: str | None = None,
     trainer_flags: Mapping[str, Any] | None = None,
     plan: Plan | None = None,
+    jobs: int | None = 1,
 ) -> Comparison:
     """Train the missing runs, score all runs, measure costs, and compare the arms with the host.
 
@@ -65,6 +70,7 @@ def compare(
         command: recorded as the command that made the comparison.
         trainer_flags: arguments of Lightning's Trainer, which uses one device.
         plan: the result of `make_plan` for the same spec, folder and flags, if it was called before.
+        jobs: number of runs to train at once, in processes of their own; None to choose it (`jobs_for`).
 
     Raises `UserError`, before anything is trained or written, for an error in the spec or the data, and for
     an `out` that cannot be written, holds a comparison with another spec, or is in use by another process;
@@ -78,9 +84,24 @@ def compare(
         claim(out, resume=False)
     with folder_lock(out), _resumable(out):
         _save_spec(plan, out)
-        _train(plan, out, report)
+        with JobPool(jobs_for(plan, out, jobs), out) as pool:
+            _train(plan, out, report, pool)
         command = command or f"compare(ComparisonSpec.load({str(out / 'comparison.yaml')!r}), {str(out)!r})"
         return conclude(plan, out, command, lambda *stage: report(ComparisonEvent(*stage)))
+
+
+def jobs_for(plan: Plan, out: Path, jobs: int | None, seconds: float | None = None) -> int:
+    """Return how many runs to train at once: `jobs`, or a number for this machine (see `choose_jobs`).
+
+    seconds: forecast of the training one run after the other; if None, a step of each arm is timed where the
+    forecast matters.
+    """
+    left = sum(not Run(plan.folder(out, arm, seed)).is_complete for arm, seed in plan.runs)
+
+    def expected() -> float:
+        return seconds_in_steps(plan, out, steps=1) if seconds is None else seconds
+
+    return choose_jobs(jobs, left, plan.trainer_flags.get("accelerator", "auto"), expected)
 
 
 def load_if_finished(plan: Plan, out: Path) -> Comparison | None:
@@ -108,67 +129,29 @@ def _save_spec(plan: Plan, out: Path) -> None:
         raise UserError(f"{out}: cannot write there ({error.strerror}); choose another folder") from error
 
 
-def _train(plan: Plan, out: Path, report: ReportProgress) -> None:
-    clock = Clock(plan, out)
-    for number, (arm, seed) in enumerate(plan.runs, start=1):
-        folder = plan.folder(out, arm, seed)
-        if Run(folder).is_complete:
-            continue
+def _train(plan: Plan, out: Path, report: ReportProgress, pool: JobPool) -> None:
+    runs = {plan.folder(out, arm, seed): (arm.arm, seed) for arm, seed in plan.runs}
+    clock, order = Clock(plan, out, pool.size), list(runs.values())
 
-        def report_run(event: ProgressEvent, run: int = number, arm: str = arm.arm, seed: int = seed) -> None:
-            left = clock.seconds_left(arm, seed, event)
-            report(ComparisonEvent("train", run, len(plan.runs), arm, seed, event, left))
-
-        result = fit(
-            plan.spec.run(arm.arm, seed),
-            folder,
-            resume=True,
-            trainer_flags=plan.trainer_flags,
-            progress=report_run,
-            data=plan.data,
+    def report_run(job: Job, event: ProgressEvent) -> None:
+        arm, seed = runs[job.folder]
+        left = clock.seconds_left(arm, seed, event)
+        running = tuple((order.index(key) + 1, *key, its) for key, its in clock.running.items())
+        number = order.index((arm, seed)) + 1
+        report(
+            ComparisonEvent("train", number, len(order), arm, seed, event, left, clock.share_done, running)
         )
-        clock.record_finished(arm.arm, seed, result.seconds)
+
+    def finish_run(job: Job, result: RunResult) -> None:
+        clock.record_finished(*runs[job.folder], result.seconds)
         # A complete run needs no checkpoint to resume from. Checkpoints are 90% of a comparison's disk space.
-        Run(folder).last_checkpoint.unlink(missing_ok=True)
+        Run(job.folder).last_checkpoint.unlink(missing_ok=True)
 
-
-class Clock:
-    """Estimate how long the remaining runs will take.
-
-    A run takes as long as an earlier run of its arm, times the current pace. Without an earlier run it takes
-    as long as the current run. The pace is the expected duration of the current run divided by that of an
-    earlier run of the same arm, because the load of the machine may have changed. It is weighted by the share
-    of the run that this process has trained: 1 at the start, the full ratio at the end.
-    """
-
-    def __init__(self, plan: Plan, out: Path):
-        runs = {(arm.arm, seed): Run(plan.folder(out, arm, seed)) for arm, seed in plan.runs}
-        self.done = {key: run.result.seconds for key, run in runs.items() if run.is_complete}
-        self.order = list(runs)
-
-    def record_finished(self, arm: str, seed: int, seconds: float) -> None:
-        """Record how long a run took."""
-        self.done[arm, seed] = seconds
-
-    def seconds_left(self, arm: str, seed: int, event: ProgressEvent) -> float | None:
-        """Return the time until the current run and all incomplete runs after it are done.
-
-        None in the first steps of an arm's first run, because they are slower than later steps.
-        """
-        earlier = {name: seconds for (name, _), seconds in self.done.items()}
-        early = event.step - event.resumed_at < KNOWN_STEPS or event.seconds_elapsed < KNOWN_SECONDS
-        if arm not in earlier and early and event.step < event.steps:
-            return None
-        own_steps = max(1, event.steps - event.resumed_at)
-        current = (event.seconds_elapsed + event.seconds_left) * event.steps / own_steps
-        trained = (event.step - event.resumed_at) / event.steps
-        pace = 1 + (current / earlier[arm] - 1) * trained if arm in earlier else 1.0
-        later = self.order[self.order.index((arm, seed)) + 1 :]
-        return event.seconds_left + sum(
-            pace * earlier[name] if name in earlier else current
-            for name, s in later
-            if (name, s) not in self.done
-        )
+    jobs = [
+        Job(plan.spec.run(arm, seed), folder, plan.data, plan.trainer_flags)
+        for folder, (arm, seed) in runs.items()
+    ]
+    pool.train(jobs, report_run, finish_run)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import torch
 
 from foveate.errors import UserError
 from foveate.experiments.arms import PlannedArm, plan_arms
+from foveate.experiments.job_count import duration
 from foveate.experiments.overheads import measure_overheads
 from foveate.experiments.resuming import check_continues
 from foveate.loading.module import DataModule
@@ -56,10 +57,11 @@ class Plan:
 class Forecast:
     """The expected duration and sensitivity of a comparison.
 
-    seconds: time for all remaining work. in_steps: the part of it for training steps and validation. runs,
-    runs_done: number of all runs and of complete ones. epochs: of each run. test_images: their number.
-    memory: where the images are kept, in words. detectable: the smallest true difference (in the score, 0 to
-    1) that is detected with a probability of 80%, given the spread typical of small runs.
+    seconds: time for all remaining work. in_steps: the time for its training steps and validation, one run
+    after the other. jobs: number of runs at once. runs, runs_done: number of all runs and of complete ones.
+    epochs: of each run. test_images: their number. memory: where the images are kept, in words. detectable:
+    the smallest true difference (in the score, 0 to 1) that is detected with a probability of 80%, given the
+    spread typical of small runs.
     """
 
     seconds: float
@@ -70,6 +72,17 @@ class Forecast:
     memory: str
     detectable: float
     in_steps: float = 0.0
+    jobs: int = 1
+
+    def at_once(self, jobs: int) -> "Forecast":
+        """Return the forecast for `jobs` runs at once, each with its share of this process's threads.
+
+        >>> Forecast(100, 2, 0, 2, 60, "all", 0.1, in_steps=80).at_once(1).seconds
+        100.0
+        """
+        left, threads = self.runs - self.runs_done, torch.get_num_threads()
+        share = duration(left, jobs, threads) / duration(left, 1, threads) if left else 1.0
+        return replace(self, seconds=self.seconds - (1 - share) * self.in_steps, jobs=jobs)
 
     def describe(self) -> str:
         """Return the forecast as two lines of text for the user.
@@ -80,10 +93,11 @@ class Forecast:
         True
         """
         left = f"{self.runs - self.runs_done} left of " if self.runs_done else ""
+        at_once = f", {self.jobs} at once" if self.jobs > 1 else ""
         hopeless = " Add test images or seeds." if self.detectable >= HOPELESS else ""
         words = detectable_words(self.detectable, "forecast")
         return (
-            f"{left}{self.runs} runs of {self.epochs} epoch{'s' * (self.epochs > 1)}: "
+            f"{left}{self.runs} runs of {self.epochs} epoch{'s' * (self.epochs > 1)}{at_once}: "
             f"about {_about(self.seconds)}; {self.memory}.\n"
             f"Forecast for {self.test_images} test images: {words}{hopeless}"
         )
@@ -130,7 +144,7 @@ def recorded_splits(out: Path) -> dict[str, list[str]] | None:
 def _check_one_device(devices: Any) -> None:
     if (len(devices) if isinstance(devices, list | tuple) else devices) != 1:
         raise UserError(
-            f"devices is {devices}: a comparison trains its runs one after the other on one device; "
+            f"devices is {devices}: a comparison trains each of its runs on one device; "
             "set it to 1, or train a single arm on several with `foveate fit`"
         )
 
@@ -148,20 +162,39 @@ def forecast(plan: Plan, out: Path | None = None, steps: int = 3) -> Forecast:
         steps: timed steps for each arm and crop.
     """
     spec, data = plan.spec, plan.data
-    train, val = (math.ceil(len(data.dataset.index(s)) / data.batch) for s in ("train", "val"))
-    epochs = spec.training.epochs
-    per_run = epochs * train + epochs / spec.training.validate_every * val / 3
-    complete = [arm for arm, seed in plan.runs if out and Run(plan.folder(out, arm, seed)).is_complete]
-    left = {arm: spec.seeds - complete.count(arm) for arm in plan.arms}
+    epochs, left = spec.training.epochs, _runs_left(plan, out)
     step = {arm: _step_seconds(plan, arm, steps) for arm, runs in left.items() if runs}
-    seconds = in_steps = sum(seconds * per_run * left[arm] for arm, seconds in step.items())
+    seconds = in_steps = sum(seconds * _steps(plan) * left[arm] for arm, seconds in step.items())
     if step:
         overheads = measure_overheads(plan, next(iter(step.values())))
         seconds += (overheads.start + epochs * overheads.epoch + overheads.score) * sum(left.values())
         seconds += overheads.conclude * len(plan.arms)
     images = len(data.dataset.index("test"))
     detectable = detectable_difference(spec.seeds, images, arms=len(plan.arms) - 1)
-    return Forecast(seconds, len(plan.runs), len(complete), epochs, images, data.plan, detectable, in_steps)
+    done = len(plan.runs) - sum(left.values())
+    return Forecast(seconds, len(plan.runs), done, epochs, images, data.plan, detectable, in_steps)
+
+
+def seconds_in_steps(plan: Plan, out: Path | None = None, steps: int = 3) -> float:
+    """Return the part `in_steps` of the forecast. It takes a few training steps of every arm."""
+    return sum(
+        _step_seconds(plan, arm, steps) * _steps(plan) * runs
+        for arm, runs in _runs_left(plan, out).items()
+        if runs
+    )
+
+
+def _steps(plan: Plan) -> float:
+    """Return the training steps of a run; its validation counts as a third of as many steps."""
+    train, val = (math.ceil(len(plan.data.dataset.index(s)) / plan.data.batch) for s in ("train", "val"))
+    training = plan.spec.training
+    return training.epochs * train + training.epochs / training.validate_every * val / 3
+
+
+def _runs_left(plan: Plan, out: Path | None) -> dict[PlannedArm, int]:
+    """Return the number of incomplete runs of each arm."""
+    complete = [arm for arm, seed in plan.runs if out and Run(plan.folder(out, arm, seed)).is_complete]
+    return {arm: plan.spec.seeds - complete.count(arm) for arm in plan.arms}
 
 
 def _step_seconds(plan: Plan, arm: PlannedArm, steps: int) -> float:

@@ -14,6 +14,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from foveate.data.dataset import Dataset, Entry
 from foveate.loading.resizing import resize_image, resize_mask
+from foveate.loading.shared import empty
 from foveate.loading.transforms import Augmentation, Draws
 from foveate.waiting import with_progress
 
@@ -51,7 +52,10 @@ class DiskFrames:
 
 @dataclass(frozen=True)
 class MemoryFrames:
-    """Images and targets that were decoded once: one array of images, and one of masks or labels."""
+    """Images and targets that were decoded once: one array of images, and one of masks or labels.
+
+    Other processes can use the arrays without a copy (see `shared`).
+    """
 
     entries: tuple[Entry, ...]
     images: UInt8[np.ndarray, "n h w 3"]
@@ -61,11 +65,9 @@ class MemoryFrames:
     def load(cls, disk: DiskFrames) -> "MemoryFrames":
         """Decode all images and targets, with one thread per core."""
         count, (height, width) = len(disk.entries), disk.size
-        images = np.empty((count, height, width, 3), dtype=np.uint8)
+        images = empty((count, height, width, 3), np.uint8)
         labels = disk.dataset.task == "classification"
-        targets = (
-            np.empty(count, dtype=np.int64) if labels else np.empty((count, height, width), dtype=np.uint8)
-        )
+        targets = empty((count,), np.int64) if labels else empty((count, height, width), np.uint8)
 
         def fill(index: int) -> None:
             images[index], targets[index] = disk[index]

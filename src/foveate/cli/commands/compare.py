@@ -33,6 +33,7 @@ def compare(
     epochs: int | None = None,
     seed: int = 0,
     out: str | None = None,
+    jobs: str = "auto",
 ) -> None:
     """Train with and without attention under identical conditions; report what each arm changes and costs.
 
@@ -49,18 +50,22 @@ def compare(
         epochs: passes over the training images; about 800 steps if not given.
         seed: the first seed; the others count up from it.
         out: the folder of the comparison; runs/ and the name of the data if not given.
+        jobs: runs to train at once, in processes that share the cores; auto chooses by cores, memory and the
+            duration, and takes 1 on a GPU.
 
     Example:
       foveate compare photos/ --arms none cbam@decoder "smooth@encoder5(threshold=0.4)" \\
         --placebo --seeds 3 --epochs 20 --out runs/photos
     """
     from foveate.api.compare import open_comparison
+    from foveate.api.settings import check_jobs
     from foveate.cli.progress import progress
 
+    at_once = check_jobs(jobs, "--jobs")
     settings = build_settings(data, images, model, training)
     with progress("Opening the data"):
         opened = open_comparison(settings, arms, placebo, seeds, epochs, seed, out)
-    from foveate.experiments.compare import load_if_finished
+    from foveate.experiments.compare import jobs_for, load_if_finished
     from foveate.experiments.plan import forecast, make_plan
 
     folder = opened.folder
@@ -82,12 +87,13 @@ def compare(
     print("\n".join(f"  {label}" for label in labels), flush=True)
     with progress("Timing a few steps of each arm"):
         expected = forecast(plan, folder)
-    print(f"\n{expected.describe()}\n", flush=True)
-    _run(plan, folder)
+    at_once = jobs_for(plan, folder, at_once, expected.in_steps)
+    print(f"\n{expected.at_once(at_once).describe()}\n", flush=True)
+    _run(plan, folder, at_once)
     _conclude(folder)
 
 
-def _run(plan: "Plan", folder: Path) -> None:
+def _run(plan: "Plan", folder: Path, jobs: int) -> None:
     from foveate.cli.progress import progress
     from foveate.cli.typed import command_line
     from foveate.experiments.compare import compare as run
@@ -96,20 +102,27 @@ def _run(plan: "Plan", folder: Path) -> None:
     with progress("Comparing", even=False) as advance:
 
         def show(event: "ComparisonEvent") -> None:
-            if (training := event.training) is None:
+            if event.stage != "train":
                 begin, end, text = _STAGES[event.stage]
                 done = begin + (end - begin) * event.run / event.runs
                 advance(done, _TOTAL, text.format(event.run, event.runs))
                 return
-            run_name = f"{event.arm}, seed {event.seed}, epoch {training.epoch}/{training.epochs}"
-            note = f"run {event.run} of {event.runs}: {run_name}"
-            done = (event.run - 1 + training.step / training.steps) / event.runs
-            advance(done, _TOTAL, note, event.seconds_left)
+            advance(event.share, _TOTAL, _under_way(event), event.seconds_left)
 
         try:
-            run(plan.spec, folder, show, command_line(), plan=plan)
+            run(plan.spec, folder, show, command_line(), plan=plan, jobs=jobs)
         except Interrupted as stop:
             raise KeyboardInterrupt(str(stop)) from stop
+
+
+def _under_way(event: "ComparisonEvent") -> str:
+    """Return the runs under way in words: "run 2 of 9: cbam@decoder, seed 0, epoch 3/20"."""
+    numbers = ", ".join(str(number) for number, *_ in event.running)
+    names = "; ".join(
+        f"{arm}, seed {seed}, epoch {training.epoch}/{training.epochs}"
+        for _, arm, seed, training in event.running
+    )
+    return f"run{'s' * (len(event.running) > 1)} {numbers} of {event.runs}: {names}"
 
 
 def _conclude(folder: Path) -> None:
