@@ -216,13 +216,13 @@ def open_comparison(
     if out:
         check_data(Path(out), data.source)
     options = (data.classes, data.split_seed, data.val_from_train)
-    dataset = open_dataset(data.source, *options, shares=data.split)
+    dataset = open_dataset(data.source, *options, shares=data.split, group=data.group)
     name = Path(data.source).resolve().name if Path(data.source).exists() else dataset.name
     folder = Path(out or Path("runs", name))
     check_data(folder, data.source)
     recorded = recorded_splits(folder)
     if recorded not in (None, dataset.split_table()):  # defaults depend on the splits
-        dataset = open_dataset(data.source, *options, splits=recorded)
+        dataset = open_dataset(data.source, *options, splits=recorded, group=data.group)
     default = default_comparison(dataset)
     data = settings.images(default.data)
     spec = replace(

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 
 def doctor(
-    data: str | Path, limit: int | None = None, progress: Callable[[int, int], None] | None = None
+    data: str | Path,
+    limit: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    group: str | None = None,
 ) -> "Diagnosis":
     """Check all images and masks of a dataset, and recommend fixes and training settings.
 
@@ -20,6 +23,7 @@ def doctor(
         data: a folder of images with masks or of class folders, an address of shards, or hf:NAME.
         limit: check at most this many images, evenly spread.
         progress: called as `progress(done, images)` after each image.
+        group: the images that belong together, as in `DataSpec`.
 
     Raises `DataError` if there are no images.
 
@@ -32,7 +36,7 @@ def doctor(
     """
     from foveate.doctor.visit import visit
 
-    return diagnose(visit(data, limit, progress), data)
+    return diagnose(visit(data, limit, progress, group=group), data)
 
 
 def diagnose(survey: "Survey", data: str | Path) -> "Diagnosis":

@@ -64,7 +64,8 @@ class Dataset:
 
     name: of the layout. source: as the user gave it. colors: one RGB triple per class, for display. root: the
     folder, None for other sources. reader: reads an entry. counts: pixels per class of the masks, by stem, if
-    known. notes: sentences for the user on how the data was interpreted.
+    known. notes: sentences for the user on how the data was interpreted. counted: pixels per class of masks
+    that were decoded to count them, filled as needed.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Dataset:
     reader: Read
     counts: Mapping[str, Int64[np.ndarray, " classes"]] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
+    counted: dict[str, Int64[np.ndarray, " classes"]] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len({entry.stem for entries in self.splits.values() for entry in entries})
@@ -97,6 +99,21 @@ class Dataset:
             raise DataError(f"there is no split '{split}'; there are: {', '.join(SPLITS)}")
         return self.splits[split]
 
+    def groups(self, split: str) -> tuple[str, ...]:
+        """Return the group of each entry of a split; an entry without one is a group by its stem.
+
+        >>> entries = (Entry("a", group="patient 1"), Entry("b", group="patient 1"), Entry("c"))
+        >>> splits = {"test": entries}
+        >>> Dataset("paired", "photos", "segmentation", (), (), splits, None, print).groups("test")
+        ('patient 1', 'patient 1', 'c')
+        """
+        return tuple(e.stem if e.group is None else e.group for e in self.index(split))
+
+    @property
+    def has_groups(self) -> bool:
+        """Whether any entry is in a group."""
+        return any(entry.group is not None for entries in self.splits.values() for entry in entries)
+
     @cached_property
     def class_counts(self) -> Int64[np.ndarray, "images classes"]:
         """Pixels of each class in each training image, without ignored pixels.
@@ -115,7 +132,9 @@ class Dataset:
         def count(entry: Entry) -> Int64[np.ndarray, " classes"]:
             if entry.stem in self.counts:
                 return self.counts[entry.stem]
-            return np.bincount(self.read(entry)[1].ravel(), minlength=256)[:classes]
+            if entry.stem not in self.counted:
+                self.counted[entry.stem] = np.bincount(self.read(entry)[1].ravel(), minlength=256)[:classes]
+            return self.counted[entry.stem]
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return np.stack(list(pool.map(count, entries)))

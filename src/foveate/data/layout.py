@@ -20,7 +20,8 @@ class Layout:
 
     parts: entries by the folder's own split (train, val, test), or all entries under "all". reader: decodes
     one entry; must be picklable for worker processes. colors: RGB of each class, may be empty. counts: pixels
-    per class of the masks, by stem, if known. notes: sentences for the user.
+    per class of the masks, by stem, if known. notes: sentences for the user. columns: the cells of each
+    column of the dataset's table, by stem.
     """
 
     task: Task
@@ -30,6 +31,7 @@ class Layout:
     colors: tuple[Color, ...] = ()
     counts: Mapping[str, Int64[np.ndarray, " classes"]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,14 @@
 """Open a dataset: a folder of any known layout, an address, or synthetic scenes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Int64
+
 from foveate.data.dataset import Dataset, check
+from foveate.data.groups import assign_groups, describe_torn
 from foveate.data.layout import Layout, layout_readers
 from foveate.data.one_class import against_rest
 from foveate.data.pixels.palette import palette
@@ -11,7 +16,7 @@ from foveate.data.readers.huggingface import PREFIX, read_huggingface
 from foveate.data.readers.shards import read_shards
 from foveate.data.readers.webdataset import is_pattern, read_webdataset
 from foveate.data.recognise import recognise
-from foveate.data.splits import arrange, keep_whole, restore
+from foveate.data.splits import Splits, arrange, keep_whole, restore
 from foveate.data.storage.archives import is_archive
 from foveate.data.synthetic import source as synthetic
 from foveate.errors import DataError
@@ -32,6 +37,7 @@ def open_dataset(
     splits: Mapping[str, Sequence[str]] | None = None,
     to_score: bool = False,
     shares: Sequence[float] = SHARES,
+    group: str | None = None,
 ) -> Dataset:
     """Recognise a dataset and split it into train, val and test.
 
@@ -51,6 +57,9 @@ def open_dataset(
             all images), and train may lack a class.
         shares: percent of the images in train, val and test, for a folder without splits. Of two shares, the
             second is both val and test.
+        group: keeps images that belong together in one split: a column of the dataset's table, or a regular
+            expression for the part of an image's name that its group shares, see
+            `foveate.data.groups.assign_groups`.
 
     Raises `DataError` for folders and masks that cannot be interpreted. The message names the file, the value
     and the remedy.
@@ -59,28 +68,76 @@ def open_dataset(
     >>> [len(dataset.index(split)) for split in ("train", "val", "test")]
     [8, 3, 3]
     """
-    name, root, layout = read_layout(source, classes)
-    if splits is not None:
-        entries, note = restore(layout.parts, splits)
-    elif to_score:
-        entries, note = keep_whole(layout.parts)
-    else:
-        entries, note = arrange(layout.parts, split_seed, val_from_train, shares)
-    if name == "synthetic" and splits is None:
-        note = "drawn on demand, with different scenes in each split"
-    dataset = Dataset(
-        name=name,
-        source=str(source),
-        task=layout.task,
-        classes=layout.classes,
-        colors=layout.colors or palette(len(layout.classes)),
-        splits=entries,
-        root=root,
-        reader=layout.reader,
-        counts=layout.counts,
-        notes=(*layout.notes, note),
-    )
+    unsplit = open_unsplit(source, classes, group)
+    if to_score and splits is None:
+        return unsplit.whole()
+    dataset = unsplit.split(split_seed, val_from_train, splits, shares)
     return dataset if to_score else check(dataset)
+
+
+@dataclass(frozen=True)
+class Unsplit:
+    """A dataset before it is split into train, val and test, with the groups of its images.
+
+    name: of the layout. source: as the user gave it. root: the folder, None for other sources. counted: see
+    `Dataset`; shared by all datasets that are split from this one.
+    """
+
+    name: str
+    source: str
+    root: Path | None
+    layout: Layout
+    counted: dict[str, Int64[np.ndarray, " classes"]] = field(default_factory=dict, repr=False, compare=False)
+
+    def split(
+        self,
+        split_seed: int = 0,
+        val_from_train: bool = True,
+        splits: Mapping[str, Sequence[str]] | None = None,
+        shares: Sequence[float] = SHARES,
+    ) -> Dataset:
+        """Return the dataset with splits; the arguments are those of `open_dataset`."""
+        if splits is not None:
+            entries, note = restore(self.layout.parts, splits)
+        else:
+            entries, note = arrange(self.layout.parts, split_seed, val_from_train, shares)
+        if self.name == "synthetic" and splits is None:
+            note = "drawn on demand, with different scenes in each split"
+        torn = describe_torn(entries)
+        notes = [note, f"{torn}; their test images may score too high"] if torn else [note]
+        return self._dataset(entries, notes)
+
+    def whole(self) -> Dataset:
+        """Return the dataset for scoring only, without cutting."""
+        entries, note = keep_whole(self.layout.parts)
+        return self._dataset(entries, [note])
+
+    def _dataset(self, splits: Splits, notes: Sequence[str]) -> Dataset:
+        layout = self.layout
+        return Dataset(
+            name=self.name,
+            source=self.source,
+            task=layout.task,
+            classes=layout.classes,
+            colors=layout.colors or palette(len(layout.classes)),
+            splits=splits,
+            root=self.root,
+            reader=layout.reader,
+            counts=layout.counts,
+            notes=(*layout.notes, *notes),
+            counted=self.counted,
+        )
+
+
+def open_unsplit(
+    source: str | Path, classes: Sequence[str] | None = None, group: str | None = None
+) -> Unsplit:
+    """Read a source and put its images into groups. Raises `DataError` as `open_dataset` does."""
+    name, root, layout = read_layout(source, classes)
+    if group is not None:
+        parts, note = assign_groups(layout.parts, group, layout.columns)
+        layout = replace(layout, parts=parts, notes=(*layout.notes, note))
+    return Unsplit(name, str(source), root, layout)
 
 
 def read_layout(source: str | Path, classes: Sequence[str] | None = None) -> tuple[str, Path | None, Layout]:

@@ -3,6 +3,9 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
+from foveate.data.apportion import apportion
 from foveate.data.dataset import SPLITS, Entry
 from foveate.errors import DataError
 from foveate.specs.shares import SHARES, check_shares, write_shares
@@ -24,19 +27,17 @@ def cut(entries: Sequence[Entry], shares: Sequence[float], seed: int) -> list[tu
 
     Each is sorted by stem. Labelled entries are drawn class by class; every subset gets an image of each
     class, except that classes with too few images stay among the remaining entries. Entries of one group go
-    to one subset.
+    to one subset; the shares of images, and of each class, are then kept as nearly as the groups allow.
     """
+    if any(entry.group is not None for entry in entries):
+        return _divide_groups(entries, (*shares, 100 - sum(shares)), seed)
     parts = len(shares)
-    groups: dict[str, list[Entry]] = {}
-    for entry in entries:
-        groups.setdefault(entry.group or entry.stem, []).append(entry)
     strata: dict[int | None, list[Entry]] = {}
-    for name, members in groups.items():
-        stratum = None if members[0].group else members[0].label
-        strata.setdefault(stratum, []).append(Entry(name))
+    for entry in entries:
+        strata.setdefault(entry.label, []).append(entry)
     subsets: list[list[Entry]] = [[] for _ in range(parts + 1)]
-    for names in strata.values():
-        ordered = hash_order(names, seed)
+    for members in strata.values():
+        ordered = hash_order(members, seed)
         start = 0
         for number, share in enumerate(shares if len(ordered) > parts else ()):
             # Leave one image for each later subset and one for the remaining entries.
@@ -45,8 +46,34 @@ def cut(entries: Sequence[Entry], shares: Sequence[float], seed: int) -> list[tu
             subsets[number] += ordered[start : start + size]
             start += size
         subsets[parts] += ordered[start:]
-    drawn = ([entry for name in subset for entry in groups[name.stem]] for subset in subsets)
-    return [tuple(sorted(subset, key=lambda entry: entry.stem)) for subset in drawn]
+    return [_by_stem(subset) for subset in subsets]
+
+
+def grouped(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+    """Return the entries of each group; an entry without one is a group by its stem."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(entry.stem if entry.group is None else entry.group, []).append(entry)
+    return groups
+
+
+def _divide_groups(entries: Sequence[Entry], shares: Sequence[float], seed: int) -> list[tuple[Entry, ...]]:
+    """Divide entries into subsets of these shares without tearing a group apart."""
+    groups = grouped(entries)
+    names = [entry.stem for entry in hash_order([Entry(name) for name in groups], seed)]
+    labels = sorted({entry.label for entry in entries if entry.label is not None})
+    counts = np.zeros((len(names), max(1, len(labels))), dtype=np.int64)
+    for row, name in zip(counts, names, strict=True):
+        for entry in groups[name]:
+            row[labels.index(entry.label) if labels else 0] += 1
+    subsets: list[list[Entry]] = [[] for _ in shares]
+    for name, part in zip(names, apportion(counts, shares), strict=True):
+        subsets[part] += groups[name]
+    return [_by_stem(subset) for subset in subsets]
+
+
+def _by_stem(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    return tuple(sorted(entries, key=lambda entry: entry.stem))
 
 
 def arrange(
@@ -121,9 +148,11 @@ def restore(parts: Mapping[str, Sequence[Entry]], table: Mapping[str, Sequence[s
 def _require_nonempty(splits: Splits) -> Splits:
     for split, entries in splits.items():
         if not entries:
-            total = sum(map(len, splits.values()))
+            every = [entry for held in splits.values() for entry in held]
+            groups = any(entry.group is not None for entry in every)
+            total, unit = (len(grouped(every)), "groups") if groups else (len(every), "images")
             raise DataError(
-                f"{total} images are too few for a split into train, val and test: {split} is left empty; "
-                "at least 3 are needed (3 of a class for class folders)"
+                f"{total} {unit} are too few for a split into train, val and test: {split} is left empty; "
+                f"at least 3 are needed{'' if groups else ' (3 of a class for class folders)'}"
             )
     return splits

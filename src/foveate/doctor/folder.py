@@ -1,13 +1,14 @@
 """List the images and masks of a folder, with those that are unpaired or refused, before any is decoded."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from foveate.data.dataset import Entry, Read, Task
 from foveate.data.folders.listing import folders_in, list_images
 from foveate.data.folders.pair_folders import has_masks, pairs_of, split_roots, unread_folders, unread_lists
 from foveate.data.folders.pairing import by_split, match_by_stem
+from foveate.data.groups import assign_groups
 from foveate.data.layout import Layout, LayoutReader
 from foveate.data.open import is_path, read_layout, unknown
 from foveate.data.pixels.palette import Color
@@ -36,7 +37,7 @@ class Folder:
     messages with which the layout's reader refused the folder or rows of its table. notes: how the reader
     understood the folder. tables: the readable CSV tables that pair images and masks. droppable_rows: rows of
     the tables ("file:line") that are refused and that a copy can leave out. unread: folders and lists beside
-    the pairs that are not read.
+    the pairs that are not read. columns: the cells of each column of the tables, by stem.
     """
 
     root: Path
@@ -55,6 +56,7 @@ class Folder:
     tables: tuple[Path, ...] = ()
     droppable_rows: frozenset[str] = frozenset()
     unread: tuple[tuple[Path, ...], tuple[Path, ...]] = ((), ())
+    columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
     @property
     def mendable(self) -> bool:
@@ -79,11 +81,20 @@ class Folder:
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
 
 
-def scan_folder(source: str | Path) -> Folder:
+def scan_folder(source: str | Path, group: str | None = None) -> Folder:
     """List the images of a folder, an archive, or any other source of `open_dataset`, and their masks.
 
-    Raises `DataError` only if there is nothing to list: no such folder, or no known layout.
+    group: as in `open_dataset`. Raises `DataError` only if there is nothing to list (no such folder, or no
+    known layout), and for a group that groups nothing.
     """
+    folder = _scan(source)
+    if group is None or not folder.entries:
+        return folder
+    parts, note = assign_groups(folder.parts, group, folder.columns)
+    return replace(folder, parts=parts, notes=(*folder.notes, note))
+
+
+def _scan(source: str | Path) -> Folder:
     if not is_path(source):
         name, _, layout = read_layout(source)
         return _from_layout(Path(source), name, f"read from {source}", layout)
@@ -174,7 +185,7 @@ def _table(root: Path, layout: LayoutReader) -> Folder:
         table = read_rows(root)
     except DataError as error:
         return _fallback(root, layout, error)
-    parts, faults = entries_of(root, table)
+    parts, faults, columns = entries_of(root, table)
     return Folder(
         root,
         layout.name,
@@ -187,6 +198,7 @@ def _table(root: Path, layout: LayoutReader) -> Folder:
         notes=table.notes,
         tables=tuple(tables_in(root)),
         droppable_rows=frozenset(fault.where for fault in faults if fault.droppable),
+        columns=columns,
     )
 
 
@@ -222,4 +234,5 @@ def _from_layout(root: Path, name: str, summary: str, contents: Layout) -> Folde
         read=contents.reader,
         classes=contents.classes,
         notes=contents.notes,
+        columns=contents.columns,
     )

@@ -17,17 +17,24 @@ Advance = Callable[[int, int], None]
 
 
 def visit(
-    source: str | Path, limit: int | None = None, advance: Advance | None = None, workers: int | None = None
+    source: str | Path,
+    limit: int | None = None,
+    advance: Advance | None = None,
+    workers: int | None = None,
+    group: str | None = None,
 ) -> Survey:
     """Examine the images of a dataset, or `limit` of them, evenly spread.
 
     advance: called with the images done and all images, after every image. workers: threads; one per core if
-    not given. Memory: about 5 kB per image, and the few images that are being decoded. Raises `DataError` if
-    there is no such folder, no known layout, or the limit is below 1.
+    not given. group: as in `open_dataset`. Memory: about 5 kB per image, and the few images that are
+    being decoded.
+
+    Raises `DataError` if there is no such folder, no known layout, the group groups nothing, or the limit is
+    below 1.
     """
     if limit is not None and limit < 1:
         raise DataError(f"limit {limit} leaves nothing to look at; give 1 or more")
-    folder = scan_folder(source)
+    folder = scan_folder(source, group)
     entries = evenly_spaced(folder.entries, limit)
     exams = []
     for exam in _parallel(partial(_examine, folder=folder), entries, workers):

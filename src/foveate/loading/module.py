@@ -65,6 +65,7 @@ class DataModule:
                 self.recorded_splits,
                 self.to_score,
                 spec.split,
+                spec.group,
             )
             self._size = tuple(spec.size) if spec.size else choose_size(dataset)
             self._check()

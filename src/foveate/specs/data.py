@@ -18,6 +18,9 @@ class DataSpec:
         split: where the data have no splits, percents of train, val and test, such as 80/10/10. Of two, such
             as 80/20, the second validates and is scored.
         split_seed: draws that split.
+        group: keeps images that belong together (a patient, a video) in one part of the split. A column of
+            the data's table, or a regular expression for what the names of a group share, such as '^[^_]+'
+            for all before the first underscore. The first capture group counts, or else the whole match.
         val_from_train: where the data have two parts, score on the second and cut validation from the first.
             False validates and scores on the second.
         crop: height and width in pixels of the random crops in training; the whole image if not given.
@@ -43,6 +46,7 @@ class DataSpec:
     classes: tuple[str, ...] | None = None
     split: Shares = SHARES
     split_seed: int = 0
+    group: str | None = None
     val_from_train: bool = True
     crop: tuple[int, int] | None = None
     crop_schedule: tuple[tuple[float, tuple[int, int]], ...] = ()

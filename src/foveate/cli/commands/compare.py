@@ -75,11 +75,12 @@ def compare(
         print(f"All {len(plan.runs)} runs were done by {done.finished}; add arms or seeds to continue.\n")
         _conclude(folder)
         return
-    from foveate.experiments.briefing import control_note, weights_note
+    from foveate.experiments.briefing import control_note, group_note, weights_note
 
     height, width = plan.data.size
     print(opened.dataset.describe())
-    for note in (weights_note(opened.spec.model, plan.spec.model), control_note(plan)):
+    weights = weights_note(opened.spec.model, plan.spec.model)
+    for note in (group_note(opened.dataset), weights, control_note(plan)):
         if note:
             print(f"\n{note}")
     print(f"\n{plan.spec.model.host} at {height}x{width}, {seeds} seeds of each arm:")

@@ -17,6 +17,7 @@ def doctor(
     json: str | None = None,
     fix: str | None = None,
     limit: int | None = None,
+    group: str | None = None,
 ) -> int:
     """Check every image and mask of a dataset; report problems, and advise how to train on it.
 
@@ -29,13 +30,15 @@ def doctor(
         json: also write everything with the names of all files to this file, as JSON.
         fix: a new folder for a repaired copy of the data; problems that need a decision stay.
         limit: check at most this many images, evenly spread.
+        group: images that belong together, as in compare: a regular expression for what their names share, or
+            a column of the data's table.
 
     Example:
       foveate doctor photos/ --out photos.html --fix photos-mended
     """
     for flag, path in (("--out", out), ("--json", json)):
         _check_target(flag, path)
-    survey = _visit(data, limit)
+    survey = _visit(data, limit, group)
     from foveate.api.doctor import diagnose
     from foveate.cli.progress import progress
     from foveate.report.doctor import write_json, write_page
@@ -63,12 +66,12 @@ def _check_target(flag: str, path: str | None) -> None:
         raise UserError(f"{flag}: {path} cannot be written; name a file in a folder that exists")
 
 
-def _visit(data: str, limit: int | None) -> "Survey":
+def _visit(data: str, limit: int | None, group: str | None) -> "Survey":
     from foveate.cli.progress import progress
     from foveate.doctor.visit import visit
 
     with progress("Reading images") as advance:
-        return visit(data, limit, advance)
+        return visit(data, limit, advance, group=group)
 
 
 def _fix(diagnosis: "Diagnosis", folder: Path) -> None:

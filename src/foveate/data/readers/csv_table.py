@@ -33,7 +33,7 @@ GROUP = ("group", "patient", "patient_id", "subject")
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a table. where: "file:line"."""
+    """One row of a table. where: "file:line". cells: all of them by column."""
 
     where: str
     part: str
@@ -41,6 +41,7 @@ class Row:
     mask: str | None
     label: str | None
     group: str | None
+    cells: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -83,13 +84,14 @@ class CsvTable:
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
         table = read_rows(root, classes)
-        parts, faults = entries_of(root, table)
+        parts, faults, columns = entries_of(root, table)
         if faults:
             raise faults[0].error
         if not table.masked:
-            return Layout("classification", table.classes, parts, read_labelled, notes=table.notes)
+            labelled = Layout("classification", table.classes, parts, read_labelled, notes=table.notes)
+            return replace(labelled, columns=columns)
         layout = read_indexed(parts, classes)
-        return replace(layout, notes=(*table.notes, *layout.notes))
+        return replace(layout, notes=(*table.notes, *layout.notes), columns=columns)
 
 
 def read_rows(root: Path, classes: Sequence[str] | None = None) -> Table:
@@ -114,9 +116,14 @@ def read_rows(root: Path, classes: Sequence[str] | None = None) -> Table:
     return Table(tuple(rows), masked, *known, tuple(faults), tuple(note for *_, note in read))
 
 
-def entries_of(root: Path, table: Table) -> tuple[dict[str, list[Entry]], list[Fault]]:
-    """Return the entries by split, and the faults of the rows without an entry."""
+def entries_of(
+    root: Path, table: Table
+) -> tuple[dict[str, list[Entry]], list[Fault], dict[str, dict[str, str]]]:
+    """Return the entries by split, the faults of the rows without an entry, and the cells of each column by
+    stem.
+    """
     parts: dict[str, list[Entry]] = {}
+    columns: dict[str, dict[str, str]] = {}
     faults = [*table.faults]
     seen: dict[str, tuple[Row, Entry]] = {}
     for row in table.rows:
@@ -129,10 +136,12 @@ def entries_of(root: Path, table: Table) -> tuple[dict[str, list[Entry]], list[F
         first, first_entry = seen.setdefault(entry.stem, (row, entry))
         if first is row:
             parts.setdefault(row.part, []).append(entry)
+            for name, cell in row.cells.items():
+                columns.setdefault(name, {})[entry.stem] = cell
         else:
             same = (first.part, first_entry) == (row.part, entry)
             faults.append(Fault(row.where, _duplicate_error(first, row), droppable=same))
-    return parts, faults
+    return parts, faults, columns
 
 
 def unread_tables(root: Path) -> str:
@@ -201,7 +210,7 @@ def _rows(path: Path) -> tuple[list[Row], list[Fault], str]:
         else:
             files = (key and plain_name(path.parent, cells[key]) for key in (image, mask))
             others = (key and cells[key] for key in (label, group))
-            rows.append(Row(where, part or "all", *files, *others))
+            rows.append(Row(where, part or "all", *files, *others, cells))
     unused = [key for key in columns if key not in (image, target, group, split)]
     return rows, faults, _columns_note(path, [image, target, split], group, unused)
 
@@ -210,11 +219,11 @@ def _columns_note(path: Path, used: Sequence[str | None], group: str | None, unu
     """Say how the columns of a table were interpreted.
 
     >>> _columns_note(Path("a.csv"), ["image", "mask", None], "patient", ["age"])
-    'a.csv: columns image and mask; images of one patient stay together; not used: age'
+    'a.csv: columns image and mask; images of one patient stay together; others: age'
     """
     clauses = [f"columns {' and '.join(filter(None, used))}"]
     clauses += [f"images of one {group} stay together"] if group else []
-    clauses += [f"not used: {', '.join(unused[:6])}{', ...' * (len(unused) > 6)}"] if unused else []
+    clauses += [f"others: {', '.join(unused[:6])}{', ...' * (len(unused) > 6)}"] if unused else []
     return f"{path.name}: {'; '.join(clauses)}"
 
 

@@ -59,7 +59,7 @@ def leakage(survey: Survey) -> Iterator[Finding]:
                 _cases(survey, leaks),
                 "Images that were trained on are scored: the score measures what the network remembers.",
                 "Keep each picture in one part; frames of one video, tiles of one scene and images of one "
-                "patient belong together.",
+                "patient belong together: without parts of its own, --group keeps them in one.",
                 Mend("left out of the part that is trained on", leave_out=True),
             )
     near_pairs = [
@@ -75,8 +75,8 @@ def leakage(survey: Survey) -> Iterator[Finding]:
             _cases(survey, near_pairs),
             "The data has no splits of its own, and a random split may put one of the two into training and "
             "the other into the test.",
-            "Put images that belong together (one video, one scene, one patient) into one of train/, val/ "
-            "and test/.",
+            "Keep images that belong together (one video, one scene, one patient) in one part: --group "
+            "names what their names share, or the column of a table.",
         )
 
 
