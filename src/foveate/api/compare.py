@@ -7,7 +7,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foveate.api.settings import Settings, check_jobs, parse_settings
+from foveate.api.settings import Settings, check_budget, check_jobs, parse_settings
 from foveate.errors import UserError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class ComparisonResult:
 
     @property
     def verdicts(self) -> dict[str, str]:
-        """The verdict of each arm, by its name: "helps", "hurts", "not shown" or "no verdict"."""
+        """The verdict of each arm, by its name: "helps", "hurts", "no difference", "not shown", ..."""
         return {item.label: str(self.comparison.result(item.arm).verdict) for item in self.comparison.arms}
 
     @property
@@ -144,6 +144,13 @@ def compare(
     epochs: int | None = None,
     seed: int = 0,
     out: str | Path | None = None,
+    until_decided: bool = False,
+    max_seeds: int = 20,
+    budget: str | float | None = None,
+    margin: float = 1.0,
+    judge: str | None = None,
+    reference: str = "none",
+    contrasts: Sequence[str] = (),
     accelerator: str = "auto",
     jobs: int | str = "auto",
     progress: "Callable[[ComparisonEvent], None] | None" = None,
@@ -162,6 +169,14 @@ def compare(
         epochs: passes over the training images; about 800 steps if not given.
         seed: the first seed; the others follow it.
         out: the folder of the comparison; runs/ and the name of the data if not given.
+        until_decided: add seeds until every arm is decided, up to `max_seeds`; decided arms stop.
+        max_seeds: the most trainings of each arm with `until_decided`.
+        budget: how long `until_decided` may take, such as "2h", "90min" or seconds; no limit if not given.
+        margin: a difference below it does not matter to you, in points.
+        judge: the score that verdicts are about, such as "dice", "dice:polyp" or "boundary_iou"; mIoU for
+            masks and accuracy for labels if not given.
+        reference: the arm that all others are set against; the bare host if not given.
+        contrasts: further pairs to set against each other, such as ["C vs B"].
         accelerator: "auto", "cpu" or "gpu".
         jobs: runs to train at once, in processes that share the cores of this one; "auto" chooses by cores,
             memory and the duration, and takes 1 on a GPU.
@@ -179,11 +194,27 @@ def compare(
     at_once = check_jobs(jobs)
     settings = parse_settings(data, fields, "foveate.compare", signature(compare).parameters)
     arms = [arms] if isinstance(arms, str) else arms
-    opened = open_comparison(settings, arms, placebo, seeds, epochs, seed, out)
+    question = {
+        "until_decided": until_decided,
+        "max_seeds": max_seeds,
+        "margin": margin,
+        "judge": judge,
+        "reference": reference,
+        "contrasts": tuple(contrasts),
+    }
+    seconds = check_budget(budget, until_decided)
+    opened = open_comparison(settings, arms, placebo, seeds, epochs, seed, out, **question)
     from foveate.experiments.compare import compare as run
     from foveate.report.page import write_report
 
-    run(opened.spec, opened.folder, progress, trainer_flags={"accelerator": accelerator}, jobs=at_once)
+    run(
+        opened.spec,
+        opened.folder,
+        progress,
+        trainer_flags={"accelerator": accelerator},
+        jobs=at_once,
+        budget=seconds,
+    )
     write_report(opened.folder)
     return ComparisonResult(opened.folder)
 
@@ -196,8 +227,11 @@ def open_comparison(
     epochs: int | None = None,
     seed: int = 0,
     out: str | Path | None = None,
+    **question: Any,
 ) -> OpenedComparison:
     """Open the data and complete the settings with defaults for it. A resumed comparison keeps its splits.
+
+    question: further fields of `ComparisonSpec`, such as `margin` and `judge`.
 
     Raises `UserError` for wrong arms, data or settings, and for a folder with a comparison of other data.
     """
@@ -208,6 +242,7 @@ def open_comparison(
     require_source(settings.data.source)
     for arm in arms or ():
         check_arm(parse_named_arm(arm)[1])
+    from foveate.evaluation.judges import parse_judge
     from foveate.experiments.defaults import default_comparison
     from foveate.experiments.plan import recorded_splits
     from foveate.experiments.resuming import check_data
@@ -234,5 +269,7 @@ def open_comparison(
         placebo=placebo,
         seeds=seeds,
         first_seed=seed,
+        **question,
     )
+    parse_judge(spec.judge, dataset.classes, dataset.task)
     return OpenedComparison(spec, dataset, folder)

@@ -1,5 +1,6 @@
 """Sort the keywords of a call into data, host and training settings; defaults are completed later."""
 
+import re
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
@@ -21,6 +22,9 @@ _PARTS = {
     if field.name not in own
 }
 """The spec that has each keyword as a field. Fields with arguments of their own are left out."""
+
+_UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+"""Seconds of the units of a duration."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,39 @@ def check_jobs(jobs: int | str, where: str = "jobs") -> int | None:
     if number > 1 and sys.platform == "win32":
         raise UserError(f"{where}: several runs at once are not supported on Windows; give 1")
     return number
+
+
+def parse_duration(text: str | float, where: str = "budget") -> float:
+    """Return the seconds of a duration such as "2h", "1h 30min", "90min" or 600 (seconds).
+
+    Raises `UserError`, which begins with `where`, for other texts and for 0 or less.
+
+    >>> parse_duration("2h"), parse_duration("1h 30min"), parse_duration(600)
+    (7200.0, 5400.0, 600.0)
+    """
+    parts = re.findall(r"([0-9.]+)\s*([a-z]*)", str(text).lower())
+    written = re.sub(r"\s", "", "".join(number + unit for number, unit in parts))
+    try:
+        if not parts or written != re.sub(r"\s", "", str(text).lower()):
+            raise ValueError
+        seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    except (KeyError, ValueError):
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise UserError(f"{where}: '{text}' is no duration; write it as 2h, 90min or 1h 30min")
+    return seconds
+
+
+def check_budget(budget: str | float | None, until_decided: bool, where: str = "budget") -> float | None:
+    """Return the seconds of a budget. Raise `UserError` for one without `until_decided`."""
+    if budget is None:
+        return None
+    if not until_decided:
+        raise UserError(
+            f"{where}: only a comparison that adds seeds until decided has a budget; add until_decided "
+            "(--until-decided), or leave the budget out"
+        )
+    return parse_duration(budget, where)
 
 
 def parse_settings(

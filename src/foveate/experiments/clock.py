@@ -1,8 +1,10 @@
 """Estimate how long the remaining runs of a comparison will take."""
 
 import heapq
+from collections.abc import Sequence
 from pathlib import Path
 
+from foveate.experiments.arms import PlannedArm
 from foveate.experiments.plan import Plan
 from foveate.training.callbacks import ProgressEvent
 from foveate.training.run_directory import Run
@@ -19,13 +21,17 @@ class Clock:
     earlier run of the same arm, because the load of the machine may have changed. It is weighted by the share
     of the run that this process has trained: 1 at the start, the full ratio at the end.
 
-    jobs: number of runs at once. A run that has not started takes the place of the first that ends.
+    jobs: number of runs at once. A run that has not started takes the place of the first that ends. runs:
+    those to train; all of the plan if not given.
     """
 
-    def __init__(self, plan: Plan, out: Path, jobs: int = 1):
-        runs = {(arm.arm, seed): Run(plan.folder(out, arm, seed)) for arm, seed in plan.runs}
-        self.done = {key: run.result.seconds for key, run in runs.items() if run.is_complete}
-        self.order = list(runs)
+    def __init__(
+        self, plan: Plan, out: Path, jobs: int = 1, runs: Sequence[tuple[PlannedArm, int]] | None = None
+    ):
+        wanted = plan.runs if runs is None else runs
+        folders = {(arm.arm, seed): Run(plan.folder(out, arm, seed)) for arm, seed in wanted}
+        self.done = {key: run.result.seconds for key, run in folders.items() if run.is_complete}
+        self.order = list(folders)
         self.jobs = jobs
         self._events: dict[tuple[str, int], ProgressEvent] = {}
 

@@ -1,16 +1,20 @@
 """Run a comparison: train every arm with every seed, score the runs, and compare the arms with the host."""
 
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from foveate.errors import UserError
+from foveate.experiments.arms import PlannedArm
 from foveate.experiments.clock import Clock
 from foveate.experiments.conclude import conclude
+from foveate.experiments.course import Course
 from foveate.experiments.job_count import choose_jobs
 from foveate.experiments.jobs import Job, JobPool
+from foveate.experiments.looking import look_at, seconds_of_look
 from foveate.experiments.plan import Plan, make_plan, seconds_in_steps
 from foveate.experiments.result import Comparison, load_comparison
 from foveate.files import folder_lock, leftover_parts
@@ -53,15 +57,17 @@ def compare(
     trainer_flags: Mapping[str, Any] | None = None,
     plan: Plan | None = None,
     jobs: int | None = 1,
+    budget: float | None = None,
 ) -> Comparison:
     """Train the missing runs, score all runs, measure costs, and compare the arms with the host.
 
-    Writes into `out`: comparison.yaml, splits.json (the same for all runs), runs/ARM/seedK (run directories),
-    comparison.json, comparison.csv, curves.csv and gallery.npz. `foveate.report.page.write_report` draws the
-    report from them.
+    Writes into `out`: comparison.yaml, splits.json (the same for all runs), looks.json, runs/ARM/seedK (run
+    directories), comparison.json, comparison.csv, curves.csv, openings.csv and gallery.npz.
+    `foveate.report.page.write_report` draws the report from them.
 
     The same call resumes an interrupted comparison: complete runs are kept, and an incomplete run resumes at
-    the end of its last epoch. A finished comparison is returned as it is. Arms and seeds may be added.
+    the end of its last epoch. A finished comparison is returned as it is. Arms, contrasts and seeds may be
+    added.
 
     Args:
         spec: the comparison.
@@ -71,6 +77,8 @@ def compare(
         trainer_flags: arguments of Lightning's Trainer, which uses one device.
         plan: the result of `make_plan` for the same spec, folder and flags, if it was called before.
         jobs: number of runs to train at once, in processes of their own; None to choose it (`jobs_for`).
+        budget: seconds that a comparison which adds seeds until decided may take; the first look is taken
+            in any case.
 
     Raises `UserError`, before anything is trained or written, for an error in the spec or the data, and for
     an `out` that cannot be written, holds a comparison with another spec, or is in use by another process;
@@ -85,9 +93,39 @@ def compare(
     with folder_lock(out), _resumable(out):
         _save_spec(plan, out)
         with JobPool(jobs_for(plan, out, jobs), out) as pool:
-            _train(plan, out, report, pool)
+            course = _take_looks(plan, out, report, pool, budget)
         command = command or f"compare(ComparisonSpec.load({str(out / 'comparison.yaml')!r}), {str(out)!r})"
-        return conclude(plan, out, command, lambda *stage: report(ComparisonEvent(*stage)))
+        return conclude(plan, out, course, command, lambda *stage: report(ComparisonEvent(*stage)))
+
+
+def _take_looks(plan: Plan, out: Path, report: ReportProgress, pool: JobPool, budget: float | None) -> Course:
+    """Train and look until the comparison is over or its budget is used up; return its course.
+
+    Arms that were added to earlier looks get the runs of these looks first.
+    """
+    course, start = Course.open(plan.spec, out), time.monotonic()
+
+    def report_stage(stage: str, item: int, items: int) -> None:
+        report(ComparisonEvent(stage, item, items))
+
+    if course.last:
+        _train(plan, out, report, pool, course.runs(plan, course.last))
+    while not course.is_over(plan):
+        left = None if budget is None else budget - (time.monotonic() - start)
+        look = course.looks_left(plan.spec)[0]
+        if course.last and left is not None and seconds_of_look(plan, out, course, look, pool.size) > left:
+            break
+        _train(plan, out, report, pool, course.runs(plan, look), _part_of(plan, look))
+        left = None if budget is None else budget - (time.monotonic() - start)
+        course = look_at(plan, out, course, look, left, pool.size, report_stage)
+        course.save(out)
+    return course
+
+
+def _part_of(plan: Plan, look: int) -> tuple[float, float]:
+    """Return the share of all looks that are done before and after this one, from 0 to 1."""
+    number, count = plan.spec.looks.index(look), len(plan.spec.looks)
+    return number / count, (number + 1) / count
 
 
 def jobs_for(plan: Plan, out: Path, jobs: int | None, seconds: float | None = None) -> int:
@@ -105,17 +143,26 @@ def jobs_for(plan: Plan, out: Path, jobs: int | None, seconds: float | None = No
 
 
 def load_if_finished(plan: Plan, out: Path) -> Comparison | None:
-    """Return the comparison in `out` if it is finished with the plan's arms and seeds, otherwise None."""
+    """Return the comparison in `out` if it is finished with the plan's arms and looks, otherwise None."""
     if not (out / "comparison.json").is_file():
         return None
-    if not all(Run(plan.folder(out, arm, seed)).is_complete for arm, seed in plan.runs):
+    course = Course.open(plan.spec, out)
+    if not course.last or not course.is_over(plan):
+        return None
+    runs = course.runs(plan, course.last)
+    if not all(Run(plan.folder(out, arm, seed)).is_complete for arm, seed in runs):
         return None
     try:
         comparison = load_comparison(out)
     except UserError:
         return None  # written by another version, or damaged: the runs are compared again
     arms = {contender.arm for contender in comparison.contenders}
-    same = arms == {arm.arm for arm in plan.arms} and comparison.seeds == plan.spec.seed_numbers
+    contrasts = {(contrast.arm, contrast.reference) for contrast in comparison.findings.contrasts}
+    same = (
+        arms == {arm.arm for arm in plan.arms}
+        and comparison.findings.looks == course.looks.taken
+        and contrasts == set(plan.spec.contrast_pairs)
+    )
     return comparison if same else None
 
 
@@ -129,18 +176,25 @@ def _save_spec(plan: Plan, out: Path) -> None:
         raise UserError(f"{out}: cannot write there ({error.strerror}); choose another folder") from error
 
 
-def _train(plan: Plan, out: Path, report: ReportProgress, pool: JobPool) -> None:
-    runs = {plan.folder(out, arm, seed): (arm.arm, seed) for arm, seed in plan.runs}
-    clock, order = Clock(plan, out, pool.size), list(runs.values())
+def _train(
+    plan: Plan,
+    out: Path,
+    report: ReportProgress,
+    pool: JobPool,
+    wanted: Sequence[tuple[PlannedArm, int]],
+    part: tuple[float, float] = (0.0, 1.0),
+) -> None:
+    """Train the wanted runs that are not complete. part: begin and end of the share done that is reported."""
+    runs = {plan.folder(out, arm, seed): (arm.arm, seed) for arm, seed in wanted}
+    clock, order = Clock(plan, out, pool.size, wanted), list(runs.values())
+    begin, end = part
 
     def report_run(job: Job, event: ProgressEvent) -> None:
         arm, seed = runs[job.folder]
         left = clock.seconds_left(arm, seed, event)
         running = tuple((order.index(key) + 1, *key, its) for key, its in clock.running.items())
-        number = order.index((arm, seed)) + 1
-        report(
-            ComparisonEvent("train", number, len(order), arm, seed, event, left, clock.share_done, running)
-        )
+        number, share = order.index((arm, seed)) + 1, begin + (end - begin) * clock.share_done
+        report(ComparisonEvent("train", number, len(order), arm, seed, event, left, share, running))
 
     def finish_run(job: Job, result: RunResult) -> None:
         clock.record_finished(*runs[job.folder], result.seconds)

@@ -3,57 +3,45 @@
 import itertools
 import math
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from foveate.evaluation.cost import costs
-from foveate.evaluation.evaluate import evaluate, read_per_image, read_scores
+from foveate.evaluation.evaluate import read_scores
 from foveate.experiments.arms import PlannedArm
+from foveate.experiments.convergence import only_class, still_rising
+from foveate.experiments.course import Course
 from foveate.experiments.gallery import save_gallery
+from foveate.experiments.looking import ReportStage, ScoredRuns, score_runs
+from foveate.experiments.openings import closed_arms, openings_of, travel
 from foveate.experiments.pick import pick_exhibits
 from foveate.experiments.plan import Plan
-from foveate.experiments.result import Comparison, Contender, CurvePoint
+from foveate.experiments.result import Comparison, Contender, CurvePoint, OpeningPoint
 from foveate.models.checkpoints import load_model
 from foveate.prediction.views import with_views
 from foveate.training.run_directory import Run
 from foveate.verdicts.comparison import Findings, compare_arms
 
 SCORES = ("miou", "dice", "accuracy", "mean_accuracy", "precision", "recall")
-ByRun = dict[str, dict[int, np.ndarray]]
-"""An array with one row for each test image, by arm and seed."""
-ReportStage = Callable[[str, int, int], None]
-"""Called with a stage ("score", "cost" or "gallery"), its number of finished items, and of all items."""
 
 
-def conclude(plan: Plan, out: Path, command: str, report: ReportStage) -> Comparison:
+def conclude(plan: Plan, out: Path, course: Course, command: str, report: ReportStage) -> Comparison:
     """Score every run, measure the cost of every arm, compare the arms, and write the files of the report."""
-    confusions: ByRun = {}
-    errors: ByRun = {}
-    for done, (arm, seed) in enumerate(plan.runs, start=1):
-        folder = plan.folder(out, arm, seed)
-        _score(folder)
-        _, confusions.setdefault(arm.arm, {})[seed], run_errors = read_per_image(folder)
-        if run_errors is not None:
-            errors.setdefault(arm.arm, {})[seed] = run_errors
-        report("score", done, len(plan.runs))
-    comparison = _comparison(plan, out, command, _findings(plan, out, confusions, errors, report))
+    runs = course.runs(plan, course.last)
+    scored = score_runs(plan, out, runs, report)
+    openings = openings_of(plan, out, runs)
+    findings = _findings(plan, out, course, scored, closed_arms(plan, openings), report)
+    comparison = _comparison(plan, out, course, command, findings, openings, scored)
     report("gallery", 0, 1)
-    save_gallery(out, pick_exhibits(plan, out, confusions))
+    save_gallery(out, pick_exhibits(plan, out, scored.confusions))
     comparison.save(out)
     return comparison
 
 
-def _score(folder: Path) -> None:
-    """Evaluate a run unless its scores are newer than its result."""
-    scores, run = folder / "scores.json", Run(folder)
-    if not scores.is_file() or scores.stat().st_mtime_ns < run.result_file.stat().st_mtime_ns:
-        evaluate(folder)
-
-
-def _findings(plan: Plan, out: Path, confusions: ByRun, errors: ByRun, report: ReportStage) -> Findings:
+def _findings(
+    plan: Plan, out: Path, course: Course, scored: ScoredRuns, closed: set[str], report: ReportStage
+) -> Findings:
     """Measure the cost of every arm, with the weights of the first seed, and compare the arms."""
     first = plan.spec.first_seed
     models = {arm.arm: with_views(load_model(plan.folder(out, arm, first))) for arm in plan.arms}
@@ -65,15 +53,35 @@ def _findings(plan: Plan, out: Path, confusions: ByRun, errors: ByRun, report: R
         device=device,
         progress=lambda arm: report("cost", next(numbers), len(models)),
     )
-    placebos = {arm: placebo.arm for placebo in plan.arms for arm in placebo.beside}
     return compare_arms(
-        confusions, plan.data.classes, plan.data.task, placebos=placebos, costs=costs_by_arm, errors=errors
+        scored.confusions,
+        plan.data.classes,
+        plan.data.task,
+        plan.spec.reference_arm,
+        {arm: placebo.arm for placebo in plan.arms for arm in placebo.beside},
+        costs_by_arm,
+        scored.errors or None,
+        judge=plan.spec.judge,
+        margin=plan.spec.margin / 100,
+        images=scored.images,
+        looks=course.looks,
+        contrasts=plan.spec.contrast_pairs,
+        closed=closed,
     )
 
 
-def _comparison(plan: Plan, out: Path, command: str, findings: Findings) -> Comparison:
+def _comparison(
+    plan: Plan,
+    out: Path,
+    course: Course,
+    command: str,
+    findings: Findings,
+    openings: tuple[OpeningPoint, ...],
+    scored: ScoredRuns,
+) -> Comparison:
     spec, data = plan.spec, plan.data
-    runs = [Run(plan.folder(out, arm, seed)) for arm, seed in plan.runs]
+    runs = [Run(plan.folder(out, arm, seed)) for arm, seed in course.runs(plan, course.last)]
+    curves = _curves(plan, out, course)
     segmentation = data.task == "segmentation"
     return Comparison(
         task=data.task,
@@ -83,33 +91,41 @@ def _comparison(plan: Plan, out: Path, command: str, findings: Findings) -> Comp
         colors=tuple(tuple(int(value) for value in color) for color in data.dataset.colors),
         size=tuple(data.size),
         host=spec.model.host,
-        score="miou" if segmentation else "accuracy",
+        score=findings.judge,
         class_score="iou" if segmentation else "recall",
-        seeds=spec.seed_numbers,
+        seeds=tuple(range(spec.first_seed, spec.first_seed + course.last)),
         epochs=spec.training.epochs,
         contenders=tuple(
-            _contender(plan, out, arm, "iou" if segmentation else "recall") for arm in plan.arms
+            _contender(plan, out, course, arm, "iou" if segmentation else "recall") for arm in plan.arms
         ),
         findings=findings,
         command=command,
         finished=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         seconds=sum(run.result.seconds for run in runs),
         environment=_environment(runs[-1]),
-        curves=_curves(plan, out),
+        until_decided=spec.until_decided,
+        travel=travel(plan),
+        rising=still_rising(curves, findings.baseline),
+        one_class=only_class(scored.confusions[findings.baseline], data.classes),
+        curves=curves,
+        openings=openings,
     )
 
 
-def _contender(plan: Plan, out: Path, arm: PlannedArm, class_score: str) -> Contender:
-    by_seed = [read_scores(plan.folder(out, arm, seed)) for seed in plan.spec.seed_numbers]
+def _contender(plan: Plan, out: Path, course: Course, arm: PlannedArm, class_score: str) -> Contender:
+    seeds = tuple(seed for other, seed in course.runs(plan, course.last) if other is arm)
+    by_seed = [read_scores(plan.folder(out, arm, seed)) for seed in seeds]
     scores = {name: tuple(getattr(run, name) for run in by_seed) for name in SCORES}
     class_scores = {
         name: tuple(getattr(run.classes[number], class_score) for run in by_seed)
         for number, name in enumerate(plan.data.classes)
     }
-    return Contender(arm.arm, arm.folder, arm.role, arm.beside, scores, class_scores, arm.name)
+    stop = course.stopped.get(arm.arm)
+    why = stop.why if stop else ""
+    return Contender(arm.arm, arm.folder, arm.role, arm.beside, scores, class_scores, seeds, arm.name, why)
 
 
-def _curves(plan: Plan, out: Path) -> tuple[CurvePoint, ...]:
+def _curves(plan: Plan, out: Path, course: Course) -> tuple[CurvePoint, ...]:
     score = "val_miou" if plan.data.task == "segmentation" else "val_accuracy"
     return tuple(
         CurvePoint(
@@ -118,7 +134,7 @@ def _curves(plan: Plan, out: Path) -> tuple[CurvePoint, ...]:
             int(row["epoch"]),
             *(row.get(name, math.nan) for name in ("train_loss", "val_loss", score)),
         )
-        for arm, seed in plan.runs
+        for arm, seed in course.runs(plan, course.last)
         for row in Run(plan.folder(out, arm, seed)).metrics()
     )
 

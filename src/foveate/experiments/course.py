@@ -68,11 +68,14 @@ class Course:
         with write_whole(out / FILE, "w") as file:
             json.dump(to_plain(self), file, indent=1)
 
+    def looks_left(self, spec: ComparisonSpec) -> tuple[int, ...]:
+        """Return the looks of the spec that were not taken yet."""
+        return tuple(look for look in spec.looks if look > self.last)
+
     @property
-    def looks_left(self) -> tuple[int, ...]:
-        """The planned looks that were not taken yet."""
-        plan = self.looks.plans[-1]
-        return tuple(look for look in plan.planned if look not in plan.taken)
+    def last(self) -> int:
+        """The number of seeds of the last look that was taken; 0 before the first."""
+        return max(self.looks.taken, default=0)
 
     def seeds_of(self, plan: Plan, arm: PlannedArm, look: int) -> int:
         """Return how many seeds an arm has at a look: fewer if it stopped before.
@@ -123,4 +126,4 @@ class Course:
     def is_over(self, plan: Plan) -> bool:
         """Return whether no look is left, or no arm to look at."""
         judged = {arm.arm for arm in plan.arms if arm.role != "placebo"} - {plan.spec.reference_arm}
-        return not self.looks_left or judged <= set(self.stopped)
+        return not self.looks_left(plan.spec) or judged <= set(self.stopped)

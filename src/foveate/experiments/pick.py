@@ -38,8 +38,10 @@ def pick_exhibits(plan: Plan, out: Path, confusions: Mapping[str, Mapping[int, n
     arms = [arm.arm for arm in planned]
     first = plan.spec.first_seed
     scores = {arm: {s: _image_scores(m, plan.data.task) for s, m in confusions[arm].items()} for arm in arms}
-    means = np.stack([np.mean(list(scores[arm].values()), axis=0) for arm in arms])
-    changes = np.nan_to_num(means[1:] - means[0])
+    host = scores[arms[0]]
+    changes = np.nan_to_num(
+        [np.mean([own - host[s] for s, own in scores[arm].items()], axis=0) for arm in arms[1:]]
+    )
     largest = np.abs(changes).max(0)
     order = [int(number) for number in np.argsort(-largest, kind="stable")[:EXHIBITS]]
     images = {number: _read(plan, number) for number in order}

@@ -175,6 +175,21 @@ def forecast(plan: Plan, out: Path | None = None, steps: int = 3) -> Forecast:
     return Forecast(seconds, len(plan.runs), done, epochs, images, data.plan, detectable, in_steps)
 
 
+def check_enough(budget: float | None, expected: Forecast, plan: Plan, out: Path) -> None:
+    """Raise `UserError` if a budget in seconds is too short for the first look, and say how long that takes.
+
+    A comparison that has been looked at already may stop at once.
+    """
+    if budget is None or budget >= expected.seconds or (out / "looks.json").is_file():
+        return
+    one = expected.seconds / max(1, expected.runs - expected.runs_done)
+    raise UserError(
+        f"budget: {_about(budget)} is too short for the first look: its {expected.runs - expected.runs_done} "
+        f"runs take about {_about(expected.seconds)}, {_about(one)} each. Give a longer budget, or fewer "
+        "epochs, arms or seeds"
+    )
+
+
 def seconds_in_steps(plan: Plan, out: Path | None = None, steps: int = 3) -> float:
     """Return the part `in_steps` of the forecast. It takes a few training steps of every arm."""
     return sum(

@@ -7,14 +7,14 @@ from foveate.plain import flatten, to_plain
 from foveate.specs.arm import parse_named_arm
 from foveate.specs.comparison import ComparisonSpec
 
-MAY_DIFFER = ("placebo:", "data.workers:", "data.memory_gb:")
-"""Settings that may change, because they have no effect on trained runs."""
+MAY_DIFFER = ("placebo:", "until_decided:", "max_seeds:", "data.workers:", "data.memory_gb:")
+"""Settings that may change, because they have no effect on trained runs and on what is asked of them."""
 
 
 def check_continues(spec: ComparisonSpec, out: Path) -> None:
     """Raise `UserError` with all differences if the comparison in `out` cannot be resumed with this spec.
 
-    Arms and seeds may be added. Without a comparison in `out`, nothing is checked.
+    Arms, contrasts and seeds may be added. Without a comparison in `out`, nothing is checked.
     """
     path = out / "comparison.yaml"
     if not path.is_file():
@@ -23,12 +23,14 @@ def check_continues(spec: ComparisonSpec, out: Path) -> None:
     changed = [line for line in differences(recorded, spec) if not line.startswith(MAY_DIFFER)]
     if _named_arms(recorded) <= _named_arms(spec):
         changed = [line for line in changed if not line.startswith("arms:")]
+    if set(recorded.contrast_pairs) <= set(spec.contrast_pairs):
+        changed = [line for line in changed if not line.startswith("contrasts:")]
     if spec.first_seed == recorded.first_seed and spec.seeds >= recorded.seeds:
         changed = [line for line in changed if not line.startswith("seeds:")]
     if changed:
         raise UserError(
             f"{out} holds a comparison with another spec ({'; '.join(changed)}). Resume it with its own spec "
-            "(arms and seeds may be added, names of arms stay), or choose another folder"
+            "(arms, contrasts and seeds may be added, names of arms stay), or choose another folder"
         )
 
 

@@ -8,6 +8,7 @@ from foveate.cli.flags import DataFlags, DeviceFlags, ModelFlags, TrainingFlags,
 if TYPE_CHECKING:
     from foveate.experiments.compare import ComparisonEvent
     from foveate.experiments.plan import Plan
+    from foveate.experiments.result import Comparison
 
 
 _STAGES = {
@@ -33,6 +34,13 @@ def compare(
     epochs: int | None = None,
     seed: int = 0,
     out: str | None = None,
+    until_decided: bool = False,
+    max_seeds: int = 20,
+    budget: str | None = None,
+    margin: float = 1.0,
+    judge: str | None = None,
+    reference: str = "none",
+    contrast: list[str] | None = None,
     jobs: str = "auto",
 ) -> None:
     """Train with and without attention under identical conditions; report what each arm changes and costs.
@@ -50,6 +58,19 @@ def compare(
         epochs: passes over the training images; about 800 steps if not given.
         seed: the first seed; the others count up from it.
         out: the folder of the comparison; runs/ and the name of the data if not given.
+        until_decided: add seeds until every arm is decided, up to max-seeds or the budget. Arms that are
+            decided stop, and so do arms that more seeds cannot decide. Looking after every seed is paid for
+            with wider intervals.
+        max_seeds: the most trainings of each arm with --until-decided.
+        budget: how long --until-decided may take, such as 2h or 90min; no limit if not given.
+        margin: a difference below it does not matter to you, in points. An arm whose whole interval lies
+            within it makes no difference.
+        judge: the score that verdicts are about: miou, dice, accuracy, balanced_accuracy, boundary_iou,
+            precision, recall, or one class of it, such as dice:polyp; mIoU for masks and accuracy for labels
+            if not given.
+        reference: the arm that all others are set against, by its name or as it is written; the bare host if
+            not given.
+        contrast: further pairs to set against each other, such as "C vs B" "D vs C", in the same correction.
         jobs: runs to train at once, in processes that share the cores; auto chooses by cores, memory and the
             duration, and takes 1 on a GPU.
 
@@ -58,21 +79,29 @@ def compare(
         --placebo --seeds 3 --epochs 20 --out runs/photos
     """
     from foveate.api.compare import open_comparison
-    from foveate.api.settings import check_jobs
+    from foveate.api.settings import check_budget, check_jobs
     from foveate.cli.progress import progress
 
-    at_once = check_jobs(jobs, "--jobs")
+    at_once, seconds = check_jobs(jobs, "--jobs"), check_budget(budget, until_decided, "--budget")
+    question = {
+        "until_decided": until_decided,
+        "max_seeds": max_seeds,
+        "margin": margin,
+        "judge": judge,
+        "reference": reference,
+        "contrasts": tuple(contrast or ()),
+    }
     settings = build_settings(data, images, model, training)
     with progress("Opening the data"):
-        opened = open_comparison(settings, arms, placebo, seeds, epochs, seed, out)
+        opened = open_comparison(settings, arms, placebo, seeds, epochs, seed, out, **question)
     from foveate.experiments.compare import jobs_for, load_if_finished
-    from foveate.experiments.plan import forecast, make_plan
+    from foveate.experiments.plan import check_enough, forecast, make_plan
 
     folder = opened.folder
     with progress("Reading every image once"):
         plan = make_plan(opened.spec, folder, devices.trainer())
     if (done := load_if_finished(plan, folder)) is not None:
-        print(f"All {len(plan.runs)} runs were done by {done.finished}; add arms or seeds to continue.\n")
+        print(f"This comparison was finished by {done.finished}. {_ways_on(done)}\n")
         _conclude(folder)
         return
     from foveate.experiments.briefing import control_note, group_note, weights_note
@@ -83,18 +112,21 @@ def compare(
     for note in (group_note(opened.dataset), weights, control_note(plan)):
         if note:
             print(f"\n{note}")
-    print(f"\n{plan.spec.model.host} at {height}x{width}, {seeds} seeds of each arm:")
+    amount = f"{seeds} to {max_seeds} seeds" if until_decided else f"{seeds} seeds"
+    print(f"\n{plan.spec.model.host} at {height}x{width}, {amount} of each arm:")
     labels = [f"{arm.name} = {arm.arm}" if arm.name else arm.arm for arm in plan.arms]
     print("\n".join(f"  {label}" for label in labels), flush=True)
     with progress("Timing a few steps of each arm"):
         expected = forecast(plan, folder)
     at_once = jobs_for(plan, folder, at_once, expected.in_steps)
-    print(f"\n{expected.at_once(at_once).describe()}\n", flush=True)
-    _run(plan, folder, at_once)
+    expected = expected.at_once(at_once)
+    check_enough(seconds, expected, plan, folder)
+    print(f"\n{expected.describe()}\n", flush=True)
+    _run(plan, folder, at_once, seconds)
     _conclude(folder)
 
 
-def _run(plan: "Plan", folder: Path, jobs: int) -> None:
+def _run(plan: "Plan", folder: Path, jobs: int, budget: float | None) -> None:
     from foveate.cli.progress import progress
     from foveate.cli.typed import command_line
     from foveate.experiments.compare import compare as run
@@ -111,9 +143,19 @@ def _run(plan: "Plan", folder: Path, jobs: int) -> None:
             advance(event.share, _TOTAL, _under_way(event), event.seconds_left)
 
         try:
-            run(plan.spec, folder, show, command_line(), plan=plan, jobs=jobs)
+            run(plan.spec, folder, show, command_line(), plan=plan, jobs=jobs, budget=budget)
         except Interrupted as stop:
             raise KeyboardInterrupt(str(stop)) from stop
+
+
+def _ways_on(done: "Comparison") -> str:
+    """Return how a finished comparison can go on, in words."""
+    if all(done.result(arm.arm).verdict in ("helps", "hurts", "no difference") for arm in done.arms):
+        return "Every arm is decided."
+    return (
+        "Arms and seeds may be added; every further look makes the intervals wider, because it is a further "
+        "chance to be fooled. --until-decided adds seeds until every arm is decided."
+    )
 
 
 def _under_way(event: "ComparisonEvent") -> str:

@@ -1,0 +1,102 @@
+"""Look at a comparison: score its runs, judge its arms, and see which of them need more seeds."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+
+from foveate.data.dataset import SPLITS
+from foveate.evaluation.evaluate import evaluate, read_per_image
+from foveate.experiments.arms import PlannedArm
+from foveate.experiments.course import Course
+from foveate.experiments.openings import closed_arms, openings_of
+from foveate.experiments.plan import Plan
+from foveate.training.run_directory import Run
+from foveate.verdicts.comparison import judge_arms
+from foveate.verdicts.samples import TestImages
+
+ReportStage = Callable[[str, int, int], None]
+"""Called with a stage ("score", "cost" or "gallery"), its number of finished items, and of all items."""
+ByRun = dict[str, dict[int, np.ndarray]]
+"""An array with one row for each test image, by arm and seed."""
+
+
+@dataclass(frozen=True)
+class ScoredRuns:
+    """What the scores of runs rest on: per-image counts by arm and seed, and the test images of each seed."""
+
+    confusions: ByRun
+    errors: ByRun
+    images: TestImages
+
+
+def score_runs(
+    plan: Plan, out: Path, runs: Sequence[tuple[PlannedArm, int]], report: ReportStage
+) -> ScoredRuns:
+    """Evaluate the runs that have no scores newer than their result, and read the scores of all."""
+    confusions: ByRun = {}
+    errors: ByRun = {}
+    stems: dict[int, tuple[str, ...]] = {}
+    for done, (arm, seed) in enumerate(runs, start=1):
+        folder = plan.folder(out, arm, seed)
+        scores = folder / "scores.json"
+        if not scores.is_file() or scores.stat().st_mtime_ns < Run(folder).result_file.stat().st_mtime_ns:
+            evaluate(folder)
+        stems[seed], confusions.setdefault(arm.arm, {})[seed], run_errors = read_per_image(folder)
+        if run_errors is not None:
+            errors.setdefault(arm.arm, {})[seed] = run_errors
+        report("score", done, len(runs))
+    entries = [entry for split in SPLITS for entry in plan.data.dataset.index(split)]
+    groups = {entry.stem: entry.group for entry in entries if entry.group is not None}
+    return ScoredRuns(confusions, errors, TestImages(stems, groups))
+
+
+def look_at(
+    plan: Plan, out: Path, course: Course, look: int, seconds: float | None, jobs: int, report: ReportStage
+) -> Course:
+    """Take a look at this many seeds and return the course after it.
+
+    seconds: what is left of the budget, None without one. jobs: number of runs trained at once.
+    """
+    if not plan.spec.until_decided:
+        return course.after(plan, look, (), look)
+    runs = course.runs(plan, look)
+    scored = score_runs(plan, out, runs, report)
+    contrasts = judge_arms(
+        scored.confusions,
+        plan.data.classes,
+        plan.data.task,
+        plan.spec.reference_arm,
+        {arm: placebo.arm for placebo in plan.arms for arm in placebo.beside},
+        scored.errors or None,
+        judge=plan.spec.judge,
+        margin=plan.spec.margin / 100,
+        images=scored.images,
+        looks=course.looks.take(look),
+        contrasts=plan.spec.contrast_pairs,
+        closed=closed_arms(plan, openings_of(plan, out, runs)),
+    )
+    reachable = plan.spec.max_seeds
+    if seconds is not None and look < reachable:
+        rounds = int(seconds / max(seconds_of_look(plan, out, course, look + 1, jobs), 1e-9))
+        reachable = min(reachable, look + max(rounds, 0))
+    return course.after(plan, look, contrasts, reachable)
+
+
+def seconds_of_look(plan: Plan, out: Path, course: Course, look: int, jobs: int) -> float:
+    """Return how long the missing runs of a look will take, as long as earlier runs of the same arms."""
+    runs = course.runs(plan, look)
+    done: dict[str, list[float]] = {}
+    for arm, seed in runs:
+        run = Run(plan.folder(out, arm, seed))
+        if run.is_complete:
+            done.setdefault(arm.arm, []).append(run.result.seconds)
+    usual = mean(value for values in done.values() for value in values) if done else 0.0
+    missing = [
+        mean(done[arm.arm]) if arm.arm in done else usual
+        for arm, seed in runs
+        if not Run(plan.folder(out, arm, seed)).is_complete
+    ]
+    return sum(missing) / jobs
