@@ -8,6 +8,8 @@ from foveate.errors import UserError
 from foveate.evaluation.cost import Cost
 from foveate.evaluation.scores import scores
 from foveate.verdicts.comparison import Findings, compare_arms, paired_difference
+from foveate.verdicts.looks import LookPlan, Looks
+from foveate.verdicts.samples import TestImages
 from foveate.verdicts.statistics import IntervalEstimate
 from foveate.verdicts.verdict import decide
 
@@ -151,6 +153,85 @@ def test_json_round_trip(runs):
     assert repr(Findings.from_json(json.loads(text))) == repr(result)
 
 
+def test_an_interval_within_the_margin_is_no_difference(runs):
+    result = compare_arms(runs, CLASSES, margin=0.2)
+    assert {r.verdict for r in result.arms[1:]} == {"no difference"}
+    assert result.margin == 0.2
+
+
+def test_a_placebo_does_not_count_in_the_family(runs):
+    alone = compare_arms(runs, CLASSES)["se@decoder"]
+    beside = compare_arms(runs, CLASSES, placebos={"cbam@decoder": "placebo@decoder"})
+    se, cbam = beside["se@decoder"], beside["cbam@decoder"]
+    assert se.difference.p == alone.difference.p
+    assert max(se.p_holm, cbam.p_holm) <= 2 * max(se.difference.p, cbam.difference.p)
+    assert alone.p_holm > se.p_holm
+    assert beside["placebo@decoder"].p_holm == beside["placebo@decoder"].difference.p
+
+
+def test_another_reference_and_contrasts(runs):
+    result = compare_arms(runs, CLASSES, baseline="se@decoder", contrasts=[("cbam@decoder", "none")])
+    assert result.arms[0].arm == "se@decoder"
+    assert result["none"].verdict == "helps"
+    (contrast,) = result.contrasts
+    plain = compare_arms(runs, CLASSES)["cbam@decoder"]
+    assert (contrast.arm, contrast.reference, contrast.verdict) == ("cbam@decoder", "none", "helps")
+    assert contrast.difference.mean == pytest.approx(plain.difference.mean)
+    family = [r.difference.p for r in result.arms[1:]] + [contrast.difference.p]
+    assert contrast.p_holm >= len(family) * min(family)
+
+
+def test_another_judge(runs):
+    result = compare_arms(runs, CLASSES, judge="recall:pole")
+    expected = [scores(c.sum(0), CLASSES).classes[2].recall for c in runs["cbam@decoder"].values()]
+    assert result["cbam@decoder"].score.mean == pytest.approx(np.mean(expected))
+    assert result.judge == "recall:pole"
+
+
+def test_an_arm_that_could_not_open_is_not_tested(runs):
+    result = compare_arms(runs, CLASSES, closed={"cbam@decoder"})
+    assert result["cbam@decoder"].verdict == "not tested"
+    assert result["se@decoder"].verdict == "hurts"
+
+
+def test_every_measure_of_a_class(runs):
+    measures = compare_arms(runs, CLASSES)["se@decoder"].measures
+    expected = [scores(c.sum(0), CLASSES).classes[1] for c in runs["se@decoder"].values()]
+    for measure in ("iou", "dice", "precision", "recall"):
+        assert measures[measure][1].score == pytest.approx(np.mean([getattr(s, measure) for s in expected]))
+        assert measures[measure][1].difference.high < 0
+
+
+def test_more_looks_cost_and_a_decision_stands(runs):
+    levels = {"none": 0.8, "cbam@decoder": 0.88, "se@decoder": 0.7, "placebo@decoder": 0.8}
+    more = {
+        arm: by_seed | {seed: draw(levels[arm], 900 + seed + 50 * k) for seed in (3, 4)}
+        for k, (arm, by_seed) in enumerate(runs.items())
+    }
+    once = Looks.once(3).take(3)
+    twice = once.plan((5,)).take(5)
+    first = compare_arms(runs, CLASSES, looks=once)["cbam@decoder"]
+    later = compare_arms(more, CLASSES, looks=twice)["cbam@decoder"]
+    assert (first.verdict, later.verdict) == ("helps", "helps")
+    assert later.difference.low >= first.difference.low - 1e-3
+    assert later.difference.p <= first.difference.p * 1.1
+    planned = Looks((LookPlan((3, 4, 5)),)).take(3)
+    wider = compare_arms(runs, CLASSES, looks=planned)["cbam@decoder"].difference
+    assert wider.high - wider.low > first.difference.high - first.difference.low
+
+
+def test_seeds_that_test_other_images_are_pooled(runs):
+    halves = {arm: {s: c[s % 2 :: 2] for s, c in by_seed.items()} for arm, by_seed in runs.items()}
+    names = [f"{number:02d}" for number in range(12)]
+    images = TestImages({s: names[s % 2 :: 2] for s in range(3)})
+    result = compare_arms(halves, CLASSES, images=images)
+    assert (result.images, result.groups) == (12, 12)
+    assert result["cbam@decoder"].verdict == "helps"
+    grouped = TestImages(images.by_seed, {name: name[1] for name in names})
+    with_groups = compare_arms(halves, CLASSES, images=grouped)
+    assert (with_groups.images, with_groups.groups) == (12, 10)
+
+
 def test_a_missing_baseline_is_refused(runs):
     with pytest.raises(UserError, match=r"there are no runs of 'host', only of none.*train 'host' too"):
         compare_arms(runs, CLASSES, baseline="host")
@@ -198,4 +279,15 @@ GAIN = IntervalEstimate(0.021, 0.008, 0.034, 0.002, 0.0, 2.0, 0.0, 59.0, seeds=3
     (-0.01, 0.03, 0.01, "not shown"),
 ])  # fmt: skip
 def test_decide(low, high, p, verdict):
-    assert decide(replace(GAIN, mean=(low + high) / 2, low=low, high=high), p) == verdict
+    assert decide(replace(GAIN, mean=(low + high) / 2, low=low, high=high), p, margin=0.005) == verdict
+
+
+@pytest.mark.parametrize(("low", "high", "verdict"), [
+    (-0.009, 0.009, "no difference"),
+    (0.001, 0.009, "no difference"),
+    (-0.009, 0.011, "not shown"),
+])  # fmt: skip
+def test_equivalence(low, high, verdict):
+    gain = replace(GAIN, mean=(low + high) / 2, low=low, high=high)
+    assert decide(gain, 0.01, margin=0.01) == verdict
+    assert decide(gain, 0.01, margin=0.01, tested=False) == "not tested"

@@ -1,0 +1,102 @@
+"""A comparison that adds seeds until its arms are decided, on a tiny host."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from foveate.errors import UserError
+from foveate.experiments.compare import compare
+from foveate.experiments.course import Course, Stop
+from foveate.experiments.plan import check_enough, forecast, make_plan
+from foveate.verdicts.looks import LookPlan, Looks
+from foveate.verdicts.outlook import can_decide, half_width_with
+from foveate.verdicts.statistics import IntervalEstimate
+
+UNDECIDED = IntervalEstimate(0.03, -0.01, 0.07, 0.1, 1e-4, 2.0, 1e-6, 59.0, seeds=3, images=60)
+
+
+@pytest.fixture(scope="module")
+def spec(small_spec):
+    """An arm that is far from decided after 2 seeds of one epoch, and no placebo."""
+    return replace(small_spec, placebo=False, until_decided=True, max_seeds=3, margin=0.001)
+
+
+@pytest.fixture(scope="module")
+def decided(spec, tmp_path_factory):
+    out = tmp_path_factory.mktemp("until") / "c"
+    events = []
+    return out, compare(spec, out, events.append), events
+
+
+def test_seeds_are_added_one_look_at_a_time(decided):
+    out, comparison, events = decided
+    looks = json.loads((out / "looks.json").read_text())["looks"]["plans"]
+    assert looks == [{"planned": [2, 3], "taken": list(comparison.findings.looks)}]
+    assert comparison.findings.looks[0] == 2
+    trained = list(dict.fromkeys((e.seed, e.arm) for e in events if e.stage == "train"))
+    assert trained[:4] == [(0, "none"), (0, "cbam@decoder"), (1, "none"), (1, "cbam@decoder")]
+    shares = [event.share for event in events if event.stage == "train"]
+    assert shares == sorted(shares)
+    assert all(item.seeds == tuple(range(len(item.scores["miou"]))) for item in comparison.contenders)
+
+
+def test_the_same_call_returns_what_is_finished_and_a_contrast_can_be_added(decided, spec):
+    out, comparison, _ = decided
+    again = []
+    assert compare(spec, out, again.append).findings == comparison.findings
+    assert again == []
+    more = compare(replace(spec, contrasts=("cbam@decoder vs none",)), out, again.append)
+    assert not any(event.stage == "train" for event in again)
+    assert more.findings.contrasts[0].difference.mean == pytest.approx(
+        more.result("cbam@decoder").difference.mean
+    )
+
+
+def test_a_budget_that_is_used_up_ends_after_a_look(spec, tmp_path):
+    short = replace(spec, training=replace(spec.training, epochs=1), margin=0.0011)
+    comparison = compare(short, tmp_path / "c", budget=1e-3)
+    assert comparison.findings.looks == (2,)
+    assert len(comparison.baseline.seeds) == 2
+
+
+def test_another_margin_is_refused(decided, spec):
+    out, _, _ = decided
+    with pytest.raises(UserError, match=r"another spec \(margin: 0.001, now 2"):
+        make_plan(replace(spec, margin=2), out)
+
+
+def test_a_budget_below_the_first_look_is_refused(spec, tmp_path):
+    plan = make_plan(spec)
+    expected = forecast(plan, steps=1)
+    with pytest.raises(UserError, match=r"budget: 1 minute is too short for the first look: its 4 runs take"):
+        check_enough(expected.seconds / 2, expected, plan, tmp_path)
+    check_enough(2 * expected.seconds, expected, plan, tmp_path)
+
+
+def test_arms_stop_when_decided_and_their_references_go_on(spec):
+    plan = make_plan(replace(spec, arms=("A=cbam@decoder", "B=se@decoder"), contrasts=("B vs A",)))
+    course = Course(Looks((LookPlan((2, 3)),)), {"cbam@decoder": Stop(2, "decided")})
+    runs = [(arm.arm, seed) for arm, seed in course.runs(plan, 3)]
+    assert runs[-3:] == [("none", 2), ("cbam@decoder", 2), ("se@decoder", 2)]
+    both = Course(course.looks, dict.fromkeys(("cbam@decoder", "se@decoder"), Stop(2, "decided")))
+    assert max(seed for _, seed in both.runs(plan, 3)) == 1
+    assert both.is_over(plan)
+    assert not course.is_over(plan)
+
+
+def test_a_finished_comparison_without_a_record_of_looks_was_looked_at_once(decided, spec):
+    out, _, _ = decided
+    record = (out / "looks.json").read_text()
+    (out / "looks.json").unlink()
+    try:
+        assert Course.open(spec, out).looks.plans[0].taken == (2,)
+    finally:
+        (out / "looks.json").write_text(record)
+
+
+def test_whether_more_seeds_can_decide_depends_on_what_they_reduce():
+    assert can_decide(UNDECIDED, 20, 0.006, margin=0.01)
+    few_images = replace(UNDECIDED, image_variance=1e-2, mean=0.0)
+    assert not can_decide(few_images, 20, 0.006, margin=0.01)
+    assert half_width_with(UNDECIDED, 20, 0.006) < half_width_with(UNDECIDED, 5, 0.006)
