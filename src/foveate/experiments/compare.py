@@ -51,9 +51,9 @@ def compare(
 ) -> Comparison:
     """Train the missing runs, score all runs, measure costs, and compare the arms with the host.
 
-    Writes into `out`: comparison.yaml, splits.json (the same for all runs), runs/ARM/seedK (run directories),
-    comparison.json, comparison.csv, curves.csv and gallery.npz. `foveate.report.page.write_report` draws the
-    report from them.
+    Writes into `out`: comparison.yaml, splits.json (of all runs, or of each fold), runs/ARM/seedK (run
+    directories), comparison.json, comparison.csv, curves.csv and gallery.npz.
+    `foveate.report.page.write_report` draws the report from them.
 
     The same call resumes an interrupted comparison: complete runs are kept, and an incomplete run resumes at
     the end of its last epoch. A finished comparison is returned as it is. Arms and seeds may be added.
@@ -103,7 +103,7 @@ def _save_spec(plan: Plan, out: Path) -> None:
         for path in leftover_parts(out):
             path.unlink()
         plan.spec.save(out / "comparison.yaml")
-        Run(out).write_splits(plan.data.dataset.split_table())
+        Run(out).write_splits(plan.split_tables())
     except OSError as error:
         raise UserError(f"{out}: cannot write there ({error.strerror}); choose another folder") from error
 
@@ -125,7 +125,7 @@ def _train(plan: Plan, out: Path, report: ReportProgress) -> None:
             resume=True,
             trainer_flags=plan.trainer_flags,
             progress=report_run,
-            data=plan.data,
+            data=plan.module(seed),
         )
         clock.record_finished(arm.arm, seed, result.seconds)
         # A complete run needs no checkpoint to resume from. Checkpoints are 90% of a comparison's disk space.

@@ -12,6 +12,7 @@ import torch
 from foveate.evaluation.cost import costs
 from foveate.evaluation.evaluate import evaluate, read_per_image, read_scores
 from foveate.experiments.arms import PlannedArm
+from foveate.experiments.briefing import folds_note
 from foveate.experiments.gallery import save_gallery
 from foveate.experiments.pick import pick_exhibits
 from foveate.experiments.plan import Plan
@@ -78,7 +79,7 @@ def _comparison(plan: Plan, out: Path, command: str, findings: Findings) -> Comp
     return Comparison(
         task=data.task,
         dataset=Path(spec.data.source).name or spec.data.source,
-        description=data.dataset.describe(),
+        description=" ".join(filter(None, [data.dataset.describe(), folds_note(plan)])),
         classes=tuple(data.classes),
         colors=tuple(tuple(int(value) for value in color) for color in data.dataset.colors),
         size=tuple(data.size),

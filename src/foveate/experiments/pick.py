@@ -29,15 +29,17 @@ LONGEST = 320
 def pick_exhibits(plan: Plan, out: Path, confusions: Mapping[str, Mapping[int, np.ndarray]]) -> list[Exhibit]:
     """Return up to six test images, those with the largest difference between an arm and the host first.
 
-    The difference is that of the image's score, as the absolute value of the mean over seeds. Predictions and
-    attention are those of the first seed. Placebos are left out.
+    The difference is that of the image's score, as the absolute value of the mean over seeds; with folds, the
+    images and their scores are those of the first seed. Predictions and attention are those of the first
+    seed. Placebos are left out.
 
     confusions: per-image confusion matrices by arm and seed.
     """
     planned = [arm for arm in plan.arms if arm.role != "placebo"]
     arms = [arm.arm for arm in planned]
     first = plan.spec.first_seed
-    scores = {arm: {s: _image_scores(m, plan.data.task) for s, m in confusions[arm].items()} for arm in arms}
+    seeds = [first] if plan.folds else plan.spec.seed_numbers
+    scores = {arm: {s: _image_scores(confusions[arm][s], plan.data.task) for s in seeds} for arm in arms}
     means = np.stack([np.mean(list(scores[arm].values()), axis=0) for arm in arms])
     changes = np.nan_to_num(means[1:] - means[0])
     largest = np.abs(changes).max(0)

@@ -10,6 +10,7 @@ from foveate.files import write_whole
 from foveate.plain import from_plain, to_plain
 from foveate.specs.arm import parse_named_arm
 from foveate.specs.data import DataSpec
+from foveate.specs.folds import fold_of
 from foveate.specs.model import ModelSpec
 from foveate.specs.run import RunSpec
 from foveate.specs.training import TrainingSpec
@@ -26,15 +27,19 @@ class ComparisonSpec:
         placebo: whether to add, for each arm, a plain convolution with as many parameters.
         seeds: trainings of each arm, 2 or more.
         first_seed: the first seed; the others are the numbers after it.
+        folds: where the data have no part to test on, seed s tests fold s mod `folds`, so that the seeds
+            together test every image. 0 for one split for all seeds.
 
-    Raises `UserError` for fewer than 2 seeds, no arm, a syntax error in an arm, and an invalid or ambiguous
-    name.
+    Raises `UserError` for fewer than 2 seeds, 1 fold, folds of data with a `fold`, no arm, a syntax error in
+    an arm, and an invalid or ambiguous name.
 
     >>> spec = ComparisonSpec(DataSpec("synthetic"), arms=("se@decoder", "none"), seeds=3)
     >>> ComparisonSpec.from_yaml(spec.to_yaml()) == spec
     True
     >>> spec.run("se@decoder", seed=2).model.arm
     'se@decoder'
+    >>> replace(spec, folds=5).run("none", seed=2).data.fold
+    '3/5'
     """
 
     data: DataSpec
@@ -44,6 +49,7 @@ class ComparisonSpec:
     placebo: bool = False
     seeds: int = 3
     first_seed: int = 0
+    folds: int = 0
 
     def __post_init__(self):
         if self.seeds < 2:
@@ -54,6 +60,13 @@ class ComparisonSpec:
             )
         if self.first_seed < 0:
             raise UserError(f"first_seed is {self.first_seed}; it must be 0 or more")
+        if self.folds < 0 or self.folds == 1:
+            raise UserError(f"folds is {self.folds}; give 2 or more, or 0 for one split for all seeds")
+        if self.folds and self.data.fold:
+            raise UserError(
+                f"the data have the fold {self.data.fold} and the comparison {self.folds} folds; give one of "
+                "--fold and --folds"
+            )
         if self.model.arm != "none":
             raise UserError(
                 f"the model of a comparison must be the bare host, but has the arm '{self.model.arm}'; list "
@@ -86,7 +99,8 @@ class ComparisonSpec:
 
     def run(self, arm: str, seed: int) -> RunSpec:
         """Return the spec of one run. The runs of a seed differ in the arm only."""
-        return RunSpec(self.data, replace(self.model, arm=arm), self.training, seed)
+        data = replace(self.data, fold=fold_of(seed, self.folds)) if self.folds else self.data
+        return RunSpec(data, replace(self.model, arm=arm), self.training, seed)
 
     def to_yaml(self) -> str:
         """Return the spec as YAML of plain types; `from_yaml` returns an equal spec."""

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foveate.cli.flags import DataFlags, DeviceFlags, ModelFlags, TrainingFlags, build_settings
+from foveate.specs.folds import FOLDS
 
 if TYPE_CHECKING:
     from foveate.experiments.compare import ComparisonEvent
@@ -33,6 +34,7 @@ def compare(
     epochs: int | None = None,
     seed: int = 0,
     out: str | None = None,
+    folds: int | str = FOLDS,
 ) -> None:
     """Train with and without attention under identical conditions; report what each arm changes and costs.
 
@@ -49,6 +51,9 @@ def compare(
         epochs: passes over the training images; about 800 steps if not given.
         seed: the first seed; the others count up from it.
         out: the folder of the comparison; runs/ and the name of the data if not given.
+        folds: where the data have no part to test on, each seed tests another of so many folds, so that all
+            seeds together test more images. 0 tests the same images with every seed. auto takes 5 folds, or
+            as many as there are groups, unless --split is given.
 
     Example:
       foveate compare photos/ --arms none cbam@decoder "smooth@encoder5(threshold=0.4)" \\
@@ -59,7 +64,7 @@ def compare(
 
     settings = build_settings(data, images, model, training)
     with progress("Opening the data"):
-        opened = open_comparison(settings, arms, placebo, seeds, epochs, seed, out)
+        opened = open_comparison(settings, arms, placebo, seeds, epochs, seed, out, folds)
     from foveate.experiments.compare import load_if_finished
     from foveate.experiments.plan import forecast, make_plan
 
@@ -70,12 +75,12 @@ def compare(
         print(f"All {len(plan.runs)} runs were done by {done.finished}; add arms or seeds to continue.\n")
         _conclude(folder)
         return
-    from foveate.experiments.briefing import control_note, group_note, weights_note
+    from foveate.experiments.briefing import control_note, folds_note, group_note, weights_note
 
     height, width = plan.data.size
     print(opened.dataset.describe())
     weights = weights_note(opened.spec.model, plan.spec.model)
-    for note in (group_note(opened.dataset), weights, control_note(plan)):
+    for note in (group_note(opened.dataset), folds_note(plan), weights, control_note(plan)):
         if note:
             print(f"\n{note}")
     print(f"\n{plan.spec.model.host} at {height}x{width}, {seeds} seeds of each arm:")
