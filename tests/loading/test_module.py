@@ -1,5 +1,7 @@
 import dataclasses
+import pickle
 
+import numpy as np
 import pytest
 import torch
 
@@ -191,3 +193,27 @@ def test_opened_data_can_be_reused_for_other_seeds_and_epochs():
     assert [longer.crop_at(epoch) for epoch in (3, 4)] == [(32, 64), (16, 32)]
     assert longer.dataset is module.dataset
     assert not DataModule(spec, epochs=2, to_score=True).serves(spec, None)
+
+
+def test_folds_share_the_decoded_images(make):
+    spec = DataSpec(str(make.pairs(count=20)), size=(32, 48), batch=4, workers=0)
+    first = DataModule(dataclasses.replace(spec, fold="1/5"))
+    first.decode()
+    images = first._frames("test").images
+    for fold in ("1/5", "4/5"):
+        shared, alone = first.in_fold(fold), DataModule(dataclasses.replace(spec, fold=fold))
+        assert shared._frames("test").images is images
+        assert shared.dataset.split_table() == alone.dataset.split_table()
+        for split in ("train", "test"):
+            batches = zip(shared.eval_dataloader(split), alone.eval_dataloader(split), strict=True)
+            assert all(same(left, right) for left, right in batches)
+
+
+def test_other_processes_get_the_images_of_a_split_alone(make):
+    module = DataModule(DataSpec(str(make.pairs(count=20)), size=(32, 48), workers=0))
+    module.decode()
+    frames = module._frames("test")
+    copy = pickle.loads(pickle.dumps(frames))
+    assert len(copy.images) == len(frames.entries) == 3
+    for index in range(3):
+        assert all(np.array_equal(a, b) for a, b in zip(copy[index], frames[index], strict=True))

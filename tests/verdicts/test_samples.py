@@ -40,9 +40,7 @@ def test_rotating_folds_score_the_pooled_counts_and_a_fold_that_is_tested_twice_
     sample = runs_of(tables, [0, 1, 2], images, share).sample()
     assert sample.mean == pytest.approx((5 + 9) / 2 / 10)
     assert sample.effects.mean() == pytest.approx(sample.mean)
-    assert sample.tested.tolist() == [[True, True, False, False], [False, False, True, True]] + [
-        [True, True, False, False]
-    ]
+    assert sample.tested.astype(int).tolist() == [[1, 1, 0, 0], [0, 0, 1, 1], [1, 1, 0, 0]]
 
 
 def test_the_variance_over_rotating_folds_is_that_of_the_pooled_score():

@@ -42,5 +42,7 @@ def test_false_alarms_of_unequally_noisy_arms_stay_below_five_percent():
         gains = rng.standard_normal((5, 3)) * np.array([3, 1, 1, 1, 1])[:, None] - host
         shared = share_seed_variance([arm(float(g.var(ddof=1))) for g in gains])
         t = [abs(g.mean()) / np.sqrt(v.seed / 3) for g, v in zip(gains, shared, strict=True)]
-        alarms += min(holm([2 * special.stdtr(v.seed_df, -x) for v, x in zip(shared, t, strict=True)])) <= 0.05
+        alarms += (
+            min(holm([2 * special.stdtr(v.seed_df, -x) for v, x in zip(shared, t, strict=True)])) <= 0.05
+        )
     assert alarms <= 50

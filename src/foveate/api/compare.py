@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from foveate.api.settings import Settings, check_budget, check_jobs, parse_settings
 from foveate.errors import UserError
+from foveate.specs.folds import FOLDS, fold_of, parse_folds
 
 if TYPE_CHECKING:
     import pandas
@@ -151,6 +152,7 @@ def compare(
     judge: str | None = None,
     reference: str = "none",
     contrasts: Sequence[str] = (),
+    folds: int | str = FOLDS,
     accelerator: str = "auto",
     jobs: int | str = "auto",
     progress: "Callable[[ComparisonEvent], None] | None" = None,
@@ -177,6 +179,8 @@ def compare(
             masks and accuracy for labels if not given.
         reference: the arm that all others are set against; the bare host if not given.
         contrasts: further pairs to set against each other, such as ["C vs B"].
+        folds: where the data have no part to test on, each seed tests another of so many folds. 0 for one
+            split for all seeds; "auto" for 5, or as many as there are groups.
         accelerator: "auto", "cpu" or "gpu".
         jobs: runs to train at once, in processes that share the cores of this one; "auto" chooses by cores,
             memory and the duration, and takes 1 on a GPU.
@@ -203,7 +207,7 @@ def compare(
         "contrasts": tuple(contrasts),
     }
     seconds = check_budget(budget, until_decided)
-    opened = open_comparison(settings, arms, placebo, seeds, epochs, seed, out, **question)
+    opened = open_comparison(settings, arms, placebo, seeds, epochs, seed, out, folds, **question)
     from foveate.experiments.compare import compare as run
     from foveate.report.page import write_report
 
@@ -227,37 +231,46 @@ def open_comparison(
     epochs: int | None = None,
     seed: int = 0,
     out: str | Path | None = None,
+    folds: int | str = FOLDS,
     **question: Any,
 ) -> OpenedComparison:
     """Open the data and complete the settings with defaults for it. A resumed comparison keeps its splits.
 
-    question: further fields of `ComparisonSpec`, such as `margin` and `judge`.
+    question: further fields of `ComparisonSpec`, such as `margin` and `judge`. The dataset is in the splits
+    of the first seed.
 
     Raises `UserError` for wrong arms, data or settings, and for a folder with a comparison of other data.
     """
-    from foveate.data.open import open_dataset, require_source
+    from foveate.data.dataset import check
+    from foveate.data.open import open_unsplit, require_source
     from foveate.models.attaching.check import check_arm
     from foveate.specs.arm import parse_named_arm
 
     require_source(settings.data.source)
+    given_folds = parse_folds(folds)
     for arm in arms or ():
         check_arm(parse_named_arm(arm)[1])
     from foveate.evaluation.judges import parse_judge
-    from foveate.experiments.defaults import default_comparison
+    from foveate.experiments.defaults import default_comparison, default_folds
     from foveate.experiments.plan import recorded_splits
-    from foveate.experiments.resuming import check_data
+    from foveate.experiments.resuming import check_data, recorded_folds
 
     data = settings.data
     if out:
         check_data(Path(out), data.source)
-    options = (data.classes, data.split_seed, data.val_from_train)
-    dataset = open_dataset(data.source, *options, shares=data.split, group=data.group)
-    name = Path(data.source).resolve().name if Path(data.source).exists() else dataset.name
+    unsplit = open_unsplit(data.source, data.classes, data.group)
+    name = Path(data.source).resolve().name if Path(data.source).exists() else unsplit.name
     folder = Path(out or Path("runs", name))
     check_data(folder, data.source)
-    recorded = recorded_splits(folder)
-    if recorded not in (None, dataset.split_table()):  # defaults depend on the splits
-        dataset = open_dataset(data.source, *options, splits=recorded, group=data.group)
+    count = given_folds
+    if count == "auto":
+        recorded = recorded_folds(folder)
+        count = default_folds(unsplit, data) if recorded is None else recorded
+    fold = fold_of(seed, count) or data.fold
+    options = (data.split_seed, data.val_from_train)
+    # Defaults depend on the splits.
+    splits = recorded_splits(folder, fold_of(seed, count))
+    dataset = check(unsplit.split(*options, splits, data.split, fold))
     default = default_comparison(dataset)
     data = settings.images(default.data)
     spec = replace(
@@ -270,6 +283,7 @@ def open_comparison(
         seeds=seeds,
         first_seed=seed,
         **question,
+        folds=count,
     )
     parse_judge(spec.judge, dataset.classes, dataset.task)
     return OpenedComparison(spec, dataset, folder)

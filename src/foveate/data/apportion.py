@@ -22,13 +22,13 @@ _LEAST = 0.01
 
 
 def apportion(
-    counts: Int64[np.ndarray, "groups classes"], shares: Sequence[float]
+    counts: Int64[np.ndarray, "groups classes"], shares: Sequence[float], complete: bool = True
 ) -> Int64[np.ndarray, " groups"]:
     """Return the part of each group.
 
-    counts: images of each class in each group. shares: of the images in each part, above 0. Every part gets a
-    group, and the last part one of each class unless that would empty another. With fewer groups than parts,
-    all groups go to the last part.
+    counts: images of each class in each group. shares: of the images in each part, above 0. complete: the
+    last part gets a group of each class, unless that would empty another part. Every part gets a group; with
+    fewer groups than parts, all go to the last.
 
     >>> apportion(np.array([[10], [30], [10], [150]]), (15, 15, 70)).tolist()
     [1, 0, 1, 2]
@@ -42,7 +42,8 @@ def apportion(
     for _ in range(4 * len(counts)):
         if not (_move(division) or (len(counts) <= _SWAPPED and _swap(division))):
             break
-    _complete_last(division)
+    if complete:
+        _complete_last(division)
     return division.parts
 
 

@@ -16,7 +16,7 @@ from foveate.data.readers.huggingface import PREFIX, read_huggingface
 from foveate.data.readers.shards import read_shards
 from foveate.data.readers.webdataset import is_pattern, read_webdataset
 from foveate.data.recognise import recognise
-from foveate.data.splits import Splits, arrange, keep_whole, restore
+from foveate.data.splits import Splits, arrange, grouped, held_out_part, keep_whole, restore
 from foveate.data.storage.archives import is_archive
 from foveate.data.synthetic import source as synthetic
 from foveate.errors import DataError
@@ -38,6 +38,7 @@ def open_dataset(
     to_score: bool = False,
     shares: Sequence[float] = SHARES,
     group: str | None = None,
+    fold: str | None = None,
 ) -> Dataset:
     """Recognise a dataset and split it into train, val and test.
 
@@ -60,6 +61,8 @@ def open_dataset(
         group: keeps images that belong together in one split: a column of the dataset's table, or a regular
             expression for the part of an image's name that its group shares, see
             `foveate.data.groups.assign_groups`.
+        fold: K/N, the fold that is test, for data without a part to test on. The N folds hold each image
+            once; val is cut from the others.
 
     Raises `DataError` for folders and masks that cannot be interpreted. The message names the file, the value
     and the remedy.
@@ -71,7 +74,7 @@ def open_dataset(
     unsplit = open_unsplit(source, classes, group)
     if to_score and splits is None:
         return unsplit.whole()
-    dataset = unsplit.split(split_seed, val_from_train, splits, shares)
+    dataset = unsplit.split(split_seed, val_from_train, splits, shares, fold)
     return dataset if to_score else check(dataset)
 
 
@@ -95,17 +98,42 @@ class Unsplit:
         val_from_train: bool = True,
         splits: Mapping[str, Sequence[str]] | None = None,
         shares: Sequence[float] = SHARES,
+        fold: str | None = None,
     ) -> Dataset:
         """Return the dataset with splits; the arguments are those of `open_dataset`."""
         if splits is not None:
             entries, note = restore(self.layout.parts, splits)
         else:
-            entries, note = arrange(self.layout.parts, split_seed, val_from_train, shares)
+            entries, note = arrange(self.layout.parts, split_seed, val_from_train, shares, fold)
+            if fold is not None:
+                self._check_folds()
         if self.name == "synthetic" and splits is None:
             note = "drawn on demand, with different scenes in each split"
         torn = describe_torn(entries)
         notes = [note, f"{torn}; their test images may score too high"] if torn else [note]
         return self._dataset(entries, notes)
+
+    @property
+    def held_out_part(self) -> str:
+        """The part that the data themselves hold out for the scores; empty if there is none."""
+        return held_out_part(self.layout.parts)
+
+    @property
+    def groups(self) -> int:
+        """The number of groups; an image without one is a group."""
+        return len(grouped([entry for entries in self.layout.parts.values() for entry in entries]))
+
+    def _check_folds(self) -> None:
+        """Raise `DataError` for a class of a single group: the fold that tests it leaves none to learn."""
+        entries = [entry for held in self.layout.parts.values() for entry in held if entry.label is not None]
+        for number, name in enumerate(self.layout.classes):
+            groups = grouped([entry for entry in entries if entry.label == number])
+            if len(groups) == 1:
+                raise DataError(
+                    f"{self.source}: the class '{name}' has one group or image only "
+                    f"('{next(iter(groups))}'), so the fold that tests it leaves none to learn from; "
+                    "add some, or leave folds out"
+                )
 
     def whole(self) -> Dataset:
         """Return the dataset for scoring only, without cutting."""

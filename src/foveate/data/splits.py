@@ -8,6 +8,7 @@ import numpy as np
 from foveate.data.apportion import apportion
 from foveate.data.dataset import SPLITS, Entry
 from foveate.errors import DataError
+from foveate.specs.folds import parse_fold
 from foveate.specs.shares import SHARES, check_shares, write_shares
 
 Splits = dict[str, tuple[Entry, ...]]
@@ -57,7 +58,31 @@ def grouped(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
     return groups
 
 
-def _divide_groups(entries: Sequence[Entry], shares: Sequence[float], seed: int) -> list[tuple[Entry, ...]]:
+def cut_folds(entries: Sequence[Entry], count: int, seed: int) -> list[tuple[Entry, ...]]:
+    """Divide entries into folds of as equal sizes and shares of the classes as groups allow.
+
+    Each is sorted by stem. Raises `DataError` for fewer groups (images, without groups) than folds.
+
+    >>> [len(fold) for fold in cut_folds([Entry(name) for name in "abcdefg"], 3, seed=0)]
+    [3, 2, 2]
+    """
+    in_groups = any(entry.group is not None for entry in entries)
+    if (number := len(grouped(entries))) < count:
+        unit = "groups" if in_groups else "images"
+        remedy = f"choose {number} folds or fewer" if number > 1 else "add some, or leave folds out"
+        raise DataError(f"{count} folds need {count} {unit}, and the data have {number}; {remedy}")
+    if in_groups:
+        return _divide_groups(entries, [1] * count, seed, complete=False)
+    strata: dict[int | None, list[Entry]] = {}
+    for entry in sorted(entries, key=lambda entry: -1 if entry.label is None else entry.label):
+        strata.setdefault(entry.label, []).append(entry)
+    dealt = [entry for members in strata.values() for entry in hash_order(members, seed)]
+    return [_by_stem(dealt[number::count]) for number in range(count)]
+
+
+def _divide_groups(
+    entries: Sequence[Entry], shares: Sequence[float], seed: int, complete: bool = True
+) -> list[tuple[Entry, ...]]:
     """Divide entries into subsets of these shares without tearing a group apart."""
     groups = grouped(entries)
     names = [entry.stem for entry in hash_order([Entry(name) for name in groups], seed)]
@@ -67,7 +92,7 @@ def _divide_groups(entries: Sequence[Entry], shares: Sequence[float], seed: int)
         for entry in groups[name]:
             row[labels.index(entry.label) if labels else 0] += 1
     subsets: list[list[Entry]] = [[] for _ in shares]
-    for name, part in zip(names, apportion(counts, shares), strict=True):
+    for name, part in zip(names, apportion(counts, shares, complete), strict=True):
         subsets[part] += groups[name]
     return [_by_stem(subset) for subset in subsets]
 
@@ -77,19 +102,37 @@ def _by_stem(entries: Sequence[Entry]) -> tuple[Entry, ...]:
 
 
 def arrange(
-    parts: Mapping[str, Sequence[Entry]], seed: int, val_from_train: bool, shares: Sequence[float] = SHARES
+    parts: Mapping[str, Sequence[Entry]],
+    seed: int,
+    val_from_train: bool,
+    shares: Sequence[float] = SHARES,
+    fold: str | None = None,
 ) -> tuple[Splits, str]:
     """Make the splits from the parts of a folder. Returns them and a note on where they come from.
 
     parts: {"all": entries}, or those of train, val and test that the folder has. Without a test part, val
     becomes test, and a new val is cut from train; `val_from_train=False` uses val for both. shares: as in
-    `check_shares`; a val that is cut from train takes the share of val. Raises `DataError` if a split is left
-    empty or train is missing.
+    `check_shares`; a val that is cut from train takes the share of val. fold: K/N, the fold that is test;
+    val is cut from the others. Raises `DataError` if a split is left empty or train is missing, and for a
+    fold of data with a part to test on.
     """
     _, *held_out = check_shares(shares)
     own = {split: tuple(parts[split]) for split in SPLITS if parts.get(split)}
     pool = tuple(entry for entries in parts.values() for entry in entries)
-    unit = "group" if any(entry.group for entry in pool) else "stem"
+    unit = "stem" if all(entry.group is None for entry in pool) else "group"
+    if fold is not None:
+        number, count = parse_fold(fold)
+        if tested := held_out_part(parts):
+            raise DataError(
+                f"the data have a part of their own to test on ({tested}), so there is no fold {fold}; leave "
+                "folds out"
+            )
+        folds = cut_folds(pool, count, seed)
+        rest = [entry for other, held in enumerate(folds, start=1) if other != number for entry in held]
+        val, train = cut(rest, held_out[:1], seed)
+        note = f"fold {number} of {count} is tested; val is cut from the others ({held_out[0]:g}% by {unit}, "
+        note += f"split seed {seed})"
+        return _require_nonempty({"train": train, "val": val, "test": folds[number - 1]}), note
     if set(own) == set(SPLITS):
         return own, "the folder's own splits are used"
     if "train" in own and len(own) == 2:
@@ -110,6 +153,16 @@ def arrange(
     if not test:
         note += "; val is used for validation and for the scores"
     return _require_nonempty({"train": train, "val": val, "test": test[0] if test else val}), note
+
+
+def held_out_part(parts: Mapping[str, Sequence[Entry]]) -> str:
+    """Return the part that the data themselves hold out for the scores; empty if there is none.
+
+    >>> held_out_part({"train": [Entry("a")], "val": [Entry("b")]}), held_out_part({"all": [Entry("a")]})
+    ('val', '')
+    """
+    own = [split for split in SPLITS if parts.get(split)]
+    return own[-1] if len(own) > 1 else ""
 
 
 def keep_whole(parts: Mapping[str, Sequence[Entry]]) -> tuple[Splits, str]:

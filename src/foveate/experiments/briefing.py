@@ -55,3 +55,12 @@ def group_note(dataset: Dataset) -> str:
         return ""
     words = f"{proposal.words[:1].upper()}{proposal.words[1:]}"
     return f"{words}; {proposal.flag} keeps each in one part, and intervals then leave out groups."
+
+
+def folds_note(plan: Plan) -> str:
+    """Return how many images the seeds test together; empty without folds."""
+    if not plan.folds:
+        return ""
+    tested, images = len(plan.test_stems), len(plan.data.dataset)
+    every = f"all {images} images" if tested == images else f"{tested} of {images} images"
+    return f"Each seed tests another of {len(plan.folds)} folds; together they test {every}."

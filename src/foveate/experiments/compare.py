@@ -61,9 +61,9 @@ def compare(
 ) -> Comparison:
     """Train the missing runs, score all runs, measure costs, and compare the arms with the host.
 
-    Writes into `out`: comparison.yaml, splits.json (the same for all runs), looks.json, runs/ARM/seedK (run
-    directories), comparison.json, comparison.csv, curves.csv, openings.csv and gallery.npz.
-    `foveate.report.page.write_report` draws the report from them.
+    Writes into `out`: comparison.yaml, splits.json (of all runs, or of each fold), looks.json,
+    runs/ARM/seedK (run directories), comparison.json, comparison.csv, curves.csv, openings.csv and
+    gallery.npz. `foveate.report.page.write_report` draws the report from them.
 
     The same call resumes an interrupted comparison: complete runs are kept, and an incomplete run resumes at
     the end of its last epoch. A finished comparison is returned as it is. Arms, contrasts and seeds may be
@@ -171,7 +171,7 @@ def _save_spec(plan: Plan, out: Path) -> None:
         for path in leftover_parts(out):
             path.unlink()
         plan.spec.save(out / "comparison.yaml")
-        Run(out).write_splits(plan.data.dataset.split_table())
+        Run(out).write_splits(plan.split_tables())
     except OSError as error:
         raise UserError(f"{out}: cannot write there ({error.strerror}); choose another folder") from error
 
@@ -202,7 +202,7 @@ def _train(
         Run(job.folder).last_checkpoint.unlink(missing_ok=True)
 
     jobs = [
-        Job(plan.spec.run(arm, seed), folder, plan.data, plan.trainer_flags)
+        Job(plan.spec.run(arm, seed), folder, plan.module(seed), plan.trainer_flags)
         for folder, (arm, seed) in runs.items()
     ]
     pool.train(jobs, report_run, finish_run)

@@ -10,6 +10,7 @@ import torch
 from foveate.evaluation.cost import costs
 from foveate.evaluation.evaluate import read_scores
 from foveate.experiments.arms import PlannedArm
+from foveate.experiments.briefing import folds_note
 from foveate.experiments.convergence import only_class, still_rising
 from foveate.experiments.course import Course
 from foveate.experiments.gallery import save_gallery
@@ -86,7 +87,7 @@ def _comparison(
     return Comparison(
         task=data.task,
         dataset=Path(spec.data.source).name or spec.data.source,
-        description=data.dataset.describe(),
+        description=" ".join(filter(None, [data.dataset.describe(), folds_note(plan)])),
         classes=tuple(data.classes),
         colors=tuple(tuple(int(value) for value in color) for color in data.dataset.colors),
         size=tuple(data.size),

@@ -3,13 +3,17 @@
 import math
 from dataclasses import replace
 
-from foveate.data.dataset import Dataset
+from foveate.data.dataset import Dataset, check
+from foveate.data.open import Unsplit
 from foveate.data.synthetic.drawing import Drawing
 from foveate.data.synthetic.source import is_synthetic, parse
+from foveate.errors import DataError
 from foveate.loading.sizes import choose_batch, choose_size
 from foveate.specs.comparison import ComparisonSpec
 from foveate.specs.data import DataSpec
+from foveate.specs.folds import AUTOMATIC
 from foveate.specs.model import ModelSpec
+from foveate.specs.shares import SHARES
 from foveate.specs.training import TrainingSpec
 
 STEPS = 800
@@ -18,6 +22,8 @@ STEPS = 800
 SMALL = 64
 """Below this many pixels a side, the usual stem of a classifier would leave too little of an image."""
 
+FEWEST_FOLDS = 4
+"""With fewer groups, the seeds share one split: each fold would leave too little to train on."""
 
 HOSTS = {
     "segmentation": ModelSpec("unet", "resnet18"),
@@ -88,3 +94,22 @@ def default_comparison(dataset: Dataset) -> ComparisonSpec:
     options = {"stem": "small"} if min(size) <= SMALL else {}
     arms = ("cbam@encoder3", "smooth@encoder4(threshold=0.4)")
     return ComparisonSpec(data, replace(HOSTS[dataset.task], options=options), training, arms)
+
+
+def default_folds(unsplit: Unsplit, data: DataSpec) -> int:
+    """Return how many folds the seeds of a comparison rotate through: 5, or as many as there are groups.
+
+    0 for data with a part to test on or with fewer than `FEWEST_FOLDS` groups, if the user gave a split or a
+    fold, and if a fold would leave a split empty or without a class.
+    """
+    if unsplit.held_out_part or data.fold or tuple(data.split) != SHARES:
+        return 0
+    count = min(AUTOMATIC, unsplit.groups)
+    if count < FEWEST_FOLDS:
+        return 0
+    try:
+        for number in range(count):
+            check(unsplit.split(data.split_seed, shares=data.split, fold=f"{number + 1}/{count}"))
+    except DataError:
+        return 0
+    return count

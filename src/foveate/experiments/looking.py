@@ -7,7 +7,6 @@ from statistics import mean
 
 import numpy as np
 
-from foveate.data.dataset import SPLITS
 from foveate.evaluation.evaluate import evaluate, read_per_image
 from foveate.experiments.arms import PlannedArm
 from foveate.experiments.course import Course
@@ -48,9 +47,7 @@ def score_runs(
         if run_errors is not None:
             errors.setdefault(arm.arm, {})[seed] = run_errors
         report("score", done, len(runs))
-    entries = [entry for split in SPLITS for entry in plan.data.dataset.index(split)]
-    groups = {entry.stem: entry.group for entry in entries if entry.group is not None}
-    return ScoredRuns(confusions, errors, TestImages(stems, groups))
+    return ScoredRuns(confusions, errors, TestImages(stems, plan.groups))
 
 
 def look_at(

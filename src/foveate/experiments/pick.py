@@ -29,18 +29,23 @@ LONGEST = 320
 def pick_exhibits(plan: Plan, out: Path, confusions: Mapping[str, Mapping[int, np.ndarray]]) -> list[Exhibit]:
     """Return up to six test images, those with the largest difference between an arm and the host first.
 
-    The difference is that of the image's score, as the absolute value of the mean over seeds. Predictions and
-    attention are those of the first seed. Placebos are left out.
+    The difference is that of the image's score, as the absolute value of the mean over seeds; with folds, the
+    images and their scores are those of the first seed. Predictions and attention are those of the first
+    seed. Placebos are left out.
 
     confusions: per-image confusion matrices by arm and seed.
     """
     planned = [arm for arm in plan.arms if arm.role != "placebo"]
     arms = [arm.arm for arm in planned]
     first = plan.spec.first_seed
-    scores = {arm: {s: _image_scores(m, plan.data.task) for s, m in confusions[arm].items()} for arm in arms}
+    wanted = {first} if plan.folds else set(confusions[arms[0]])
+    scores = {
+        arm: {s: _image_scores(m, plan.data.task) for s, m in confusions[arm].items() if s in wanted}
+        for arm in arms
+    }
     host = scores[arms[0]]
     changes = np.nan_to_num(
-        [np.mean([own - host[s] for s, own in scores[arm].items()], axis=0) for arm in arms[1:]]
+        [np.mean([scores[arm][s] - host[s] for s in scores[arm].keys() & host], axis=0) for arm in arms[1:]]
     )
     largest = np.abs(changes).max(0)
     order = [int(number) for number in np.argsort(-largest, kind="stable")[:EXHIBITS]]

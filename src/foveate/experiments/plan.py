@@ -20,6 +20,7 @@ from foveate.experiments.resuming import check_continues
 from foveate.loading.module import DataModule
 from foveate.models.create import resolve_encoder
 from foveate.specs.comparison import ComparisonSpec
+from foveate.specs.folds import fold_of
 from foveate.training.build import build_task
 from foveate.training.environment import device_kind, lightning_precision
 from foveate.training.optimization import create_optimizer, parameter_groups
@@ -35,13 +36,39 @@ HOPELESS = 0.5
 class Plan:
     """A comparison that is ready to start: its images were read, and every arm was built once.
 
-    data: set up. arms: every contender, the host first. trainer_flags: arguments of Lightning's Trainer.
+    data: set up, with the splits of the first seed. arms: every contender, the host first. trainer_flags:
+    arguments of Lightning's Trainer. folds: a module for each fold, empty if all seeds have one split; all
+    share the decoded images.
     """
 
     spec: ComparisonSpec
     data: DataModule
     arms: tuple[PlannedArm, ...]
     trainer_flags: Mapping[str, Any] = field(default_factory=dict)
+    folds: Mapping[str, DataModule] = field(default_factory=dict)
+
+    def module(self, seed: int) -> DataModule:
+        """Return the data of a seed's runs: all images, in the splits of its fold."""
+        fold = fold_of(seed, self.spec.folds)
+        return self.data if fold is None else self.folds[fold]
+
+    @property
+    def test_stems(self) -> tuple[str, ...]:
+        """The images that at least one seed tests."""
+        tested = (self.module(seed).dataset.index("test") for seed in self.spec.seed_numbers)
+        return tuple(dict.fromkeys(entry.stem for entries in tested for entry in entries))
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """The group of each image that is in one, by the image's stem."""
+        entries = (entry for held in self.data.dataset.splits.values() for entry in held)
+        return {entry.stem: entry.group for entry in entries if entry.group is not None}
+
+    def split_tables(self) -> dict[str, Any]:
+        """Return the record of the splits: the stems of train, val and test, or those of each fold."""
+        if not self.folds:
+            return self.data.dataset.split_table()
+        return {fold: module.dataset.split_table() for fold, module in self.folds.items()}
 
     @property
     def runs(self) -> list[tuple[PlannedArm, int]]:
@@ -120,25 +147,45 @@ def make_plan(
     spec = replace(spec, model=resolve_encoder(spec.model))
     if out is not None:
         check_continues(spec, out)
-    splits = None if out is None else recorded_splits(out)
-    data = DataModule(spec.data, spec.first_seed, epochs=spec.training.epochs)
-    if splits not in (None, data.dataset.split_table()):
-        data = DataModule(spec.data, spec.first_seed, epochs=spec.training.epochs, splits=splits)
-    data.setup()
+    data, folds = _open(spec, out)
 
     def build(arm: str) -> torch.nn.Module:
         return build_task(spec.run(arm, spec.first_seed), data).model
 
     arms = plan_arms(spec.arms, spec.placebo, build)
     data.decode()
-    return Plan(spec, data, arms, flags)
+    return Plan(spec, data, arms, flags, folds)
 
 
-def recorded_splits(out: Path) -> dict[str, list[str]] | None:
-    """Return the stems of train, val and test recorded by the comparison in `out`; None if there is none."""
+def _open(spec: ComparisonSpec, out: Path | None) -> tuple[DataModule, dict[str, DataModule]]:
+    """Open the data in the splits of the first seed, and in every fold; recorded splits are kept."""
+    fold = fold_of(spec.first_seed, spec.folds)
+    first = spec.run("none", spec.first_seed).data
+    options = (first, spec.first_seed, spec.training.epochs)
+    splits = None if out is None else recorded_splits(out, fold)
+    data = DataModule(*options, splits=splits if fold else None)
+    if splits not in (None, data.dataset.split_table()):
+        data = DataModule(*options, splits=splits)
+    data.setup()
+    if fold is None:
+        return data, {}
+    names = [f"{number}/{spec.folds}" for number in range(1, spec.folds + 1)]
+    folds = {name: data.in_fold(name, out and recorded_splits(out, name)) for name in names}
+    return folds[fold], folds
+
+
+def recorded_splits(out: Path, fold: str | None = None) -> dict[str, list[str]] | None:
+    """Return the stems of train, val and test, of a fold if given, recorded by the comparison in `out`.
+
+    None if there is no comparison, or if it has one split and a fold is asked for, or the other way round.
+    """
     record = Run(out)
-    started = (out / "comparison.yaml").is_file() and record.splits_file.is_file()
-    return record.splits if started else None
+    if not ((out / "comparison.yaml").is_file() and record.splits_file.is_file()):
+        return None
+    folds = record.splits_by_fold
+    if fold is not None:
+        return folds.get(fold)
+    return None if folds else record.splits
 
 
 def _check_one_device(devices: Any) -> None:
@@ -169,7 +216,7 @@ def forecast(plan: Plan, out: Path | None = None, steps: int = 3) -> Forecast:
         overheads = measure_overheads(plan, next(iter(step.values())))
         seconds += (overheads.start + epochs * overheads.epoch + overheads.score) * sum(left.values())
         seconds += overheads.conclude * len(plan.arms)
-    images = len(data.dataset.index("test"))
+    images = len(plan.test_stems)
     detectable = detectable_difference(spec.seeds, images, arms=len(plan.arms) - 1)
     done = len(plan.runs) - sum(left.values())
     return Forecast(seconds, len(plan.runs), done, epochs, images, data.plan, detectable, in_steps)

@@ -34,6 +34,12 @@ def check_continues(spec: ComparisonSpec, out: Path) -> None:
         )
 
 
+def recorded_folds(out: Path) -> int | None:
+    """Return the number of folds of the comparison in `out`; None if there is no comparison."""
+    path = out / "comparison.yaml"
+    return ComparisonSpec.load(path).folds if path.is_file() else None
+
+
 def _named_arms(spec: ComparisonSpec) -> set[tuple[str, str]]:
     return {(name, str(arm)) for name, arm in map(parse_named_arm, spec.arms)}
 

@@ -52,34 +52,50 @@ class DiskFrames:
 
 @dataclass(frozen=True)
 class MemoryFrames:
-    """Images and targets that were decoded once: one array of images, and one of masks or labels.
-
-    Other processes can use the arrays without a copy (see `shared`).
-    """
+    """Images and targets that were decoded once: the given rows of the arrays of a `FrameStore`."""
 
     entries: tuple[Entry, ...]
     images: UInt8[np.ndarray, "n h w 3"]
     targets: np.ndarray
-
-    @classmethod
-    def load(cls, disk: DiskFrames) -> "MemoryFrames":
-        """Decode all images and targets, with one thread per core."""
-        count, (height, width) = len(disk.entries), disk.size
-        images = empty((count, height, width, 3), np.uint8)
-        labels = disk.dataset.task == "classification"
-        targets = empty((count,), np.int64) if labels else empty((count, height, width), np.uint8)
-
-        def fill(index: int) -> None:
-            images[index], targets[index] = disk[index]
-
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for _ in with_progress(pool.map(fill, range(count)), count, "Reading images into memory"):
-                pass
-        return cls(disk.entries, images, targets)
+    rows: Int64[np.ndarray, " entries"]
 
     def __getitem__(self, index: int) -> tuple[UInt8[np.ndarray, "h w 3"], Target]:
-        target = self.targets[index]
-        return self.images[index], target if target.ndim else int(target)
+        row = self.rows[index]
+        target = self.targets[row]
+        return self.images[row], target if target.ndim else int(target)
+
+
+class FrameStore:
+    """The decoded images and targets of a dataset. Each is decoded once, when it is first needed.
+
+    Splits and folds take their frames from here without copying, and so do other processes (see `shared`).
+    The system provides the memory of an image when it is decoded.
+    """
+
+    def __init__(self, dataset: Dataset, size: tuple[int, int]) -> None:
+        stems = dict.fromkeys(entry.stem for entries in dataset.splits.values() for entry in entries)
+        count, (height, width) = len(stems), size
+        labels = dataset.task == "classification"
+        self.rows = {stem: row for row, stem in enumerate(stems)}
+        self.images = empty((count, height, width, 3), np.uint8)
+        self.targets = empty((count,), np.int64) if labels else empty((count, height, width), np.uint8)
+        self.decoded = np.zeros(count, dtype=bool)
+
+    def load(self, disk: DiskFrames) -> MemoryFrames:
+        """Return frames, after decoding those that are missing, with one thread per core."""
+        rows = np.array([self.rows[entry.stem] for entry in disk.entries], dtype=np.int64)
+        missing = (~self.decoded[rows]).nonzero()[0].tolist()
+
+        def fill(index: int) -> None:
+            row = rows[index]
+            self.images[row], self.targets[row] = disk[index]
+            self.decoded[row] = True
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            done = pool.map(fill, missing)
+            for _ in with_progress(done, len(missing), "Reading images into memory"):
+                pass
+        return MemoryFrames(disk.entries, self.images, self.targets, rows)
 
 
 class Frames(TorchDataset):

@@ -7,10 +7,10 @@ from dataclasses import replace
 import torch
 from torch.utils.data import DataLoader
 
-from foveate.data.dataset import SPLITS, Dataset
-from foveate.data.open import open_dataset
+from foveate.data.dataset import SPLITS, Dataset, check
+from foveate.data.open import Unsplit, open_unsplit
 from foveate.errors import DataError
-from foveate.loading.frames import Batch, DiskFrames, Frames, MemoryFrames
+from foveate.loading.frames import Batch, DiskFrames, Frames, FrameStore, MemoryFrames
 from foveate.loading.intact import check_intact
 from foveate.loading.sampler import EpochSampler
 from foveate.loading.sizes import choose_batch, choose_size
@@ -51,31 +51,43 @@ class DataModule:
         self.to_score = to_score
         self._dataset: Dataset | None = None
         self._size: tuple[int, int] | None = None
-        self._memory: dict[str, MemoryFrames] = {}
+        self._unsplit: Unsplit | None = None
+        self._store: FrameStore | None = None
 
     def setup(self) -> None:
         """Open the dataset and check the spec; images are decoded when a loader first needs their split."""
         if self._dataset is None:
             spec = self.spec
-            dataset = open_dataset(
-                spec.source,
-                spec.classes,
-                spec.split_seed,
-                spec.val_from_train,
-                self.recorded_splits,
-                self.to_score,
-                spec.split,
-                spec.group,
-            )
+            self._unsplit = self._unsplit or open_unsplit(spec.source, spec.classes, spec.group)
+            dataset = self._split(self._unsplit)
             self._size = tuple(spec.size) if spec.size else choose_size(dataset)
             self._check()
             self._dataset = dataset
+
+    def _split(self, unsplit: Unsplit) -> Dataset:
+        spec, splits = self.spec, self.recorded_splits
+        if self.to_score and splits is None:
+            return unsplit.whole()
+        dataset = unsplit.split(spec.split_seed, spec.val_from_train, splits, spec.split, spec.fold)
+        return dataset if self.to_score else check(dataset)
 
     def reseeded(self, seed: int, epochs: int | None) -> "DataModule":
         """Return a module of the same data for another seed and number of epochs; images are shared."""
         self.setup()
         other = DataModule(self.spec, seed, epochs, self.recorded_splits, self.to_score)
-        other._dataset, other._size, other._memory = self._dataset, self._size, self._memory
+        other._unsplit, other._store = self._unsplit, self._frame_store()
+        other._dataset, other._size = self._dataset, self._size
+        return other
+
+    def in_fold(self, fold: str, splits: Mapping[str, Sequence[str]] | None = None) -> "DataModule":
+        """Return a module that tests another fold, or has the splits recorded for it; images are shared.
+
+        Size and batch are those of this module.
+        """
+        spec = replace(self.spec, fold=fold, size=self.size, batch=self.batch)
+        other = DataModule(spec, self.seed, self.epochs, splits, self.to_score)
+        other._unsplit, other._store = self._unsplit, self._frame_store()
+        other.setup()
         return other
 
     def serves(self, spec: DataSpec, splits: Mapping[str, Sequence[str]] | None) -> bool:
@@ -198,12 +210,14 @@ class DataModule:
 
     def _frames(self, split: str) -> DiskFrames | MemoryFrames:
         disk = DiskFrames(self.dataset, self.dataset.index(split), self.size)
-        if not self.in_memory:
-            return disk
-        if split not in self._memory:
-            loaded = (frames for frames in self._memory.values() if frames.entries == disk.entries)
-            self._memory[split] = next(loaded, None) or MemoryFrames.load(disk)
-        return self._memory[split]
+        store = self._frame_store()
+        return disk if store is None else store.load(disk)
+
+    def _frame_store(self) -> FrameStore | None:
+        """Return the decoded images, None if they do not fit in memory."""
+        if self._store is None and self.in_memory:
+            self._store = FrameStore(self.dataset, self.size)
+        return self._store
 
     def _check(self) -> None:
         check_views(self.spec.test_scales)

@@ -10,6 +10,7 @@ from foveate.files import write_whole
 from foveate.plain import from_plain, to_plain
 from foveate.specs.arm import parse_named_arm
 from foveate.specs.data import DataSpec
+from foveate.specs.folds import fold_of
 from foveate.specs.model import ModelSpec
 from foveate.specs.run import RunSpec
 from foveate.specs.training import TrainingSpec
@@ -34,16 +35,20 @@ class ComparisonSpec:
         margin: differences of the score below it do not matter, in points, above 0 and below 100.
         reference: the arm that all others are set against; the bare host if not given.
         contrasts: further pairs to set against each other, each as "ARM vs ARM".
+        folds: where the data have no part to test on, seed s tests fold s mod `folds`, so that the seeds
+            together test every image. 0 for one split for all seeds.
 
     An arm can be called by its name in `reference` and `contrasts`. Raises `UserError` for fewer than 2
-    seeds, no arm, a syntax error in an arm, an invalid or ambiguous name, and a reference or contrast of an
-    arm that is not among the arms.
+    seeds, 1 fold, folds of data with a `fold`, no arm, a syntax error in an arm, an invalid or ambiguous
+    name, and a reference or contrast of an arm that is not among the arms.
 
     >>> spec = ComparisonSpec(DataSpec("synthetic"), arms=("se@decoder", "none"), seeds=3)
     >>> ComparisonSpec.from_yaml(spec.to_yaml()) == spec
     True
     >>> spec.run("se@decoder", seed=2).model.arm
     'se@decoder'
+    >>> replace(spec, folds=5).run("none", seed=2).data.fold
+    '3/5'
     """
 
     data: DataSpec
@@ -59,6 +64,7 @@ class ComparisonSpec:
     margin: float = 1.0
     reference: str = "none"
     contrasts: tuple[str, ...] = ()
+    folds: int = 0
 
     def __post_init__(self):
         if self.seeds < 2:
@@ -69,6 +75,13 @@ class ComparisonSpec:
             )
         if self.first_seed < 0:
             raise UserError(f"first_seed is {self.first_seed}; it must be 0 or more")
+        if self.folds < 0 or self.folds == 1:
+            raise UserError(f"folds is {self.folds}; give 2 or more, or 0 for one split for all seeds")
+        if self.folds and self.data.fold:
+            raise UserError(
+                f"the data have the fold {self.data.fold} and the comparison {self.folds} folds; give one of "
+                "--fold and --folds"
+            )
         if self.model.arm != "none":
             raise UserError(
                 f"the model of a comparison must be the bare host, but has the arm '{self.model.arm}'; list "
@@ -148,7 +161,8 @@ class ComparisonSpec:
 
     def run(self, arm: str, seed: int) -> RunSpec:
         """Return the spec of one run. The runs of a seed differ in the arm only."""
-        return RunSpec(self.data, replace(self.model, arm=arm), self.training, seed)
+        data = replace(self.data, fold=fold_of(seed, self.folds)) if self.folds else self.data
+        return RunSpec(data, replace(self.model, arm=arm), self.training, seed)
 
     def to_yaml(self) -> str:
         """Return the spec as YAML of plain types; `from_yaml` returns an equal spec."""

@@ -21,6 +21,8 @@ class DataSpec:
         group: keeps images that belong together (a patient, a video) in one part of the split. A column of
             the data's table, or a regular expression for what the names of a group share, such as '^[^_]+'
             for all before the first underscore. The first capture group counts, or else the whole match.
+        fold: where the data have no part to test on, K/N tests on the K-th of N folds, such as 1/5 on the
+            first of five. The folds hold each image once. Validation is cut from the others.
         val_from_train: where the data have two parts, score on the second and cut validation from the first.
             False validates and scores on the second.
         crop: height and width in pixels of the random crops in training; the whole image if not given.
@@ -47,6 +49,7 @@ class DataSpec:
     split: Shares = SHARES
     split_seed: int = 0
     group: str | None = None
+    fold: str | None = None
     val_from_train: bool = True
     crop: tuple[int, int] | None = None
     crop_schedule: tuple[tuple[float, tuple[int, int]], ...] = ()

@@ -95,6 +95,12 @@ class Run:
         return _read_json(self.splits_file)
 
     @property
+    def splits_by_fold(self) -> dict[str, dict[str, list[str]]]:
+        """The splits of each fold of a comparison; empty if it has one split."""
+        record = _read_json(self.splits_file)
+        return {} if "train" in record else record
+
+    @property
     def environment(self) -> dict[str, Any]:
         return _read_json(self.environment_file)
 
@@ -118,7 +124,8 @@ class Run:
     def write_spec(self, spec: RunSpec) -> None:
         spec.save(self.spec_file)
 
-    def write_splits(self, splits: Mapping[str, Sequence[str]]) -> None:
+    def write_splits(self, splits: Mapping[str, Any]) -> None:
+        """Write the stems of train, val and test; a comparison with folds has such a table for each fold."""
         _write_json(self.splits_file, splits)
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foveate.cli.flags import DataFlags, DeviceFlags, ModelFlags, TrainingFlags, build_settings
+from foveate.specs.folds import FOLDS
 
 if TYPE_CHECKING:
     from foveate.experiments.compare import ComparisonEvent
@@ -42,6 +43,7 @@ def compare(
     reference: str = "none",
     contrast: list[str] | None = None,
     jobs: str = "auto",
+    folds: int | str = FOLDS,
 ) -> None:
     """Train with and without attention under identical conditions; report what each arm changes and costs.
 
@@ -73,6 +75,9 @@ def compare(
         contrast: further pairs to set against each other, such as "C vs B" "D vs C", in the same correction.
         jobs: runs to train at once, in processes that share the cores; auto chooses by cores, memory and the
             duration, and takes 1 on a GPU.
+        folds: where the data have no part to test on, each seed tests another of so many folds, so that all
+            seeds together test more images. 0 tests the same images with every seed. auto takes 5 folds, or
+            as many as there are groups, unless --split is given.
 
     Example:
       foveate compare photos/ --arms none cbam@decoder "smooth@encoder5(threshold=0.4)" \\
@@ -93,7 +98,7 @@ def compare(
     }
     settings = build_settings(data, images, model, training)
     with progress("Opening the data"):
-        opened = open_comparison(settings, arms, placebo, seeds, epochs, seed, out, **question)
+        opened = open_comparison(settings, arms, placebo, seeds, epochs, seed, out, folds, **question)
     from foveate.experiments.compare import jobs_for, load_if_finished
     from foveate.experiments.plan import check_enough, forecast, make_plan
 
@@ -104,12 +109,12 @@ def compare(
         print(f"This comparison was finished by {done.finished}. {_ways_on(done)}\n")
         _conclude(folder)
         return
-    from foveate.experiments.briefing import control_note, group_note, weights_note
+    from foveate.experiments.briefing import control_note, folds_note, group_note, weights_note
 
     height, width = plan.data.size
     print(opened.dataset.describe())
     weights = weights_note(opened.spec.model, plan.spec.model)
-    for note in (group_note(opened.dataset), weights, control_note(plan)):
+    for note in (group_note(opened.dataset), folds_note(plan), weights, control_note(plan)):
         if note:
             print(f"\n{note}")
     amount = f"{seeds} to {max_seeds} seeds" if until_decided else f"{seeds} seeds"
