@@ -8,7 +8,8 @@ A round trains the same runs one after the other with all threads, and then `--j
 share of the threads; the next round begins with the other way, so that other load on the machine affects both
 equally. Processes are started before and take one run each to warm up: starting them is timed apart. At the
 end, all runs are trained once more, one after the other, with as many threads as a job had: the weights must
-be equal bit for bit.
+be equal bit for bit. On a busy machine, set OMP_WAIT_POLICY=PASSIVE, as the program `foveate` does: threads
+that spin would slow the runs with several threads only.
 """
 
 import argparse
@@ -114,7 +115,10 @@ def main() -> None:
     setting = machine(given.threads) | {
         name: value for name, value in vars(given).items() if name not in ("out", "page", "hosts")
     }
-    setting["load"] = f"{os.getloadavg()[0]:.1f}"
+    setting |= {
+        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "not set"),
+        "load": f"{os.getloadavg()[0]:.1f}",
+    }
     several = f"{given.jobs} at once with {max(1, given.threads // given.jobs)}"
     head = [
         "host",

@@ -271,6 +271,5 @@ def _killed(job: Job, code: int | None) -> UserError:
     how = f"was killed (signal {-code})" if code and code < 0 else f"ended (exit code {code})"
     return UserError(
         f"{job.folder}: the process that trained this run {how}, {ATTEMPTS} times; the memory may be too "
-        "small. Train fewer runs at once (--jobs 1), or with a smaller batch or size. Finished epochs are "
-        "kept"
+        "small. Train fewer runs at once (--jobs 1), or with a smaller batch. Finished epochs are kept"
     )

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-LARGE = 1 << 20
+LARGE = 1 << 18
 """Bytes from which an array is shared. Smaller ones are copied."""
 
 Place = tuple[int, int, tuple[int, ...], tuple[int, ...], str]

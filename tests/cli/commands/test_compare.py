@@ -118,7 +118,7 @@ def test_a_folder_with_a_comparison_of_other_data_is_refused_by_name(stopped, ca
     [
         (["--seeds", "1"], "no verdict is possible from one seed"),
         (["--epochs", "0"], "epochs is 0; it must be at least 1"),
-        (["--devices", "2"], "a comparison trains its runs one after the other on one device"),
+        (["--devices", "2"], "a comparison trains each of its runs on one device"),
         (["--arms", "none"], "no arm to compare"),
         (["--arms", "none", "se@decodr"], "did you mean 'decoder'?"),
         (["--arms", "se@decoder(reduction=4"], "se@decoder(reduction=4"),

@@ -164,13 +164,17 @@ def _ways_on(done: "Comparison") -> str:
 
 
 def _under_way(event: "ComparisonEvent") -> str:
-    """Return the runs under way in words: "run 2 of 9: cbam@decoder, seed 0, epoch 3/20"."""
+    """Return the runs under way in words.
+
+    "run 2 of 9: cbam@decoder, seed 0, epoch 3/20", or "runs 2, 3 of 9 in epochs 3, 1 of 20" to fit on a line.
+    """
+    if len(event.running) == 1:
+        number, arm, seed, training = event.running[0]
+        place = f"epoch {training.epoch}/{training.epochs}"
+        return f"run {number} of {event.runs}: {arm}, seed {seed}, {place}"
     numbers = ", ".join(str(number) for number, *_ in event.running)
-    names = "; ".join(
-        f"{arm}, seed {seed}, epoch {training.epoch}/{training.epochs}"
-        for _, arm, seed, training in event.running
-    )
-    return f"run{'s' * (len(event.running) > 1)} {numbers} of {event.runs}: {names}"
+    epochs = ", ".join(str(training.epoch) for *_, training in event.running)
+    return f"runs {numbers} of {event.runs} in epochs {epochs} of {event.running[0][-1].epochs}"
 
 
 def _conclude(folder: Path) -> None:
