@@ -38,6 +38,14 @@ class ComparisonResult:
         return load_comparison(self.folder)
 
     @property
+    def control(self) -> "ComparisonResult | None":
+        """The control on drawn data, None if there is none."""
+        from foveate.experiments.control import control_folder
+
+        folder = control_folder(self.folder)
+        return ComparisonResult(folder) if (folder / "comparison.json").is_file() else None
+
+    @property
     def report(self) -> Path:
         """The path of the HTML report, which is written if it is missing."""
         from foveate.report.page import write_report
@@ -152,6 +160,7 @@ def compare(
     judge: str | None = None,
     reference: str = "none",
     contrasts: Sequence[str] = (),
+    control: bool = False,
     folds: int | str = FOLDS,
     accelerator: str = "auto",
     jobs: int | str = "auto",
@@ -179,6 +188,8 @@ def compare(
             masks and accuracy for labels if not given.
         reference: the arm that all others are set against; the bare host if not given.
         contrasts: further pairs to set against each other, such as ["C vs B"].
+        control: then train the same host, with the same schedule, number of images, size and seeds, on drawn
+            images where a mechanism is known to help; see `ComparisonResult.control`.
         folds: where the data have no part to test on, each seed tests another of so many folds. 0 for one
             split for all seeds; "auto" for 5, or as many as there are groups.
         accelerator: "auto", "cpu" or "gpu".
@@ -209,16 +220,15 @@ def compare(
     seconds = check_budget(budget, until_decided)
     opened = open_comparison(settings, arms, placebo, seeds, epochs, seed, out, folds, **question)
     from foveate.experiments.compare import compare as run
+    from foveate.experiments.plan import make_plan
     from foveate.report.page import write_report
 
-    run(
-        opened.spec,
-        opened.folder,
-        progress,
-        trainer_flags={"accelerator": accelerator},
-        jobs=at_once,
-        budget=seconds,
-    )
+    plan = make_plan(opened.spec, opened.folder, {"accelerator": accelerator})
+    run(opened.spec, opened.folder, progress, plan=plan, jobs=at_once, budget=seconds)
+    if control:
+        from foveate.experiments.control import compare_control
+
+        compare_control(plan, opened.folder, progress, at_once)
     write_report(opened.folder)
     return ComparisonResult(opened.folder)
 

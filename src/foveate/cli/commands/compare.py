@@ -7,7 +7,9 @@ from foveate.cli.flags import DataFlags, DeviceFlags, ModelFlags, TrainingFlags,
 from foveate.specs.folds import FOLDS
 
 if TYPE_CHECKING:
-    from foveate.experiments.compare import ComparisonEvent
+    from collections.abc import Callable
+
+    from foveate.experiments.compare import ComparisonEvent, ReportProgress
     from foveate.experiments.plan import Plan
     from foveate.experiments.result import Comparison
 
@@ -42,6 +44,7 @@ def compare(
     judge: str | None = None,
     reference: str = "none",
     contrast: list[str] | None = None,
+    control: bool = False,
     jobs: str = "auto",
     folds: int | str = FOLDS,
 ) -> None:
@@ -73,6 +76,8 @@ def compare(
         reference: the arm that all others are set against, by its name or as it is written; the bare host if
             not given.
         contrast: further pairs to set against each other, such as "C vs B" "D vs C", in the same correction.
+        control: then train the same host, with the same schedule, number of images, size and seeds, on drawn
+            images where a mechanism is known to help, and say whether this set-up finds it.
         jobs: runs to train at once, in processes that share the cores; auto chooses by cores, memory and the
             duration, and takes 1 on a GPU.
         folds: where the data have no part to test on, each seed tests another of so many folds, so that all
@@ -107,6 +112,8 @@ def compare(
         plan = make_plan(opened.spec, folder, devices.trainer())
     if (done := load_if_finished(plan, folder)) is not None:
         print(f"This comparison was finished by {done.finished}. {_ways_on(done)}\n")
+        if control:
+            _run_control(plan, folder, at_once)
         _conclude(folder)
         return
     from foveate.experiments.briefing import control_note, folds_note, group_note, weights_note
@@ -128,16 +135,30 @@ def compare(
     check_enough(seconds, expected, plan, folder)
     print(f"\n{expected.describe()}\n", flush=True)
     _run(plan, folder, at_once, seconds)
+    if control:
+        _run_control(plan, folder, at_once)
     _conclude(folder)
 
 
 def _run(plan: "Plan", folder: Path, jobs: int, budget: float | None) -> None:
-    from foveate.cli.progress import progress
     from foveate.cli.typed import command_line
     from foveate.experiments.compare import compare as run
+
+    _show("Comparing", lambda show: run(plan.spec, folder, show, command_line(), None, plan, jobs, budget))
+
+
+def _run_control(plan: "Plan", folder: Path, jobs: int | None) -> None:
+    from foveate.experiments.control import compare_control
+
+    _show("Control", lambda show: compare_control(plan, folder, show, jobs))
+
+
+def _show(title: str, run: "Callable[[ReportProgress], object]") -> None:
+    """Call `run` with a function that shows its progress."""
+    from foveate.cli.progress import progress
     from foveate.training.run import Interrupted
 
-    with progress("Comparing", even=False) as advance:
+    with progress(title, even=False) as advance:
 
         def show(event: "ComparisonEvent") -> None:
             if event.stage != "train":
@@ -148,7 +169,7 @@ def _run(plan: "Plan", folder: Path, jobs: int, budget: float | None) -> None:
             advance(event.share, _TOTAL, _under_way(event), event.seconds_left)
 
         try:
-            run(plan.spec, folder, show, command_line(), plan=plan, jobs=jobs, budget=budget)
+            run(show)
         except Interrupted as stop:
             raise KeyboardInterrupt(str(stop)) from stop
 

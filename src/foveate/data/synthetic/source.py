@@ -1,5 +1,7 @@
-"""Drawn data by its address: synthetic[:NAME][:COUNT[:HEIGHTxWIDTH]]."""
+"""Drawn data by its address: synthetic[:NAME][:COUNT[:HEIGHTxWIDTH]], COUNT as 160 or 160/40/60."""
 
+import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -7,7 +9,7 @@ from functools import partial
 import numpy as np
 from jaxtyping import UInt8
 
-from foveate.data.dataset import Entry
+from foveate.data.dataset import SPLITS, Entry
 from foveate.data.layout import Layout
 from foveate.data.synthetic.drawing import Drawing, Size, drawings
 from foveate.errors import DataError, UserError, choose
@@ -15,16 +17,21 @@ from foveate.specs.sizes import parse_size
 
 PREFIX, USUAL = "synthetic", "streets"
 FEWEST = 3
-"""Images of a validation and a test part, at least."""
+"""Images of a validation and a test part, at least, if only the training images are counted."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """What an address asks for."""
+    """What an address asks for: the drawing, the images of train, val and test, and their size."""
 
     drawing: Drawing
-    train: int
+    counts: tuple[int, int, int]
     size: Size
+
+    @property
+    def train(self) -> int:
+        """The number of training images."""
+        return self.counts[0]
 
 
 def is_synthetic(source: object) -> bool:
@@ -35,11 +42,16 @@ def is_synthetic(source: object) -> bool:
 def parse(source: str) -> Address:
     """Read "synthetic", "synthetic:COUNT", "synthetic:NAME", "synthetic:NAME:COUNT:HxW" and the like.
 
+    COUNT is the number of training images, with a third as many (3 at least) to validate and to test; or all
+    three numbers, TRAIN/VAL/TEST.
+
     Raises `DataError` for a name, a number or a size that cannot be read.
 
     >>> address = parse("synthetic:search:40:64x64")
     >>> address.drawing.name, address.train, address.size
     ('search', 40, (64, 64))
+    >>> parse("synthetic:search:40").counts, parse("synthetic:search:40/5/20").counts
+    ((40, 13, 13), (40, 5, 20))
     """
     words = source.split(":")[1:]
     named = bool(words) and words[0][:1].isalpha()
@@ -50,29 +62,28 @@ def parse(source: str) -> Address:
     except UserError as error:
         raise DataError(f"'{source}': {error}") from None
     count, size, *more = [*words, "", ""]
-    if any(more) or (count and not (count.isdecimal() and int(count) > 0)):
+    if any(more) or (count and not re.fullmatch(r"[1-9]\d*(/[1-9]\d*/[1-9]\d*)?", count)):
         raise DataError(
             f"'{source}': the number of scenes must be a whole number, as in {PREFIX}:64 or "
-            f"{PREFIX}:{name}:64:96x128"
+            f"{PREFIX}:{name}:64:96x128, or those of train, val and test, as in {PREFIX}:64/16/24"
         )
-    return Address(drawn, int(count or drawn.train), parse_size(size, source) if size else drawn.size)
+    train, *others = map(int, (count or str(drawn.train)).split("/"))
+    held_out = max(FEWEST, train // 3)
+    val, test = others or (held_out, held_out)
+    return Address(drawn, (train, val, test), parse_size(size, source) if size else drawn.size)
 
 
 def read(source: str, classes: Sequence[str] | None = None) -> Layout:
-    """Layout of drawn data: COUNT training images, a third as many (3 at least) to validate and to test."""
+    """Layout of drawn data, with other scenes in each part."""
     address = parse(source)
     drawn = address.drawing
     if classes is not None and tuple(classes) != drawn.classes:
         raise DataError(
             f"'{source}': the classes are fixed ({', '.join(drawn.classes)}); leave --classes out"
         )
-    held_out = max(FEWEST, address.train // 3)
-    bounds = {
-        "train": (0, address.train),
-        "val": (address.train, address.train + held_out),
-        "test": (address.train + held_out, address.train + 2 * held_out),
-    }
-    parts = {split: tuple(_entry(drawn, index) for index in range(*ends)) for split, ends in bounds.items()}
+    ends = tuple(itertools.accumulate(address.counts))
+    bounds = zip(SPLITS, (0, *ends), ends, strict=False)
+    parts = {split: tuple(_entry(drawn, i) for i in range(begin, end)) for split, begin, end in bounds}
     reader = partial(_read, name=drawn.name, size=address.size)
     return Layout(drawn.task, drawn.classes, parts, reader, drawn.colors)
 
