@@ -8,7 +8,7 @@ import pytest
 from foveate.errors import UserError
 from foveate.experiments.compare import compare
 from foveate.experiments.course import Course, Stop
-from foveate.experiments.plan import check_enough, forecast, make_plan
+from foveate.experiments.plan import Forecast, make_plan, note_on_budget
 from foveate.verdicts.looks import LookPlan, Looks
 from foveate.verdicts.outlook import can_decide, half_width_with
 from foveate.verdicts.statistics import IntervalEstimate
@@ -66,12 +66,14 @@ def test_another_margin_is_refused(decided, spec):
         make_plan(replace(spec, margin=2), out)
 
 
-def test_a_budget_below_the_first_look_is_refused(spec, tmp_path):
-    plan = make_plan(spec)
-    expected = forecast(plan, steps=1)
-    with pytest.raises(UserError, match=r"budget: 1 minute is too short for the first look: its 4 runs take"):
-        check_enough(expected.seconds / 2, expected, plan, tmp_path)
-    check_enough(2 * expected.seconds, expected, plan, tmp_path)
+def test_a_budget_below_one_run_is_refused():
+    expected = Forecast(3600, 4, 0, 20, 60, "all fit in memory", 0.04)
+    with pytest.raises(
+        UserError, match=r"10 minutes is too short for a single run; its 4 runs .* 15 minutes"
+    ):
+        note_on_budget(600, expected)
+    assert "30 minutes ends before the first look" in note_on_budget(1800, expected)
+    assert note_on_budget(7200, expected) == ""
 
 
 def test_arms_stop_when_decided_and_their_references_go_on(spec):

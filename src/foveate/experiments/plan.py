@@ -222,19 +222,22 @@ def forecast(plan: Plan, out: Path | None = None, steps: int = 3) -> Forecast:
     return Forecast(seconds, len(plan.runs), done, epochs, images, data.plan, detectable, in_steps)
 
 
-def check_enough(budget: float | None, expected: Forecast, plan: Plan, out: Path) -> None:
-    """Raise `UserError` if a budget in seconds is too short for the first look, and say how long that takes.
+def note_on_budget(budget: float, expected: Forecast) -> str:
+    """Return a warning if a budget in seconds ends before the first look, which is taken in any case; or "".
 
-    A comparison that has been looked at already may stop at once.
+    Raises `UserError` if it is too short for a single run, and says how long one takes.
     """
-    if budget is None or budget >= expected.seconds or (out / "looks.json").is_file():
-        return
-    one = expected.seconds / max(1, expected.runs - expected.runs_done)
-    raise UserError(
-        f"budget: {_about(budget)} is too short for the first look: its {expected.runs - expected.runs_done} "
-        f"runs take about {_about(expected.seconds)}, {_about(one)} each. Give a longer budget, or fewer "
-        "epochs, arms or seeds"
-    )
+    left = expected.runs - expected.runs_done
+    if not left or budget >= expected.seconds:
+        return ""
+    one = expected.seconds / left
+    takes = f"its {left} runs take about {_about(expected.seconds)}, {_about(one)} each"
+    if budget < one:
+        raise UserError(
+            f"budget: {_about(budget)} is too short for a single run; {takes}. Give a longer budget, or fewer "
+            "epochs or a smaller size"
+        )
+    return f"The budget of {_about(budget)} ends before the first look: {takes}."
 
 
 def seconds_in_steps(plan: Plan, out: Path | None = None, steps: int = 3) -> float:

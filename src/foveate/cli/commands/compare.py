@@ -105,7 +105,7 @@ def compare(
     with progress("Opening the data"):
         opened = open_comparison(settings, arms, placebo, seeds, epochs, seed, out, folds, **question)
     from foveate.experiments.compare import jobs_for, load_if_finished
-    from foveate.experiments.plan import check_enough, forecast, make_plan
+    from foveate.experiments.plan import forecast, make_plan, note_on_budget
 
     folder = opened.folder
     with progress("Reading every image once"):
@@ -132,8 +132,8 @@ def compare(
         expected = forecast(plan, folder)
     at_once = jobs_for(plan, folder, at_once, expected.in_steps)
     expected = expected.at_once(at_once)
-    check_enough(seconds, expected, plan, folder)
-    print(f"\n{expected.describe()}\n", flush=True)
+    short = note_on_budget(seconds, expected) if seconds else ""
+    print(f"\n{expected.describe()}\n{short}".rstrip() + "\n", flush=True)
     _run(plan, folder, at_once, seconds)
     if control:
         _run_control(plan, folder, at_once)
