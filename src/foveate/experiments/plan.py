@@ -234,8 +234,8 @@ def note_on_budget(budget: float, expected: Forecast) -> str:
     takes = f"its {left} runs take about {_about(expected.seconds)}, {_about(one)} each"
     if budget < one:
         raise UserError(
-            f"budget: {_about(budget)} is too short for a single run; {takes}. Give a longer budget, or fewer "
-            "epochs or a smaller size"
+            f"budget: {_about(budget)} is too short for a single run; {takes}. Give a longer budget, "
+            "fewer epochs or a smaller size"
         )
     return f"The budget of {_about(budget)} ends before the first look: {takes}."
 
