@@ -12,7 +12,17 @@ from .conftest import MANY, NAMES, draw_comparison, draw_gallery
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 A4 = 688  # CSS pixels between margins of 14 mm
-SECTIONS = ("verdicts", "scores", "differences", "classes", "curves", "gallery", "meaning", "made")
+SECTIONS = (
+    "verdicts",
+    "scores",
+    "differences",
+    "classes",
+    "curves",
+    "openings",
+    "gallery",
+    "meaning",
+    "made",
+)
 
 
 def missing(what: str) -> NoReturn:
