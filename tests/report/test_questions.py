@@ -106,7 +106,20 @@ def test_right_labels_are_counted_over_the_seeds_that_arm_and_host_share(asked):
     exhibit: Exhibit = replace(draw_gallery(SKILL)[0], arm="eca@decoder", change=2 / 3, label=0, truth=None)
     panels = tuple(replace(panel, prediction=None, label=0) for panel in exhibit.panels)
     labelled = replace(asked, task="classification", class_score="recall")
-    assert "right in 2 seeds more than the host" in render(labelled, (replace(exhibit, panels=panels),))
+    exhibit = replace(exhibit, panels=panels)
+    assert "right in 2 seeds more than the host" in render(labelled, (exhibit,))
+    first = render(replace(labelled, folds=5), (replace(exhibit, change=1.0),))
+    assert "right in 1 seed more than the host" in first
+
+
+def test_folds_are_explained_and_the_gallery_names_the_seed(asked):
+    folded = render(replace(asked, folds=5), tuple(draw_gallery(SKILL)))
+    assert "Each seed tests another of 5 folds" in folded
+    assert "gains and losses, of seed 0." in folded
+    assert "averaged over the seeds" not in folded
+    usual = render(asked, tuple(draw_gallery(SKILL)))
+    assert "gains and losses, averaged over the seeds." in usual
+    assert "folds" not in usual
 
 
 def test_the_margin_is_a_band_around_zero(asked, page):

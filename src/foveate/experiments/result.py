@@ -81,11 +81,12 @@ class Comparison:
     classes. seeds: of all arms together; an arm may have fewer. contenders: every arm with its scores, the
     host first. findings: differences, intervals, verdicts and costs by arm. command: that made the
     comparison. finished: date and time in UTC. seconds: training time of all runs together. environment:
-    versions and hardware. until_decided: whether seeds were added until every arm is decided. gate: the gate
-    form of the model, see `ModelSpec`. travel: how far a gate can move in a run. rising: by how much the best
-    validation score of the reference still rose at the end, see `still_rising`. one_class: the only class
-    that the reference predicts, "" if there are several. curves: losses and scores of every epoch. openings:
-    how far the attention of every run is open, by epoch.
+    versions and hardware. until_decided: whether seeds were added until every arm is decided. folds: over how
+    many the seeds rotate, 0 if they all test the same images. gate: the gate form, see `ModelSpec`. travel:
+    how far a gate can move in a run. rising: by how much the best validation score of the reference still
+    rose at the end, see `still_rising`. one_class: the only class that the reference predicts, "" if there
+    are several. curves: losses and scores of every epoch. openings: how far the attention of every run is
+    open, by epoch.
     """
 
     task: str
@@ -106,6 +107,7 @@ class Comparison:
     seconds: float
     environment: dict[str, str]
     until_decided: bool = False
+    folds: int = 0
     gate: str = "zero"
     travel: float = math.inf
     rising: float = 0.0

@@ -44,6 +44,7 @@ def notes(comparison: Comparison) -> list[str]:
         "“Helps” and “hurts” need an interval without 0, and a p-value of at most 0.05 after it was adjusted"
         " for the number of arms and contrasts (Holm). Placebos do not count, and their p-values are not"
         " adjusted.",
+        *_folds(comparison),
         *_looks(comparison),
         *_stops(comparison),
         *_detectable(comparison),
@@ -72,6 +73,16 @@ def _groups(comparison: Comparison) -> str:
     )
     text = " Images of one group are not independent, so the intervals leave out one group at a time."
     return text + few * (groups < FEW_GROUPS)
+
+
+def _folds(comparison: Comparison) -> list[str]:
+    if not comparison.folds:
+        return []
+    return [
+        f"Each seed tests another of {comparison.folds} folds, and trains on the others. Scores are those of"
+        " the images of all seeds together. Training images of the seeds overlap: a verdict is about networks"
+        " trained on data like these on average, not about a single one."
+    ]
 
 
 def _looks(comparison: Comparison) -> list[str]:

@@ -102,17 +102,18 @@ def _with_changes(exhibits: tuple[Exhibit, ...]) -> tuple[Exhibit, ...]:
 
 
 def _gallery_words(comparison: Comparison, exhibits: tuple[Exhibit, ...]) -> dict[str, str]:
+    averaged = f", of seed {comparison.seeds[0]}" if comparison.folds else ", averaged over the seeds"
     text = (
         f"These test images have the largest differences in {words.image_score(comparison)} between an arm"
-        " and the bare host, gains and losses, averaged over the seeds. They are extremes, not typical"
-        f" images. The pictures are from the runs of seed {comparison.seeds[0]}."
+        f" and the bare host, gains and losses{averaged}. They are extremes, not typical images. The pictures"
+        f" are from the runs of seed {comparison.seeds[0]}."
     )
     title = "Where the arms differ most"
     if not any(abs(exhibit.change) > 1e-9 for exhibit in exhibits):
         title = "Some test images"
         text = (
-            "On every test image, every arm has the host's score, averaged over the seeds. The pictures show"
-            f" the first images and the runs of seed {comparison.seeds[0]}."
+            f"On every test image, every arm has the host's score{averaged}. The pictures show the first"
+            f" images and the runs of seed {comparison.seeds[0]}."
         )
     if comparison.task == "segmentation":
         text += " In an error map, blue pixels are wrong for the host and right for the arm."
@@ -158,7 +159,12 @@ def _exhibit(comparison: Comparison, exhibit: Exhibit, views: dict[str, Any]) ->
 
 
 def _shared_seeds(comparison: Comparison, arm: str) -> int:
-    """Return the number of seeds that both an arm and the bare host have."""
+    """Return the number of seeds that an image's change is about: those of both the arm and the bare host.
+
+    With folds, it is one.
+    """
+    if comparison.folds:
+        return 1
     seeds = (set(item.seeds) for item in comparison.contenders if item.arm == arm or item.role == "host")
     return len(set.intersection(*seeds))
 
