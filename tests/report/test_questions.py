@@ -146,7 +146,7 @@ def test_openings_are_drawn_by_arm_and_seed(asked, page):
 def test_of_several_attentions_the_widest_is_drawn_and_without_gates_only_the_change(asked):
     points = tuple(
         OpeningPoint("cbam@decoder", 0, epoch, label, float("nan"), change * epoch)
-        for label, change in (("cbam@encoder2", 0.01), ("cbam@decoder", 0.02))
+        for label, change in (("cbam@decoder", 0.02), ("cbam@encoder2", 0.01))
         for epoch in range(3)
     )
     (plot,) = opening_curves(replace(asked, openings=points), arm_views(asked))

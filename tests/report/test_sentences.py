@@ -64,6 +64,7 @@ def test_not_shown_names_what_limits_it(comparison):
     )
     by_seeds = judged(comparison, "not shown", -0.02, 0.03, seed_variance=1e-4, image_variance=1e-6)
     assert "comes from the seeds: more of them would help (--until-decided adds them)." in said(by_seeds)
+    assert "from the seeds, each with its own test images: more" in said(replace(by_seeds, folds=5))
     assert "in one of so many arms, chance" in said(judged(comparison, "not shown", 0.001, 0.03))
 
 
@@ -74,7 +75,7 @@ def test_an_arm_that_more_seeds_cannot_decide_needs_images(comparison):
         " test images, and more of them are needed." in said(stopped(by_images, "undecidable"))
     )
     by_seeds = judged(comparison, "not shown", -0.02, 0.03, seed_variance=1e-4, image_variance=1e-6)
-    assert "allow more (--max-seeds, --budget)" in said(stopped(by_seeds, "undecidable"))
+    assert "it takes even more of them" in said(stopped(by_seeds, "undecidable"))
     assert "The seeds or the budget ended before it was decided" in said(stopped(by_seeds, ""))
 
 

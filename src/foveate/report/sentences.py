@@ -153,7 +153,8 @@ def _next_step(comparison: Comparison, arm: Contender, difference: IntervalEstim
     grouped = found.groups < found.images
     images = f"{found.groups} groups of test images" if grouped else f"{found.images} test images"
     by_images = difference.image_variance > difference.seed_variance
-    cause = f"Most of the uncertainty comes from the {images if by_images else 'seeds'}"
+    seeds = "seeds, each with its own test images" if comparison.folds else "seeds"
+    cause = f"Most of the uncertainty comes from the {images if by_images else seeds}"
     if arm.stopped == "undecidable":
         if by_images:
             return (
@@ -161,8 +162,8 @@ def _next_step(comparison: Comparison, arm: Contender, difference: IntervalEstim
                 " needed."
             )
         return (
-            "As many more seeds as were allowed would not decide it: allow more (--max-seeds, --budget), or"
-            " add test images."
+            "As many more seeds as were allowed would not decide it: it takes even more of them, or more test"
+            " images."
         )
     if comparison.until_decided and not arm.stopped:
         return f"The seeds or the budget ended before it was decided (--max-seeds, --budget). {cause}."
