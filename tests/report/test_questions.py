@@ -151,6 +151,7 @@ def test_of_several_attentions_the_widest_is_drawn_and_without_gates_only_the_ch
     )
     (plot,) = opening_curves(replace(asked, openings=points), arm_views(asked))
     assert plot["title"] == "Change of the features, %"
+    assert plot["ticks"][-1]["label"] == "4"
     (line,) = plot["lines"]
     top = 100 - fit_scale([0.0, 4.0], 5, 0.0)(4.0)
     assert line["points"].split()[-1] == f"100.0,{round(top, 2)}"
