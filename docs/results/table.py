@@ -6,7 +6,8 @@ Reads the folder that `foveate compare` wrote; trains and scores nothing.
 import sys
 
 from foveate.experiments.result import Comparison, Contender, load_comparison
-from foveate.report import words
+from foveate.report import sentences, words
+from foveate.report.tables import compared
 from foveate.verdicts.statistics import IntervalEstimate
 
 
@@ -20,7 +21,7 @@ def page(comparison: Comparison, title: str) -> list[str]:
     return [
         f"# {title}",
         "",
-        f"{words.headline(comparison)}",
+        f"{sentences.headline(comparison)}",
         "",
         "```bash",
         comparison.command,
@@ -38,7 +39,7 @@ def page(comparison: Comparison, title: str) -> list[str]:
         "",
         *errors(comparison),
         *(
-            f"- **{arm.arm}**: {' '.join(words.verdict_sentences(comparison, arm))}"
+            f"- **{arm.arm}**: {' '.join(sentences.verdict_sentences(comparison, arm))}"
             for arm in comparison.arms
         ),
     ]
@@ -71,23 +72,22 @@ def score_row(comparison: Comparison, arm: Contender) -> list[str]:
 
 
 def changes(comparison: Comparison) -> list[str]:
-    """Return a table of the host's class scores and each arm's differences, with unadjusted intervals."""
-    host = comparison.baseline.class_scores
-    changed = {
-        arm.arm: {detail.name: detail.difference for detail in comparison.result(arm.arm).classes}
-        for arm in others(comparison)
-    }
-    rows = []
-    for name in comparison.classes:
-        values = host[name]
-        cells = [cell(differences.get(name)) for differences in changed.values()]
-        rows.append([name, words.percent(sum(values) / len(values)), *cells])
+    """Return a table of the reference's class scores and each arm's differences.
+
+    The intervals are not adjusted for the number of classes.
+    """
+    bases = comparison.result(comparison.baseline.arm).measures[comparison.class_score]
+    changed = [comparison.result(arm.arm).measures[comparison.class_score] for arm in compared(comparison)]
+    rows = [
+        [base.name, words.percent(base.score), *(cell(details[number].difference) for details in changed)]
+        for number, base in enumerate(bases)
+    ]
     return table(change_head(comparison, f"class, {words.score_name(comparison.class_score)}"), rows)
 
 
 def errors(comparison: Comparison) -> list[str]:
-    """Return a table of the host's error rates and each arm's differences; empty for classification."""
-    changed = [comparison.result(arm.arm).errors for arm in others(comparison)]
+    """Return a table of the reference's error rates and each arm's differences; empty for classification."""
+    changed = [comparison.result(arm.arm).errors for arm in compared(comparison)]
     rows = [
         [rate.name, words.percent(rate.score), *(cell(rates[number].difference) for rates in changed)]
         for number, rate in enumerate(comparison.result(comparison.baseline.arm).errors)
@@ -95,12 +95,9 @@ def errors(comparison: Comparison) -> list[str]:
     return [*table(change_head(comparison, "rate"), rows), ""] if rows else []
 
 
-def others(comparison: Comparison) -> list[Contender]:
-    return [arm for arm in comparison.contenders if arm.role != "host"]
-
-
 def change_head(comparison: Comparison, what: str) -> list[str]:
-    return [what, "host, %", *(f"`{arm.arm}`, points" for arm in others(comparison))]
+    base = words.reference(comparison).removeprefix("the ")
+    return [what, f"{base}, %", *(f"`{arm.arm}`, points" for arm in compared(comparison))]
 
 
 def cell(change: IntervalEstimate | None) -> str:

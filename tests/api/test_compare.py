@@ -1,8 +1,11 @@
 import sys
+from dataclasses import replace
 
 import pytest
 
 import foveate
+from foveate.report.words import MARKS
+from foveate.verdicts.comparison import Contrast
 
 ARM = "se@decoder(reduction=4)"
 
@@ -10,7 +13,7 @@ ARM = "se@decoder(reduction=4)"
 def test_a_result_has_verdicts_and_a_report(compared):
     result, _ = compared
     assert result.verdicts.keys() == {ARM}
-    assert set(result.verdicts.values()) <= {"helps", "hurts", "not shown", "no verdict"}
+    assert set(result.verdicts.values()) <= set(MARKS)
     assert result.report == result.folder / "report.html"
     assert result.report.read_text().startswith("<!doctype html>")
     assert result.comparison.seeds == (0, 1)
@@ -29,8 +32,8 @@ def test_repr_is_a_short_table(compared):
 
 def test_the_summary_is_what_the_command_prints(compared):
     lines = compared[0].summary.splitlines()
-    assert len(lines) == 2
-    assert lines[1].startswith(f"  {ARM}: ")
+    assert lines[-1].startswith(f"  {ARM}: ")
+    assert len([line for line in lines if not line.startswith("Warning: ")]) == 2
 
 
 def test_a_table_for_pandas_has_a_row_for_each_contender(compared):
@@ -43,6 +46,24 @@ def test_a_table_for_pandas_has_a_row_for_each_contender(compared):
     assert row.difference == pytest.approx(row.miou - table.loc["none"].miou)
     assert (row.low, row.high, row.p) == (expected.difference.low, expected.difference.high, expected.p_holm)
     assert row.parameters > table.loc["none"].parameters
+    assert list(table.seeds) == [2, 2]
+
+
+def test_contrasts_are_rows_without_score_and_costs(compared):
+    result = foveate.ComparisonResult(compared[0].folder)
+    found = result.comparison.result(ARM)
+    contrast = Contrast(ARM, "none", (0,), found.difference, (0.0,), 0.5, "not shown")
+    findings = replace(result.comparison.findings, contrasts=(contrast,))
+    result.comparison = replace(result.comparison, findings=findings)
+    row = result.rows()[-1]
+    assert (row["arm"], row["role"], row["seeds"], row["p"]) == (f"{ARM} vs none", "contrast", 1, 0.5)
+    assert (row["miou"], row["parameters"]) == (None, None)
+    assert (row["difference"], row["verdict"]) == (found.difference.mean, "not shown")
+    line = repr(result).splitlines()[-2]
+    assert line.startswith(f"{ARM} vs none")
+    assert line.endswith("not shown")
+    assert result.summary.splitlines()[-1].startswith(f"  {ARM} vs none: Changes mean IoU by")
+    assert result.to_pandas().role.iloc[-1] == "contrast"
 
 
 def test_without_pandas_the_error_says_what_to_install(compared, monkeypatch):

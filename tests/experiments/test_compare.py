@@ -105,6 +105,9 @@ def test_the_csv_has_one_row_for_each_number(continued):
     ]
     classes = {row["class"] for row in rows if row["quantity"] == "iou"}
     assert classes == set(continued.comparison.classes)
+    for measure in ("iou", "dice", "precision", "recall"):
+        means = [row for row in rows if (row["quantity"], row["seed"]) == (measure, "")]
+        assert len(means) == 3 * len(classes)
     parameters = {row["arm"]: float(row["value"]) for row in rows if row["quantity"] == "parameters"}
     assert parameters["cbam@decoder"] == parameters[PLACEBO] == parameters["none"] + 116
     assert {"flops", "latency_ms", "memory_bytes", "p_holm"} <= {row["quantity"] for row in rows}

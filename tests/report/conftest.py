@@ -1,6 +1,7 @@
 """A finished comparison of made-up predictions: real scores and verdicts, hostile names."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from foveate.evaluation.cost import Cost
 from foveate.evaluation.ratios import mean_over_classes
 from foveate.evaluation.scores import counts, iou
 from foveate.experiments.gallery import Exhibit, Panel, save_gallery
-from foveate.experiments.result import Comparison, Contender, CurvePoint
+from foveate.experiments.result import Comparison, Contender, CurvePoint, OpeningPoint
 from foveate.verdicts.comparison import compare_arms
 
 CLASSES = (
@@ -58,15 +59,26 @@ def comparison_folder(tmp_path: Path, comparison: Comparison) -> Path:
 
 
 def draw_comparison(
-    skills: dict[str, float] = SKILL, placebos: dict[str, str] | None = None, names: tuple[str, ...] = ()
+    skills: dict[str, float] = SKILL,
+    placebos: dict[str, str] | None = None,
+    names: tuple[str, ...] = (),
+    seeds: dict[str, tuple[int, ...]] | None = None,
+    **question: Any,
 ) -> Comparison:
-    """`placebos` maps arms to theirs; by default every second of the arms is the one before's."""
+    """Draw runs and compare them.
+
+    placebos: of arms; by default every second of the arms is the one before's. seeds: of arms that have
+    others than `SEEDS`. question: further arguments of `compare_arms`, such as the judge and contrasts.
+    """
+    by_arm = dict.fromkeys(skills, SEEDS) | (seeds or {})
     rng = np.random.default_rng(0)
     truths = rng.dirichlet([4, 4, 0.3, 6, 1, 0.6], size=40)
     luck = rng.normal(0, 0.04, (40, 1))
     runs = {}
     for arm, skill in skills.items():
-        runs[arm] = {seed: _confusions(rng, truths, skill + luck + rng.normal(0, 0.002)) for seed in SEEDS}
+        runs[arm] = {
+            seed: _confusions(rng, truths, skill + luck + rng.normal(0, 0.002)) for seed in by_arm[arm]
+        }
     truth = np.round(truths * 4000)
     for by_seed in runs.values():
         for seed, matrices in by_seed.items():
@@ -84,8 +96,8 @@ def draw_comparison(
     }
     if placebos is None:
         placebos = dict(zip(list(skills)[1::2], list(skills)[2::2], strict=True))
-    errors = {arm: {seed: _errors(rng, skill) for seed in SEEDS} for arm, skill in skills.items()}
-    findings = compare_arms(runs, CLASSES, placebos=placebos, costs=costs, errors=errors)
+    errors = {arm: {seed: _errors(rng, skill) for seed in by_arm[arm]} for arm, skill in skills.items()}
+    findings = compare_arms(runs, CLASSES, placebos=placebos, costs=costs, errors=errors, **question)
     called = dict(zip(skills, names, strict=False))
     contenders = tuple(_contender(arm, runs[arm], placebos, called.get(arm, "")) for arm in skills)
     return Comparison(
@@ -96,9 +108,9 @@ def draw_comparison(
         colors=COLORS,
         size=(96, 128),
         host="U-Net, ResNet-18",
-        score="miou",
+        score=findings.judge,
         class_score="iou",
-        seeds=SEEDS,
+        seeds=max(by_arm.values(), key=len),
         epochs=20,
         contenders=contenders,
         findings=findings,
@@ -111,7 +123,8 @@ def draw_comparison(
             "Processor": "2 cores",
             "Host name": "<b>box</b>",
         },
-        curves=_curves(rng, skills),
+        curves=_curves(rng, by_arm, skills),
+        openings=_openings(by_arm),
     )
 
 
@@ -141,18 +154,36 @@ def _fit_rows(matrices, truth):
 
 
 def _contender(arm, by_seed, placebos, name):
-    of = [counts(by_seed[seed].sum(0)) for seed in SEEDS]
+    of = [counts(matrices.sum(0)) for matrices in by_seed.values()]
     per_class = {name: tuple(float(iou(one)[k]) for one in of) for k, name in enumerate(CLASSES)}
     beside = tuple(key for key, value in placebos.items() if value == arm)
     role = "host" if arm == "none" else "placebo" if beside else "arm"
     scores = {"miou": tuple(float(mean_over_classes(iou(one))) for one in of)}
-    return Contender(arm, arm.partition("(")[0], role, beside, scores, per_class, name)
+    return Contender(arm, arm.partition("(")[0], role, beside, scores, per_class, tuple(by_seed), name)
 
 
-def _curves(rng, skills):
+def _openings(by_arm):
+    """Gates that open to 1.5 to 1.7 and changes of 30 to 50%, of a single attention in each arm."""
+    return tuple(
+        OpeningPoint(
+            arm,
+            seed,
+            epoch,
+            arm.partition("(")[0],
+            (1.5 + 0.1 * seed) * (epoch + 1) / 20,
+            (0.3 + 0.1 * seed) * (epoch + 1) / 20,
+        )
+        for arm, seeds in by_arm.items()
+        if "@" in arm
+        for seed in seeds
+        for epoch in range(20)
+    )
+
+
+def _curves(rng, by_arm, skills):
     points = []
     for arm, skill in skills.items():
-        for seed in SEEDS:
+        for seed in by_arm[arm]:
             pace = rng.uniform(4, 6)
             for epoch in range(20):
                 progress = 1 - np.exp(-(epoch + 1) / pace)

@@ -11,8 +11,19 @@ from foveate.report.page import render, write_report
 from .conftest import MANY, NAMES, draw_comparison, draw_gallery
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+OPEN = "document.querySelectorAll('details').forEach(one => one.open = true)"
 A4 = 688  # CSS pixels between margins of 14 mm
-SECTIONS = ("verdicts", "scores", "differences", "classes", "curves", "gallery", "meaning", "made")
+SECTIONS = (
+    "verdicts",
+    "scores",
+    "differences",
+    "classes",
+    "curves",
+    "openings",
+    "gallery",
+    "meaning",
+    "made",
+)
 
 
 def missing(what: str) -> NoReturn:
@@ -71,12 +82,33 @@ def test_every_picture_is_drawn(page):
     assert min(drawn) > 100
 
 
+def test_tables_by_class_open_with_a_click(page):
+    table = page.locator("#classes details table").first
+    assert not table.is_visible()
+    page.locator("#classes summary", has_text="Dice").click()
+    assert table.is_visible()
+
+
+def test_the_band_lies_around_zero_within_its_strip(page):
+    inside = """all => all.map(band => {
+        const strip = band.closest("svg"), [inner, outer] = [band, strip].map(e => e.getBoundingClientRect());
+        const zero = strip.querySelector(".zero").getBoundingClientRect();
+        const middle = (inner.left + inner.right) / 2;
+        return inner.width > 5 && inner.left >= outer.left && inner.right <= outer.right
+            && Math.abs(middle - zero.left - zero.width / 2) < 1.5;
+    })"""
+    bands = page.eval_on_selector_all(".band", inside)
+    assert bands == [True] * 4
+
+
 def test_nothing_is_wider_than_the_window(page):
+    page.evaluate(OPEN)
     assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
 
 
 def test_texts_do_not_overlap(page):
     """Labels of axes and of rows keep clear of their neighbours."""
+    page.evaluate(OPEN)
     overlapping = """selector => {
         const boxes = [...document.querySelectorAll(selector)].map(e => e.getBoundingClientRect());
         return boxes.flatMap((a, i) => boxes.slice(i + 1).filter(b =>

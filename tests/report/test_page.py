@@ -23,11 +23,11 @@ class Outline(HTMLParser):
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
         self.addresses += [value for name, value in attributes if name in ("src", "href")]
-        if tag not in ("meta", "link", "img", "br", "wbr", "line", "circle", "polyline"):
+        if tag not in ("meta", "link", "img", "br", "wbr", "line", "circle", "polyline", "rect"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
-        if tag not in ("line", "circle", "polyline"):
+        if tag not in ("line", "circle", "polyline", "rect"):
             assert self.open.pop() == tag
 
 
@@ -99,7 +99,8 @@ def test_the_page_shows_command_environment_and_seeds(page, comparison):
 
 
 def test_every_run_has_a_line_and_every_arm_a_mean(page, comparison):
-    lines = re.findall(r'<polyline class="c\d (thin|thick)', page)
+    section = page.split('<section id="curves">')[1].split("</section>")[0]
+    lines = re.findall(r'<polyline class="c\d (thin|thick)', section)
     assert lines.count("thin") == 3 * len(comparison.contenders) * len(comparison.seeds)
     assert lines.count("thick") == 3 * len(comparison.contenders)
 
@@ -127,6 +128,7 @@ def test_a_comparison_is_read_back_as_it_was_written(comparison, comparison_fold
     again = load_comparison(comparison_folder)
     assert again.contenders == comparison.contenders
     assert again.curves == comparison.curves
+    assert again.openings == comparison.openings
     assert again.result("cbam@decoder").difference == comparison.result("cbam@decoder").difference
     assert render(again) == render(comparison)
 

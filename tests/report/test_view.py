@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from foveate.inspection.inspect import Drawing, Inspection
+from foveate.report.forest import forest
 from foveate.report.inspection import render as render_inspection
-from foveate.report.view import arm_views, forest
-from foveate.report.words import detectable
+from foveate.report.notes import detectable
+from foveate.report.view import arm_views
 
 
 def test_drawn_intervals_are_clipped_to_100_points(comparison):

@@ -60,21 +60,18 @@ class ComparisonResult:
 
     @property
     def summary(self) -> str:
-        """One sentence on all verdicts, then a line for each arm with its numbers and costs."""
-        from foveate.report import words
+        """One sentence on all verdicts, warnings, and a line for each arm and contrast with its numbers."""
+        from foveate.report.sentences import summary_lines
 
-        comparison = self.comparison
-        lines = [
-            f"  {arm.label}: {' '.join(words.verdict_sentences(comparison, arm))}" for arm in comparison.arms
-        ]
-        return "\n".join([words.headline(comparison), *lines])
+        return "\n".join(summary_lines(self.comparison))
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row for each contender, the host first.
+        """Return a row for each contender, the host first, then one for each contrast.
 
-        Scores are means over the seeds, in [0, 1]. `difference` is the paired difference from the host, `low`
-        and `high` are its 95% interval, and `p` is corrected for the number of arms. Values that do not
-        exist, such as the host's difference from itself, are None.
+        Scores are means over the seeds, in [0, 1]; `seeds` is their number. `difference` is the paired
+        difference from the reference, `low` and `high` are its 95% interval, and `p` is corrected for the
+        number of arms and contrasts. Values that do not exist, such as the reference's difference from
+        itself, are None. A contrast is called "C vs B" and has neither a score nor costs.
         """
         comparison = self.comparison
         rows = []
@@ -85,6 +82,7 @@ class ComparisonResult:
                 {
                     "arm": item.label,
                     "role": item.role,
+                    "seeds": len(item.seeds),
                     comparison.score: result.score.mean,
                     "difference": change and change.mean,
                     "low": change and change.low,
@@ -95,12 +93,28 @@ class ComparisonResult:
                     "latency_ms": result.cost and result.cost.latency_ms,
                 }
             )
+        labels = {item.arm: item.label for item in comparison.contenders}
+        rows.extend(
+            dict.fromkeys(rows[0])
+            | {
+                "arm": f"{labels[contrast.arm]} vs {labels[contrast.reference]}",
+                "role": "contrast",
+                "seeds": len(contrast.seeds),
+                "difference": contrast.difference.mean,
+                "low": contrast.difference.low,
+                "high": contrast.difference.high,
+                "p": contrast.p_holm,
+                "verdict": contrast.verdict,
+            }
+            for contrast in comparison.findings.contrasts
+        )
         return rows
 
     def to_pandas(self) -> "pandas.DataFrame":
-        """Return `rows()` as a table with the arms as index. Raise `UserError` if pandas is not installed.
+        """Return `rows()` as a table, its index the arms and contrasts.
 
-        comparison.csv in the folder has the values of each seed and class.
+        Raise `UserError` if pandas is not installed. comparison.csv in the folder has the values of each seed
+        and class.
         """
         try:
             import pandas
@@ -114,8 +128,7 @@ class ComparisonResult:
 
         comparison = self.comparison
         arms = words.counted(len(comparison.contenders), "arm")
-        seeds = words.counted(len(comparison.seeds), "seed")
-        images = f"{comparison.findings.images} test images"
+        seeds, images = words.seed_count(comparison), words.test_images(comparison)
         about = f"{comparison.dataset}: {arms}, {seeds}, {images}; changes in points"
         head = ("arm", words.score_name(comparison.score), "change", "95% interval", "", "verdict")
         table = [head, *(_cells(row, comparison.score) for row in self.rows())]
@@ -125,10 +138,10 @@ class ComparisonResult:
 
 
 def _cells(row: dict[str, Any], score: str) -> tuple[str, ...]:
-    """Return the cells of a row: the score in percent, differences in points; empty for the host."""
+    """Return the cells of a row: the score in percent, differences in points; empty if there are none."""
     from foveate.report import words
 
-    percent = f"{words.percent(row[score])}%"
+    percent = "" if row[score] is None else f"{words.percent(row[score])}%"
     if row["verdict"] is None:
         return (row["arm"], percent, "", "", "", "")
     change = words.points(row["difference"]), words.interval(row["low"], row["high"])

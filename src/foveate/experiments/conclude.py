@@ -105,6 +105,8 @@ def _comparison(
         seconds=sum(run.result.seconds for run in runs),
         environment=_environment(runs[-1]),
         until_decided=spec.until_decided,
+        folds=spec.folds,
+        gate=spec.model.gate,
         travel=travel(plan),
         rising=still_rising(curves, findings.baseline),
         one_class=only_class(scored.confusions[findings.baseline], data.classes),

@@ -77,10 +77,16 @@ class Comparison:
     """The result of a comparison: everything that the report needs except for the pictures.
 
     description: of the dataset, in words. colors: RGB of each class. size: height and width in pixels. score:
-    the score that the verdicts are about, "miou" or "accuracy". class_score: the score of single classes.
-    contenders: every arm with its scores, the host first. findings: differences, intervals, verdicts and
-    costs by arm. command: that made the comparison. finished: date and time in UTC. seconds: training time of
-    all runs together. environment: versions and hardware. curves: losses and scores of every epoch.
+    the score that the verdicts are about, such as "miou" or "dice:polyp". class_score: the score of single
+    classes. seeds: of all arms together; an arm may have fewer. contenders: every arm with its scores, the
+    host first. findings: differences, intervals, verdicts and costs by arm. command: that made the
+    comparison. finished: date and time in UTC. seconds: training time of all runs together. environment:
+    versions and hardware. until_decided: whether seeds were added until every arm is decided. folds: over how
+    many the seeds rotate, 0 if they all test the same images. gate: the gate form, see `ModelSpec`. travel:
+    how far a gate can move in a run. rising: by how much the best validation score of the reference still
+    rose at the end, see `still_rising`. one_class: the only class that the reference predicts, "" if there
+    are several. curves: losses and scores of every epoch. openings: how far the attention of every run is
+    open, by epoch.
     """
 
     task: str
@@ -101,6 +107,8 @@ class Comparison:
     seconds: float
     environment: dict[str, str]
     until_decided: bool = False
+    folds: int = 0
+    gate: str = "zero"
     travel: float = math.inf
     rising: float = 0.0
     one_class: str = ""
@@ -161,6 +169,9 @@ class Comparison:
             for label, values in item.class_scores.items():
                 for seed, value in zip(item.seeds, values, strict=True):
                     yield item.arm, item.role, seed, self.class_score, label, value
+            for measure, details in result.measures.items():
+                for detail in details:
+                    yield item.arm, item.role, "", measure, detail.name, detail.score
             for name, value in dataclasses.asdict(result.cost).items():
                 yield item.arm, item.role, "", name, "", value
             for error in result.errors:

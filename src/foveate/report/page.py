@@ -7,15 +7,15 @@ from foveate.durations import duration
 from foveate.experiments.gallery import Exhibit, Panel, load_gallery
 from foveate.experiments.result import Comparison, load_comparison
 from foveate.files import write_whole
-from foveate.report import pictures, view, words
+from foveate.report import curves, forest, notes, pictures, sentences, tables, view, words
 from foveate.report.html import render_template
 
 
 def write_report(folder: Path | str) -> Path:
     """Write `report.html` into the directory of a finished comparison and return its path.
 
-    Reads only `comparison.json`, `curves.csv` and `gallery.npz` there: no run, no data, no network. Raises
-    `UserError` if the directory holds no finished comparison.
+    Reads only `comparison.json`, `curves.csv`, `openings.csv` and `gallery.npz` there: no run, no data, no
+    network. Raises `UserError` if the directory holds no finished comparison.
     """
     folder = Path(folder)
     text = render(load_comparison(folder), load_gallery(folder))
@@ -35,39 +35,62 @@ def _context(comparison: Comparison, exhibits: tuple[Exhibit, ...]) -> dict[str,
     score, height, width = words.score_name(comparison.score), *comparison.size
     return {
         "question": f"Does attention help on {comparison.dataset}?",
-        "answer": words.headline(comparison),
+        "answer": sentences.headline(comparison),
+        "warnings": sentences.warnings(comparison),
         "facts": [
             ("Host", comparison.host),
-            ("Runs", f"{len(comparison.contenders)} arms × {len(comparison.seeds)} seeds"),
+            ("Runs", f"{len(comparison.contenders)} arms × {words.seed_count(comparison)}"),
             ("Training", f"{words.counted(comparison.epochs, 'epoch')} at {height}×{width}"),
-            ("Tested on", f"{comparison.findings.images} test images"),
+            ("Tested on", words.test_images(comparison)),
+            ("Judged by", score),
+            ("Margin", f"±{words.margin(comparison)}"),
             ("Detectable difference", _detectable(comparison)),
         ],
         "arms": list(views.values()),
         "placebos": bool(comparison.placebos),
         "score": score,
         "class_score": words.score_name(comparison.class_score),
-        "seeds": len(comparison.seeds),
-        "test_images": comparison.findings.images,
+        "reference": words.reference(comparison),
+        "base_name": "Host" if comparison.baseline.role == "host" else comparison.baseline.label,
+        "seeds": words.seed_count(comparison),
+        "test_images": words.test_images(comparison),
+        "margin": words.margin(comparison),
         "pixels": f"{height}×{width} pixels (height × width)",
-        "forest": view.forest(comparison, views),
-        "by_class": view.by_class(comparison, views),
-        "by_error": view.by_error(comparison),
-        "curves": view.curves(comparison, views),
+        "contrasts": view.contrast_views(comparison, views),
+        "forest": forest.forest(comparison, views),
+        "by_class": forest.by_class(comparison, views),
+        "by_measure": tables.by_measure(comparison),
+        "by_error": tables.by_error(comparison),
+        "curves": curves.curves(comparison, views),
+        "openings": curves.opening_curves(comparison, views),
         "many": view.has_many_arms(comparison),
         "groups": view.group_legend(comparison),
+        "grey": view.grey_name(comparison),
         "gallery": [_exhibit(comparison, exhibit, views) for exhibit in _with_changes(exhibits)],
         **_gallery_words(comparison, exhibits),
         **_legends(comparison),
-        "notes": words.notes(comparison),
+        "meanings": _meanings(comparison),
+        "notes": notes.notes(comparison),
         "command": comparison.command,
         "environment": comparison.environment,
         "made": _provenance(comparison),
     }
 
 
+def _meanings(comparison: Comparison) -> list[dict[str, str]]:
+    return [
+        {
+            "verdict": verdict,
+            "mark": words.MARKS[verdict],
+            "tone": view.TONES.get(verdict, "open"),
+            "text": text,
+        }
+        for verdict, text in notes.meanings(comparison).items()
+    ]
+
+
 def _detectable(comparison: Comparison) -> str:
-    smallest = words.detectable(comparison)
+    smallest = notes.detectable(comparison)
     if smallest is None or smallest >= 1:
         return "unknown" if smallest is None else "none"
     return f"about {100 * smallest:.1f} points"
@@ -79,17 +102,18 @@ def _with_changes(exhibits: tuple[Exhibit, ...]) -> tuple[Exhibit, ...]:
 
 
 def _gallery_words(comparison: Comparison, exhibits: tuple[Exhibit, ...]) -> dict[str, str]:
+    averaged = f", of seed {comparison.seeds[0]}" if comparison.folds else ", averaged over the seeds"
     text = (
-        "These test images have the largest score differences between an arm and the host, gains and losses,"
-        " averaged over the seeds. They are extremes, not typical images. The pictures are from the runs of"
-        f" seed {comparison.seeds[0]}."
+        f"These test images have the largest differences in {words.image_score(comparison)} between an arm"
+        f" and the bare host, gains and losses{averaged}. They are extremes, not typical images. The pictures"
+        f" are from the runs of seed {comparison.seeds[0]}."
     )
     title = "Where the arms differ most"
     if not any(abs(exhibit.change) > 1e-9 for exhibit in exhibits):
         title = "Some test images"
         text = (
-            "On every test image, every arm has the host's score, averaged over the seeds. The pictures show"
-            f" the first images and the runs of seed {comparison.seeds[0]}."
+            f"On every test image, every arm has the host's score{averaged}. The pictures show the first"
+            f" images and the runs of seed {comparison.seeds[0]}."
         )
     if comparison.task == "segmentation":
         text += " In an error map, blue pixels are wrong for the host and right for the arm."
@@ -119,9 +143,9 @@ def _legends(comparison: Comparison) -> dict[str, Any]:
 
 
 def _exhibit(comparison: Comparison, exhibit: Exhibit, views: dict[str, Any]) -> dict[str, Any]:
-    change = f"{words.points(exhibit.change)} points of this image's {words.score_name(comparison.score)}"
+    change = f"{words.points(exhibit.change)} points of this image's {words.image_score(comparison)}"
     if comparison.task == "classification":
-        change = words.seeds_right(round(exhibit.change * len(comparison.seeds)))
+        change = words.seeds_right(round(exhibit.change * _shared_seeds(comparison, exhibit.arm)))
     panels = _panels_shown(comparison, exhibit)
     note = f"{views[exhibit.arm]['name']}: {change}"
     return {
@@ -132,6 +156,17 @@ def _exhibit(comparison: Comparison, exhibit: Exhibit, views: dict[str, Any]) ->
         "label": None if exhibit.label is None else comparison.classes[exhibit.label],
         "panels": [_panel(comparison, exhibit, panel, views[panel.arm]) for panel in panels],
     }
+
+
+def _shared_seeds(comparison: Comparison, arm: str) -> int:
+    """Return the number of seeds that an image's change is about: those of both the arm and the bare host.
+
+    With folds, it is one.
+    """
+    if comparison.folds:
+        return 1
+    seeds = (set(item.seeds) for item in comparison.contenders if item.arm == arm or item.role == "host")
+    return len(set.intersection(*seeds))
 
 
 def _panels_shown(comparison: Comparison, exhibit: Exhibit) -> tuple[Panel, ...]:
@@ -149,7 +184,7 @@ def _panel(comparison: Comparison, exhibit: Exhibit, panel: Panel, arm: dict[str
     subject = f"{arm['name']} on {exhibit.stem}"
     if panel.prediction is not None:
         host = None if panel is exhibit.panels[0] else exhibit.panels[0].prediction
-        score = f"{words.score_name(comparison.score)} {words.percent(panel.score)}%"
+        score = f"{words.image_score(comparison)} {words.percent(panel.score)}%"
         drawn.append((pictures.classes(panel.prediction, comparison.colors), f"Prediction, {score}", True))
         drawn.append((pictures.errors(panel.prediction, exhibit.truth, host), "Errors", True))
     if panel.attention is not None:

@@ -1,56 +1,47 @@
-"""Prepare a comparison for the template: names, formatted numbers, and positions on axes."""
+"""Prepare the arms of a comparison for the template: names, colours, verdicts and formatted numbers."""
 
-import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
+from foveate.evaluation.cost import Cost
 from foveate.experiments.result import Comparison, Contender
 from foveate.report import words
-from foveate.report.scales import Scale, fit_scale
+from foveate.report.sentences import contrast_sentences, verdict_sentences
 from foveate.specs.arm import parse_arm
-from foveate.verdicts.statistics import IntervalEstimate
+from foveate.verdicts.comparison import ArmResult, Contrast
 
 ARM_COLORS = 6
 MANY = 7
 """From this many arms on, a sortable table replaces the cards, and colours stand for groups of arms."""
 PANELS = 4
 """Number of arms shown beside the host for each gallery image, if there are many arms."""
-VERDICTS = ("helps", "not shown", "no verdict", "", "hurts")
-"""The sort order of verdicts; the host has the verdict ""."""
+VERDICTS = ("helps", "no difference", "not shown", "not tested", "no verdict", "", "hurts")
+"""The sort order of verdicts; the reference has the verdict ""."""
+TONES = {"helps": "helps", "hurts": "hurts", "no difference": "same", "not tested": "untested"}
+"""The CSS class of a verdict's colours; "open" for the others."""
 View = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Mark:
-    """An estimate with its interval on a strip: positions in percent of its width, y and radius in pixels."""
-
-    color: int
-    hollow: bool
-    at: float
-    low: float
-    high: float
-    y: float
-    radius: float
-    seeds: tuple[float, ...] = ()
-
-
 def arm_views(comparison: Comparison) -> dict[str, View]:
-    """Return what the page shows of every arm, by arm; a placebo has the colour of its arm."""
-    colors = {comparison.baseline.arm: 0}
+    """Return what the page shows of every arm, by arm; a placebo has the colour of its arm.
+
+    The reference is grey, and so is the bare host, unless it is one of a few arms beside another reference.
+    """
+    colors = {arm.arm: 0 for arm in (comparison.baseline, *_bare_host(comparison))}
     if has_many_arms(comparison):
         groups = _groups(comparison)
         colors |= {arm.arm: _group_color(groups, groups[arm.arm]) for arm in comparison.arms}
     else:
-        colors |= {arm.arm: 1 + number % ARM_COLORS for number, arm in enumerate(comparison.arms)}
+        colored = (*comparison.arms, *_bare_host(comparison))
+        colors |= {arm.arm: 1 + number % ARM_COLORS for number, arm in enumerate(colored)}
     colors |= {arm.arm: colors[arm.beside[0]] for arm in comparison.placebos}
     return {arm.arm: _arm_view(comparison, arm, colors[arm.arm]) for arm in comparison.contenders}
 
 
 def has_many_arms(comparison: Comparison) -> bool:
     """Return whether there are too many arms for a card and a colour each."""
-    return len(comparison.arms) >= MANY
+    return len(comparison.arms) + len(_bare_host(comparison)) >= MANY
 
 
 def group_legend(comparison: Comparison) -> list[View]:
@@ -59,6 +50,45 @@ def group_legend(comparison: Comparison) -> list[View]:
         return []
     groups = _groups(comparison)
     return [{"name": group, "color": _group_color(groups, group)} for group in dict.fromkeys(groups.values())]
+
+
+def grey_name(comparison: Comparison) -> str:
+    """Return what is grey if colours stand for groups: the reference, and the bare host."""
+    return words.listed([words.reference(comparison), *("the host" for _ in _bare_host(comparison))])
+
+
+def contrast_views(comparison: Comparison, views: dict[str, View]) -> list[View]:
+    """Return what the page shows of every contrast."""
+    return [
+        {
+            "arm": views[contrast.arm],
+            "reference": views[contrast.reference],
+            "seeds": len(contrast.seeds),
+            "sentences": contrast_sentences(comparison, contrast),
+            **judged_view(contrast),
+        }
+        for contrast in comparison.findings.contrasts
+    ]
+
+
+def judged_view(found: ArmResult | Contrast) -> View:
+    """Return a difference and its verdict in words; empty words for the reference itself."""
+    if found.difference is None or found.verdict is None:
+        names = ("difference", "difference_interval", "verdict", "mark", "tone", "p")
+        return dict.fromkeys(names, "")
+    return {
+        "difference": words.points(found.difference.mean),
+        "difference_interval": words.interval(found.difference.low, found.difference.high),
+        "verdict": found.verdict,
+        "mark": words.MARKS[found.verdict],
+        "tone": TONES.get(found.verdict, "open"),
+        "p": words.p_value(found.p_holm),
+    }
+
+
+def _bare_host(comparison: Comparison) -> list[Contender]:
+    """Return the bare host if it is not the reference."""
+    return [item for item in comparison.contenders if item.role == "host" and item != comparison.baseline]
 
 
 def _groups(comparison: Comparison) -> dict[str, str]:
@@ -83,140 +113,64 @@ def _group_color(groups: dict[str, str], group: str) -> int:
 
 
 def _arm_view(comparison: Comparison, arm: Contender, color: int) -> View:
-    result, host = comparison.result(arm.arm), comparison.result(comparison.baseline.arm)
-    labels = {contender.arm: contender.label for contender in comparison.contenders}
-    cost, base, is_host = result.cost, host.cost, arm.role == "host"
-    costs = [
-        (words.quantity(cost.parameters), words.added(cost.parameters, base.parameters)),
-        (words.quantity(cost.flops), words.ratio(cost.flops, base.flops)),
-        (f"{cost.latency_ms:.1f} ms", words.ratio(cost.latency_ms, base.latency_ms)),
-        (words.mebibytes(cost.memory_bytes), words.ratio(cost.memory_bytes, base.memory_bytes)),
-    ]
+    result, baseline = comparison.result(arm.arm), comparison.result(comparison.baseline.arm)
+    is_reference = arm == comparison.baseline
     view = {
         "name": arm.label,
         "pieces": _name_pieces(arm),
-        "text": arm.arm if arm.name and not is_host else "",
+        "text": arm.arm if arm.name and arm.role != "host" else "",
         "role": arm.role,
+        "is_reference": is_reference,
         "color": color,
-        "note": "the bare host"
-        if is_host
-        else f"placebo of {', '.join(labels[name] for name in arm.beside)}"
-        if arm.beside
-        else "",
+        "note": _note(comparison, arm),
         "score": words.percent(result.score.mean),
         "interval": words.percent_interval(result.score.low, result.score.high),
-        "costs": [{"value": value, "against": "" if is_host else against} for value, against in costs],
-        **dict.fromkeys(("difference", "difference_interval", "verdict", "mark", "tone", "p"), ""),
+        "costs": _costs(result.cost, None if is_reference else baseline.cost),
+        **judged_view(result),
     }
-    if result.difference is not None:
-        view |= {
-            "difference": words.points(result.difference.mean),
-            "difference_interval": words.interval(result.difference.low, result.difference.high),
-            "verdict": result.verdict,
-            "mark": words.MARKS[result.verdict],
-            "tone": result.verdict if result.verdict in ("helps", "hurts") else "open",
-            "p": words.p_value(result.p_holm),
-        }
-    difference = result.difference.mean if result.difference is not None else 0.0
     view["sorted_by"] = [
         arm.label.lower(),
         result.score.mean,
-        difference,
+        result.difference.mean if result.difference is not None else 0.0,
         VERDICTS.index(view["verdict"]),
-        cost.parameters,
-        cost.flops,
-        cost.latency_ms,
-        cost.memory_bytes,
+        result.cost.parameters,
+        result.cost.flops,
+        result.cost.latency_ms,
+        result.cost.memory_bytes,
     ]
-    return view | {"sentences": words.verdict_sentences(comparison, arm) if arm.role == "arm" else []}
+    return view | {"sentences": verdict_sentences(comparison, arm) if arm in comparison.arms else []}
+
+
+def _note(comparison: Comparison, arm: Contender) -> str:
+    """Return the role of an arm in words, and its number of seeds if others have another."""
+    labels = {contender.arm: contender.label for contender in comparison.contenders}
+    notes = []
+    if arm.role == "host":
+        notes.append("the bare host")
+    elif arm == comparison.baseline:
+        notes.append("the reference")
+    if arm.beside:
+        notes.append(f"placebo of {', '.join(labels[name] for name in arm.beside)}")
+    if len({len(contender.seeds) for contender in comparison.contenders}) > 1:
+        notes.append(words.counted(len(arm.seeds), "seed"))
+    return ", ".join(notes)
+
+
+def _costs(cost: Cost, base: Cost | None) -> list[View]:
+    """Return each cost, and how it compares with the reference's; None for the reference itself."""
+    against = base or cost
+    costs = [
+        (words.quantity(cost.parameters), words.added(cost.parameters, against.parameters)),
+        (words.quantity(cost.flops), words.ratio(cost.flops, against.flops)),
+        (f"{cost.latency_ms:.1f} ms", words.ratio(cost.latency_ms, against.latency_ms)),
+        (words.mebibytes(cost.memory_bytes), words.ratio(cost.memory_bytes, against.memory_bytes)),
+    ]
+    return [{"value": value, "against": compared if base else ""} for value, compared in costs]
 
 
 def _name_pieces(arm: Contender) -> list[str]:
     """Split an arm's label where a line may break."""
     return re.findall(r"[^_.-]*[_.-]?" if arm.name else r"[(+@]?[^(+@,]*,?", arm.label)[:-1]
-
-
-def forest(comparison: Comparison, views: dict[str, View]) -> View:
-    """Return the forest plot of paired differences: each arm, its placebo below it, single seeds as dots."""
-    ordered: list[Contender] = []
-    for arm in comparison.arms:
-        placebo = comparison.placebo_of(arm.arm)
-        ordered += [arm] if placebo is None or placebo in ordered else [arm, placebo]
-    if has_many_arms(comparison):
-        ordered.sort(key=lambda arm: -comparison.result(arm.arm).difference.mean)
-    means = {arm.arm: comparison.result(arm.arm).difference for arm in ordered}
-    seeds = {
-        arm.arm: [100 * value for value in comparison.result(arm.arm).seed_differences] for arm in ordered
-    }
-    scale = fit_scale(
-        [*_ends(means.values()), *(v for values in seeds.values() for v in values)], 6, include=0.0
-    )
-    rows = []
-    for arm in ordered:
-        view, difference = views[arm.arm], means[arm.arm]
-        mark = replace(_mark(scale, difference, view, 17, 6.5), seeds=tuple(map(scale, seeds[arm.arm])))
-        alt = f"{arm.label}: {view['difference']} points, 95% interval {view['difference_interval']}"
-        rows.append(_strip(scale, alt) | {"arm": view, "marks": [mark]})
-    return {"rows": rows, "ticks": _ticks(scale, signed=True)}
-
-
-def by_class(comparison: Comparison, views: dict[str, View]) -> View:
-    """Return the difference of every class score: one row a class, with one mark and one cell an arm."""
-    others = [arm for arm in comparison.contenders if arm.role != "host"]
-    changes = {
-        (arm.arm, change.name): change.difference
-        for arm in others
-        for change in comparison.result(arm.arm).measures[comparison.class_score]
-        if change.difference is not None and math.isfinite(change.difference.mean)
-    }
-    scale = fit_scale(_ends(changes.values()), 6, include=0.0)
-    baseline = comparison.result(comparison.baseline.arm)
-    host = {change.name: change.score for change in baseline.measures[comparison.class_score]}
-    rows = []
-    for name, color in zip(comparison.classes, comparison.colors, strict=True):
-        known = [(line, views[arm.arm], changes.get((arm.arm, name))) for line, arm in enumerate(others)]
-        alt = "; ".join(
-            f"{view['name']} {words.points(change.mean)} points" for _, view, change in known if change
-        )
-        rows.append(
-            _strip(scale, f"{name}: {alt or 'not in the test images'}")
-            | {
-                "name": name,
-                "swatch": css_color(color),
-                "host": words.percent(host.get(name, math.nan)),
-                "marks": [
-                    _mark(scale, change, view, 11 + 13 * line, 4) for line, view, change in known if change
-                ],
-                "height": 22 + 13 * max(len(others) - 1, 0),
-                "cells": [_cell(change) for _, _, change in known],
-            }
-        )
-    return {"rows": rows, "ticks": _ticks(scale, signed=True)}
-
-
-def by_error(comparison: Comparison) -> list[View]:
-    """Return the host's rate of every kind of error, and each arm's difference to it."""
-    others = [comparison.result(arm.arm) for arm in comparison.contenders if arm.role != "host"]
-    rows = []
-    for number, host in enumerate(comparison.result(comparison.baseline.arm).errors):
-        cells = [_cell(other.errors[number].difference) for other in others]
-        name = host.name[0].upper() + host.name[1:]
-        rows.append({"name": name, "host": words.percent(host.score), "cells": cells})
-    return rows
-
-
-def curves(comparison: Comparison, views: dict[str, View]) -> list[View]:
-    """Return one plot each of validation score, validation loss and training loss.
-
-    A quantity that was measured in one epoch at most has no plot.
-    """
-    titles = (
-        ("val_score", f"Validation {words.score_name(comparison.score)}, %", 100.0),
-        ("val_loss", "Validation loss", 1.0),
-        ("train_loss", "Training loss", 1.0),
-    )
-    plots = [_plot(comparison, views, name, title, factor) for name, title, factor in titles]
-    return [plot for plot in plots if plot]
 
 
 def css_color(color: Sequence[int]) -> str:
@@ -226,72 +180,3 @@ def css_color(color: Sequence[int]) -> str:
     'rgb(0, 114, 178)'
     """
     return "rgb({}, {}, {})".format(*color)
-
-
-def _plot(comparison: Comparison, views: dict[str, View], quantity: str, title: str, factor: float) -> View:
-    runs: dict[str, dict[int, dict[int, float]]] = {}
-    for point in comparison.curves:
-        if math.isfinite(value := getattr(point, quantity)):
-            runs.setdefault(point.arm, {}).setdefault(point.seed, {})[point.epoch] = factor * value
-    lines = [line for by_seed in runs.values() for line in by_seed.values()]
-    if not lines:
-        return {}
-    vertical = fit_scale((value for line in lines for value in line.values()), 5)
-    first, last = min(min(line) for line in lines), max(max(line) for line in lines)
-    if first == last:
-        return {}
-    ticks = tuple(
-        tick for tick in fit_scale([first, last], min(6, last - first), margin=0.0).ticks if tick % 1 == 0
-    )
-    horizontal = Scale(first, last, ticks)
-    drawn = []
-    for arm, by_seed in runs.items():
-        shared = sorted(set.intersection(*(set(line) for line in by_seed.values())))
-        mean = {epoch: sum(line[epoch] for line in by_seed.values()) / len(by_seed) for epoch in shared}
-        singles = len(by_seed) > 1 and not has_many_arms(comparison)
-        weighted = [(line, "thin") for line in by_seed.values() if singles] + [(mean, "thick")]
-        for line, weight in weighted:
-            placed = " ".join(
-                f"{horizontal(x)},{round(100 - vertical(y), 2)}" for x, y in sorted(line.items())
-            )
-            drawn.append({"points": placed, "weight": weight, "arm": views[arm]})
-    return {
-        "title": title,
-        "alt": f"{title}, by epoch, one line a run",
-        "ticks": _ticks(vertical),
-        "epochs": _ticks(horizontal),
-        "lines": sorted(drawn, key=lambda line: line["weight"] == "thick"),
-    }
-
-
-def _ends(estimates: Any) -> list[float]:
-    return [end for estimate in estimates for end in _interval_points(estimate)]
-
-
-def _interval_points(change: IntervalEstimate) -> tuple[float, float, float]:
-    """Return the mean and the ends of its interval in points, clipped to ±100.
-
-    Without an interval, both ends are the mean.
-    """
-    ends = (change.low, change.high)
-    low, high = (min(max(end, -1.0), 1.0) if math.isfinite(end) else change.mean for end in ends)
-    return 100 * change.mean, 100 * low, 100 * high
-
-
-def _cell(change: IntervalEstimate | None) -> View:
-    if change is None:
-        return {"value": "–", "interval": ""}
-    return {"value": words.points(change.mean), "interval": words.interval(change.low, change.high)}
-
-
-def _strip(scale: Scale, alt: str) -> View:
-    return {"alt": alt, "zero": scale(0.0), "ticks": [scale(tick) for tick in scale.ticks]}
-
-
-def _mark(scale: Scale, change: IntervalEstimate, view: View, y: float, radius: float) -> Mark:
-    at, low, high = map(scale, _interval_points(change))
-    return Mark(view["color"], view["role"] == "placebo", at, low, high, y, radius)
-
-
-def _ticks(scale: Scale, signed: bool = False) -> list[View]:
-    return [{"at": scale(tick), "label": scale.label(tick, signed)} for tick in scale.ticks]

@@ -1,21 +1,73 @@
-"""Format numbers and verdicts for the report, with typographic minus signs and few digits."""
+"""Format numbers and names for the report, with typographic minus signs and few digits."""
 
 import math
 from collections.abc import Sequence
 
-from foveate.evaluation.cost import Cost
-from foveate.experiments.result import Comparison, Contender
-from foveate.verdicts.statistics import detectable_difference
-from foveate.verdicts.verdict import detectable_words
+from foveate.evaluation.judges import score_words
+from foveate.experiments.result import Comparison
 
-SCORE_NAMES = {"miou": "mean IoU", "iou": "IoU"}
-
-MARKS = {"helps": "▲", "hurts": "▼", "not shown": "≈", "no verdict": "?"}
+MARKS = {
+    "helps": "▲",
+    "hurts": "▼",
+    "no difference": "=",
+    "not shown": "?",
+    "not tested": "○",
+    "no verdict": "–",
+}
+"""The sign of each verdict."""
 
 
 def score_name(score: str) -> str:
     """Return the name of a score for its key, such as "mean IoU" for "miou"."""
-    return SCORE_NAMES.get(score, score.replace("_", " "))
+    return score_words(score)
+
+
+def image_score(comparison: Comparison) -> str:
+    """Return the name of the score of validation curves and single images, whatever the judge is."""
+    return score_words("miou" if comparison.task == "segmentation" else "accuracy")
+
+
+def reference(comparison: Comparison) -> str:
+    """Return what differences are taken from: "the host", or the label of the arm that the user chose."""
+    return "the host" if comparison.baseline.role == "host" else comparison.baseline.label
+
+
+def margin(comparison: Comparison) -> str:
+    """Return the margin of a comparison in points, such as "1 point"."""
+    size = f"{100 * comparison.findings.margin:g}"
+    return f"{size} point{'s' * (size != '1')}"
+
+
+def seed_count(comparison: Comparison) -> str:
+    """Return how many seeds the arms have, such as "3 seeds" or "3 to 8 seeds"."""
+    counts = sorted({len(item.seeds) for item in comparison.contenders})
+    return f"{counts[0]} to {counts[-1]} seeds" if len(counts) > 1 else counted(counts[0], "seed")
+
+
+def test_images(comparison: Comparison) -> str:
+    """Return the number of test images and of their groups, such as "60 test images in 12 groups"."""
+    found = comparison.findings
+    images = counted(found.images, "test image")
+    return f"{images} in {counted(found.groups, 'group')}" if found.groups < found.images else images
+
+
+def listed(names: Sequence[str]) -> str:
+    """Join names.
+
+    >>> listed(["a"]), listed(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+
+
+def value_range(low: float, high: float, digits: int = 2) -> str:
+    """Format a range, as one number if its ends look the same.
+
+    >>> value_range(0.004, 0.02), value_range(1.5, 1.5)
+    ('0.00 to 0.02', '1.50')
+    """
+    ends = [f"{end:.{digits}f}" for end in (low, high)]
+    return " to ".join(dict.fromkeys(ends))
 
 
 def percent(value: float) -> str:
@@ -129,121 +181,3 @@ def seeds_right(more: int) -> str:
     if more == 0:
         return "right as often as the host"
     return f"right in {counted(abs(more), 'seed')} {'more' if more > 0 else 'fewer'} than the host"
-
-
-def headline(comparison: Comparison) -> str:
-    """Return all verdicts in one sentence; the arms that help come first."""
-    arms = comparison.arms
-    labels = {
-        outcome: [a.label for a in arms if comparison.result(a.arm).verdict == outcome] for outcome in MARKS
-    }
-    helps, hurts = labels["helps"], labels["hurts"]
-    undecided = labels["not shown"] + labels["no verdict"]
-    if not arms:
-        return "Only the bare host was trained; give arms to compare it with."
-    if not helps and not hurts:
-        if len(undecided) == 1:
-            return f"Not shown: {undecided[0]} makes no difference that stands out from chance."
-        return f"Not shown: none of the {len(undecided)} arms makes a difference that stands out from chance."
-    groups = ((helps, "help"), (hurts, "hurt"))
-    parts = [f"{_list(names)} {verb}{'s' * (len(names) == 1)}" for names, verb in groups if names]
-    if undecided:
-        parts.append(f"no effect is shown for {_list(undecided)}")
-    return f"{'Yes' if helps else 'No'}: {'; '.join(parts)}."
-
-
-def verdict_sentences(comparison: Comparison, arm: Contender) -> list[str]:
-    """Return the verdict on one arm in sentences: the change, the placebo's change, and the cost."""
-    result, host = comparison.result(arm.arm), comparison.result(comparison.baseline.arm)
-    score, mean = score_name(comparison.score), result.difference.mean
-    size = points(abs(mean)).lstrip("+")
-    evidence = (
-        f"95% interval {interval(result.difference.low, result.difference.high)}, {p_value(result.p_holm)}"
-    )
-    change = {
-        "helps": f"Raises {score} by {size} points ({evidence}).",
-        "hurts": f"Lowers {score} by {size} points ({evidence}).",
-        "not shown": f"Changes {score} by {points(mean)} points ({evidence}): chance alone could do this.",
-        "no verdict": f"Changes {score} by {points(mean)} points; too few runs for a verdict.",
-    }[result.verdict]
-    cost = (
-        f"Costs {added(result.cost.parameters, host.cost.parameters)} parameters"
-        f" and {latency(result.cost, host.cost)}."
-    )
-    return [change, *_placebo_sentences(comparison, arm), cost]
-
-
-def latency(cost: Cost, host: Cost) -> str:
-    """Compare an arm's latency with the host's; they differ if the middle halves of timings are disjoint.
-
-    >>> from dataclasses import replace
-    >>> host = Cost(1, 1, latency_ms=8.0, latency_low_ms=7.0, latency_high_ms=9.0, memory_bytes=1)
-    >>> latency(replace(host, latency_ms=12.0, latency_low_ms=11.0, latency_high_ms=13.0), host)
-    "×1.50 the host's latency"
-    >>> latency(replace(host, latency_ms=7.5, latency_high_ms=8.0), host)
-    'no measurable change in latency (×0.94)'
-    """
-    times = ratio(cost.latency_ms, host.latency_ms)
-    if cost.latency_low_ms > host.latency_high_ms or cost.latency_high_ms < host.latency_low_ms:
-        return f"{times} the host's latency"
-    return f"no measurable change in latency ({times})"
-
-
-def _placebo_sentences(comparison: Comparison, arm: Contender) -> list[str]:
-    placebo, difference = comparison.placebo_of(arm.arm), comparison.result(arm.arm).versus_placebo
-    if placebo is None or difference is None:
-        return []
-    change = comparison.result(placebo.arm).difference.mean
-    bounds = interval(difference.low, difference.high)
-    text = f"Compared with the placebo, the arm changes it by {points(difference.mean)} points"
-    text += f" (95% interval {bounds})" if bounds else ""
-    if comparison.result(arm.arm).verdict == "helps" and not difference.low > 0:
-        text += ", so the gain may come from more parameters rather than from attention"
-    return [
-        f"A plain convolution with as many parameters (placebo) changes it by {points(change)} points.",
-        f"{text}.",
-    ]
-
-
-def notes(comparison: Comparison) -> list[str]:
-    """Return what the verdicts mean, and the limits of what they say."""
-    score, seeds, images = score_name(comparison.score), len(comparison.seeds), comparison.findings.images
-    texts = [
-        f"Every arm was trained with the same {seeds} seeds as the host. Runs of one seed share the host's"
-        " initial weights, the order of the batches and the random augmentations. A difference therefore"
-        " comes from the arm or from chance.",
-        f"The intervals cover two sources of chance: the seed of the training, and the choice of the {images}"
-        f" test images. They are 95% intervals for the difference of {score} on images like these.",
-        "“Helps” and “hurts” mean that the 95% interval excludes 0 and the p-value, adjusted for the number"
-        " of arms (Holm), is at most 0.05. “Not shown” does not mean “no effect”: this comparison cannot tell"
-        " the difference from chance.",
-    ]
-    if (smallest := detectable(comparison)) is not None:
-        forecast = detectable_difference(seeds, images, arms=len(comparison.contenders) - 1)
-        texts.append(
-            f"{detectable_words(smallest, 'measured')} The forecast before training was:"
-            f" {detectable_words(forecast, 'forecast')} Smaller effects need more seeds or test images."
-        )
-    if comparison.placebos:
-        texts.append(
-            "A placebo is a plain convolution with as many parameters as its arm. The arm's gain over its"
-            " placebo comes from attention. A gain that both share comes from more parameters."
-        )
-    return [
-        *texts,
-        "The verdicts hold for this data, this host, this image size and this length of training.",
-    ]
-
-
-def detectable(comparison: Comparison) -> float | None:
-    """Return the smallest detectable difference (0 to 1), the largest over the arms.
-
-    None if it is unknown, for instance if no prediction differs, so that the size of chance cannot be
-    measured.
-    """
-    known = [comparison.result(arm.arm).detectable for arm in comparison.arms]
-    return max((value for value in known if math.isfinite(value) and value > 0), default=None)
-
-
-def _list(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

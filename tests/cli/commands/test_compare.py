@@ -100,8 +100,8 @@ def test_the_same_command_continues_and_ends_with_the_report(stopped, capsys):
     found = (out / "comparison.json").stat().st_mtime_ns
     assert main(command(out)) == 0
     output = capsys.readouterr().out
-    assert output.startswith("All 4 runs were done by 20")
-    assert "about" not in output
+    assert output.startswith("This comparison was finished by 20")
+    assert "Forecast" not in output
     assert output.splitlines()[-1] == str(out / "report.html")
     assert (out / "comparison.json").stat().st_mtime_ns == found
 
