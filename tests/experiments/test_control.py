@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from foveate.experiments.compare import compare
-from foveate.experiments.control import compare_control, control_folder, control_spec, load_control
+from foveate.experiments.control import compare_control, control_spec
 from foveate.experiments.plan import make_plan
+from foveate.experiments.result import control_folder, load_control
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ class ComparisonResult:
     @property
     def control(self) -> "ComparisonResult | None":
         """The control on drawn data, None if there is none."""
-        from foveate.experiments.control import control_folder
+        from foveate.experiments.result import control_folder
 
         folder = control_folder(self.folder)
         return ComparisonResult(folder) if (folder / "comparison.json").is_file() else None
@@ -63,7 +63,8 @@ class ComparisonResult:
         """One sentence on all verdicts, warnings, and a line for each arm and contrast with its numbers."""
         from foveate.report.sentences import summary_lines
 
-        return "\n".join(summary_lines(self.comparison))
+        control = self.control
+        return "\n".join(summary_lines(self.comparison, control and control.comparison))
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row for each contender, the host first, then one for each contrast.

@@ -10,7 +10,7 @@ from pathlib import Path
 from foveate.experiments.compare import ReportProgress, compare
 from foveate.experiments.defaults import CONTROL_ARMS
 from foveate.experiments.plan import Plan
-from foveate.experiments.result import Comparison, load_comparison
+from foveate.experiments.result import Comparison, control_folder, load_comparison
 from foveate.specs.arm import parse_arm, parse_named_arm
 from foveate.specs.comparison import ComparisonSpec
 from foveate.specs.data import DataSpec
@@ -19,11 +19,6 @@ DRAWINGS = {"segmentation": "search", "classification": "same"}
 """The drawn data of the control, by task."""
 
 USUAL_PLACE = "encoder2"
-
-
-def control_folder(out: Path) -> Path:
-    """Return the folder of the control of the comparison in `out`."""
-    return out / "control"
 
 
 def control_spec(plan: Plan, seeds: int) -> ComparisonSpec:
@@ -59,9 +54,3 @@ def compare_control(
     """
     spec = control_spec(plan, len(load_comparison(out).seeds))
     return compare(spec, control_folder(out), progress, trainer_flags=plan.trainer_flags, jobs=jobs)
-
-
-def load_control(out: Path) -> Comparison | None:
-    """Return the control beside the comparison in `out`, None if there is none."""
-    folder = control_folder(out)
-    return load_comparison(folder) if (folder / "comparison.json").is_file() else None

@@ -25,10 +25,14 @@ FILE = "looks.json"
 
 @dataclass(frozen=True)
 class Stop:
-    """Why an arm got no more seeds: "decided" or "undecidable", after this many seeds."""
+    """Why an arm got no more seeds: "decided" or "undecidable", after this many seeds.
+
+    reachable: the seeds with which an undecidable arm could not be decided.
+    """
 
     seeds: int
     why: str
+    reachable: int = 0
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Course:
     @classmethod
     def open(cls, spec: ComparisonSpec, out: Path) -> "Course":
         """Return the course in `out`, planned on for the looks of the spec; a fresh one if there is none.
+
+        Undecidable arms go on if the spec allows more seeds than what they could not be decided with.
 
         A finished comparison without a record of looks counts as looked at once, at its number of seeds.
         """
@@ -61,7 +67,13 @@ class Course:
             return cls(planned)
         if not recorded.looks.taken:
             return cls(planned)
-        return replace(recorded, looks=recorded.looks.plan(spec.looks))
+        most = max(spec.looks)
+        stopped = {
+            arm: stop
+            for arm, stop in recorded.stopped.items()
+            if stop.why == "decided" or most <= max(stop.reachable, recorded.last)
+        }
+        return Course(recorded.looks.plan(spec.looks), stopped)
 
     def save(self, out: Path) -> None:
         """Write the record completely or not at all."""
@@ -120,10 +132,9 @@ class Course:
             if not open_ones:
                 stopped[arm] = Stop(look, "decided")
             elif not any(can_decide(c.difference, reachable, level, margin) for c in open_ones):
-                stopped[arm] = Stop(look, "undecidable")
+                stopped[arm] = Stop(look, "undecidable", reachable)
         return Course(looks, stopped)
 
     def is_over(self, plan: Plan) -> bool:
         """Return whether no look is left, or no arm to look at."""
-        judged = {arm.arm for arm in plan.arms if arm.role != "placebo"} - {plan.spec.reference_arm}
-        return not self.looks_left(plan.spec) or judged <= set(self.stopped)
+        return not self.looks_left(plan.spec) or {arm.arm for arm in plan.judged} <= set(self.stopped)

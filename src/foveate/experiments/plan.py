@@ -53,6 +53,12 @@ class Plan:
         return self.data if fold is None else self.folds[fold]
 
     @property
+    def judged(self) -> tuple[PlannedArm, ...]:
+        """The contenders that get a verdict adjusted for their number: neither the reference nor placebos."""
+        reference = self.spec.reference_arm
+        return tuple(arm for arm in self.arms if arm.role != "placebo" and arm.arm != reference)
+
+    @property
     def test_stems(self) -> tuple[str, ...]:
         """The images that at least one seed tests."""
         tested = (self.module(seed).dataset.index("test") for seed in self.spec.seed_numbers)
@@ -217,7 +223,7 @@ def forecast(plan: Plan, out: Path | None = None, steps: int = 3) -> Forecast:
         seconds += (overheads.start + epochs * overheads.epoch + overheads.score) * sum(left.values())
         seconds += overheads.conclude * len(plan.arms)
     images = len(plan.test_stems)
-    detectable = detectable_difference(spec.seeds, images, arms=len(plan.arms) - 1)
+    detectable = detectable_difference(spec.seeds, images, arms=len(plan.judged))
     done = len(plan.runs) - sum(left.values())
     return Forecast(seconds, len(plan.runs), done, epochs, images, data.plan, detectable, in_steps)
 

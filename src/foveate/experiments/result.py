@@ -227,6 +227,17 @@ def load_comparison(folder: Path | str) -> Comparison:
     return dataclasses.replace(from_json(Comparison, plain), curves=curves, openings=openings)
 
 
+def control_folder(out: Path) -> Path:
+    """Return the folder of the control of the comparison in `out`, see `foveate.experiments.control`."""
+    return out / "control"
+
+
+def load_control(out: Path) -> Comparison | None:
+    """Return the control beside the comparison in `out`, None if there is none."""
+    folder = control_folder(out)
+    return load_comparison(folder) if (folder / "comparison.json").is_file() else None
+
+
 def _point(row: dict[str, str]) -> CurvePoint:
     values = (float(row[name] or math.nan) for name in ("train_loss", "val_loss", "val_score"))
     return CurvePoint(row["arm"], int(row["seed"]), int(row["epoch"]), *values)

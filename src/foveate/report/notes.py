@@ -127,7 +127,7 @@ def _detectable(comparison: Comparison) -> list[str]:
         return []
     text, looks = detectable_words(smallest, "measured"), comparison.findings.looks
     if len(looks) == 1:
-        arms = len(comparison.contenders) - 1
+        arms = max(1, len(comparison.contenders) - len(comparison.placebos) - 1)
         forecast = detectable_difference(looks[0], comparison.findings.images, arms=arms)
         text += f" The forecast before training was: {detectable_words(forecast, 'forecast')}"
     return [f"{text} Smaller effects need more seeds or test images."]

@@ -5,7 +5,7 @@ from typing import Any
 
 from foveate.durations import duration
 from foveate.experiments.gallery import Exhibit, Panel, load_gallery
-from foveate.experiments.result import Comparison, load_comparison
+from foveate.experiments.result import Comparison, load_comparison, load_control
 from foveate.files import write_whole
 from foveate.report import curves, forest, notes, pictures, sentences, tables, view, words
 from foveate.report.html import render_template
@@ -14,23 +14,30 @@ from foveate.report.html import render_template
 def write_report(folder: Path | str) -> Path:
     """Write `report.html` into the directory of a finished comparison and return its path.
 
-    Reads only `comparison.json`, `curves.csv`, `openings.csv` and `gallery.npz` there: no run, no data, no
-    network. Raises `UserError` if the directory holds no finished comparison.
+    Reads only `comparison.json`, `curves.csv`, `openings.csv` and `gallery.npz` there, and a control beside
+    them: no run, no data, no network. Raises `UserError` if the directory holds no finished comparison.
     """
     folder = Path(folder)
-    text = render(load_comparison(folder), load_gallery(folder))
+    text = render(load_comparison(folder), load_gallery(folder), load_control(folder))
     path = folder / "report.html"
     with write_whole(path, "w") as file:
         file.write(text)
     return path
 
 
-def render(comparison: Comparison, exhibits: tuple[Exhibit, ...] = ()) -> str:
-    """Return the page as a string of HTML. Names of classes and images, which users choose, are escaped."""
-    return render_template("comparison.html", **_context(comparison, exhibits))
+def render(
+    comparison: Comparison, exhibits: tuple[Exhibit, ...] = (), control: Comparison | None = None
+) -> str:
+    """Return the page as a string of HTML. Names of classes and images, which users choose, are escaped.
+
+    control: the control beside the comparison, if there is one.
+    """
+    return render_template("comparison.html", **_context(comparison, exhibits, control))
 
 
-def _context(comparison: Comparison, exhibits: tuple[Exhibit, ...]) -> dict[str, Any]:
+def _context(
+    comparison: Comparison, exhibits: tuple[Exhibit, ...], control: Comparison | None
+) -> dict[str, Any]:
     views = view.arm_views(comparison)
     score, height, width = words.score_name(comparison.score), *comparison.size
     return {
@@ -70,7 +77,7 @@ def _context(comparison: Comparison, exhibits: tuple[Exhibit, ...]) -> dict[str,
         **_gallery_words(comparison, exhibits),
         **_legends(comparison),
         "meanings": _meanings(comparison),
-        "notes": notes.notes(comparison),
+        "notes": [*([sentences.control_sentence(control)] if control else []), *notes.notes(comparison)],
         "command": comparison.command,
         "environment": comparison.environment,
         "made": _provenance(comparison),

@@ -1,5 +1,7 @@
 """Say what was found about each arm: the verdict, what it means for the user, and what to do next."""
 
+import math
+
 from foveate.evaluation.cost import Cost
 from foveate.experiments.result import Comparison, Contender
 from foveate.report import words
@@ -85,8 +87,34 @@ def contrast_sentences(comparison: Comparison, contrast: Contrast) -> list[str]:
     return _change_sentences(comparison, arm, contrast, labels[contrast.reference])
 
 
-def summary_lines(comparison: Comparison) -> list[str]:
-    """Return what the terminal shows: the headline, warnings, and a line for each arm and contrast."""
+def control_sentence(control: Comparison) -> str:
+    """Return whether the same set-up found attention that is known to help, on drawn images."""
+    (arm,) = control.arms
+    result = control.result(arm.arm)
+    change, score = result.difference, words.score_name(control.score)
+    assert change is not None
+    found = f"{words.points(change.mean)} points of {score} ({words.interval(change.low, change.high)})"
+    set_up = "the same host, schedule, seeds, image size and number of images"
+    begin = (
+        f"On drawn images, where {arm.arm} is known to help a host that sees only locally, {set_up} gave"
+        f" {found}: {result.verdict}."
+    )
+    if result.verdict == "helps":
+        return f"{begin} A gain of that size would have been found."
+    if not math.isfinite(result.detectable):
+        return f"{begin} This set-up did not find it; train longer, or take more images or seeds."
+    least = f"{100 * result.detectable:.1f}"
+    return (
+        f"{begin} This set-up finds gains from about {least} points on. Either this host solves the control"
+        " without attention, or the training is too short to learn from it."
+    )
+
+
+def summary_lines(comparison: Comparison, control: Comparison | None = None) -> list[str]:
+    """Return what the terminal shows: the headline, warnings, and a line for each arm and contrast.
+
+    control: the control beside the comparison, if there is one.
+    """
     labels = {item.arm: item.label for item in comparison.contenders}
     return [
         headline(comparison),
@@ -97,6 +125,7 @@ def summary_lines(comparison: Comparison) -> list[str]:
             f" {' '.join(contrast_sentences(comparison, contrast))}"
             for contrast in comparison.findings.contrasts
         ),
+        *([f"  Control: {control_sentence(control)}"] if control else []),
     ]
 
 
