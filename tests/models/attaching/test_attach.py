@@ -85,12 +85,15 @@ def test_gate_none_is_the_published_form():
     assert [name for name, _ in model.attached.named_children()] == ["se_decoder"]
 
 
-def test_a_step_of_training_opens_the_gate():
-    model = small_unet("cbam@decoder")
+@pytest.mark.parametrize("gate", ["zero", "channel"])
+def test_a_step_of_training_opens_the_gate(gate):
+    model = small_unet("cbam@decoder", gate=gate)
     model(torch.rand(2, 3, 32, 32)).square().mean().backward()
-    assert model.attached.cbam_decoder.gate.grad.abs() > 0
+    gates = model.attached.cbam_decoder.gate
+    assert gates.numel() == (1 if gate == "zero" else 16)
+    assert gates.grad.abs().gt(0).all()
     torch.optim.SGD(model.parameters(), lr=0.1).step()
-    assert model.attached.cbam_decoder.gate.abs() > 0
+    assert gates.abs().gt(0).all()
 
 
 def test_arms_of_one_seed_share_the_hosts_weights_and_what_is_drawn_next():
