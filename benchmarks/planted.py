@@ -1,7 +1,7 @@
 """Measure how often a comparison finds attention that is known to help, and how often it errs.
 
     python benchmarks/planted.py --out FOLDER [--seeds 9] [--tasks cue light same search local] [--drawn 100]
-                                 [--only-count] [--page FILE.md]
+                                 [--without channel none] [--only-count] [--page FILE.md]
 
 Four drawn tasks (`foveate list data` describes them) need what lies far away, and the host sees only locally:
 the arm of `foveate compare synthetic:NAME` must be found to help. A fifth, `local`, is drawn here: discs of
@@ -58,12 +58,6 @@ GATED = {"cue": "se@encoder1(reduction=2)"}
 TEMPERATURE, SPREAD = np.array([(200, 110, 80), (80, 120, 200)], dtype=np.float32), 0.25
 
 
-@drawing(
-    "local",
-    classes=("background", "warm", "cold"),
-    colors=((60, 60, 60), (220, 120, 80), (80, 120, 220)),
-    summary="discs of two classes that overlap in colour",
-)
 def draw_local(index: int, size: Size) -> tuple[UInt8[ndarray, "h w 3"], UInt8[ndarray, "h w"]]:
     """Scene number `index`: the colour of a disc says its class in about five of six cases."""
     random = np.random.default_rng((5, index))
@@ -77,6 +71,17 @@ def draw_local(index: int, size: Size) -> tuple[UInt8[ndarray, "h w 3"], UInt8[n
         image[inside] = (1 - share) * TEMPERATURE[0] + share * TEMPERATURE[1]
         mask[inside] = 1 + kind
     return noisy(random, image), mask
+
+
+def register_local() -> None:
+    """Make `synthetic:local` an address."""
+    register = drawing(
+        NULL,
+        classes=("background", "warm", "cold"),
+        colors=((60, 60, 60), (220, 120, 80), (80, 120, 220)),
+        summary="discs of two classes that overlap in colour",
+    )
+    register(draw_local)
 
 
 class Trained(NamedTuple):
@@ -188,9 +193,15 @@ def comparison(name: str) -> ComparisonSpec:
     return replace(spec, data=replace(spec.data, source=f"synthetic:{name}"))
 
 
-def train(pools: Sequence[Pool], seeds: int) -> None:
+def train(pools: Sequence[Pool], seeds: int, left_out: Sequence[str]) -> None:
     """Train what is missing, seed by seed, so that all tasks have about as many at any time."""
-    wanted = [(pool, name, seed) for seed in range(seeds) for pool in pools for name in pool.contenders]
+    wanted = [
+        (pool, name, seed)
+        for seed in range(seeds)
+        for pool in pools
+        for name, (_, gate) in pool.contenders.items()
+        if gate not in left_out
+    ]
     missing = [(pool, name, seed) for pool, name, seed in wanted if not pool.is_trained(name, seed)]
     start = time.perf_counter()
     for done, (pool, name, seed) in enumerate(missing, start=1):
@@ -310,13 +321,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--seeds", type=int, default=9)
     parser.add_argument("--tasks", nargs="+", default=TASKS, choices=TASKS)
+    parser.add_argument(
+        "--without", nargs="+", default=[], choices=GATES, help="forms of gates to train no more of"
+    )
     parser.add_argument("--drawn", type=int, default=100, help="most triples for the smoothed rate")
     parser.add_argument("--only-count", action="store_true", help="train nothing")
     parser.add_argument("--page", type=Path, help="replace the tables in this page, between its two comments")
     given = parser.parse_args()
+    register_local()
     pools = [Pool(name, given.out) for name in given.tasks]
     if not given.only_count:
-        train(pools, given.seeds)
+        train(pools, given.seeds, given.without)
     tables = effects(pools, given.drawn), nulls(pools, given.drawn)
     lines = [setting_line(machine(torch.get_num_threads())) + ".", "", *tables[0], "", *tables[1]]
     print("\n".join(lines))

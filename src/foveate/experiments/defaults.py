@@ -41,16 +41,15 @@ LOCAL = {
 CONTROL_ARMS = {
     "cue": "global_context@encoder1(reduction=2)",
     "light": "se@encoder1(reduction=2)",
-    "same": "global_context@layer1(reduction=2)",
-    "search": "se@encoder1(reduction=2)",
+    "same": "dual@layer1",
+    "search": "global_context@encoder1(reduction=2)",
 }
 """By control, an arm that is known to help.
 
-With its usual reduction, the mechanism would have two channels between its layers here: too few for three
-colours.
+With its usual reduction, se would have two channels between its layers here: too few for three colours.
 """
 
-CONTROL_EPOCHS, CONTROL_BATCH = 10, 4
+CONTROL_EPOCHS, CONTROL_BATCH = 10, {"segmentation": 4, "classification": 8}
 
 
 def control_comparison(dataset: Dataset, drawn: Drawing) -> ComparisonSpec:
@@ -60,10 +59,10 @@ def control_comparison(dataset: Dataset, drawn: Drawing) -> ComparisonSpec:
 
     >>> from foveate.data.open import open_dataset
     >>> default_comparison(open_dataset("synthetic:search:8")).arms
-    ('se@encoder1(reduction=2)', 'placebo@encoder1')
+    ('global_context@encoder1(reduction=2)', 'placebo@encoder1')
     """
     size = dataset.size_of(dataset.index("train")[0])
-    data = DataSpec(dataset.source, size=size, batch=CONTROL_BATCH, scale=(1.0, 1.0), color=0.0)
+    data = DataSpec(dataset.source, size=size, batch=CONTROL_BATCH[dataset.task], scale=(1.0, 1.0), color=0.0)
     training = TrainingSpec(epochs=CONTROL_EPOCHS)
     arm = CONTROL_ARMS[drawn.name]
     (part,) = parse_arm(arm).attentions

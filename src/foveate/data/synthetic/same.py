@@ -10,8 +10,8 @@ INKS = np.array([(220, 80, 60), (70, 190, 90), (70, 120, 230)], dtype=np.float32
 
 WHY = (
     "Each disc alone says nothing. The classifier's mean over positions adds up what is seen at each, and no "
-    "sum tells whether two agree. A function of both does: a context computed from the whole image "
-    "(global_context), a gate by the global mean (se), or pairwise attention (nonlocal)."
+    "sum tells whether two agree. Products of what two positions or two channels see tell it: attention over "
+    "positions (nonlocal), and over channels, too (dual)."
 )
 
 
@@ -20,6 +20,7 @@ WHY = (
     task="classification",
     classes=("different", "same"),
     size=(48, 96),
+    train=320,
     summary="control: are the discs at the left and at the right of one colour?",
     why=WHY,
 )

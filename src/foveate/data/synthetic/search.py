@@ -13,8 +13,8 @@ INKS = np.array([(220, 90, 60), (60, 130, 220)], dtype=np.float32)
 
 WHY = (
     "Either colour is the rare one in half of the images, so a disc alone says nothing. The discs have to "
-    "be counted over the whole image: any mechanism with a global mean (se, global_context, nonlocal) can "
-    "do that."
+    "be counted over the whole image, and what comes out has to reach every position: a context that is "
+    "added everywhere (global_context) does that, and slower to learn, a channel gate (se)."
 )
 
 
