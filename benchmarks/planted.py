@@ -1,13 +1,13 @@
 """Measure how often a comparison finds attention that is known to help, and how often it errs.
 
     python benchmarks/planted.py --out FOLDER [--seeds 9] [--tasks cue light same search local] [--drawn 100]
-                                 [--without channel none] [--only-count] [--page FILE.md]
+                                 [--gates zero none] [--only-count] [--page FILE.md]
 
 Four drawn tasks (`foveate list data` describes them) need what lies far away, and the host sees only locally:
 the arm of `foveate compare synthetic:NAME` must be found to help. A fifth, `local`, is drawn here: discs of
 two classes that overlap in colour, in which nothing far away matters, so the same arm must not be found.
 
-For each task and seed, the host, the arm, its placebo, and the arm with other gates are trained with the
+For each task and seed, the host, the arm, its placebo, and the arm in its published form are trained with the
 defaults. Comparisons are formed from three seeds each: disjoint triples, which are independent, and a number
 of drawn triples, which overlap and smooth the rate. A comparison of the host with itself takes two triples
 of host runs that share no seed. Each verdict is that of `foveate compare` with the arm and its placebo.
@@ -51,7 +51,7 @@ SEEDS = 3
 
 NULL = "local"
 TASKS = ("search", "light", "cue", "same", NULL)
-GATES = {"zero": "one", "channel": "one a channel", "none": "published form"}
+GATES = {"zero": "zero gate", "none": "published form"}
 GATED = {"cue": "se@encoder1(reduction=2)"}
 """A mechanism without a gate of its own, where the default arm has one."""
 
@@ -110,7 +110,7 @@ class Pool:
         if name != NULL:
             (mechanism,) = attached(self._build(by_role["arm"])).values()
             if not mechanism.starts_at_identity:
-                self.contenders |= {form: (by_role["arm"], form) for form in ("channel", "none")}
+                self.contenders["none"] = by_role["arm"], "none"
             if name in GATED:
                 self.contenders |= {f"se-{form}": (GATED[name], form) for form in GATES}
 
@@ -193,14 +193,14 @@ def comparison(name: str) -> ComparisonSpec:
     return replace(spec, data=replace(spec.data, source=f"synthetic:{name}"))
 
 
-def train(pools: Sequence[Pool], seeds: int, left_out: Sequence[str]) -> None:
+def train(pools: Sequence[Pool], seeds: int, gates: Sequence[str]) -> None:
     """Train what is missing, seed by seed, so that all tasks have about as many at any time."""
     wanted = [
         (pool, name, seed)
         for seed in range(seeds)
         for pool in pools
         for name, (_, gate) in pool.contenders.items()
-        if gate not in left_out
+        if gate in gates
     ]
     missing = [(pool, name, seed) for pool, name, seed in wanted if not pool.is_trained(name, seed)]
     start = time.perf_counter()
@@ -321,9 +321,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--seeds", type=int, default=9)
     parser.add_argument("--tasks", nargs="+", default=TASKS, choices=TASKS)
-    parser.add_argument(
-        "--without", nargs="+", default=[], choices=GATES, help="forms of gates to train no more of"
-    )
+    parser.add_argument("--gates", nargs="+", default=list(GATES), choices=GATES, help="forms to train")
     parser.add_argument("--drawn", type=int, default=100, help="most triples for the smoothed rate")
     parser.add_argument("--only-count", action="store_true", help="train nothing")
     parser.add_argument("--page", type=Path, help="replace the tables in this page, between its two comments")
@@ -331,7 +329,7 @@ def main() -> None:
     register_local()
     pools = [Pool(name, given.out) for name in given.tasks]
     if not given.only_count:
-        train(pools, given.seeds, given.without)
+        train(pools, given.seeds, given.gates)
     tables = effects(pools, given.drawn), nulls(pools, given.drawn)
     lines = [setting_line(machine(torch.get_num_threads())) + ".", "", *tables[0], "", *tables[1]]
     print("\n".join(lines))

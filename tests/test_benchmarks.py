@@ -121,8 +121,8 @@ def test_planted_contenders_have_the_gates_that_their_mechanism_can_have(benchma
     planted = benchmark("planted")
     of = {name: planted.Pool(name, tmp_path).contenders for name in ("light", "cue")}
     forms = {name: [gate for _, gate in contenders.values()] for name, contenders in of.items()}
-    assert forms["light"] == ["zero", "zero", "zero", "channel", "none"]
-    assert forms["cue"] == ["zero", "zero", "zero", "zero", "channel", "none"]
+    assert forms["light"] == ["zero", "zero", "zero", "none"]
+    assert forms["cue"] == ["zero", "zero", "zero", "zero", "none"]
 
 
 def test_triples_of_seeds_share_none_and_every_pair_comes_once(benchmark):

@@ -105,8 +105,8 @@ def create_model(
             are summed over RGB for one channel and repeated for more. The normalisation is averaged over RGB
             for one channel and repeated for more
         classes: number of logits
-        arm, gate: see `attach`; gate is "zero", "channel" or "none". By default no arm is attached, except
-            for smooth_unet, which was published with "smooth@encoder5"
+        arm, gate: see `attach`; gate is "zero" or "none". By default no arm is attached, except for
+            smooth_unet, which was published with "smooth@encoder5"
         one_logit: the network has one logit z for two classes; the model returns the logits 0 and z, whose
             softmax is the sigmoid of z (see `published_with_one_logit`)
         options: options of the host, in JSON types: `decoder_channels=`, `encoder_depth=`, ... of unet and

@@ -18,8 +18,7 @@ class ModelSpec:
         encoder_weights: none, imagenet (downloaded once) or FILE.safetensors. auto is imagenet where the
             download works or is cached, else none.
         arm: what is attached where, such as cbam@decoder; none is the bare host.
-        gate: zero and channel start as exactly the host, with one gate for an attention or one for each
-            channel; none is the published form.
+        gate: zero starts as exactly the host; none is the published form.
         options: further arguments of the host, as YAML, such as '{decoder_channels: [64, 48, 32, 24, 16]}'.
     """
 

@@ -85,15 +85,12 @@ def test_gate_none_is_the_published_form():
     assert [name for name, _ in model.attached.named_children()] == ["se_decoder"]
 
 
-@pytest.mark.parametrize("gate", ["zero", "channel"])
-def test_a_step_of_training_opens_the_gate(gate):
-    model = small_unet("cbam@decoder", gate=gate)
+def test_a_step_of_training_opens_the_gate():
+    model = small_unet("cbam@decoder")
     model(torch.rand(2, 3, 32, 32)).square().mean().backward()
-    gates = model.attached.cbam_decoder.gate
-    assert gates.numel() == (1 if gate == "zero" else 16)
-    assert gates.grad.abs().gt(0).all()
+    assert model.attached.cbam_decoder.gate.grad.abs() > 0
     torch.optim.SGD(model.parameters(), lr=0.1).step()
-    assert gates.abs().gt(0).all()
+    assert model.attached.cbam_decoder.gate.abs() > 0
 
 
 def test_arms_of_one_seed_share_the_hosts_weights_and_what_is_drawn_next():

@@ -1,10 +1,10 @@
 """Put attention into a model without touching its code, its weights or their names, and take it out again.
 
 Attention modules live in one child, `model.attached`; forward hooks call them where the arm says. With
-gate="zero" (one scalar) or "channel" (one for each channel) each is wrapped in `ResidualGate`, so that the
-model at step 0 computes bit for bit what it computed before; mechanisms whose own gate starts closed
-(`starts_at_identity`) stay as they are, since two zero gates in series never learn. gate="none" is the
-published form. A head replaces the host's output layer and so starts a new function by nature.
+gate="zero" each is wrapped in `ResidualGate`, so that the model at step 0 computes bit for bit what it
+computed before; mechanisms whose own gate starts closed (`starts_at_identity`) stay as they are, since two
+zero gates in series never learn. gate="none" is the published form. A head replaces the host's output layer
+and so starts a new function by nature.
 
 Hooks are objects that refer to the modules, so that deepcopy, pickle, torch.compile and torch.export take the
 model as a whole.
@@ -31,9 +31,6 @@ from foveate.specs.arm import Arm, AttentionAt, Head
 
 Model = TypeVar("Model", bound=nn.Module)
 
-GATES = ("zero", "channel", "none")
-"""How attention is attached: behind one gate, behind one for each channel, or in the published form."""
-
 
 def attach(
     model: Model, arm: str | Arm | Sequence[str | Arm], gate: str = "zero", example: Tensor | None = None
@@ -59,7 +56,7 @@ def attach(
     if not isinstance(model, nn.Module):
         raise UserError(f"attention is attached to an nn.Module, and {model!r} is a {type(model).__name__}")
     arm = check_arm(arm)
-    choose(gate, GATES, "gate")
+    choose(gate, ("zero", "none"), "gate")
     if isinstance(getattr(model, "attached", None), Attachments):
         raise UserError(f"the model already carries the arm '{model.attached.arm}'; call detach(model) first")
     if hasattr(model, "attached"):
@@ -109,13 +106,13 @@ def attached(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def gate_of(model: nn.Module, attention: nn.Module) -> float | None:
-    """`ResidualGate.opening` around an attention of the model; None for one that stands without."""
+    """The value of the residual gate around an attention of the model; None for one that stands without."""
     gates = (module for module in model.modules() if isinstance(module, ResidualGate))
-    return next((gate.opening for gate in gates if gate.attention is attention), None)
+    return next((gate.gate.item() for gate in gates if gate.attention is attention), None)
 
 
 def gate_form(model: nn.Module) -> str:
-    """How the attention was attached: one of `GATES`; "zero" where there is none."""
+    """How the attention was attached: "zero" or "none", as in `attach`; "zero" where there is none."""
     attachments = getattr(model, "attached", None)
     return attachments.gate if isinstance(attachments, Attachments) else "zero"
 
@@ -178,9 +175,8 @@ def _build(
         reference = next(model.parameters(), torch.zeros(()))
         attention.to(reference)
         _check_shape(label, attention, (place, *context), reference)
-        if attachments.gate != "none" and not attention.starts_at_identity:
-            many = place.channels if attachments.gate == "channel" else None
-            attention = ResidualGate(attention, many).to(reference)
+        if attachments.gate == "zero" and not attention.starts_at_identity:
+            attention = ResidualGate(attention).to(reference)
         attachments.add(label, attention)
         if is_refiner(part.name):
             attachments.refinements[label] = Refinement(attention, place, *context, attachments.image)

@@ -1,9 +1,8 @@
 """The residual gate: an attention that starts as the identity and learns how far to go.
 
-x + g (a(x) - x) with a learnable g that starts at 0, one scalar or one for each channel: at step 0 the gated
-module returns x bit for bit, and the gradient of g tells whether a step towards a(x) lowers the loss. The
-same idea opens the residual branch of ReZero (arXiv 2003.04887) and Flamingo's gated layers (arXiv
-2204.14198, there through tanh).
+x + g (a(x) - x) with one learnable scalar g that starts at 0: at step 0 the gated module returns x bit for
+bit, and the gradient of g tells whether a step towards a(x) lowers the loss. The same idea opens the residual
+branch of ReZero (arXiv 2003.04887) and Flamingo's gated layers (arXiv 2204.14198, there through tanh).
 """
 
 import torch
@@ -14,11 +13,10 @@ from foveate.attention.closed import finite_where_closed
 
 
 class ResidualGate(nn.Module):
-    """`forward(x: b c h w) = x + g (a(x) - x)`, g a parameter that starts at 0.
+    """`forward(x: b c h w) = x + g (a(x) - x)`, g a scalar parameter that starts at 0.
 
-    channels: how many gates, one for each channel of x; None for one scalar. While g is exactly 0 the
-    attention itself gets no gradient; g does, so the first step opens the gate. What a refiner sees beside x
-    comes after it.
+    While g is exactly 0 the attention itself gets no gradient; g does, so the first step opens the gate. What
+    a refiner sees beside x comes after it.
 
     >>> gate = ResidualGate(nn.Conv2d(4, 4, 1))
     >>> x = torch.randn(1, 4, 5, 5)
@@ -26,15 +24,10 @@ class ResidualGate(nn.Module):
     True
     """
 
-    def __init__(self, attention: nn.Module, channels: int | None = None):
+    def __init__(self, attention: nn.Module):
         super().__init__()
         self.attention = attention
-        self.gate = nn.Parameter(torch.zeros(() if channels is None else (channels, 1, 1)))
-
-    @property
-    def opening(self) -> float:
-        """The scalar gate with its sign, or the mean size of the gates of all channels."""
-        return (self.gate if self.gate.ndim == 0 else self.gate.abs().mean()).item()
+        self.gate = nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Float[Tensor, "b c h w"], *context: Tensor) -> Float[Tensor, "b c h w"]:
         return self._open(x, self.attention(x, *context))
