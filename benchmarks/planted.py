@@ -52,8 +52,8 @@ SEEDS = 3
 NULL = "local"
 TASKS = ("search", "light", "cue", "same", NULL)
 GATES = {"zero": "zero gate", "none": "published form"}
-GATED = {"cue": "se@encoder1(reduction=2)"}
-"""A mechanism without a gate of its own, where the default arm has one."""
+GATED = {"cue": "se@encoder1(reduction=2)", NULL: "se@encoder1(reduction=2)"}
+"""A mechanism that the residual gate opens, where the default arm starts at the identity by itself."""
 
 TEMPERATURE, SPREAD = np.array([(200, 110, 80), (80, 120, 200)], dtype=np.float32), 0.25
 
@@ -107,12 +107,11 @@ class Pool:
             "placebo": (by_role["placebo"], "zero"),
             "zero": (by_role["arm"], "zero"),
         }
-        if name != NULL:
-            (mechanism,) = attached(self._build(by_role["arm"])).values()
-            if not mechanism.starts_at_identity:
-                self.contenders["none"] = by_role["arm"], "none"
-            if name in GATED:
-                self.contenders |= {f"se-{form}": (GATED[name], form) for form in GATES}
+        (mechanism,) = attached(self._build(by_role["arm"])).values()
+        if not mechanism.starts_at_identity:
+            self.contenders["none"] = by_role["arm"], "none"
+        if name in GATED:
+            self.contenders |= {f"se-{gate}": (GATED[name], gate) for gate in GATES}
 
     def _build(self, arm: str) -> torch.nn.Module:
         return build_task(self.spec.run(arm, 0), self.data).model
@@ -302,9 +301,11 @@ def nulls(pools: Sequence[Pool], drawn: int) -> list[str]:
                 [pool.host_itself(*pair)[0] for pair in of] for of in (itertools.pairwise(apart), pairs)
             ],
         }
-        if pool.name == NULL:
-            judged[f"`{pool.contenders['zero'][0]}`"] = [
-                [pool.with_placebo("zero", triple)[0] for triple in of] for of in (apart, triples)
+        for arm in pool.arms if pool.name == NULL else ():
+            known = pool.shared("host", arm, "placebo")
+            of_arm = disjoint(known), some(itertools.combinations(known, SEEDS), drawn)
+            judged[f"`{pool.contenders[arm][0]}`, {GATES[pool.contenders[arm][1]]}"] = [
+                [pool.with_placebo(arm, triple)[0] for triple in of] for of in of_arm
             ]
         for contender, found in judged.items():
             cells = [rate(verdicts, verdict) for verdicts in found for verdict in ("helps", "hurts")]

@@ -110,6 +110,7 @@ def test_pages_have_the_comments(benchmark):
     for name, page in (
         ("attention", "results/attention"),
         ("gates", "results/benchmarks"),
+        ("planted", "results/planted"),
         ("light_hosts", "hosts"),
     ):
         text = (docs / f"{page}.md").read_text()
