@@ -23,7 +23,7 @@ KEEP_BYTECODE := PYTHONDONTWRITEBYTECODE=
 install: $(VENV)/.ready-base
 
 demo: $(VENV)/.ready-base
-	$(BIN)/foveate compare synthetic:search:160:64x64 --seeds 3 --epochs 16 --out $(DEMO)
+	$(BIN)/foveate compare synthetic:search --seeds 3 --out $(DEMO)
 
 test: $(VENV)/.ready-test
 	$(ONE_THREAD) $(KEEP_BYTECODE) $(BIN)/python -m pytest -q -n logical --maxprocesses 8 \

@@ -8,6 +8,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention as fused
@@ -110,11 +111,39 @@ def test_pages_have_the_comments(benchmark):
         ("attention", "results/attention"),
         ("gates", "results/benchmarks"),
         ("jobs", "results/benchmarks"),
+        ("planted", "results/planted"),
         ("light_hosts", "hosts"),
     ):
         text = (docs / f"{page}.md").read_text()
         assert text.count(f"<!-- benchmarks/{name}.py -->") == 1
         assert text.count(f"<!-- end of benchmarks/{name}.py -->") == 1
+
+
+def test_planted_contenders_have_the_gates_that_their_mechanism_can_have(benchmark, tmp_path):
+    planted = benchmark("planted")
+    of = {name: planted.Pool(name, tmp_path).contenders for name in ("light", "cue")}
+    forms = {name: [gate for _, gate in contenders.values()] for name, contenders in of.items()}
+    assert forms["light"] == ["zero", "zero", "zero", "none"]
+    assert forms["cue"] == ["zero", "zero", "zero", "zero", "none"]
+
+
+def test_triples_of_seeds_share_none_and_every_pair_comes_once(benchmark):
+    planted = benchmark("planted")
+    assert planted.disjoint([0, 1, 3, 4, 5, 6, 8]) == [(0, 1, 3), (4, 5, 6)]
+    pairs = list(planted.pairs_of_triples(range(7)))
+    assert len(set(map(frozenset, pairs))) == len(pairs) == 35 * 4 / 2
+    assert all(not set(first) & set(second) for first, second in pairs)
+
+
+def test_the_colour_of_a_disc_says_its_class_in_most_cases_and_its_neighbours_nothing(benchmark):
+    draw, right, shares = benchmark("planted").draw_local, [], []
+    for index in range(100):
+        image, mask = draw(index, (48, 48))
+        pixels = image[mask > 0].astype(float)
+        right.append(((pixels[:, 2] > pixels[:, 0] - 10) + 1 == mask[mask > 0]).mean())
+        shares.append((mask[mask > 0] == 1).mean())
+    assert 0.78 < np.mean(right) < 0.9
+    assert np.mean(shares) == pytest.approx(0.5, abs=0.05)
 
 
 def test_every_attention_is_measured_and_drawn(tmp_path):

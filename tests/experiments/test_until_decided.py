@@ -89,7 +89,9 @@ def test_arms_stop_when_decided_and_their_references_go_on(spec):
 
 def test_an_undecidable_arm_goes_on_if_more_seeds_are_allowed(spec, tmp_path):
     looks = Looks((LookPlan((2, 3)),)).take(2)
-    Course(looks, {"cbam@decoder": Stop(2, "undecidable", 3), "se@decoder": Stop(2, "decided")}).save(tmp_path)
+    Course(looks, {"cbam@decoder": Stop(2, "undecidable", 3), "se@decoder": Stop(2, "decided")}).save(
+        tmp_path
+    )
     assert set(Course.open(spec, tmp_path).stopped) == {"cbam@decoder", "se@decoder"}
     assert set(Course.open(replace(spec, max_seeds=9), tmp_path).stopped) == {"se@decoder"}
 

@@ -9,6 +9,7 @@ from foveate.data.synthetic.drawing import Drawing
 from foveate.data.synthetic.source import is_synthetic, parse
 from foveate.errors import DataError
 from foveate.loading.sizes import choose_batch, choose_size
+from foveate.specs.arm import parse_arm
 from foveate.specs.comparison import ComparisonSpec
 from foveate.specs.data import DataSpec
 from foveate.specs.folds import AUTOMATIC
@@ -35,25 +36,26 @@ HOSTS = {
 LOCAL = {
     "segmentation": ModelSpec(
         "unet",
-        "mobilenet_v2",
+        "tu-test_resnet",
         encoder_weights="none",
-        options={"encoder_depth": 2, "decoder_channels": [32, 16]},
+        options={"encoder_depth": 1, "decoder_channels": [16]},
     ),
-    "classification": ModelSpec(
-        "classifier", "resnet18", encoder_weights="none", options={"stem": "small", "stages": 2}
-    ),
+    "classification": ModelSpec("classifier", "test_resnet", encoder_weights="none", options={"stages": 1}),
 }
 """The host of each task that sees only locally: on a control, what it lacks is known."""
 
 CONTROL_ARMS = {
-    "cue": ("se@encoder2", "placebo@encoder2"),
-    "light": ("se@encoder2", "placebo@encoder2"),
-    "same": ("se@layer2", "placebo@layer2"),
-    "search": ("se@encoder2", "placebo@encoder2"),
+    "cue": "global_context@encoder1(reduction=2)",
+    "light": "se@encoder1(reduction=2)",
+    "same": "dual@layer1",
+    "search": "global_context@encoder1(reduction=2)",
 }
-"""By control, an arm that is known to help and its placebo."""
+"""By control, an arm that is known to help.
 
-CONTROL_EPOCHS = 24
+With its usual reduction, se would have two channels between its layers here: too few for three colours.
+"""
+
+CONTROL_EPOCHS, CONTROL_BATCH = 10, {"segmentation": 4, "classification": 8}
 
 
 def control_comparison(dataset: Dataset, drawn: Drawing) -> ComparisonSpec:
@@ -63,12 +65,14 @@ def control_comparison(dataset: Dataset, drawn: Drawing) -> ComparisonSpec:
 
     >>> from foveate.data.open import open_dataset
     >>> default_comparison(open_dataset("synthetic:search:8")).arms
-    ('se@encoder2', 'placebo@encoder2')
+    ('global_context@encoder1(reduction=2)', 'placebo@encoder1')
     """
     size = dataset.size_of(dataset.index("train")[0])
-    data = DataSpec(dataset.source, size=size, batch=8, scale=(1.0, 1.0), color=0.0)
+    data = DataSpec(dataset.source, size=size, batch=CONTROL_BATCH[dataset.task], scale=(1.0, 1.0), color=0.0)
     training = TrainingSpec(epochs=CONTROL_EPOCHS)
-    return ComparisonSpec(data, LOCAL[dataset.task], training, CONTROL_ARMS[drawn.name])
+    arm = CONTROL_ARMS[drawn.name]
+    (part,) = parse_arm(arm).attentions
+    return ComparisonSpec(data, LOCAL[dataset.task], training, (arm, f"placebo@{part.place}"))
 
 
 def default_comparison(dataset: Dataset) -> ComparisonSpec:

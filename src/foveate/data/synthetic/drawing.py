@@ -51,7 +51,7 @@ def drawing(
     why: str = "",
     task: Task = "segmentation",
     colors: tuple[Color, ...] = (),
-    size: Size = (96, 96),
+    size: Size = (48, 48),
     train: int = 160,
 ) -> Callable[[Draw], Draw]:
     """Function decorator: register a drawing; the arguments are those of `Drawing`."""

@@ -13,8 +13,8 @@ INKS = np.array([(220, 90, 60), (60, 130, 220)], dtype=np.float32)
 
 WHY = (
     "Either colour is the rare one in half of the images, so a disc alone says nothing. The discs have to "
-    "be counted over the whole image: any mechanism with a global mean (se, global_context, nonlocal) can "
-    "do that."
+    "be counted over the whole image, and what comes out has to reach every position: a context that is "
+    "added everywhere (global_context) does that, and slower to learn, a channel gate (se)."
 )
 
 
@@ -33,7 +33,7 @@ def draw_search(index: int, size: Size) -> tuple[UInt8[np.ndarray, "h w 3"], UIn
     True
     """
     random = np.random.default_rng((1, index))
-    radius = min(size) / 18
+    radius = min(size) / 16
     centres = scatter(random, DISCS, radius, (radius + 1,) * 2, (size[0] - radius - 1, size[1] - radius - 1))
     rare, odd = random.integers(RARE[0], RARE[1] + 1), random.integers(2)
     image = np.full((*size, 3), 30, dtype=np.float32)

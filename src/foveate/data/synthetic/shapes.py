@@ -30,6 +30,18 @@ def scatter(
     return np.array(centres)
 
 
+def scatter_below_strip(
+    random: np.random.Generator, count: int, radius: float, size: Size
+) -> tuple[slice, Float[np.ndarray, "count 2"]]:
+    """The rows of a strip along the upper edge, and centres of discs a quarter of the image or more below it.
+
+    The strip is an eighth of the image high.
+    """
+    height = max(1, size[0] // 8)
+    low = (height + size[0] / 4 + radius, radius + 1)
+    return slice(height), scatter(random, count, radius, low, (size[0] - radius - 1, size[1] - radius - 1))
+
+
 def disc(size: Size, centre: Float[np.ndarray, "2"], radius: float) -> Bool[np.ndarray, "h w"]:
     """Whether each pixel lies in a disc."""
     rows, columns = np.ogrid[: size[0], : size[1]]
