@@ -33,7 +33,7 @@ from scipy import optimize, special, stats
 from foveate.verdicts.comparison import differences_at_look, differences_over_looks, in_common
 from foveate.verdicts.looks import LookPlan, Looks
 from foveate.verdicts.samples import Runs, TestImages, runs_of
-from foveate.verdicts.seed_variance import PRIOR_DF
+from foveate.verdicts.seed_variance import FEWEST_DF, PRIOR_DF
 from foveate.verdicts.statistics import (
     ALPHA,
     IntervalEstimate,
@@ -44,6 +44,7 @@ from foveate.verdicts.verdict import decide
 MARGIN = 0.01
 NOISE = {
     "equal": lambda arms: (np.ones(arms), 1.0),
+    "one arm 5x": lambda arms: (np.r_[5.0, np.ones(arms - 1)], 1.0),
     "one arm 3x": lambda arms: (np.r_[3.0, np.ones(arms - 1)], 1.0),
     "0.4x to 2.7x": lambda arms: (np.exp(np.linspace(-1, 1, arms)), 1.0),
     "0.4x to 2.7x, quiet host": lambda arms: (np.exp(np.linspace(-1, 1, arms)), 0.2),
@@ -124,6 +125,7 @@ def sharing(cell: tuple[int, int, str, float], simulations: int) -> dict:
     arms, seeds, noise, image_sd = cell
     rng = np.random.default_rng([arms, seeds, list(NOISE).index(noise), int(1000 * image_sd)])
     alarms = dict.fromkeys(("alone", "limma", "foveate"), 0)
+    misses = dict.fromkeys(alarms, 0)
     halves: dict[str, list[float]] = {name: [] for name in alarms}
     looks = Looks.once(seeds)
     for _ in range(simulations):
@@ -132,6 +134,7 @@ def sharing(cell: tuple[int, int, str, float], simulations: int) -> dict:
         estimates = differences_over_looks([pair_of(g) for g in gains], looks)
         found["foveate"] = [((e.high - e.low) / 2, e.p) for e in estimates]
         for name, arms_found in found.items():
+            misses[name] += arms_found[0][1] <= ALPHA
             alarms[name] += min(holm([p for _, p in arms_found])) <= ALPHA
             halves[name].append(float(np.mean([half for half, _ in arms_found])))
     return {
@@ -140,6 +143,11 @@ def sharing(cell: tuple[int, int, str, float], simulations: int) -> dict:
         "noise": noise,
         "image sd": image_sd,
         **{f"{name}, %": 100 * count / simulations for name, count in alarms.items() if halves[name]},
+        **{
+            f"{name}, first arm missed, %": 100 * misses[name] / simulations
+            for name in misses
+            if halves[name]
+        },
         **{f"{name}, half length": 100 * float(np.mean(h)) for name, h in halves.items() if h},
     }
 
@@ -186,6 +194,7 @@ class Batch:
         count, arms = gains.shape[:2]
         self.decided = np.full((count, arms), "not shown", dtype=object)
         self.taken = np.full((count, arms), gains.shape[2])
+        self.strictest = np.zeros((count, arms), dtype=int)
         self.low, self.high = np.full((count, arms), -np.inf), np.full((count, arms), np.inf)
         self.passed = np.zeros((count, arms), dtype=int)
         self.seed_variance = np.zeros((count, arms))
@@ -214,8 +223,10 @@ class Batch:
         image_df = np.minimum(images - 1, 2 * images / np.maximum(kurtosis - 1, 1e-9))
         prior = min(PRIOR_DF, (arms - 1) / 2)
         pooled = (self.seed_variance * self.seed_df).sum(1) / self.seed_df.sum(1)
-        df = prior + self.seed_df
-        shared = (prior * pooled[:, None] + self.seed_df * self.seed_variance) / df
+        borrows = (self.seed_variance < pooled[:, None]) & (self.seed_df >= FEWEST_DF)
+        df = np.where(borrows, prior + self.seed_df, self.seed_df)
+        mixed = (prior * pooled[:, None] + self.seed_df * self.seed_variance) / df
+        shared = np.where(borrows, mixed, self.seed_variance)
 
         def half(tail: float) -> ndarray:
             t_a = special.stdtrit(df, level / ALPHA * tail / 2)
@@ -230,13 +241,13 @@ class Batch:
             self.passed = np.where(running, np.maximum(self.passed, passed), self.passed)
             outside = (mean < self.low) | (mean > self.high)
             low, high = np.where(outside, low, self.low), np.where(outside, high, self.high)
-        else:
-            self.passed = np.where(running, passed, self.passed)
-        strictest = -np.sort(-self.passed, axis=1)
+            passed = np.where(outside, passed, self.passed)
+        self.strictest = np.where(running, passed, self.strictest)
+        ordered = -np.sort(-self.strictest, axis=1)
         needed = arms - np.arange(arms)
-        rejected = np.cumprod(strictest >= needed, axis=1).sum(1)
+        rejected = np.cumprod(ordered >= needed, axis=1).sum(1)
         least = np.where(rejected > 0, arms + 1 - rejected, arms + 1)
-        holds = self.passed >= least[:, None]
+        holds = self.strictest >= least[:, None]
         verdict = np.full(mean.shape, "not shown", dtype=object)
         verdict[holds & (low > 0)] = "helps"
         verdict[holds & (high < 0)] = "hurts"

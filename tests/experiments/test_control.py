@@ -15,8 +15,8 @@ def plan(small_spec):
     return make_plan(replace(small_spec, placebo=False, seeds=2, arms=("cbam@encoder2",)))
 
 
-def test_the_control_has_the_sizes_host_and_schedule_of_the_comparison(plan):
-    spec = control_spec(plan, seeds=2)
+def test_the_control_has_the_sizes_host_and_schedule_of_the_comparison(plan, tmp_path):
+    spec = control_spec(plan, tmp_path, seeds=2)
     assert spec.data.source == "synthetic:search:8/3/3:32x48"
     assert (spec.data.size, spec.data.batch, spec.data.color) == (plan.data.size, plan.data.batch, 0.0)
     assert (spec.model, spec.training) == (plan.spec.model, plan.spec.training)

@@ -229,7 +229,7 @@ def compare(
         "margin": margin,
         "judge": judge,
         "reference": reference,
-        "contrasts": tuple(contrasts),
+        "contrasts": (contrasts,) if isinstance(contrasts, str) else tuple(contrasts),
     }
     seconds = check_budget(budget, until_decided)
     opened = open_comparison(settings, arms, placebo, seeds, epochs, seed, out, folds, **question)
@@ -239,11 +239,12 @@ def compare(
 
     plan = make_plan(opened.spec, opened.folder, {"accelerator": accelerator})
     run(opened.spec, opened.folder, progress, plan=plan, jobs=at_once, budget=seconds)
+    write_report(opened.folder)
     if control:
         from foveate.experiments.control import compare_control
 
         compare_control(plan, opened.folder, progress, at_once)
-    write_report(opened.folder)
+        write_report(opened.folder)
     return ComparisonResult(opened.folder)
 
 

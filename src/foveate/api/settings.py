@@ -102,6 +102,8 @@ def parse_duration(text: str | float, where: str = "budget") -> float:
     parts = re.findall(r"([0-9.]+)\s*([a-z]*)", str(text).lower())
     written = re.sub(r"\s", "", "".join(number + unit for number, unit in parts))
     try:
+        if len(parts) > 1 and not all(unit for _, unit in parts):
+            raise ValueError
         if not parts or written != re.sub(r"\s", "", str(text).lower()):
             raise ValueError
         seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)

@@ -91,25 +91,31 @@ def compare(
     if not (out / "comparison.yaml").is_file():
         claim(out, resume=False)
     with folder_lock(out), _resumable(out):
+        course = Course.open(plan.spec, out)
         _save_spec(plan, out)
+        course.save(out)
         with JobPool(jobs_for(plan, out, jobs), out) as pool:
-            course = _take_looks(plan, out, report, pool, budget)
+            course = _take_looks(plan, out, course, report, pool, budget)
         command = command or f"compare(ComparisonSpec.load({str(out / 'comparison.yaml')!r}), {str(out)!r})"
         return conclude(plan, out, course, command, lambda *stage: report(ComparisonEvent(*stage)))
 
 
-def _take_looks(plan: Plan, out: Path, report: ReportProgress, pool: JobPool, budget: float | None) -> Course:
+def _take_looks(
+    plan: Plan, out: Path, course: Course, report: ReportProgress, pool: JobPool, budget: float | None
+) -> Course:
     """Train and look until the comparison is over or its budget is used up; return its course.
 
     Arms that were added to earlier looks get the runs of these looks first.
     """
-    course, start = Course.open(plan.spec, out), time.monotonic()
+    start = time.monotonic()
 
     def report_stage(stage: str, item: int, items: int) -> None:
         report(ComparisonEvent(stage, item, items))
 
     if course.last:
         _train(plan, out, report, pool, course.runs(plan, course.last))
+        course = look_at(plan, out, course, course.last, budget, pool.size, report_stage)
+        course.save(out)
     while not course.is_over(plan):
         left = None if budget is None else budget - (time.monotonic() - start)
         look = course.looks_left(plan.spec)[0]
@@ -134,7 +140,10 @@ def jobs_for(plan: Plan, out: Path, jobs: int | None, seconds: float | None = No
     seconds: forecast of the training one run after the other; if None, a step of each arm is timed where the
     forecast matters.
     """
-    left = sum(not Run(plan.folder(out, arm, seed)).is_complete for arm, seed in plan.runs)
+    course = Course.open(plan.spec, out)
+    look = min(course.looks_left(plan.spec), default=course.last)
+    runs = course.runs(plan, look)
+    left = sum(not Run(plan.folder(out, arm, seed)).is_complete for arm, seed in runs)
 
     def expected() -> float:
         return seconds_in_steps(plan, out, steps=1) if seconds is None else seconds

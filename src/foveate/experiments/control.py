@@ -21,11 +21,11 @@ DRAWINGS = {"segmentation": "search", "classification": "same"}
 USUAL_PLACE = "encoder2"
 
 
-def control_spec(plan: Plan, seeds: int) -> ComparisonSpec:
+def control_spec(plan: Plan, out: Path, seeds: int) -> ComparisonSpec:
     """Return the comparison on drawn data of the sizes of a planned one.
 
-    The mechanism sits where the first attention of the first arm sits. Nothing is cropped, scaled or
-    recoloured, which would remove what the control is about.
+    A control that was begun in `out` keeps its spec. The mechanism sits where the first attention of the
+    first arm sits. Nothing is cropped, scaled or recoloured, which would remove what the control is about.
     """
     spec, data = plan.spec, plan.data
     name = DRAWINGS[data.task]
@@ -33,6 +33,9 @@ def control_spec(plan: Plan, seeds: int) -> ComparisonSpec:
     height, width = data.size
     source = f"synthetic:{name}:{counts}:{height}x{width}"
     (mechanism,) = parse_arm(CONTROL_ARMS[name]).attentions
+    recorded = control_folder(out) / "comparison.yaml"
+    if recorded.is_file():
+        return replace(ComparisonSpec.load(recorded), seeds=seeds)
     parts = [part for _, arm in map(parse_named_arm, spec.arms) for part in arm.attentions]
     place = parts[0].place if parts else USUAL_PLACE
     return ComparisonSpec(
@@ -52,5 +55,5 @@ def compare_control(
 
     The arguments are those of `foveate.experiments.compare.compare`. A finished control is returned as it is.
     """
-    spec = control_spec(plan, len(load_comparison(out).seeds))
+    spec = control_spec(plan, out, len(load_comparison(out).seeds))
     return compare(spec, control_folder(out), progress, trainer_flags=plan.trainer_flags, jobs=jobs)

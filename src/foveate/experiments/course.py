@@ -46,7 +46,8 @@ class Course:
     def open(cls, spec: ComparisonSpec, out: Path) -> "Course":
         """Return the course in `out`, planned on for the looks of the spec; a fresh one if there is none.
 
-        Undecidable arms go on if the spec allows more seeds than what they could not be decided with.
+        Stopped arms go on if the spec asks for more seeds outright, and undecidable ones if it allows more
+        than they could not be decided with.
 
         A finished comparison without a record of looks counts as looked at once, at its number of seeds.
         """
@@ -60,19 +61,19 @@ class Course:
                     f"{path}: is not JSON ({error}). It records how often the result was looked at; put it "
                     "back, or compare into another folder"
                 ) from None
-        elif (out / "comparison.json").is_file() and (out / "comparison.yaml").is_file():
-            seeds = ComparisonSpec.load(out / "comparison.yaml").seeds
+        elif (seeds := _seeds_of_finished(out)) > 0:
             recorded = cls(Looks.once(seeds).take(seeds))
         else:
             return cls(planned)
         if not recorded.looks.taken:
             return cls(planned)
-        most = max(spec.looks)
-        stopped = {
-            arm: stop
-            for arm, stop in recorded.stopped.items()
-            if stop.why == "decided" or most <= max(stop.reachable, recorded.last)
-        }
+        most, stopped = max(spec.looks), recorded.stopped
+        if most > recorded.last:
+            stopped = {
+                arm: stop
+                for arm, stop in stopped.items()
+                if spec.until_decided and (stop.why != "undecidable" or most <= stop.reachable)
+            }
         return Course(recorded.looks.plan(spec.looks), stopped)
 
     def save(self, out: Path) -> None:
@@ -100,6 +101,8 @@ class Course:
         needed = followers | set(arm.beside)
         if arm.role != "placebo" and arm.arm != spec.reference_arm:
             needed.add(arm.arm)
+        if spec.reference_arm in needed:
+            needed |= {other.arm for other in plan.judged}
         return max(self._own_seeds(name, look) for name in needed - {spec.reference_arm})
 
     def _own_seeds(self, arm: str, look: int) -> int:
@@ -119,7 +122,8 @@ class Course:
     def after(self, plan: Plan, look: int, contrasts: Sequence[Contrast], reachable: int) -> "Course":
         """Return the course after a look: arms that are decided stop, and those that cannot be decided.
 
-        reachable: how many seeds the budget allows. Placebos are not judged.
+        reachable: how many seeds the budget allows. Placebos are not judged. An arm goes on if its verdict
+        no longer stands, for instance because arms were added.
         """
         looks = self.looks.take(look)
         if not plan.spec.until_decided:
@@ -127,14 +131,24 @@ class Course:
         margin, level = plan.spec.margin / 100, looks.levels[look]
         placebos = {arm.arm for arm in plan.arms if arm.role == "placebo"}
         stopped = dict(self.stopped)
-        for arm in {contrast.arm for contrast in contrasts} - placebos - set(stopped):
-            open_ones = [c for c in contrasts if c.arm == arm and c.verdict not in DECIDED]
+        for arm in {contrast.arm for contrast in contrasts} - placebos:
+            own = [c for c in contrasts if c.arm == arm]
+            open_ones = [c for c in own if c.verdict not in (*DECIDED, "not tested")]
+            before = stopped.pop(arm, None)
             if not open_ones:
-                stopped[arm] = Stop(look, "decided")
+                stopped[arm] = before or Stop(look, "decided")
             elif not any(can_decide(c.difference, reachable, level, margin) for c in open_ones):
-                stopped[arm] = Stop(look, "undecidable", reachable)
+                stopped[arm] = before or Stop(look, "undecidable", reachable)
         return Course(looks, stopped)
 
     def is_over(self, plan: Plan) -> bool:
         """Return whether no look is left, or no arm to look at."""
         return not self.looks_left(plan.spec) or {arm.arm for arm in plan.judged} <= set(self.stopped)
+
+
+def _seeds_of_finished(out: Path) -> int:
+    """Return the number of seeds of the finished comparison in `out`, 0 without one."""
+    try:
+        return len(json.loads((out / "comparison.json").read_text(encoding="utf-8"))["seeds"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return 0

@@ -101,14 +101,15 @@ def default_comparison(dataset: Dataset) -> ComparisonSpec:
 
 
 def default_folds(unsplit: Unsplit, data: DataSpec) -> int:
-    """Return how many folds the seeds of a comparison rotate through: 5, or as many as there are groups.
+    """Return how many folds the seeds of a comparison rotate through: 5, or half as many as there are groups:
+    an interval needs two groups in each fold.
 
     0 for data with a part to test on or with fewer than `FEWEST_FOLDS` groups, if the user gave a split or a
     fold, and if a fold would leave a split empty or without a class.
     """
     if unsplit.held_out_part or data.fold or tuple(data.split) != SHARES:
         return 0
-    count = min(AUTOMATIC, unsplit.groups)
+    count = min(AUTOMATIC, unsplit.groups // 2)
     if count < FEWEST_FOLDS:
         return 0
     try:

@@ -75,11 +75,13 @@ def look_at(
         contrasts=plan.spec.contrast_pairs,
         closed=closed_arms(plan, openings_of(plan, out, runs)),
     )
-    reachable = plan.spec.max_seeds
-    if seconds is not None and look < reachable:
-        rounds = int(seconds / max(seconds_of_look(plan, out, course, look + 1, jobs), 1e-9))
-        reachable = min(reachable, look + max(rounds, 0))
-    return course.after(plan, look, contrasts, reachable)
+    after = course.after(plan, look, contrasts, plan.spec.max_seeds)
+    if seconds is None or after.is_over(plan):
+        return after
+    rounds = int(seconds / max(seconds_of_look(plan, out, after, look + 1, jobs), 1e-9))
+    if rounds < 1:
+        return after  # the budget ends here, which says nothing about the arms
+    return course.after(plan, look, contrasts, min(plan.spec.max_seeds, look + rounds))
 
 
 def seconds_of_look(plan: Plan, out: Path, course: Course, look: int, jobs: int) -> float:

@@ -5,7 +5,7 @@ import math
 import statistics
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -159,6 +159,7 @@ def make_plan(
         return build_task(spec.run(arm, spec.first_seed), data).model
 
     arms = plan_arms(spec.arms, spec.placebo, build)
+    _check_references(spec, arms)
     data.decode()
     return Plan(spec, data, arms, flags, folds)
 
@@ -192,6 +193,17 @@ def recorded_splits(out: Path, fold: str | None = None) -> dict[str, list[str]] 
     if fold is not None:
         return folds.get(fold)
     return None if folds else record.splits
+
+
+def _check_references(spec: ComparisonSpec, arms: Sequence[PlannedArm]) -> None:
+    """Raise `UserError` for a reference or contrast of a placebo without a size, which is named after it."""
+    known = {arm.arm for arm in arms}
+    for name in {spec.reference_arm, *itertools.chain.from_iterable(spec.contrast_pairs)} - known:
+        raise UserError(
+            f"'{name}' is a placebo that takes its size from the arm beside it, and every arm is compared "
+            "with its placebo anyway; leave it out of reference and contrasts, or write its size: "
+            f"{name}(parameters=1000)"
+        )
 
 
 def _check_one_device(devices: Any) -> None:

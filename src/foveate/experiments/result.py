@@ -233,9 +233,11 @@ def control_folder(out: Path) -> Path:
 
 
 def load_control(out: Path) -> Comparison | None:
-    """Return the control beside the comparison in `out`, None if there is none."""
-    folder = control_folder(out)
-    return load_comparison(folder) if (folder / "comparison.json").is_file() else None
+    """Return the control beside the comparison in `out`, None if there is none that can be read."""
+    try:
+        return load_comparison(control_folder(out))
+    except UserError:
+        return None
 
 
 def _point(row: dict[str, str]) -> CurvePoint:

@@ -64,7 +64,8 @@ def _ordered(comparison: Comparison) -> list[Contender]:
 
 def _extent(found: ArmResult | Contrast) -> list[float]:
     """Return the ends of the interval and the differences of the seeds, in points."""
-    return [*_interval_points(found.difference), *(100 * value for value in found.seed_differences)]
+    known = (value for value in found.seed_differences if math.isfinite(value))
+    return [*_interval_points(found.difference), *(100 * value for value in known)]
 
 
 def _row(
@@ -72,7 +73,7 @@ def _row(
 ) -> View:
     """Return a row of the forest plot; view: of an arm, or of a contrast with its reference."""
     arm = view["arm"] if reference else view
-    seeds = tuple(scale(100 * value) for value in found.seed_differences)
+    seeds = tuple(scale(100 * value) for value in found.seed_differences if math.isfinite(value))
     mark = replace(_mark(scale, found.difference, arm, 17, 6.5), seeds=seeds)
     alt = (
         f"{name}: {view['difference']} points, 95% interval {view['difference_interval']}, {view['verdict']}"

@@ -187,12 +187,12 @@ def _next_step(comparison: Comparison, arm: Contender, difference: IntervalEstim
     if arm.stopped == "undecidable":
         if by_images:
             return (
-                f"As many more seeds as were allowed would not decide it: m{cause[1:]}, and more of them are"
-                " needed."
+                f"As many more seeds as were allowed (--max-seeds, --budget) would not decide it:"
+                f" m{cause[1:]}, and more of them are needed."
             )
         return (
-            "As many more seeds as were allowed would not decide it: it takes even more of them, or more test"
-            " images."
+            "As many more seeds as were allowed (--max-seeds, --budget) would not decide it: it takes even"
+            " more of them, or more test images."
         )
     if comparison.until_decided and not arm.stopped:
         return f"The seeds or the budget ended before it was decided (--max-seeds, --budget). {cause}."

@@ -15,6 +15,8 @@ from foveate.specs.model import ModelSpec
 from foveate.specs.run import RunSpec
 from foveate.specs.training import TrainingSpec
 
+MAX_SEEDS = 20
+
 
 @dataclass(frozen=True)
 class ComparisonSpec:
@@ -59,7 +61,7 @@ class ComparisonSpec:
     seeds: int = 3
     first_seed: int = 0
     until_decided: bool = False
-    max_seeds: int = 20
+    max_seeds: int = MAX_SEEDS
     judge: str | None = None
     margin: float = 1.0
     reference: str = "none"
@@ -91,6 +93,11 @@ class ComparisonSpec:
         if not any(arm.parts for _, arm in map(parse_named_arm, self.arms)):
             raise UserError(
                 "there is no arm to compare with the bare host; give at least one, such as cbam@decoder"
+            )
+        if not self.until_decided and self.max_seeds != MAX_SEEDS:
+            raise UserError(
+                "max_seeds is for a comparison that adds seeds until decided: add until_decided "
+                "(--until-decided), or give the number as seeds"
             )
         if self.until_decided and self.max_seeds < self.seeds:
             raise UserError(
@@ -144,14 +151,25 @@ class ComparisonSpec:
             pair = self._called(arm.strip(), "contrasts"), self._called(reference.strip(), "contrasts")
             if pair[0] == pair[1]:
                 raise UserError(f"contrasts: '{text}' sets an arm against itself; name two arms")
+            taken = [*pairs, *((arm, self.reference_arm) for arm in self._texts)]
+            if pair in taken or pair[::-1] in taken:
+                raise UserError(
+                    f"contrasts: '{text}' is compared already; leave it out (every arm is set against the "
+                    "reference, and a pair counts once)"
+                )
             pairs.append(pair)
         return tuple(pairs)
+
+    @property
+    def _texts(self) -> tuple[str, ...]:
+        """The canonical text of every arm, the host included."""
+        return ("none", *(str(arm) for _, arm in map(parse_named_arm, self.arms)))
 
     def _called(self, text: str, where: str) -> str:
         """Return the canonical text of the arm with this name or text."""
         named = [("none", "none"), *((name, str(arm)) for name, arm in map(parse_named_arm, self.arms))]
         for name, arm in named:
-            if text in (name, arm):
+            if text and text in (name, arm):
                 return arm
         arm = str(parse_named_arm(text)[1])
         if any(arm == other for _, other in named):

@@ -7,9 +7,10 @@ baseline, and contrasts set further pairs of arms against each other.
 Intervals and p-values come from `foveate.verdicts.statistics`; the seed variance is shared over the arms
 (`foveate.verdicts.seed_variance`), and repeated looks are paid for (`foveate.verdicts.looks`). The interval
 of an arm is what the intervals of all looks have in common, and its p-value is the smallest of all looks: a
-decision stands when seeds are added. Holm's method adjusts the p-values of the verdicts over all arms and
-contrasts, without placebos, and those against a placebo over all arms with a placebo. Intervals are not
-adjusted for the number of arms, nor are the differences of single classes and kinds of error.
+decision stands when seeds are added, unless these seeds contradict it. Holm's method adjusts the p-values of
+the verdicts over all arms and contrasts, without placebos, and those against a placebo over all arms with a
+placebo. Intervals are not adjusted for the number of arms, nor are the differences of single classes and
+kinds of error.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -392,7 +393,7 @@ def differences_at_look(
 def in_common(looks: Sequence[IntervalEstimate]) -> IntervalEstimate:
     """Return the last look's estimate with the interval that all looks share, and the smallest p-value.
 
-    If the looks share nothing, or not the last mean, the last interval stands.
+    If they do not share the last mean, later seeds speak against the earlier ones: then the last look stands.
     """
     *_, last = looks
     known = [look for look in looks if not np.isnan(look.p)]
@@ -400,7 +401,7 @@ def in_common(looks: Sequence[IntervalEstimate]) -> IntervalEstimate:
         return last
     low, high = max(look.low for look in known), min(look.high for look in known)
     if not low <= last.mean <= high:
-        low, high = last.low, last.high
+        return last
     return replace(last, low=low, high=high, p=min(look.p for look in known))
 
 

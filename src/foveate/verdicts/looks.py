@@ -122,11 +122,15 @@ def _levels(plans: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]) -> tuple
 @lru_cache(maxsize=4)
 def _p_values(looks: tuple[int, ...]) -> dict[int, Float[ndarray, "simulations"]]:
     """Return p-values of the t-test of growing samples of noise, by the size of the sample."""
-    noise = np.random.default_rng(0).standard_normal((max(looks), SIMULATIONS))
-    sums, squares = noise.cumsum(0), (noise**2).cumsum(0)
+    random = np.random.default_rng(0)
+    sums, squares = np.zeros(SIMULATIONS), np.zeros(SIMULATIONS)
     values = {}
-    for look in looks:
-        mean = sums[look - 1] / look
-        variance = (squares[look - 1] - look * mean**2) / (look - 1)
-        values[look] = 2 * special.stdtr(look - 1, -np.abs(mean) / np.sqrt(variance / look))
+    for size in range(1, max(looks) + 1):
+        noise = random.standard_normal(SIMULATIONS)
+        sums += noise
+        squares += noise**2
+        if size in looks:
+            mean = sums / size
+            error = np.sqrt((squares / size - mean**2) / (size - 1))
+            values[size] = 2 * special.stdtr(size - 1, -np.abs(mean) / error)
     return values

@@ -351,6 +351,8 @@ def _detectable(
     error = np.sqrt(variances.sum())
     if not error > 0:
         return float(error)
+    if seed_level == 0:
+        return float("inf")
     quantiles = (np.arange(200) + 0.5) / 200
     ratio_a, ratio_b = (stats.chi2.ppf(quantiles, d) / d for d in df)
     stricter = np.array([1.0 if seed_level is None else seed_level / ALPHA, 1.0])

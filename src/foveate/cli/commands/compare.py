@@ -112,9 +112,9 @@ def compare(
         plan = make_plan(opened.spec, folder, devices.trainer())
     if (done := load_if_finished(plan, folder)) is not None:
         print(f"This comparison was finished by {done.finished}. {_ways_on(done)}\n")
+        _conclude(folder)
         if control:
             _run_control(plan, folder, at_once)
-        _conclude(folder)
         return
     from foveate.experiments.briefing import control_note, folds_note, group_note, weights_note
 
@@ -135,9 +135,9 @@ def compare(
     short = note_on_budget(seconds, expected) if seconds else ""
     print(f"\n{expected.describe()}\n{short}".rstrip() + "\n", flush=True)
     _run(plan, folder, at_once, seconds)
+    _conclude(folder)
     if control:
         _run_control(plan, folder, at_once)
-    _conclude(folder)
 
 
 def _run(plan: "Plan", folder: Path, jobs: int, budget: float | None) -> None:
@@ -149,8 +149,13 @@ def _run(plan: "Plan", folder: Path, jobs: int, budget: float | None) -> None:
 
 def _run_control(plan: "Plan", folder: Path, jobs: int | None) -> None:
     from foveate.experiments.control import compare_control
+    from foveate.experiments.result import control_folder, load_comparison
+    from foveate.report.page import write_report
+    from foveate.report.sentences import control_sentence
 
     _show("Control", lambda show: compare_control(plan, folder, show, jobs))
+    sentence = control_sentence(load_comparison(control_folder(folder)))
+    print(f"\nControl: {sentence}\n\n{write_report(folder)}")
 
 
 def _show(title: str, run: "Callable[[ReportProgress], object]") -> None:
