@@ -22,7 +22,7 @@ def test_the_control_has_the_sizes_host_and_schedule_of_the_comparison(plan, tmp
     assert (spec.model, spec.training) == (plan.spec.model, plan.spec.training)
     assert (spec.seeds, spec.first_seed) == (2, plan.spec.first_seed)
     (arm,) = spec.arms
-    assert arm.startswith("se@encoder2")
+    assert arm.startswith("global_context@encoder2")
 
 
 def test_a_control_is_run_once_into_its_own_folder(plan, tmp_path):

@@ -113,8 +113,8 @@ def test_automatic_folds(photos, keywords, folds, tmp_path):
     assert open_comparison(settings, out=tmp_path / "c", folds="auto").spec.folds == folds
 
 
-@pytest.mark.parametrize(("patients", "folds"), [(3, 0), (4, 4), (6, 5)])
-def test_as_many_automatic_folds_as_groups_but_four_at_least(patients, folds, tmp_path):
+@pytest.mark.parametrize(("patients", "folds"), [(7, 0), (8, 4), (10, 5), (12, 5)])
+def test_automatic_folds_hold_two_groups_or_more_each(patients, folds, tmp_path):
     for number in range(3 * patients):
         add_photo(tmp_path / "few", f"p{number // 3}_{number % 3}", number)
     unsplit = open_unsplit(tmp_path / "few", group="^[^_]+")

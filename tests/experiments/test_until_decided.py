@@ -41,16 +41,19 @@ def test_seeds_are_added_one_look_at_a_time(decided):
     assert all(item.seeds == tuple(range(len(item.scores["miou"]))) for item in comparison.contenders)
 
 
-def test_the_same_call_returns_what_is_finished_and_a_contrast_can_be_added(decided, spec):
+def test_the_same_call_returns_what_is_finished_and_arms_and_contrasts_can_be_added(decided, spec):
     out, comparison, _ = decided
     again = []
     assert repr(compare(spec, out, again.append)) == repr(comparison)
     assert again == []
-    more = compare(replace(spec, contrasts=("cbam@decoder vs none",)), out, again.append)
-    assert not any(event.stage == "train" for event in again)
-    assert more.findings.contrasts[0].difference.mean == pytest.approx(
-        more.result("cbam@decoder").difference.mean
-    )
+    arms, contrasts = ("cbam@decoder", "se@decoder"), ("se@decoder vs cbam@decoder",)
+    more = compare(replace(spec, arms=arms, contrasts=contrasts), out, again.append)
+    trained = {event.arm for event in again if event.stage == "train"}
+    assert "se@decoder" in trained
+    both = range(min(len(item.seeds) for item in more.arms))
+    cbam, se = (more.result(arm).seed_differences for arm in arms)
+    (contrast,) = more.findings.contrasts
+    assert contrast.seed_differences == pytest.approx([se[s] - cbam[s] for s in both])
 
 
 def test_a_budget_that_is_used_up_ends_after_a_look(spec, tmp_path):

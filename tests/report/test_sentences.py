@@ -71,7 +71,8 @@ def test_not_shown_names_what_limits_it(comparison):
 def test_an_arm_that_more_seeds_cannot_decide_needs_images(comparison):
     by_images = judged(comparison, "not shown", -0.02, 0.03, seed_variance=1e-6, image_variance=1e-4)
     assert (
-        "As many more seeds as were allowed would not decide it: most of the uncertainty comes from the 40"
+        "As many more seeds as were allowed (--max-seeds, --budget) would not decide it: most of the"
+        " uncertainty comes from the 40"
         " test images, and more of them are needed." in said(stopped(by_images, "undecidable"))
     )
     by_seeds = judged(comparison, "not shown", -0.02, 0.03, seed_variance=1e-4, image_variance=1e-6)

@@ -205,7 +205,7 @@ def compare(
         control: then train the same host, with the same schedule, number of images, size and seeds, on drawn
             images where a mechanism is known to help; see `ComparisonResult.control`.
         folds: where the data have no part to test on, each seed tests another of so many folds. 0 for one
-            split for all seeds; "auto" for 5, or as many as there are groups.
+            split for all seeds; "auto" for 5, or half as many as there are groups.
         accelerator: "auto", "cpu" or "gpu".
         jobs: runs to train at once, in processes that share the cores of this one; "auto" chooses by cores,
             memory and the duration, and takes 1 on a GPU.

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Float, Num
 from numpy import ndarray
 
 from foveate.evaluation.errors import AREA_EDGES
@@ -18,7 +18,7 @@ ERROR_RATES = (
 """The names of the rates that `error_rates` returns, in order."""
 
 
-def error_rates(sums: Integer[ndarray, "*n f"]) -> Float[ndarray, "*n rates"]:
+def error_rates(sums: Num[ndarray, "*n f"]) -> Float[ndarray, "*n rates"]:
     """Return the rates named in `ERROR_RATES`, in [0, 1], from sums of rows of `ErrorCounts.per_image`.
 
     A size without objects has NaN. Boundary IoU is the mean over the classes that have a boundary.

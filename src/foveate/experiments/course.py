@@ -150,5 +150,5 @@ def _seeds_of_finished(out: Path) -> int:
     """Return the number of seeds of the finished comparison in `out`, 0 without one."""
     try:
         return len(json.loads((out / "comparison.json").read_text(encoding="utf-8"))["seeds"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return 0

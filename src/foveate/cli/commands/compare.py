@@ -82,7 +82,7 @@ def compare(
             duration, and takes 1 on a GPU.
         folds: where the data have no part to test on, each seed tests another of so many folds, so that all
             seeds together test more images. 0 tests the same images with every seed. auto takes 5 folds, or
-            as many as there are groups, unless --split is given.
+            half as many as there are groups, unless --split is given.
 
     Example:
       foveate compare photos/ --arms none cbam@decoder "smooth@encoder5(threshold=0.4)" \\
