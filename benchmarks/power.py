@@ -219,7 +219,7 @@ class Batch:
         scale = images * (images - 1)
         image = np.maximum((whole - own) / (look * (look - 1) * scale), 0)
         fixed = whole / (look**2 * scale)
-        kurtosis = images * (total**4).sum(2) / whole**2
+        kurtosis = images * (total**4).sum(2) / np.where(whole > 0, whole, 1.0) ** 2
         image_df = np.minimum(images - 1, 2 * images / np.maximum(kurtosis - 1, 1e-9))
         prior = min(PRIOR_DF, (arms - 1) / 2)
         pooled = (self.seed_variance * self.seed_df).sum(1) / self.seed_df.sum(1)
