@@ -32,7 +32,7 @@ from numpy import ndarray
 from foveate.data.open import open_dataset
 from foveate.data.synthetic.drawing import Size, drawing
 from foveate.data.synthetic.shapes import disc, noisy, scatter
-from foveate.evaluation.evaluate import evaluate, read_per_image
+from foveate.evaluation.evaluate import evaluate, read_per_image, read_scores
 from foveate.experiments.arms import plan_arms
 from foveate.experiments.defaults import default_comparison
 from foveate.loading.module import DataModule
@@ -43,7 +43,7 @@ from foveate.training.build import build_task
 from foveate.training.opening import GATE
 from foveate.training.run import fit
 from foveate.training.run_directory import Run
-from foveate.verdicts.comparison import compare_arms, confusion_runs
+from foveate.verdicts.comparison import compare_arms
 from measuring import machine, replace_section, setting_line, table
 
 SEEDS = 3
@@ -85,8 +85,9 @@ def register_local() -> None:
 
 
 class Trained(NamedTuple):
-    """Confusion matrices of the test images, and the gate at the end (NaN without one)."""
+    """A run on the test images: mIoU or accuracy, and confusion matrices; the gate at the end, else NaN."""
 
+    score: float
     confusions: ndarray
     gate: float
 
@@ -149,7 +150,9 @@ class Pool:
                 if (folder / "per_image.npz").is_file():
                     last = Run(folder).metrics()[-1]
                     gate = next((abs(value) for name, value in last.items() if name.startswith(GATE)), np.nan)
-                    of_contender[int(folder.name[4:])] = Trained(read_per_image(folder)[1], gate)
+                    scores = read_scores(folder)
+                    score = scores.miou if self.data.task == "segmentation" else scores.accuracy
+                    of_contender[int(folder.name[4:])] = Trained(score, read_per_image(folder)[1], gate)
         return runs
 
     def shared(self, *contenders: str) -> list[int]:
@@ -158,8 +161,7 @@ class Pool:
 
     def scores(self, contender: str, seeds: Sequence[int]) -> ndarray:
         """The mIoU or accuracy of each seed on all test images."""
-        runs = np.stack([self.trained[contender][seed].confusions for seed in seeds])
-        return confusion_runs(runs, self.data.task).per_seed[:, 0]
+        return np.array([self.trained[contender][seed].score for seed in seeds])
 
     def verdicts(
         self, seeds_by_contender: Sequence[tuple[str, Sequence[int]]], placebo: bool = True
