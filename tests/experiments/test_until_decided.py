@@ -47,7 +47,7 @@ def test_the_same_call_returns_what_is_finished_and_arms_and_contrasts_can_be_ad
     assert repr(compare(spec, out, again.append)) == repr(comparison)
     assert again == []
     arms, contrasts = ("cbam@decoder", "se@decoder"), ("se@decoder vs cbam@decoder",)
-    more = compare(replace(spec, arms=arms, contrasts=contrasts), out, again.append)
+    more = compare(replace(spec, arms=(*spec.arms, arms[1]), contrasts=contrasts), out, again.append)
     trained = {event.arm for event in again if event.stage == "train"}
     assert "se@decoder" in trained
     both = range(min(len(item.seeds) for item in more.arms))

@@ -209,11 +209,11 @@ def test_folds_share_the_decoded_images(make):
             assert all(same(left, right) for left, right in batches)
 
 
-def test_other_processes_get_the_images_of_a_split_alone(make):
+def test_other_processes_get_the_images_of_a_split(make):
     module = DataModule(DataSpec(str(make.pairs(count=20)), size=(32, 48), workers=0))
     module.decode()
     frames = module._frames("test")
     copy = pickle.loads(pickle.dumps(frames))
-    assert len(copy.images) == len(frames.entries) == 3
+    assert len(copy.entries) == len(frames.entries) == 3
     for index in range(3):
         assert all(np.array_equal(a, b) for a, b in zip(copy[index], frames[index], strict=True))
