@@ -65,7 +65,7 @@ def test_a_budget_that_is_used_up_ends_after_a_look(spec, tmp_path):
 
 def test_another_margin_is_refused(decided, spec):
     out, _, _ = decided
-    with pytest.raises(UserError, match="margin: 0.001, now 2"):
+    with pytest.raises(UserError, match=r"margin: 0\.001, now 2"):
         make_plan(replace(spec, margin=2), out)
 
 
