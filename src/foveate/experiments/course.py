@@ -25,7 +25,7 @@ FILE = "looks.json"
 
 @dataclass(frozen=True)
 class Stop:
-    """Why an arm got no more seeds: "decided" or "undecidable", after this many seeds.
+    """Why an arm got no more seeds: "decided", "undecidable" or "not tested", after this many seeds.
 
     reachable: the seeds with which an undecidable arm could not be decided.
     """
@@ -136,7 +136,8 @@ class Course:
             open_ones = [c for c in own if c.verdict not in (*DECIDED, "not tested")]
             before = stopped.pop(arm, None)
             if not open_ones:
-                stopped[arm] = before or Stop(look, "decided")
+                tested = all(c.verdict in DECIDED for c in own)
+                stopped[arm] = before or Stop(look, "decided" if tested else "not tested")
             elif not any(can_decide(c.difference, reachable, level, margin) for c in open_ones):
                 stopped[arm] = before or Stop(look, "undecidable", reachable)
         return Course(looks, stopped)

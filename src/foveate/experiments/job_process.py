@@ -1,7 +1,8 @@
 """The process of a `JobPool`: it trains one job after the other, as it is told through a socket.
 
 It ends by itself when the other end of the socket closes, which also happens when the parent is killed. It
-ignores Ctrl-C, which a terminal sends to all processes: the parent tells it to stop.
+ignores Ctrl-C, which a terminal sends to all processes: the parent tells it to stop. What it unpickles comes
+from the parent alone, through a socket without a name.
 """
 
 import array
@@ -122,6 +123,6 @@ def _portable(error: Exception) -> Exception:
     error.add_note("In the process of the run:\n" + traceback.format_exc())
     try:
         pickle.loads(pickle.dumps(error))
-    except Exception:
+    except (pickle.PickleError, TypeError, ValueError, AttributeError, ImportError, RecursionError):
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error

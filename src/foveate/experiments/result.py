@@ -25,7 +25,7 @@ class Contender:
     beside: the arms that a placebo is the control of. seeds: of its runs. scores: one value for each seed, by
     name of the score. class_scores: one value for each seed, by name of the class. name: given by the user,
     "" for none. stopped: why it got no more seeds, of a comparison that adds seeds until decided: "decided",
-    "undecidable" or "".
+    "undecidable", "not tested" or "".
     """
 
     arm: str

@@ -112,6 +112,7 @@ def _stops(comparison: Comparison) -> list[str]:
     ends = {
         "decided": "is decided and stopped after {}",
         "undecidable": "stopped after {}, because as many more as were allowed would not decide it",
+        "not tested": "stopped after {}, because its gate cannot open in so short a run",
         "": "got as many seeds as the most allowed, or the budget, permitted: {}",
     }
 

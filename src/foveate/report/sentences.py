@@ -91,8 +91,7 @@ def control_sentence(control: Comparison) -> str:
     """Return whether the same set-up found attention that is known to help, on drawn images."""
     (arm,) = control.arms
     result = control.result(arm.arm)
-    change, score = result.difference, words.score_name(control.score)
-    assert change is not None
+    change, score = result.paired, words.score_name(control.score)
     found = f"{words.points(change.mean)} points of {score} ({words.interval(change.low, change.high)})"
     set_up = "the same host, schedule, seeds, image size and number of images"
     begin = (
@@ -133,8 +132,8 @@ def _change_sentences(
     comparison: Comparison, arm: Contender, found: ArmResult | Contrast, reference: str
 ) -> list[str]:
     """Return the change that was found, and what it means."""
-    difference, score, margin = found.difference, words.score_name(comparison.score), words.margin(comparison)
-    assert difference is not None
+    difference = found.paired if isinstance(found, ArmResult) else found.difference
+    score, margin = words.score_name(comparison.score), words.margin(comparison)
     against = "" if reference == "the host" else f" against {reference}"
     size, p = words.points(abs(difference.mean)).lstrip("+"), words.p_value(found.p_holm)
     bounds = f"95% interval {words.interval(difference.low, difference.high)}"

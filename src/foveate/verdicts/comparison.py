@@ -106,6 +106,13 @@ class ArmResult:
     versus_placebo: IntervalEstimate | None = None
     p_placebo: float = float("nan")
 
+    @property
+    def paired(self) -> IntervalEstimate:
+        """The difference from the baseline. Raise `ValueError` for the baseline itself, which has none."""
+        if self.difference is None:
+            raise ValueError(f"'{self.arm}' is what the others are set against, and has no difference itself")
+        return self.difference
+
 
 @dataclass(frozen=True)
 class Findings:

@@ -14,8 +14,8 @@ their variances look more alike than they are, and the estimated d0 gives 8 to 1
 
 Only an arm whose variance is below the mean takes from the others: its variance may be small by chance, and
 the mean raises it. An arm that is noisier than the others keeps its own variance and degrees of freedom. If
-it were shrunk, too, the interval of an arm with five times the noise would miss the truth in 11% of all
-comparisons. With 2 seeds nothing is shared.
+it were shrunk, too, its interval would miss the truth far more often than in 5% of all comparisons. With 2
+seeds nothing is shared.
 """
 
 from collections.abc import Sequence
