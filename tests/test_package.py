@@ -82,6 +82,8 @@ def test_lists_and_errors_load_no_network(things):
     commands = {
         "list attentions": 0,
         "list datasets": 0,
+        "list hosts": 0,
+        "list encoders": 0,
         "data list": 0,
         "doctor nowhere": 2,
         "fit nowhere": 2,

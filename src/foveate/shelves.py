@@ -58,17 +58,36 @@ def read_shelf(package: str, decorator: str) -> Mapping[str, RegisteredClass]:
     return registered
 
 
+@cache
+def read_names(package: str, decorator: str) -> tuple[str, ...]:
+    """Return the names that a package registers with `@decorator("name", ...)`, without importing it.
+
+    Only classes and functions at the top level of a module are found. Raises `ValueError` if a name is not a
+    literal.
+
+    >>> "attention56" in read_names("foveate.models.hosts", "host")
+    True
+    """
+    return tuple(
+        name
+        for path in _files(package)
+        for node in ast.parse(path.read_bytes()).body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+        for name in _names(node, decorator)
+    )
+
+
 def _files(package: str) -> Iterator[Path]:
     spec = find_spec(package)
     for folder in (spec and spec.submodule_search_locations) or ():
         yield from sorted(Path(folder).glob("*.py"))
 
 
-def _names(node: ast.ClassDef, decorator: str) -> Iterator[str]:
-    """Yield the names under which a class is registered."""
+def _names(node: ast.ClassDef | ast.FunctionDef, decorator: str) -> Iterator[str]:
+    """Yield the names under which a class or a function is registered."""
     for call in node.decorator_list:
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == decorator:
-            yield ast.literal_eval(call.args[0])
+            yield from map(ast.literal_eval, call.args)
 
 
 def _describe(node: ast.ClassDef, module: str) -> RegisteredClass:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import segmentation_models_pytorch as smp
 import timm
 
 from foveate.errors import UserError, choose
@@ -18,20 +17,12 @@ from foveate.models.hosts.pretrained import (
     resolve_weights,
 )
 from foveate.models.hosts.registry import HOSTS, HostRequest, check_options
+from foveate.models.names import encoder_names, host_names
 from foveate.shelves import import_shelf
 from foveate.specs.arm import Arm, parse_arm
 from foveate.specs.model import ModelSpec
 
 import_shelf(f"{__package__}.hosts")
-
-
-def host_names() -> tuple[str, ...]:
-    """Return the values of `arch`; the name of a timm model is also accepted, as a classifier.
-
-    >>> {"unet", "deeplabv3plus", "fcn", "classifier"} <= set(host_names())
-    True
-    """
-    return tuple(sorted(HOSTS))
 
 
 def default_encoder(arch: str, /, **options: Any) -> str:
@@ -67,15 +58,6 @@ def resolve_encoder(spec: ModelSpec) -> ModelSpec:
         arch = spec.arch if spec.arch in HOSTS else "classifier"
         weights = "imagenet" if encoder != "none" and imagenet_at_hand(arch, encoder) else "none"
     return replace(spec, encoder=encoder, encoder_weights=weights)
-
-
-def encoder_names() -> tuple[str, ...]:
-    """Return the encoders of segmentation hosts; "tu-NAME" is accepted too, for any name of a timm model.
-
-    >>> "mobilenet_v2" in encoder_names()
-    True
-    """
-    return tuple(sorted(smp.encoders.get_encoder_names()))
 
 
 def create_model(

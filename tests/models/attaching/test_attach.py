@@ -10,7 +10,8 @@ from torch import nn
 from foveate.errors import UserError
 from foveate.models.attaching.attach import attach, attached, attention_parameters, detach, gate_parameters
 from foveate.models.attaching.gates import ResidualGate
-from foveate.models.create import create_model, host_names
+from foveate.models.create import create_model
+from foveate.models.names import host_names
 from foveate.models.places.find import find_places
 from foveate.models.places.skips import WITH_SKIPS
 

@@ -26,11 +26,11 @@ def _rows(kind: str, arch: str, encoder: str) -> list[str]:
 
         return [describe_attention(name) for name in attention_names()]
     if kind == "hosts":
-        from foveate.models.create import host_names
+        from foveate.models.names import host_names
 
         return list(host_names())
     if kind == "encoders":
-        from foveate.models.create import encoder_names
+        from foveate.models.names import encoder_names
 
         return list(encoder_names())
     if kind == "datasets":

@@ -12,6 +12,7 @@ from foveate.errors import UserError, choose
 from foveate.models.host import Host
 from foveate.models.hosts.pretrained import adapt_channels
 from foveate.models.hosts.registry import HostRequest, host, types_of
+from foveate.models.names import SMP_HOSTS
 
 # Arguments that create_model sets itself, or that change the output to something other than logits.
 _NOT_OPTIONS = {
@@ -25,7 +26,6 @@ _NOT_OPTIONS = {
 }
 # Types narrower than in the signature: other values fail only when the network runs.
 _NARROWED = {"decoder_interpolation": Literal["nearest", "nearest-exact", "bilinear", "bicubic", "area"]}
-_SMP = dict(smp.MODEL_ARCHITECTURES_MAPPING)
 
 
 def _smp(request: HostRequest, **options: Any) -> Host:
@@ -38,7 +38,7 @@ def _smp(request: HostRequest, **options: Any) -> Host:
     # halves and doubles its grid of patches once, so that images are padded to twice the patch size.
     dynamic = {"dynamic_img_size": True} if arch == "dpt" else {}
     try:
-        network = _SMP[arch](
+        network = smp.MODEL_ARCHITECTURES_MAPPING[arch](
             encoder_name,
             encoder_weights=request.download,
             in_channels=request.in_channels,
@@ -56,8 +56,9 @@ def _smp(request: HostRequest, **options: Any) -> Host:
     return Host(network, request.config, multiple, smallest, encoder="encoder")
 
 
-for name, network in _SMP.items():
-    known = {key: kind for key, kind in types_of(network.__init__).items() if key not in _NOT_OPTIONS}
+for name in SMP_HOSTS:
+    types = types_of(smp.MODEL_ARCHITECTURES_MAPPING[name].__init__)
+    known = {key: kind for key, kind in types.items() if key not in _NOT_OPTIONS}
     options = {key: _NARROWED.get(key, kind) for key, kind in known.items()}
     host(name, options=options, encoder="tu-vit_tiny_patch16_224" if name == "dpt" else "resnet18")(_smp)
 

@@ -117,7 +117,15 @@ _RESIDUAL_ATTENTION_OPTIONS = {
 }
 
 
-@host(*_RESIDUAL_ATTENTION, options=_RESIDUAL_ATTENTION_OPTIONS, encoder="none")
+@host(
+    "attention56",
+    "attention92",
+    "attention92_cifar",
+    "attention236_cifar",
+    "attention452_cifar",
+    options=_RESIDUAL_ATTENTION_OPTIONS,
+    encoder="none",
+)
 def _residual_attention(request: HostRequest, **options: Any) -> Host:
     published = _RESIDUAL_ATTENTION[request.arch]
     sizes = published | options
