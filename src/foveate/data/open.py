@@ -10,6 +10,7 @@ from jaxtyping import Int64
 from foveate.data.dataset import Dataset, check
 from foveate.data.groups import assign_groups, describe_torn
 from foveate.data.layout import Layout, layout_readers
+from foveate.data.names import alike_note, one_form
 from foveate.data.one_class import against_rest
 from foveate.data.pixels.palette import palette
 from foveate.data.readers.huggingface import PREFIX, read_huggingface
@@ -162,6 +163,7 @@ def open_unsplit(
 ) -> Unsplit:
     """Read a source and put its images into groups. Raises `DataError` as `open_dataset` does."""
     name, root, layout = read_layout(source, classes)
+    layout = replace(layout, notes=(*layout.notes, *alike_note(layout.classes)))
     if group is not None:
         parts, note = assign_groups(layout.parts, group, layout.columns)
         layout = replace(layout, parts=parts, notes=(*layout.notes, note))
@@ -173,6 +175,7 @@ def read_layout(source: str | Path, classes: Sequence[str] | None = None) -> tup
 
     Raises `DataError` as `open_dataset` does.
     """
+    classes = None if classes is None else [one_form(name) for name in classes]
     if classes is not None and len(classes) == 1:
         name, root, layout = read_layout(source)
         return name, root, against_rest(layout, classes[0])

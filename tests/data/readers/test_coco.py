@@ -184,8 +184,8 @@ def test_annotations_among_the_images_of_each_split(make):
             r"annotations\.json: image 1, 'gone\.jpg', does not exist \(looked in .*images.*\); add it",
         ),
         (
-            {"images": [{"id": 1, "file_name": "../1.jpg", "height": 2, "width": 2}]},
-            r"annotations\.json: image 1, '\.\./1\.jpg', leads out of .*; name it relative to a folder",
+            {"images": [{"id": 1, "file_name": "../gone.jpg", "height": 2, "width": 2}]},
+            r"annotations\.json: image 1, '\.\./gone\.jpg', leads out of .*; name it relative to a folder",
         ),
         (
             {"images": [{"id": 1, "file_name": f"{n}.jpg", "height": 2, "width": 2} for n in (1, 2)]},
@@ -320,3 +320,130 @@ def test_two_files_of_one_split(make):
         (make.root / "annotations" / f"instances_{word}.json").write_text("{}")
     with pytest.raises(DataError, match=r"instances_dev\.json and instances_val\.json both name val"):
         open_dataset(make.root)
+
+
+BODY, ORGAN = (1, 1, 11, 15), (4, 4, 8, 9)
+
+
+@pytest.mark.parametrize("areas", [(20, 140), (None, None), (1.0, 1.0), (140, 20), (0, -3)])
+@pytest.mark.parametrize("as_runs", [False, True])
+def test_the_smaller_is_on_top_whatever_areas_the_file_states(make, areas, as_runs):
+    outline = (lambda box: runs(rectangle(*box))) if as_runs else (lambda box: polygon(*box))
+    shapes = [
+        annotation(number, category, outline(box), number=2 * number + place + 1, area=area)
+        for number in range(8)
+        for place, (category, box, area) in enumerate(((7, ORGAN, areas[0]), (3, BODY, areas[1])))
+    ]
+    for shape in shapes:
+        if shape["area"] is None:
+            del shape["area"]
+    dataset = open_dataset(write(make, shapes))
+    expected = np.where(rectangle(*ORGAN), 2, rectangle(*BODY))
+    assert all(np.array_equal(mask, expected) for mask in masks(dataset).values())
+    assert "the one of fewer pixels is on top. Areas that the file states are not used" in dataset.describe()
+
+
+@pytest.mark.parametrize(
+    ("called", "moved"),
+    [
+        ("images/{}.jpg", False),
+        ("images\\{}.jpg", False),
+        ("..\\..\\label-studio\\media\\upload\\4\\{}.jpg", True),
+        ("/data/local-files/?d=pics/{}.jpg", True),
+        ("/data/upload/3/0a1b2c3d-{}.jpg", True),
+        ("C:\\Users\\anna\\{}.jpg", True),
+        ("images/%7B{}%7D.jpg", False),
+    ],
+)
+def test_names_as_other_programs_and_systems_write_them(make, called, moved):
+    write(make, [annotation(number, 3, polygon(0, 0, 4, 4)) for number in range(8)], "result.json")
+    content = json.loads((make.root / "result.json").read_text())
+    for number, row in enumerate(content["images"]):
+        row["file_name"] = called.format(number)
+        if "%7B" in called:
+            (make.root / f"images/{number}.jpg").rename(make.root / f"images/{{{number}}}.jpg")
+    (make.root / "result.json").write_text(json.dumps(content))
+    dataset = open_dataset(make.root)
+    assert {mask.sum() for mask in masks(dataset).values()} == {16}
+    assert ("8 images are named with other folders and were found" in dataset.describe()) is moved
+
+
+def test_a_name_that_fits_two_files_is_refused_unless_a_folder_tells_them_apart(make):
+    root = write(make, [annotation(0, 3, polygon(0, 0, 4, 4))], count=1)
+    make.save("more/a/0.jpg", make.photo(9))
+    content = json.loads((root / "annotations.json").read_text())
+    content["images"][0]["file_name"] = "D:\\x\\0.jpg"
+    (root / "annotations.json").write_text(json.dumps(content))
+    words = r"image 0: the image 'D:.*0\.jpg' may be images/0\.jpg or more/a/0\.jpg; name it relative to"
+    with pytest.raises(DataError, match=words):
+        read_layout(root)
+    content["images"][0]["file_name"] = "D:\\x\\a\\0.jpg"
+    (root / "annotations.json").write_text(json.dumps(content))
+    assert read_layout(root)[2].parts["all"][0].image == root / "more/a/0.jpg"
+
+
+def test_names_of_files_in_either_form_of_unicode(make):
+    make.save("images/caf\u00e9.jpg", make.photo(0, (HEIGHT, WIDTH)))
+    named = [{"id": 5, "file_name": "cafe\u0301.jpg", "height": HEIGHT, "width": WIDTH}]
+    content = {"images": named, "annotations": [annotation(5, 3, polygon(0, 0, 4, 4))]}
+    (make.root / "annotations.json").write_text(json.dumps(content | {"categories": CATEGORIES}))
+    layout = read_layout(make.root)[2]
+    assert layout.parts["all"][0].stem == "caf\u00e9"
+    assert layout.reader(layout.parts["all"][0])[1].sum() == 16
+
+
+def test_categories_of_equal_names_are_one_class_and_those_of_another_case_are_told(make):
+    names = ["disk", "disk ", "cafe\u0301", "caf\u00e9", "Disk"]
+    shapes = [annotation(number, number % 5, polygon(0, 0, 4, 4), number + 1) for number in range(40)]
+    for shape in shapes:
+        shape["image_id"] = shape["id"] % 8
+    write(make, shapes, changes={"categories": [{"id": n, "name": name} for n, name in enumerate(names)]})
+    dataset = open_dataset(make.root)
+    assert dataset.classes == ("background", "disk", "caf\u00e9", "Disk")
+    assert "'disk' and 'disk ' are one class" in dataset.describe()
+    assert "The classes 'disk' and 'Disk' are learnt as two, though their names differ" in dataset.describe()
+    kept = open_dataset(make.root, classes=["background", " cafe\u0301"])
+    assert kept.classes == ("background", "caf\u00e9")
+
+
+def test_roboflows_category_that_nothing_has_is_left_out_and_told(make):
+    categories = [{"id": 0, "name": "cells-x7Yq"}, {"id": 1, "name": "disk", "supercategory": "cells-x7Yq"}]
+    for part in ("train", "valid", "test"):
+        shapes = [annotation(number, 1, polygon(0, 0, 4, 4)) for number in range(3)]
+        changes = {"categories": categories}
+        write(make, shapes, f"{part}/_annotations.coco.json", part, 3, changes)
+    dataset = open_dataset(make.root)
+    assert dataset.classes == ("background", "disk")
+    assert {split: len(dataset.index(split)) for split in SPLITS} == dict.fromkeys(SPLITS, 3)
+    assert "No object is outlined of cells-x7Yq" in dataset.describe()
+
+
+@pytest.mark.parametrize("name", ["result.json", "labels_my-project_2024.json", "annotations/export.json"])
+def test_a_file_of_any_name_that_holds_cocos_lists(make, name):
+    write(make, [annotation(number, 3, polygon(0, 0, 4, 4)) for number in range(8)], name)
+    (make.root / "package.json").write_text('{"name": "something else"}')
+    (make.root / "empty.json").write_text("")
+    assert open_dataset(make.root).name == "coco"
+
+
+def test_the_split_may_be_anywhere_in_a_files_name(make):
+    for part in ("Train", "validation"):
+        write(make, [annotation(0, 3, polygon(0, 0, 4, 4))], f"annotations/{part}_v2.json", "images", 4)
+    with pytest.raises(DataError, match="'dog'"):
+        open_dataset(make.root, ["background", "dog"])
+    parts = read_layout(make.root)[2].parts
+    assert [entry.stem for entry in parts["val"]] == ["val/0", "val/1", "val/2", "val/3"]
+    assert len(parts["train"]) == 4
+
+
+def test_two_files_of_coco_annotations_without_a_split(make):
+    for name in ("one.json", "two.json"):
+        write(make, [annotation(0, 3, polygon(0, 0, 4, 4))], name)
+    with pytest.raises(DataError, match=r"one\.json and two\.json are both COCO annotations; keep one"):
+        open_dataset(make.root)
+
+
+def test_a_polygon_that_would_fill_the_memory(make):
+    zigzag = [[float(value) for _ in range(5000) for value in (0, 0, 9e5, 9e5)]]
+    with pytest.raises(DataError, match=r"annotation 5: a polygon of 10,000 corners goes to and fro over"):
+        open_dataset(write(make, [annotation(1, 3, zigzag, 5)]))

@@ -82,3 +82,45 @@ def test_a_folder_that_is_damaged(rows, tmp_path):
         DataError, match=r"saved: the dataset cannot be opened \(.*\); is the name right, and is"
     ):
         open_dataset(tmp_path / "saved")
+
+
+@pytest.mark.parametrize("missing", [None, -1])
+def test_rows_without_a_label_are_told_and_left_out(rows, make, tmp_path, missing):
+    whole = rows(12, "image", "label")
+    labels = [number % 2 if number < 9 else missing for number in range(12)]
+    whole.remove_columns("label").add_column("label", labels, feature=whole.features["label"]).save_to_disk(
+        tmp_path / "saved"
+    )
+    dataset = open_dataset(tmp_path / "saved")
+    assert len(dataset) == 9
+    assert "3 of 12 rows of train without image or label are left out" in dataset.describe()
+    found = {entry.part: entry.label for split in SPLITS for entry in dataset.index(split)}
+    assert found == {number: number % 2 for number in range(9)}
+
+
+def test_rows_without_an_image_or_a_mask_are_told_and_left_out(make, tmp_path):
+    kind = datasets.Features({"image": datasets.Image(), "mask": datasets.Image()})
+    cells = {
+        "image": [None if number == 3 else make.photo(number) for number in range(10)],
+        "mask": [None if number == 7 else make.mask(number, [0, 1]) for number in range(10)],
+    }
+    datasets.Dataset.from_dict(cells, features=kind).save_to_disk(tmp_path / "saved")
+    dataset = open_dataset(tmp_path / "saved")
+    assert "2 of 10 rows of train without image or mask are left out" in dataset.describe()
+    found = {entry.part for split in SPLITS for entry in dataset.index(split)}
+    assert found == set(range(10)) - {3, 7}
+    assert all(np.array_equal(dataset.read(e)[1], make.mask(e.part, [0, 1])) for e in dataset.index("train"))
+
+
+def test_names_of_classes_that_are_equal_but_for_blanks(make, tmp_path):
+    kind = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b", "a "])}
+    )
+    cells = {"image": [make.photo(number) for number in range(12)], "label": [n % 3 for n in range(12)]}
+    datasets.Dataset.from_dict(cells, features=kind).save_to_disk(tmp_path / "saved")
+    dataset = open_dataset(tmp_path / "saved")
+    assert dataset.classes == ("a", "b")
+    assert "'a' and 'a ' are one class" in dataset.describe()
+    assert {e.part: e.label for e in dataset.index("train")} == {
+        e.part: int(e.part % 3 == 1) for e in dataset.index("train")
+    }

@@ -12,6 +12,7 @@ from foveate.data.dataset import Entry, Read
 from foveate.data.folders.pairing import read_pair
 from foveate.data.info import DatasetInfo
 from foveate.data.layout import Layout
+from foveate.data.names import joined_note, one_form, spellings_of
 from foveate.data.pixels.images import read_image
 from foveate.data.pixels.masks import MaskCodec
 from foveate.errors import DataError, choose
@@ -54,9 +55,17 @@ def labelled_layout(
 ) -> Layout:
     """Return the layout of images with labels, which are indices into `names`.
 
-    classes: the names to keep, in their new order (None: all); images of other classes are left out. notes:
-    sentences for the user.
+    Names that are equal in their one form are one class. classes: the names to keep, in their new order
+    (None: all); images of other classes are left out. notes: sentences for the user.
     """
+    spellings = spellings_of(names)
+    if len(spellings) < len(names):
+        places = [list(spellings).index(one_form(name)) for name in names]
+        parts = {
+            part: tuple(replace(entry, label=places[entry.label]) for entry in entries)
+            for part, entries in parts.items()
+        }
+    names, notes = tuple(spellings), (*joined_note(spellings), *notes)
     if classes:
         classes = tuple(dict.fromkeys(classes))
         numbers = [names.index(choose(name, names, "class of this dataset")) for name in classes]

@@ -63,6 +63,13 @@ def first_images(folder: Path) -> list[str]:
     return [name for name in names if Path(name).suffix.lower() in SUFFIXES]
 
 
+def files_with_suffix(folder: Path, suffix: str) -> list[Path]:
+    """Return the files of a folder with a suffix in lower case, sorted; none if there is no such folder."""
+    if not folder.is_dir():
+        return []
+    return sorted(Path(entry.path) for entry in _listed(folder) if entry.name.lower().endswith(suffix))
+
+
 def folders_below(root: Path) -> list[Path]:
     """Return the `single_folder_chain` of each folder in `root`, one after the other.
 

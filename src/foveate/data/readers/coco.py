@@ -1,28 +1,38 @@
 """COCO JSON: `annotations/instances_<split>.json` and `<split>/`, or `_annotations.coco.json` among images.
 
-The classes are background and then the categories in the order of their ids. Categories without an outlined
-object are left out unless the user names them.
+A file of another name is read if it holds COCO's lists (Label Studio's result.json). The classes are
+background and then the categories in the order of their ids. Categories without an outlined object are left
+out unless the user names them.
 """
 
+import mmap
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from foveate.data.dataset import SPLIT_NAMES, Entry
-from foveate.data.folders.pair_folders import find_folder
+from foveate.data.dataset import SPLIT_NAMES
+from foveate.data.folders.drawn import Outlined, drawn_layout
+from foveate.data.folders.listing import files_with_suffix
+from foveate.data.folders.named_files import NamedFiles, slashes
+from foveate.data.folders.pair_folders import find_folder, has_masks
 from foveate.data.layout import Layout, reader
-from foveate.data.pixels.codecs import kept_names
-from foveate.data.pixels.masks import check_names
-from foveate.data.readers.coco_annotations import BACKGROUND, Annotations, ReadCoco, Shape, read_annotations
+from foveate.data.names import one_form
+from foveate.data.pixels.shapes import Shape
+from foveate.data.readers.coco_annotations import LISTS, Annotations, read_annotations
 from foveate.errors import DataError
-from foveate.extras import require
 from foveate.files import escapes_folder
 
 _AMONG_IMAGES = "_annotations.coco.json"
 _ALONE = ("annotations.json", "coco.json", "instances.json", _AMONG_IMAGES)
+_INSTANCES = "instances_"
+_LOOKED_AT = 20
+"""Number of JSON files in a folder that are looked into for COCO's lists."""
 
 
 @reader(
-    "coco", 26, "COCO JSON: annotations/instances_<split>.json and <split>/, or annotations.json and images/"
+    "coco",
+    26,
+    "COCO JSON: annotations/instances_<split>.json and <split>/, or annotations.json and images/",
 )
 class Coco:
     @staticmethod
@@ -31,63 +41,86 @@ class Coco:
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
-        require("pycocotools.mask", "data", f"{root}: drawing the shapes of COCO annotations")
         files = {part: read_annotations(path) for part, path in _files(root).items()}
+        finders = {part: NamedFiles(root, _image_folders(root, part, file)) for part, file in files.items()}
+        parts = {part: _outlined(root, part, file, finders[part]) for part, file in files.items()}
         named = dict.fromkeys(name for file in files.values() for name in file.categories)
-        drawn = {shape.name for shape in _shapes(files.values()) if not shape.crowd} - {BACKGROUND}
-        wanted = [name for name in named if name != BACKGROUND and (classes or name in drawn)]
-        kept = kept_names((BACKGROUND, *wanted), classes)
-        check_names(kept)
-        parts = {part: _entries(root, part, file) for part, file in files.items()}
-        if not drawn and not classes:
-            raise DataError(_nothing(tuple(files.values())))
-        shapes, sizes = {}, {}
-        for part, file in files.items():
-            for entry, (key, (_, height, width)) in zip(parts[part], file.images.items(), strict=True):
-                shapes[entry.stem], sizes[entry.stem] = file.shapes.get(key, ()), (height, width)
-        ids = {name: number for number, name in enumerate(kept)}
-        notes = _notes(tuple(files.values()), [name for name in named if name not in {BACKGROUND, *drawn}])
-        return Layout("segmentation", kept, parts, ReadCoco(shapes, sizes, ids), notes=notes)
+        said = [note for finder in finders.values() for note in finder.notes]
+        contents = tuple(files.values())
+        return drawn_layout(
+            parts, named, classes, "COCO annotations", _nothing(contents), _notes(contents, said)
+        )
 
 
 def _files(root: Path) -> dict[str, Path]:
     """Return the annotation files by split, or under "all"."""
-    files = {}
-    for path in sorted((root / "annotations").glob("instances_*.json")):
-        part = SPLIT_NAMES.get(path.stem.removeprefix("instances_").rstrip("0123456789_-"), "all")
-        if part != "all" and part in files:
-            raise DataError(f"{root}: {files[part].name} and {path.name} both name {part}; keep one of them")
-        files.setdefault(part, path)
-    for folder, part in SPLIT_NAMES.items():
-        if (path := root / folder / _AMONG_IMAGES).is_file():
+    folder = root / "annotations"
+    files = _by_split(root, sorted(folder.glob(f"{_INSTANCES}*.json")) or _unexpected(folder))
+    for name, part in SPLIT_NAMES.items():
+        if (path := root / name / _AMONG_IMAGES).is_file():
             files.setdefault(part, path)
     if files or find_folder(root, ["masks", "mask", "labels", "label"]):
         return files
-    return next(({"all": root / name} for name in _ALONE if (root / name).is_file()), {})
+    if expected := next((root / name for name in _ALONE if (root / name).is_file()), None):
+        return {"all": expected}
+    if has_masks(root):
+        return {}
+    inside = {part: found for name, part in SPLIT_NAMES.items() for found in _unexpected(root / name)[:1]}
+    return inside or _by_split(root, _unexpected(root))
 
 
-def _entries(root: Path, part: str, file: Annotations) -> tuple[Entry, ...]:
-    word = file.path.stem.removeprefix("instances_")
+def _by_split(root: Path, paths: Sequence[Path]) -> dict[str, Path]:
+    """Return files by the split that their name contains; raise `DataError` if two have the same."""
+    files: dict[str, Path] = {}
+    for path in paths:
+        words = re.split(r"[^a-z]+", path.stem.lower())
+        part = next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), "all")
+        if part in files:
+            same = f"both name {part}" if part != "all" else "are both COCO annotations"
+            raise DataError(f"{root}: {files[part].name} and {path.name} {same}; keep one of them")
+        files[part] = path
+    return files
+
+
+def _unexpected(folder: Path) -> list[Path]:
+    """Return the JSON files of a folder that hold COCO's lists, whatever their names."""
+    return [path for path in files_with_suffix(folder, ".json")[:_LOOKED_AT] if _holds_lists(path)]
+
+
+def _holds_lists(path: Path) -> bool:
+    if path.stat().st_size == 0:
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return all(content.find(f'"{name}"'.encode()) >= 0 for name in LISTS)
+
+
+def _image_folders(root: Path, part: str, file: Annotations) -> list[Path]:
+    word = file.path.stem.removeprefix(_INSTANCES)
     folders = [root / "images" / word, root / "images" / part, root / word, root / part, root / "images"]
-    folders = [folder for folder in (file.path.parent, *folders, root) if folder.is_dir()]
-    entries: dict[str, Entry] = {}
-    for key, (name, _, _) in file.images.items():
-        if escapes_folder(name):
-            raise DataError(
-                f"{file.path}: image {key}, '{name}', leads out of {root}; name it relative to a folder"
-            )
-        image = next((folder / name for folder in folders if (folder / name).is_file()), None)
+    return [folder for folder in (file.path.parent, *folders, root) if folder.is_dir()]
+
+
+def _outlined(root: Path, part: str, file: Annotations, files: NamedFiles) -> tuple[Outlined, ...]:
+    outlined = []
+    for key, (name, height, width) in file.images.items():
+        where = f"{file.path}: image {key}"
+        image = files.find(name, where)
+        if image is None and escapes_folder(slashes(name)):
+            raise DataError(f"{where}, '{name}', leads out of {root}; name it relative to a folder")
         if image is None:
-            searched = ", ".join(dict.fromkeys(map(str, folders)))
-            raise DataError(
-                f"{file.path}: image {key}, '{name}', does not exist (looked in {searched}); add it"
-            )
-        stem = Path(name).with_suffix("").as_posix()
+            searched = ", ".join(dict.fromkeys(map(str, files.folders)))
+            raise DataError(f"{where}, '{name}', does not exist (looked in {searched}); add it")
+        stem = _stem(name, image, root)
         stem = stem if part == "all" else f"{part}/{stem}"
-        if stem in entries:
-            raise DataError(f"{file.path}: two images have the name '{stem}' before their suffix; rename one")
-        entries[stem] = Entry(stem, image, file.path)
-    return tuple(entries.values())
+        outlined.append(Outlined(stem, image, file.path, (height, width), file.shapes.get(key, ())))
+    return tuple(outlined)
+
+
+def _stem(name: str, image: Path, root: Path) -> str:
+    """Return the name of an image before its suffix: as annotations name it, unless they lead elsewhere."""
+    plain = one_form(slashes(name))
+    inside = not escapes_folder(plain) and one_form(image.as_posix()).endswith(f"/{plain}")
+    return one_form((Path(plain) if inside else image.relative_to(root)).with_suffix("").as_posix())
 
 
 def _shapes(files: Iterable[Annotations]) -> Iterator[Shape]:
@@ -96,7 +129,7 @@ def _shapes(files: Iterable[Annotations]) -> Iterator[Shape]:
 
 def _outside(files: Sequence[Annotations]) -> tuple[int, int]:
     """Return the number of crowd annotations and of annotations without an outline."""
-    return sum(shape.crowd for shape in _shapes(files)), sum(file.shapeless for file in files)
+    return sum(shape.ignored for shape in _shapes(files)), sum(file.shapeless for file in files)
 
 
 def _nothing(files: Sequence[Annotations]) -> str:
@@ -109,12 +142,8 @@ def _nothing(files: Sequence[Annotations]) -> str:
     )
 
 
-def _notes(files: Sequence[Annotations], unused: Sequence[str]) -> tuple[str, ...]:
+def _notes(files: Sequence[Annotations], said: Sequence[str]) -> tuple[str, ...]:
     crowds, shapeless = _outside(files)
-    empty = sum(key not in file.shapes for file in files for key in file.images)
-    notes = ["objects are drawn as COCO outlines them, the smaller on top where they overlap"]
-    notes += [f"{crowds} crowd regions are ignored"] * bool(crowds)
+    notes = [f"{crowds} crowd regions are ignored"] * bool(crowds)
     notes += [f"{shapeless} annotations without an outline are left out"] * bool(shapeless)
-    notes += [f"{empty} images without any outline are background"] * bool(empty)
-    notes += [f"no object is outlined of {', '.join(unused)}"] * bool(unused)
-    return tuple(notes)
+    return ("areas that the file states are not used", *notes, *said)

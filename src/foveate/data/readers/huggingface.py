@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 
 from foveate.data.dataset import SPLIT_NAMES, Entry
 from foveate.data.folders.coded import labelled_layout
@@ -65,19 +65,19 @@ def read_huggingface(source: str, classes: Sequence[str] | None = None) -> Layou
     split_names = {split: SPLIT_NAMES[split] for split in splits if split in SPLIT_NAMES}
     if len(set(split_names.values())) < len(split_names):
         raise DataError(f"{source}: two of the splits {', '.join(split_names)} mean the same; rename one")
-    parts = {
-        split_names[split] if len(split_names) > 1 else "all": _entries(
-            splits[split], split, None if mask else label
-        )
-        for split in split_names
-    }
     notes = [f"the split {split} is left out" for split in splits if split not in split_names]
+    parts: dict[str, tuple[Entry, ...]] = {}
+    columns = (image, mask) if mask else (image,)
+    for split, part in split_names.items():
+        entries = _entries(splits[split], split, columns, None if mask else label)
+        parts[part if len(split_names) > 1 else "all"] = entries
+        notes += _left_out(split, len(splits[split]), len(entries), (image, mask or label))
     if not split_names:
         raise DataError(f"{source}: has the splits {', '.join(splits)}, and none of {', '.join(SPLIT_NAMES)}")
     if mask is None:
         read = ReadRow(source, image)
         return labelled_layout(parts, features[label].names, classes, *notes, reader=read)
-    places = [(split, row) for split in split_names for row in range(len(splits[split]))]
+    places = [(e.stem.partition("/")[0], e.part) for entries in parts.values() for e in entries]
     mask_values = with_progress(
         (np.unique(_raw(source, *place, mask)) for place in places), len(places), "Reading masks"
     )
@@ -112,12 +112,27 @@ class ReadRow:
         return image, mask
 
 
-def _entries(rows: Any, split: str, label: str | None) -> tuple[Entry, ...]:
-    labels = rows[label] if label else [None] * len(rows)
+def _entries(rows: Any, split: str, columns: Sequence[str], label: str | None) -> tuple[Entry, ...]:
+    """Return the entries of the rows with an image and a mask, or a label that is not negative."""
+    labels: Sequence[int | None] = rows[label] if label else [0] * len(rows)
+    filled = ~np.any([_is_empty(rows, column) for column in columns], axis=0)
     return tuple(
-        Entry(f"{split}/{row:07d}", part=row, label=value)
-        for row, value in enumerate(labels)
-        if value is None or value >= 0
+        Entry(f"{split}/{row:07d}", part=row, label=value if label else None)
+        for row, (value, whole) in enumerate(zip(labels, filled, strict=True))
+        if whole and value is not None and value >= 0
+    )
+
+
+def _is_empty(rows: Any, column: str) -> Bool[np.ndarray, " rows"]:
+    """Whether each cell of a column is empty, without reading the cells."""
+    cells = rows.select_columns([column]).with_format("arrow")[:].column(column)
+    return np.asarray(cells.is_null())
+
+
+def _left_out(split: str, rows: int, kept: int, columns: Sequence[str]) -> list[str]:
+    what = "are" if rows - kept > 1 else "is"
+    return [f"{rows - kept} of {rows} rows of {split} without {' or '.join(columns)} {what} left out"] * (
+        rows > kept
     )
 
 

@@ -1,0 +1,122 @@
+"""Build the layouts of outlined objects: annotations that are drawn as masks when an image is read."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from foveate.data.dataset import Entry
+from foveate.data.layout import Layout
+from foveate.data.names import joined_note, spellings_of
+from foveate.data.pixels.codecs import kept_names
+from foveate.data.pixels.images import read_image
+from foveate.data.pixels.masks import check_names
+from foveate.data.pixels.shapes import BACKGROUND, Shape, draw
+from foveate.errors import DataError
+from foveate.extras import require
+
+
+@dataclass(frozen=True)
+class Outlined:
+    """One image with the outlines of its objects.
+
+    annotations: the file that holds them. shapes: their names are in one form, see
+    `foveate.data.names.one_form`. size: height and width that it states; None if it states none, and
+    the corners are then shares of the image's width and height.
+    """
+
+    stem: str
+    image: Path
+    annotations: Path
+    size: tuple[int, int] | None
+    shapes: tuple[Shape, ...]
+
+
+@dataclass(frozen=True)
+class ReadDrawn:
+    """Reads an entry's image and draws its mask.
+
+    shapes: by stem. sizes: height and width by stem, of images whose annotations state them; the corners of
+    the others are shares of the image's sides. ids: class id by name.
+    """
+
+    shapes: Mapping[str, tuple[Shape, ...]]
+    sizes: Mapping[str, tuple[int, int]]
+    ids: Mapping[str, int]
+
+    def __call__(self, entry: Entry) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
+        image, shapes = read_image(entry.image), self.shapes.get(entry.stem, ())
+        height, width = size = image.shape[:2]
+        if entry.stem not in self.sizes:
+            return image, draw([shape.scaled(height, width) for shape in shapes], size, self.ids)
+        stated = self.sizes[entry.stem]
+        if size != stated:
+            raise DataError(
+                f"{entry.image}: is {height} x {width} pixels (height x width), and {entry.mask} says "
+                f"{stated[0]} x {stated[1]}; use the image that was annotated"
+            )
+        return image, draw(shapes, size, self.ids)
+
+    def classes_of(self, entry: Entry) -> set[int]:
+        """Return the class ids of the shapes in an entry's image, and that of background."""
+        names = {shape.name for shape in self.shapes.get(entry.stem, ()) if not shape.ignored}
+        return {self.ids[name] for name in (BACKGROUND, *names) if name in self.ids}
+
+
+def drawn_layout(
+    parts: Mapping[str, Sequence[Outlined]],
+    written: Collection[str],
+    classes: Sequence[str] | None,
+    program: str,
+    nothing: str,
+    notes: Sequence[str] = (),
+) -> Layout:
+    """Return the layout of outlined objects; the classes are background and the names of outlined objects.
+
+    written: the names of all classes as the data writes them, in the order of their ids. classes: those to
+    keep (None: all that are outlined). program: what made the annotations, for the user. nothing: the error
+    if no object is outlined. notes: sentences for the user.
+
+    Raises `DataError` if no object is outlined, two images share a stem, or the extra `data` is missing.
+    """
+    require("pycocotools.mask", "data", f"drawing the shapes of {program}")
+    spellings = spellings_of(written)
+    outlined = [each for part in parts.values() for each in part]
+    drawn = {shape.name for each in outlined for shape in each.shapes if not shape.ignored} - {BACKGROUND}
+    wanted = [name for name in spellings if name != BACKGROUND and (classes or name in drawn)]
+    kept = kept_names((BACKGROUND, *wanted), classes)
+    check_names(kept)
+    if not drawn and not classes:
+        raise DataError(nothing)
+    entries = {
+        part: tuple(Entry(e.stem, e.image, e.annotations) for e in held) for part, held in parts.items()
+    }
+    _require_distinct(outlined)
+    ids = {name: number for number, name in enumerate(kept)}
+    unused = [name for name in spellings if name not in {BACKGROUND, *drawn}]
+    empty = sum(not each.shapes for each in outlined)
+    said = [
+        f"objects are drawn as {program} outline them; where they overlap, the one of fewer pixels is on top"
+    ]
+    said += [*joined_note(spellings), *notes]
+    said += [f"{empty} images without any outline are background"] * bool(empty)
+    said += [f"no object is outlined of {', '.join(unused)}"] * bool(unused)
+    read = ReadDrawn(
+        {each.stem: each.shapes for each in outlined if each.shapes},
+        {each.stem: each.size for each in outlined if each.size},
+        ids,
+    )
+    return Layout("segmentation", kept, entries, read, notes=tuple(said))
+
+
+def _require_distinct(outlined: Sequence[Outlined]) -> None:
+    seen: dict[str, Outlined] = {}
+    for each in outlined:
+        first = seen.setdefault(each.stem, each)
+        if first is not each:
+            raise DataError(
+                f"{each.annotations}: two images have the name '{each.stem}' before their suffix "
+                f"({first.image.name} and {each.image.name}); rename one"
+            )
