@@ -215,13 +215,13 @@ def test_prediction_needs_only_two_files(trained, tmp_path):
 
 @pytest.mark.parametrize("shape", [(8, 8, 2), (8,), (1, 8, 8, 3)])
 def test_arrays_that_are_not_images_are_refused(trained, shape):
-    with pytest.raises(UserError, match=r"is not an image; give uint8 values of shape \(height, width, 3\)"):
+    with pytest.raises(UserError, match=r"is not an image; give \(height, width, 3\) in RGB"):
         load(trained).predict(np.zeros(shape, dtype=np.uint8))
 
 
-def test_float_images_are_refused(trained):
-    with pytest.raises(UserError, match="type float64 is not an image"):
-        load(trained).predict(np.zeros((8, 8, 3)))
+def test_floats_beyond_0_to_1_are_refused(trained):
+    with pytest.raises(UserError, match=r"the array: values from 7\.0 to 7\.0 where 0 to 1 was expected"):
+        load(trained).predict(np.full((8, 8, 3), 7.0))
 
 
 def test_a_classifier_is_scored_and_predicts_labels(tmp_path):

@@ -10,8 +10,9 @@ from jaxtyping import Float32, Int64, UInt8
 from PIL import Image
 
 from foveate.data.dataset import Entry, Read
-from foveate.data.pixels.images import open_image, orientation, read_image, read_raw
+from foveate.data.pixels.images import open_image, read_image, read_raw
 from foveate.data.pixels.masks import MAX_UNNAMED
+from foveate.data.pixels.orientation import orientation
 from foveate.data.pixels.palette import Color
 from foveate.doctor.agreement import SIDE, Agreement, agree, edges, outlines
 from foveate.doctor.decoding import is_colored, palette, stored_mask, unnamed_share

@@ -13,7 +13,7 @@ from safetensors.torch import load_model as load_tensors
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
-from foveate.data.pixels.images import MAX_PIXELS
+from foveate.data.pixels.limits import MAX_PIXELS
 from foveate.errors import UserError
 from foveate.files import write_whole
 from foveate.models.create import create_model

@@ -16,6 +16,7 @@ from numpy import ndarray
 from PIL import Image
 from torch import Tensor
 
+from foveate.data.pixels.conversion import array_to_rgb, image_to_rgb
 from foveate.data.pixels.images import read_image
 from foveate.data.pixels.palette import palette
 from foveate.errors import UserError
@@ -24,7 +25,7 @@ from foveate.models.checkpoints import load_model
 from foveate.models.host import Host
 from foveate.prediction.views import with_views
 
-Picture = str | Path | ndarray | Image.Image
+Picture = str | Path | ndarray | Image.Image | Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +76,11 @@ class Predictor:
         self.size: tuple[int, int] | None = tuple(notes["size"]) if notes.get("size") else None
 
     def predict(self, image: Picture, probabilities: bool = False) -> Prediction:
-        """Predict one image: a path, a uint8 array `h w 3` (RGB) or `h w` (grey), or a PIL image.
+        """Predict one image: a path, a PIL image, an array `h w 3` or `h w`, or a tensor `3 h w`.
+
+        Whichever it is, the same picture becomes the same pixels. Arrays and tensors are uint8 from 0 to 255,
+        bool, uint16 from 0 to 65535, or floats from 0 to 1; see `foveate.data.pixels.conversion`. Alpha is
+        dropped, and a PIL image is turned upright by its EXIF tag.
 
         The image is resized to the size that the run was trained at; class probabilities are interpolated
         back to the image's own size before the mask is taken. `probabilities=True` keeps them for masks too:
@@ -138,19 +143,15 @@ def _pixels(image: Picture) -> UInt8[ndarray, "h w 3"]:
     if isinstance(image, str | Path):
         return read_image(image)
     if isinstance(image, Image.Image):
-        image = np.asarray(image.convert("RGB"))
+        return image_to_rgb(image, getattr(image, "filename", "") or "the PIL image")
+    if isinstance(image, Tensor):
+        values = image.detach().cpu()
+        image = (values.float() if values.is_floating_point() else values).numpy()
+        if image.ndim == 3 and image.shape[0] in (1, 3, 4):
+            image = np.moveaxis(image, 0, -1)
     if not isinstance(image, ndarray):
         raise UserError(
-            f"{type(image).__name__} is not an image; give a path, a PIL image or an array; predict several "
-            "images one by one"
+            f"{type(image).__name__} is not an image; give a path, a PIL image, an array or a tensor; "
+            "predict several images one by one"
         )
-    if 0 in image.shape:
-        raise UserError(f"an array of shape {image.shape} holds no pixels; give one of at least 1x1")
-    if image.dtype == np.uint8 and image.ndim == 2:
-        return np.repeat(image[..., None], 3, axis=-1)
-    if image.dtype == np.uint8 and image.ndim == 3 and image.shape[-1] in (3, 4):
-        return image[..., :3]
-    raise UserError(
-        f"an array of shape {image.shape} and type {image.dtype} is not an image; "
-        "give uint8 values of shape (height, width, 3) in RGB or (height, width)"
-    )
+    return array_to_rgb(image, "the array")

@@ -63,11 +63,12 @@ def test_rotated_rgb_tiff_is_turned_upright_and_its_header_agrees(tmp_path, make
 
 def test_compression_that_needs_another_package_is_not_called_damage(tmp_path, make):
     path = tmp_path / "a.tif"
-    tifffile.imwrite(path, make.photo(1).astype(np.uint16) * 257, photometric="rgb")
+    tifffile.imwrite(path, make.photo(1).astype(np.float32) / 255, photometric="rgb")
     with tifffile.TiffFile(path, mode="r+") as file:
         file.pages[0].tags["Compression"].overwrite(tifffile.COMPRESSION.LZW)
     with pytest.raises(
-        DataError, match=r"a\.tif: a 16-bit TIFF with LZW compression, .* install imagecodecs"
+        DataError,
+        match=r"a\.tif: a TIFF of 3 bands of 32-bit floats with LZW compression, .* install imagecodecs",
     ):
         read_image(path)
 

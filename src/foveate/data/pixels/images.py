@@ -13,34 +13,26 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from foveate.data.pixels import raster as raster_files
+from foveate.data.pixels.conversion import array_to_rgb, image_to_rgb
+from foveate.data.pixels.limits import check_pixels, stack, too_large
+from foveate.data.pixels.orientation import orientation, upright
+from foveate.data.pixels.quiet import quiet_decoders
+from foveate.data.pixels.raster import Raster, read_header, read_values
 from foveate.errors import DataError
 
 RARE = frozenset([".jpe", ".jfif", ".jp2", ".avif", ".pbm"])
-SUFFIXES = RARE | {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".gif"}
+SUFFIXES = RARE | {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".gif", ".npy"}
 """Suffixes of image files. For a name without a suffix, those in `RARE` are tried last."""
 
 LOSSY = ("JPEG", "MPO", "JPEG2000", "AVIF")
 """Formats that change values near every edge, which makes them useless for masks."""
 
-MAX_PIXELS = 89_478_485
-"""Images with more pixels are refused before decoding. The number is Pillow's own warning level."""
-
 _IDS = "save masks as 8-bit single-channel PNG with one value per class"
 _NAME_COLORS = f"add a class_dict.csv with the columns name,r,g,b to the dataset's folder, or {_IDS}"
 
-_ORIENTATION_TAG = 0x0112
-_BITS_TAG = 258
 _SUBFILE_TAG = 254
 _NO_IMAGE = 1 | 4  # a reduced copy, or a transparency mask
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 def is_image_file(path: Path) -> bool:
@@ -63,10 +55,10 @@ def image_files(paths: Iterable[Path]) -> list[Path]:
 def read_image(path: str | Path, content: bytes | None = None) -> UInt8[np.ndarray, "h w 3"]:
     """Decode an image file to RGB and turn it upright by its EXIF tag.
 
-    Grey is repeated, alpha dropped, CMYK and palettes converted. 16-bit values are scaled by the full range
-    of their type (65535 becomes 255); floats must lie in [0, 1]. content: the file's bytes, if they are not
-    to be read from `path`. Raises `DataError` for a file that is empty, truncated, not an image, or larger
-    than `MAX_PIXELS`.
+    Grey is repeated, alpha dropped, CMYK and palettes converted. Values of 16 bits are scaled by the full
+    range of their type (65535 becomes 255); floats must lie in [0, 1]. See `foveate.data.pixels.conversion`.
+    content: the file's bytes, if they are not to be read from `path`. Raises `DataError` for a file that is
+    empty, truncated, not an image, larger than `MAX_PIXELS`, or of other bands than grey or RGB.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "grey.png"
@@ -75,22 +67,36 @@ def read_image(path: str | Path, content: bytes | None = None) -> UInt8[np.ndarr
     >>> image.shape, int(image.max())
     ((2, 3, 3), 255)
     """
-    with open_image(path, content) as image:
-        if image.format == "TIFF" and _is_deep_color(image):
-            return _read_deep_tiff(path, content, _TURNS.get(image.tag_v2.get(_ORIENTATION_TAG)))
-        turn = _TURNS.get(orientation(image))
-        image.load()
-        upright = image if turn is None else image.transpose(turn)
-        if upright.mode.startswith("I") or upright.mode == "F":
-            return np.repeat(_scale(np.asarray(upright), path)[..., None], 3, axis=2)
-        return np.asarray(upright if upright.mode == "RGB" else upright.convert("RGB"))
+    raster = _raster(path, content)
+    if raster is None:
+        with open_image(path, content) as image:
+            return image_to_rgb(image, path)
+    values = read_values(path, content)
+    if raster.spare and (values[..., 3] == values[0, 0, 3]).all():
+        return array_to_rgb(values[..., :3], path)
+    if not raster.colour:
+        raise DataError(
+            f"{path}: a {raster}, and grey or RGB is needed here; train on images of such bands to predict "
+            "from them, or save the three bands to use as RGB"
+        )
+    return array_to_rgb(values, path)
 
 
 def read_size(path: str | Path) -> tuple[int, int]:
     """Return the height and width in pixels of the upright image, from its header only."""
+    if (raster := _raster(path, None)) is not None:
+        return raster.size
     with open_image(path) as image:
         width, height = image.size
         return (width, height) if orientation(image) >= 5 else (height, width)
+
+
+def _raster(path: str | Path, content: bytes | None) -> Raster | None:
+    """Return the header of a file that Pillow cannot read, or would not read whole."""
+    if content is None and Path(path).suffix.lower() not in raster_files.SUFFIXES:
+        return None
+    raster = read_header(path, content)
+    return None if raster is None or raster.plain else raster
 
 
 def read_raw(
@@ -109,16 +115,14 @@ def read_raw(
                 f"{path}: the mask is a {name}, and {name} compression changes class values near every edge; "
                 "export the masks again as PNG from the original annotations"
             )
-        turn = _TURNS.get(orientation(image))
-        image.load()
-        upright = image if turn is None else image.transpose(turn)
+        turned = upright(image)
         if colored:
-            return np.asarray(upright.convert("RGB"))
+            return np.asarray(turned.convert("RGB"))
         if brightness:
-            return np.asarray(upright.convert("L"))
-        raw = np.asarray(upright)
+            return np.asarray(turned.convert("L"))
+        raw = np.asarray(turned)
         if raw.ndim == 3:
-            channels = raw[..., : 1 if upright.mode in ("LA", "PA") else 3]
+            channels = raw[..., : 1 if turned.mode in ("LA", "PA") else 3]
             if (channels != channels[..., :1]).any():
                 raise DataError(f"{path}: the mask is in colour; {_NAME_COLORS if content is None else _IDS}")
             raw = channels[..., 0]
@@ -137,8 +141,7 @@ def open_image(path: str | Path, content: bytes | None = None) -> Iterator[Image
     """Open an image's header. Errors of opening, and of decoding in the block, become `DataError`."""
     try:
         with _open_header(path if content is None else io.BytesIO(content)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise DataError(_too_large(path, f"{image.width} x {image.height}"))
+            check_pixels(path, image.height, image.width)
             if image.format == "TIFF":
                 _one_page(image, path)
             # Alpha is dropped; without this, Pillow would warn when it converts palettes.
@@ -150,10 +153,12 @@ def open_image(path: str | Path, content: bytes | None = None) -> Iterator[Image
         raise DataError(f"{path}: there is no such file") from None
     except Image.DecompressionBombError as error:
         pixels = next((word for word in str(error).replace("(", " ").split() if word.isdigit()), "too many")
-        raise DataError(_too_large(path, pixels)) from None
+        raise too_large(path, pixels) from None
     except Image.UnidentifiedImageError:
         if (Path(path).stat().st_size if content is None else len(content)) == 0:
             raise DataError(f"{path}: the file is empty (0 bytes); copy it again or remove it") from None
+        if (raster := read_header(path, content)) is not None:
+            raise DataError(f"{path}: a {raster}, which cannot be read here; save it as PNG") from None
         raise DataError(
             f"{path}: not an image that can be read, despite its suffix; replace it by a PNG or JPEG, or "
             "remove it"
@@ -174,77 +179,20 @@ def _one_page(image: Image.Image, path: str | Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image.seek(1)
-        stack = image.size == size and not image.tag_v2.get(_SUBFILE_TAG, 0) & _NO_IMAGE
+        several = image.size == size and not image.tag_v2.get(_SUBFILE_TAG, 0) & _NO_IMAGE
     except EOFError:
         return
     except Exception:  # a damaged page may raise anything
-        stack = False
+        several = False
     image.seek(0)
-    if stack:
-        raise DataError(
-            f"{path}: holds a stack of several images of {size[1]} x {size[0]}, and only the first would be "
-            "read; save each image, and each mask, as a file of its own"
-        )
+    if several:
+        raise stack(path, size[1], size[0])
 
 
 def _open_header(file: str | Path | io.BytesIO) -> Image.Image:
     # `MAX_PIXELS` replaces Pillow's warning. Warning filters are shared by all threads; a race between two
     # threads can at worst print or hide a warning.
     with warnings.catch_warnings():
+        quiet_decoders()
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         return Image.open(file)
-
-
-def _too_large(path: str | Path, pixels: str) -> str:
-    return (
-        f"{path}: {pixels} pixels are more than the limit of {MAX_PIXELS}; cut the image into tiles or "
-        "scale it down"
-    )
-
-
-def orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation of an open image, from 1 (upright) to 8."""
-    # Pillow turns TIFFs itself, and would decode a whole PNG to look for an EXIF chunk behind its pixels.
-    if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):
-        return 1
-    tag = image.getexif().get(_ORIENTATION_TAG)
-    return tag if tag in _TURNS else 1
-
-
-def _is_deep_color(image: Image.Image) -> bool:
-    bits = image.tag_v2.get(_BITS_TAG, (8,))
-    return len(bits) >= 3 and max(bits) > 8
-
-
-def _read_deep_tiff(
-    path: str | Path, content: bytes | None, turn: Image.Transpose | None
-) -> UInt8[np.ndarray, "h w 3"]:
-    # Pillow truncates such values to 8 bits, and does not read every layout of the channels.
-    import tifffile
-
-    with tifffile.TiffFile(path if content is None else io.BytesIO(content)) as file:
-        page = file.pages[0]
-        try:
-            values = page.asarray()
-        except ValueError as error:
-            if "imagecodecs" not in str(error):
-                raise
-            raise DataError(
-                f"{path}: a 16-bit TIFF with {page.compression.name} compression, for which another package "
-                "is needed: pip install imagecodecs, or save the image without compression"
-            ) from None
-    if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
-        values = np.moveaxis(values, 0, -1)
-    image = Image.fromarray(np.ascontiguousarray(_scale(values[..., :3], path)))
-    return np.asarray(image if turn is None else image.transpose(turn))
-
-
-def _scale(values: np.ndarray, path: str | Path) -> UInt8[np.ndarray, "..."]:
-    """Scale 16-bit values or floats in [0, 1] to 0 .. 255."""
-    top = 1.0 if values.dtype.kind == "f" else 65535.0
-    if values.size and not (values.min() >= 0 and values.max() <= top):
-        raise DataError(
-            f"{path}: values from {values.min()} to {values.max()} where 0 to {top:g} was expected; save "
-            "the image as 8-bit"
-        )
-    return np.rint(values * (255.0 / top)).astype(np.uint8)

@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
-from foveate.data.pixels.images import MAX_PIXELS, read_raw
+from foveate.data.pixels.images import read_raw
+from foveate.data.pixels.limits import MAX_PIXELS
 from foveate.data.storage.addresses import read_bytes
 from foveate.data.storage.archives import is_archive
 from foveate.data.storage.shards import Packed
