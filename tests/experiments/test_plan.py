@@ -9,6 +9,7 @@ from PIL import Image
 
 from foveate.data.pixels.masks import MaskCodec
 from foveate.errors import DataError, UserError
+from foveate.experiments.briefing import one_group_note
 from foveate.experiments.compare import compare
 from foveate.experiments.overheads import measure_overheads
 from foveate.experiments.plan import forecast, make_plan
@@ -47,6 +48,16 @@ def test_a_damaged_test_image_raises_before_anything_is_written(photos, tmp_path
     with pytest.raises(DataError, match=f"{image.name}: the image is damaged or truncated"):
         compare(photos, tmp_path / "c")
     assert not (tmp_path / "c").exists()
+
+
+def test_test_images_of_one_group_are_warned_of(tmp_path, small_spec):
+    for number in range(10, 30):
+        add_photo(tmp_path / "data" / ("test" if number < 16 else "train"), number)
+    data = DataSpec(str(tmp_path / "data"), size=(32, 48), batch=4, workers=0, group="^.")
+    spec = replace(small_spec, data=data, arms=("se@decoder(reduction=4)",), placebo=False)
+    assert "all 6 test images are of one group ('1')" in one_group_note(make_plan(spec))
+    single = replace(spec, data=replace(data, group="^.."))
+    assert one_group_note(make_plan(single)) == ""
 
 
 def test_images_added_later_do_not_change_the_splits(photos, tmp_path):

@@ -89,7 +89,10 @@ def test_not_tested_says_how_far_a_gate_could_move_and_what_to_change(comparison
 
 def test_no_verdict_says_why(comparison):
     nan = float("nan")
-    assert "too few runs or test images for a verdict" in said(judged(comparison, "no verdict", 0.01, 0.01))
+    unknown = judged(comparison, "no verdict", 0.01, 0.01)
+    assert "there are too few runs or test images, so there is no verdict." in said(unknown)
+    of_one_group = replace(unknown, findings=replace(unknown.findings, groups=1))
+    assert "all test images are of one group, which says nothing about others" in said(of_one_group)
     assert "Mean IoU is not defined on these test images" in said(judged(comparison, "no verdict", nan, nan))
 
 

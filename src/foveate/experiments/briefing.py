@@ -64,3 +64,15 @@ def folds_note(plan: Plan) -> str:
     tested, images = len(plan.test_stems), len(plan.data.dataset)
     every = f"all {images} images" if tested == images else f"{tested} of {images} images"
     return f"Each seed tests another of {len(plan.folds)} folds; together they test {every}."
+
+
+def one_group_note(plan: Plan) -> str:
+    """Return that no verdict is possible because all test images are of one group; empty otherwise."""
+    groups = {plan.groups.get(stem, stem) for stem in plan.test_stems}
+    if len(groups) > 1 or len(plan.test_stems) == 1:
+        return ""
+    return (
+        f"Warning: all {len(plan.test_stems)} test images are of one group ('{groups.pop()}'), so this "
+        "comparison can give no interval and no verdict. Take smaller groups (--group), or test images of "
+        "more groups."
+    )

@@ -172,7 +172,9 @@ def _change_sentences(
             ]
     if difference.mean != difference.mean:
         return [f"{score[0].upper()}{score[1:]} is not defined on these test images, so there is no verdict."]
-    return [f"{change}; too few runs or test images for a verdict."]
+    one_group = comparison.findings.groups == 1 < comparison.findings.images
+    lack = "all test images are of one group, which says nothing about others" if one_group else ""
+    return [f"{change}; {lack or 'there are too few runs or test images'}, so there is no verdict."]
 
 
 def _next_step(comparison: Comparison, arm: Contender, difference: IntervalEstimate) -> str:

@@ -116,14 +116,18 @@ def compare(
         if control:
             _run_control(plan, folder, at_once)
         return
-    from foveate.experiments.briefing import control_note, folds_note, group_note, weights_note
+    from foveate.experiments import briefing
 
     height, width = plan.data.size
     print(opened.dataset.describe())
-    weights = weights_note(opened.spec.model, plan.spec.model)
-    for note in (group_note(opened.dataset), folds_note(plan), weights, control_note(plan)):
-        if note:
-            print(f"\n{note}")
+    notes = [
+        briefing.group_note(opened.dataset),
+        briefing.one_group_note(plan),
+        briefing.folds_note(plan),
+        briefing.weights_note(opened.spec.model, plan.spec.model),
+        briefing.control_note(plan),
+    ]
+    print("".join(f"\n{note}\n" for note in notes if note), end="")
     amount = f"{seeds} to {max_seeds} seeds" if until_decided else f"{seeds} seeds"
     print(f"\n{plan.spec.model.host} at {height}x{width}, {amount} of each arm:")
     labels = [f"{arm.name} = {arm.arm}" if arm.name else arm.arm for arm in plan.arms]
