@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from foveate.data.dataset import Entry
+from foveate.data.dataset import SPLIT_NAMES, SPLITS, Entry
 from foveate.data.layout import Layout
-from foveate.data.names import joined_note, spellings_of
+from foveate.data.names import joined_note, one_form, spellings_of
 from foveate.data.pixels.codecs import kept_names
 from foveate.data.pixels.images import read_image
-from foveate.data.pixels.masks import check_names
+from foveate.data.pixels.masks import check_names, is_void
 from foveate.data.pixels.shapes import BACKGROUND, Shape, draw
 from foveate.errors import DataError
 from foveate.extras import require
@@ -75,32 +75,36 @@ def drawn_layout(
 ) -> Layout:
     """Return the layout of outlined objects; the classes are background and the names of outlined objects.
 
-    written: the names of all classes as the data writes them, in the order of their ids. classes: those to
-    keep (None: all that are outlined). program: what made the annotations, for the user. nothing: the error
-    if no object is outlined. notes: sentences for the user.
+    written: the names of all classes as the data writes them, in the order of their ids; those called void,
+    ignore or unlabelled are ignored. classes: those to keep (None: all that are outlined). program: what made
+    the annotations, for the user. nothing: the error if no object is outlined. notes: sentences for the user.
 
     Raises `DataError` if no object is outlined, two images share a stem, or the extra `data` is missing.
     """
     require("pycocotools.mask", "data", f"drawing the shapes of {program}")
-    spellings = spellings_of(written)
     outlined = [each for part in parts.values() for each in part]
     drawn = {shape.name for each in outlined for shape in each.shapes if not shape.ignored} - {BACKGROUND}
-    wanted = [name for name in spellings if name != BACKGROUND and (classes or name in drawn)]
+    spellings = spellings_of(written)
+    spellings |= {name: [name] for name in sorted(drawn - spellings.keys())}
+    void = [name for name in spellings if is_void(name.strip("_")) and name not in (classes or ())]
+    left_out = {BACKGROUND, *void}
+    wanted = [name for name in spellings if name not in left_out and (classes or name in drawn)]
     kept = kept_names((BACKGROUND, *wanted), classes)
     check_names(kept)
-    if not drawn and not classes:
+    if not drawn - left_out and not classes:
         raise DataError(nothing)
     entries = {
         part: tuple(Entry(e.stem, e.image, e.annotations) for e in held) for part, held in parts.items()
     }
     _require_distinct(outlined)
     ids = {name: number for number, name in enumerate(kept)}
-    unused = [name for name in spellings if name not in {BACKGROUND, *drawn}]
+    unused = [name for name in spellings if name not in left_out | drawn]
     empty = sum(not each.shapes for each in outlined)
     said = [
         f"objects are drawn as {program} outline them; where they overlap, the one of fewer pixels is on top"
     ]
     said += [*joined_note(spellings), *notes]
+    said += [f"{', '.join(void)} ignored"] * bool(void)
     said += [f"{empty} images without any outline are background"] * bool(empty)
     said += [f"no object is outlined of {', '.join(unused)}"] * bool(unused)
     read = ReadDrawn(
@@ -109,6 +113,30 @@ def drawn_layout(
         ids,
     )
     return Layout("segmentation", kept, entries, read, notes=tuple(said))
+
+
+def by_folders(root: Path, outlined: Sequence[Outlined]) -> dict[str, tuple[Outlined, ...]]:
+    """Return images by the split that a folder of their paths below `root` names, or all under "all".
+
+    Raises `DataError` if some images lie in folders of splits and others do not.
+    """
+    parts: dict[str, list[Outlined]] = {}
+    for each in outlined:
+        folders = each.image.relative_to(root).parts[:-1]
+        split = next((SPLIT_NAMES[name.lower()] for name in folders if name.lower() in SPLIT_NAMES), "all")
+        parts.setdefault(split, []).append(each)
+    if "all" in parts and len(parts) > 1:
+        others = " and ".join(part for part in SPLITS if part in parts)
+        raise DataError(
+            f"{parts['all'][0].image}: lies in no folder of a split, and other images lie in those of "
+            f"{others}; move it, or remove it"
+        )
+    return {part: tuple(parts[part]) for part in ("all", *SPLITS) if part in parts}
+
+
+def image_stem(root: Path, image: Path) -> str:
+    """Return the name of an image in a dataset: its path below `root`, without suffix, in one form."""
+    return one_form(image.relative_to(root).with_suffix("").as_posix())
 
 
 def _require_distinct(outlined: Sequence[Outlined]) -> None:

@@ -70,6 +70,14 @@ def files_with_suffix(folder: Path, suffix: str) -> list[Path]:
     return sorted(Path(entry.path) for entry in _listed(folder) if entry.name.lower().endswith(suffix))
 
 
+def first_with_suffix(folder: Path, suffix: str) -> list[Path]:
+    """Return those of the first files of a folder that have a suffix in lower case, sorted."""
+    if not folder.is_dir():
+        return []
+    first = islice(_listed(folder), _FIRST)
+    return sorted(Path(entry.path) for entry in first if entry.name.lower().endswith(suffix))
+
+
 def folders_below(root: Path) -> list[Path]:
     """Return the `single_folder_chain` of each folder in `root`, one after the other.
 

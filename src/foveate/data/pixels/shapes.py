@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from foveate.data.pixels.images import MAX_PIXELS
 from foveate.data.pixels.masks import IGNORE
 from foveate.errors import DataError
 from foveate.extras import require
@@ -98,7 +99,23 @@ def _length(polygon: Sequence[float]) -> float:
     return sum(abs(b - a) for side in sides for a, b in pairwise([*side, side[0]]))
 
 
-def run_lengths(covered: Bool[np.ndarray, "h w"]) -> dict[str, Any]:
-    """Return the run lengths of the pixels that a shape covers, as `Shape.outline` takes them."""
+def placed(
+    drawn: Bool[np.ndarray, "rows columns"], top: int, left: int, size: tuple[int, int], where: str
+) -> dict[str, Any] | None:
+    """Return the run lengths of a mask whose first pixel lies at row `top` and column `left` of an image.
+
+    size: height and width of the image. None if the mask is empty. Raises `DataError` if the mask leads out
+    of the image, or the image has more than `MAX_PIXELS` pixels.
+    """
+    height, width = drawn.shape
+    if not (0 <= top <= size[0] - height and 0 <= left <= size[1] - width) or size[0] * size[1] > MAX_PIXELS:
+        raise DataError(
+            f"{where}: the mask of {height} x {width} pixels at row {top} and column {left} does not fit the "
+            f"image of {size[0]} x {size[1]}; export the annotations again"
+        )
+    if not drawn.any():
+        return None
     coding = require("pycocotools.mask", "data", "drawing the outlines of objects")
-    return coding.encode(np.asfortranarray(covered, dtype=np.uint8))
+    covered = np.zeros(size, dtype=np.uint8, order="F")
+    covered[top : top + height, left : left + width] = drawn
+    return coding.encode(covered)
