@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from foveate.data.pixels.images import MAX_PIXELS
+from foveate.data.pixels.limits import MAX_PIXELS
 from foveate.data.pixels.masks import IGNORE
 from foveate.errors import DataError
 from foveate.extras import require

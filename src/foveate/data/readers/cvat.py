@@ -19,7 +19,7 @@ from foveate.data.folders.split_lists import divide_by_lists
 from foveate.data.folders.text import read_xml
 from foveate.data.layout import Layout, reader
 from foveate.data.names import one_form
-from foveate.data.pixels.images import MAX_PIXELS
+from foveate.data.pixels.limits import MAX_PIXELS
 from foveate.data.pixels.shapes import Shape, check_polygons, placed
 from foveate.errors import DataError
 
