@@ -19,6 +19,10 @@ class DataError(UserError):
     """The data cannot be used; the message names the file, the value, and the remedy."""
 
 
+class DataWarning(UserWarning):
+    """The data can be used, but may give scores that are wrong; the Python functions warn with it."""
+
+
 class SeveralDatasets(DataError):
     """A folder holds several datasets; the user must name one of them."""
 

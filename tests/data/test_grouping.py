@@ -11,7 +11,6 @@ GROUPS = {
     "slices": ([f"patient{patient}_slice{n}" for patient in range(12) for n in range(4)], "^[^_]+", 12),
     "joined": ([f"patient{patient}slice{n}" for patient in range(12) for n in range(4)], r"^\D+\d+", 12),
     "eyes": ([f"Image_{patient:02d}{eye}" for patient in range(9) for eye in "LR"], r"^.*\d(?=[A-Za-z]$)", 9),
-    "copies": ([f"IMG{n}_jpg.rf.{n}{k}f0" for n in range(5) for k in range(3)], r"^(.+)\.rf\.", 5),
     "tiles": ([f"scene_{scene:02d}_{n:02d}" for scene in range(6) for n in range(4)], "^[^_]+_[^_]+", 6),
     "frames": ([f"video{video}-frame{n:03d}" for video in range(4) for n in range(9)], "^[^-]+", 4),
     "long": ([f"a_b_c_d_{scene}_{n}" for scene in range(6) for n in range(4)], "^(.+)_", 6),
@@ -29,7 +28,6 @@ NONE = {
     "words": [f"{word}_s_{n:06d}" for word in ("lark", "quarter_horse", "emu") for n in range(20)],
     "unlike": ["cju0qkwl35piu", "cju0qoxqj9q6s", "cju0qx73cjw57", "cju0roawvklrq"],
     "alone": [f"{number}_training" for number in range(21, 41)],
-    "one copy": [f"IMG{number}_jpg.rf.{number}f0" for number in range(12)],
     "mostly alone": [f"p{number}_0" for number in range(30)] + [f"p{number}_1" for number in range(5)],
     "three": ["a1_1", "a1_2", "a2_1"],
 }

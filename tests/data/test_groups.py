@@ -5,9 +5,10 @@ import re
 import pytest
 
 from foveate.data.dataset import SPLITS, Entry
-from foveate.data.groups import assign_groups, torn_groups
+from foveate.data.groups import assign_groups, settle_groups, torn_groups
 from foveate.data.open import open_dataset
 from foveate.data.splits import arrange, cut
+from foveate.data.suggestions import suggest_groups
 from foveate.errors import DataError
 from foveate.loading.module import DataModule
 from foveate.specs.data import DataSpec
@@ -109,7 +110,7 @@ def test_a_named_column_replaces_the_groups_of_the_data(patients):
         open_dataset(patients, group="ward")
     dataset = open_dataset(patients, group="ward", shares=(50, 50))
     assert set(dataset.groups("train")) ^ set(dataset.groups("test")) == {"0", "1"}
-    assert "by the column ward in place of the data's own" in dataset.describe()
+    assert "Images are in 2 groups by the column ward." in dataset.describe()
 
 
 def test_a_group_that_the_own_split_tears_apart_is_named():
@@ -154,3 +155,107 @@ def test_a_module_keeps_groups_whole(drives):
     module = DataModule(DataSpec(str(drives), size=(32, 32), group="^[^_]+"))
     splits = [set(module.dataset.groups(split)) for split in SPLITS]
     assert not any(a & b for number, a in enumerate(splits) for b in splits[:number])
+
+
+def held(dataset):
+    return {split: set(dataset.groups(split)) for split in SPLITS}
+
+
+@pytest.mark.parametrize("heading", ["PatientID", "Patient ID", "case_id", "lesion_id", "subject"])
+def test_a_column_of_patients_keeps_them_together(make, heading):
+    for number in range(24):
+        make.save(f"images/{number:03d}.png", make.photo(number, (8, 8)))
+    rows = [f"image,label,{heading}", *(f"{n:03d}.png,{n % 2},P{n // 3}" for n in range(24))]
+    (make.root / "data.csv").write_text("\n".join(rows))
+    dataset = open_dataset(make.root)
+    groups = held(dataset)
+    assert sum(map(len, groups.values())) == len(set.union(*groups.values())) == 8
+    assert f"Images are in 8 groups by the column {heading.lower()}" in dataset.describe()
+    assert dataset.cautions == ()
+    alone = open_dataset(make.root, group="none")
+    assert not alone.has_groups
+    assert "--group none" in alone.describe()
+
+
+def test_patients_torn_by_a_column_of_splits_are_a_caution_and_nothing_stays_together(make):
+    for number in range(24):
+        make.save(f"images/{number:03d}.png", make.photo(number, (8, 8)))
+    words = ("train", "train", "val", "test")
+    rows = [f"{n:03d}.png,{n % 2},P{n // 4},{words[n % 4]}" for n in range(24)]
+    (make.root / "data.csv").write_text("\n".join(["image,label,patient,split", *rows]))
+    dataset = open_dataset(make.root)
+    assert "6 of 6 groups are torn apart between train and val and test" in dataset.cautions[0]
+    assert "\nWarning: 6 of 6 groups" in dataset.describe()
+    assert "together" not in dataset.describe()
+
+
+def test_copies_of_an_image_stay_together(make):
+    for number in range(10):
+        for k in range(3):
+            name = f"train/img{number}_jpg.rf.{number * 3 + k:032x}"
+            make.save(f"{name}.png", make.photo(number))
+            make.save(f"{name}_mask.png", make.mask(number, [0, 255]))
+    dataset = open_dataset(make.root)
+    groups = held(dataset)
+    assert sum(map(len, groups.values())) == 10
+    assert "30 images are copies of 10 by their names, and in one group with them" in dataset.describe()
+    assert dataset.cautions == ()
+
+
+def test_copies_in_two_given_parts_are_a_caution(make):
+    make.pairs("train/images", "train/masks", count=6)
+    make.pairs("test/images", "test/masks", count=6)
+    for path in sorted((make.root / "test").rglob("*.png")):
+        path.rename(path.with_stem(f"{path.stem}_flip"))
+    caution = open_dataset(make.root).cautions[0]
+    assert re.match("6 of 6 groups are torn apart between train and(?: val and)? test", caution)
+
+
+@pytest.mark.parametrize(
+    ("name", "flag"),
+    [("patient{0:02d}_slice{1:02d}", "'^[^_]+'"), ("video{0:04d}/{1:05d}", "'^([^/]+)/'")],
+)
+def test_names_and_folders_are_cautioned_of_with_the_flag_that_mends_it(make, name, flag):
+    for patient in range(8):
+        for number in range(6):
+            stem = name.format(patient, number)
+            make.save(f"images/{stem}.png", make.photo(patient * 6 + number, (8, 8)))
+            make.save(f"masks/{stem}.png", make.mask(number, [0, 255], (8, 8)))
+    (caution,) = open_dataset(make.root).cautions
+    assert "names look like 8 groups of images that belong together" in caution
+    assert re.search("[78] of 8 groups are torn apart between train", caution)
+    assert f"; --group {flag} keeps each in one part" in caution
+    mended = open_dataset(make.root, group=flag.strip("'"))
+    assert mended.cautions == ()
+    assert sum(map(len, held(mended).values())) == 8
+
+
+def test_given_parts_are_judged_by_folders_too(make):
+    for part, videos in (("train", (1, 2, 3)), ("test", (3, 4))):
+        for video in videos:
+            for number in range(3):
+                frame = number + 3 * (part == "test")
+                make.save(f"{part}/images/video{video}/{frame}.png", make.photo(number, (8, 8)))
+                make.save(f"{part}/masks/video{video}/{frame}.png", make.mask(number, [0, 255], (8, 8)))
+    (caution,) = open_dataset(make.root).cautions
+    assert "1 of 4 groups is torn apart between train and test: 'video3'" in caution
+    assert "put all images into one folder and give --group '^([^/]+)/'" in caution
+
+
+def test_a_wider_group_than_the_copies_is_proposed():
+    names = [f"p{patient}_{n}_jpg.rf.{k}a" for patient in range(4) for n in range(3) for k in range(2)]
+    grouped = settle_groups(named(*names), {}, None)
+    entries = grouped.parts["all"]
+    assert len({entry.group for entry in entries}) == 12
+    assert suggest_groups(entries).pattern == "^[^_]+"
+    assert suggest_groups(settle_groups(named(*names), {}, "^[^_]+").parts["all"]) is None
+
+
+def test_columns_that_repeat_without_a_name_of_groups_are_told():
+    names = [f"{n:03d}" for n in range(24)]
+    sites = {name: f"S{n // 6}" for n, name in enumerate(names)}
+    grouped = settle_groups(named(*names), {"hospital": sites, "image": {n: n for n in names}}, None)
+    assert not any(entry.group for entry in grouped.parts["all"])
+    assert grouped.notes == (
+        "the column hospital repeats over images and groups none of them; --group hospital would",
+    )

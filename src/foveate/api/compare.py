@@ -7,7 +7,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foveate.api.settings import Settings, check_budget, check_jobs, parse_settings
+from foveate.api.settings import Settings, check_budget, check_jobs, parse_settings, warn_of
 from foveate.errors import UserError
 from foveate.specs.folds import FOLDS, fold_of, parse_folds
 
@@ -213,7 +213,7 @@ def compare(
         fields: fields of `DataSpec`, `ModelSpec` and `TrainingSpec`, such as `size=(192, 256)`,
             `encoder="resnet34"` or `lr=3e-4`. Defaults depend on the data.
 
-    Raises `UserError` for wrong arguments or data before training begins, and
+    Warns as `foveate.fit` does. Raises `UserError` for wrong arguments or data before training begins, and
     `foveate.training.run.Interrupted` on Ctrl-C.
 
     Example:
@@ -233,6 +233,7 @@ def compare(
     }
     seconds = check_budget(budget, until_decided)
     opened = open_comparison(settings, arms, placebo, seeds, epochs, seed, out, folds, **question)
+    warn_of(opened.dataset)
     from foveate.experiments.compare import compare as run
     from foveate.experiments.plan import make_plan
     from foveate.report.page import write_report

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foveate.api.host import check_host
-from foveate.api.settings import Settings, parse_settings
+from foveate.api.settings import Settings, parse_settings, warn_of
 from foveate.durations import duration
 from foveate.specs.run import RunSpec
 
@@ -96,7 +96,8 @@ def fit(
         fields: fields of `DataSpec`, `ModelSpec` and `TrainingSpec`, such as `size=(192, 256)`,
             `encoder="resnet34"` or `lr=3e-4`. Defaults depend on the data.
 
-    Raises `UserError` for wrong arguments or data before anything is written, and
+    Warns (`foveate.errors.DataWarning`) of what may make the scores wrong, such as images of one patient in
+    training and test. Raises `UserError` for wrong arguments or data before anything is written, and
     `foveate.training.run.Interrupted` on Ctrl-C; the same call with `resume=True` continues.
 
     Example:
@@ -106,6 +107,7 @@ def fit(
     settings = parse_settings(data, fields, "foveate.fit", signature(fit).parameters)
     check_run(settings, arm, epochs, out, resume)
     spec, module = open_run(settings, arm, epochs, seed)
+    warn_of(module.dataset)
     from foveate.training.run import fit as train
 
     opened = None if resume else module  # a resumed run keeps its own splits

@@ -2,18 +2,22 @@
 
 import re
 import sys
+import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
-from foveate.errors import UserError, choose
+from foveate.errors import DataWarning, UserError, choose
 from foveate.plain import from_plain
 from foveate.specs.data import DataSpec
 from foveate.specs.model import ModelSpec
 from foveate.specs.shares import parse_shares
 from foveate.specs.sizes import check_views, parse_size
 from foveate.specs.training import TrainingSpec
+
+if TYPE_CHECKING:
+    from foveate.data.dataset import Dataset
 
 _PARTS = {
     field.name: spec
@@ -158,3 +162,9 @@ def _parsed(name: str, value: Any) -> Any:
     if name == "split" and isinstance(value, str):
         return parse_shares(value, name)
     return value
+
+
+def warn_of(dataset: "Dataset") -> None:
+    """Warn the caller of the function that calls this of what may make the scores of a dataset wrong."""
+    for caution in dataset.cautions:
+        warnings.warn(f"{dataset.source}: {caution}", DataWarning, stacklevel=3)

@@ -64,8 +64,8 @@ class Dataset:
 
     name: of the layout. source: as the user gave it. colors: one RGB triple per class, for display. root: the
     folder, None for other sources. reader: reads an entry. counts: pixels per class of the masks, by stem, if
-    known. notes: sentences for the user on how the data was interpreted. counted: pixels per class of masks
-    that were decoded to count them, filled as needed.
+    known. notes: sentences for the user on how the data was interpreted. cautions: sentences on what may make
+    scores wrong. counted: pixels per class of masks that were decoded to count them, filled as needed.
     """
 
     name: str
@@ -78,6 +78,7 @@ class Dataset:
     reader: Read
     counts: Mapping[str, Int64[np.ndarray, " classes"]] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
     counted: dict[str, Int64[np.ndarray, " classes"]] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -144,13 +145,14 @@ class Dataset:
         return {split: [entry.stem for entry in self.splits[split]] for split in SPLITS}
 
     def describe(self) -> str:
-        """Describe the dataset for the user: layout, counts, classes and the source of the splits."""
+        """Describe the dataset for the user: layout, counts, classes, source of the splits, cautions."""
         counts = ", ".join(f"{len(self.splits[split])} {split}" for split in SPLITS)
         names = ", ".join(self.classes[:20]) + (", ..." if len(self.classes) > 20 else "")
         notes = "".join(f" {_sentence(note)}." for note in self.notes)
+        cautions = "".join(f"\nWarning: {caution}." for caution in self.cautions)
         return (
             f"{self.source}: {self.name}, {self.task}, {len(self)} images ({counts}), "
-            f"{len(self.classes)} classes ({names}).{notes}"
+            f"{len(self.classes)} classes ({names}).{notes}{cautions}"
         )
 
 

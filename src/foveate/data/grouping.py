@@ -2,13 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 
 from foveate.data.dataset import SPLIT_NAMES
-
-ROBOFLOW = r"^(.+)\.rf\."
-"""Copies that Roboflow makes of an image: NAME.rf.HASH."""
 
 _MOST = 0.9
 """Share of the names that must have the form of a pattern."""
@@ -58,8 +55,8 @@ def propose_group(names: Sequence[str], labels: Sequence[Hashable] | None = None
     """Return the groups that the names of images suggest, without folders and suffixes; None if none do.
 
     labels: the class of each image; groups that are its classes are not proposed. A group is what stands
-    before a separator (`0001TP_006690`, `scene_00_03`), before a last word with a number (`patient12slice3`)
-    or letter (`Image_01L`), or before `.rf.`. There must be at least two groups, at most half as many as
+    before a separator (`0001TP_006690`, `scene_00_03`), or before a last word with a number
+    (`patient12slice3`) or letter (`Image_01L`). There must be at least two groups, at most half as many as
     images, and most must have two images or more. Names that begin with words alone, dates, or train and test
     suggest nothing.
 
@@ -70,9 +67,6 @@ def propose_group(names: Sequence[str], labels: Sequence[Hashable] | None = None
     """
     if len(names) < 4:
         return None
-    copies = _propose(names, ROBOFLOW, ROBOFLOW, labels, copies=True)
-    if copies:
-        return copies
     proposals = (_propose(names, pattern, form, labels) for pattern, form in _patterns(names))
     return next(filter(None, proposals), None)
 
@@ -98,7 +92,7 @@ def _patterns(names: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _propose(
-    names: Sequence[str], pattern: str, form: str, labels: Sequence[Hashable] | None, copies: bool = False
+    names: Sequence[str], pattern: str, form: str, labels: Sequence[Hashable] | None
 ) -> Proposal | None:
     if sum(bool(re.search(form, name)) for name in names) < _MOST * len(names):
         return None
@@ -108,20 +102,25 @@ def _propose(
         match.group(min(1, compiled.groups)) if match else name
         for name, match in zip(names, found, strict=True)
     ]
+    return proposal(pattern, names, keys, labels) if _name_groups(set(keys)) else None
+
+
+def proposal(
+    pattern: str, names: Sequence[str], keys: Sequence[str], labels: Sequence[Hashable] | None
+) -> Proposal | None:
+    """Return the proposal of a pattern that gives these keys; None if they are too many, or the classes."""
     sizes = Counter(keys)
     several = sum(size > 1 for size in sizes.values())
-    if len(sizes) < 2 or not several:
+    if len(sizes) < 2 or 2 * len(sizes) > len(names) or 2 * several <= len(sizes):
         return None
-    if not copies and (2 * len(sizes) > len(names) or 2 * several <= len(sizes) or not _name_groups(sizes)):
-        return None
-    if labels is not None and _are_classes(keys, labels):
+    if labels is not None and are_classes(keys, labels):
         return None
     key = next(key for key in keys if sizes[key] > 1)
     first, second = [name for name, own in zip(names, keys, strict=True) if own == key][:2]
     return Proposal(pattern, len(sizes), len(names), tuple(keys), (first, second))
 
 
-def _name_groups(keys: Sequence[str] | Counter[str]) -> bool:
+def _name_groups(keys: Collection[str]) -> bool:
     """Whether keys look like names of groups, not like words, dates or splits."""
     numbered = sum(any(sign.isdigit() for sign in key) for key in keys)
     dated = sum(bool(_DATE.search(key)) for key in keys)
@@ -129,7 +128,7 @@ def _name_groups(keys: Sequence[str] | Counter[str]) -> bool:
     return numbered >= _NUMBERED * len(keys) and 2 * dated < len(keys) and len(keys) > splits * 2
 
 
-def _are_classes(keys: Sequence[str], labels: Sequence[Hashable]) -> bool:
+def are_classes(keys: Sequence[str], labels: Sequence[Hashable]) -> bool:
     """Whether each group is one class, and each class one group."""
     pairs = set(zip(keys, labels, strict=True))
     return len(pairs) == len(set(keys)) == len(set(labels))

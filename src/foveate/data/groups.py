@@ -1,19 +1,113 @@
-"""Put images into the groups that the user names: by a pattern in their names, or by a column of a table."""
+"""Put images into groups: those that the user names, or those that the data shows beyond doubt.
+
+`--group` is a pattern in the names of images, or a column of a table. Without it, a column called after
+patients or the like, and copies by their names, are groups. What names and folders merely suggest is proposed
+to the user, see `foveate.data.suggestions`.
+"""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from foveate.data.copies import copy_sources
 from foveate.data.dataset import SPLIT_NAMES, Entry
+from foveate.data.group_columns import group_column, plain, repeating_columns
 from foveate.data.grouping import propose_group
 from foveate.errors import DataError
 
+NO_GROUPS = "none"
+"""The word in place of a group that takes every image by itself."""
+
 Parts = dict[str, tuple[Entry, ...]]
+Columns = Mapping[str, Mapping[str, str]]
 
 
-def assign_groups(
-    parts: Mapping[str, Sequence[Entry]], group: str, columns: Mapping[str, Mapping[str, str]]
-) -> tuple[Parts, str]:
+@dataclass(frozen=True)
+class Grouped:
+    """Entries with their groups.
+
+    notes: sentences for the user. known: whether a reader, a column or the user named the groups, so that
+    names and folders need not be asked.
+    """
+
+    parts: Parts
+    notes: tuple[str, ...]
+    known: bool
+
+
+def settle_groups(parts: Mapping[str, Sequence[Entry]], columns: Columns, group: str | None) -> Grouped:
+    """Put entries into groups: those of `assign_groups` if the user names a group, or else those that the
+    data itself shows.
+
+    These are, in this order, the groups that the reader gave; a column called after patients, videos or the
+    like, in which values repeat; and copies by their names (`copy_sources`). `NO_GROUPS` as the group takes
+    every image by itself.
+
+    >>> entries = [Entry("x1"), Entry("x1_flip"), Entry("x2")]
+    >>> grouped = settle_groups({"all": entries}, {}, None)
+    >>> [entry.group for entry in grouped.parts["all"]], grouped.notes[0].partition(";")[0]
+    (['x1', 'x1', None], '2 images are copies of 1 by their names, and in one group with it')
+    """
+    own = {part: tuple(entries) for part, entries in parts.items()}
+    entries = [entry for held in own.values() for entry in held]
+    if (
+        group is not None
+        and plain(group) == NO_GROUPS
+        and not any(plain(name) == NO_GROUPS for name in columns)
+    ):
+        return Grouped(with_groups(own, {}), ("every image is taken by itself, as --group none says",), True)
+    if group is not None:
+        named, note = assign_groups(own, group, columns)
+        return Grouped(named, (note,), True)
+    if any(entry.group is not None for entry in entries):
+        return Grouped(own, (), True)
+    labels = {entry.stem: entry.label for entry in entries} if labelled(entries) else None
+    told = repeating_columns(columns, labels)
+    if column := group_column(columns, labels):
+        cells = {stem: cell for stem, cell in columns[column].items() if cell}
+        note = f"images are in {len(set(cells.values()))} groups by the column {column}"
+        alone = len(entries) - len(cells)
+        note += f"; {alone} without one {'are' if alone > 1 else 'is'} kept apart" if alone else ""
+        return Grouped(with_groups(own, cells), (note, *_told(told, column)), True)
+    paths = {entry.stem: image_path(entry) for entry in entries}
+    sources = copy_sources(list(paths.values()))
+    copies = {stem: sources[path] for stem, path in paths.items() if path in sources}
+    notes = _told(told, None)
+    if copies:
+        count = len(set(copies.values()))
+        notes = (
+            f"{len(copies)} images are copies of {count} by their names, and in one group with "
+            f"{'them' if count > 1 else 'it'}; --group none takes each by itself",
+            *notes,
+        )
+    return Grouped(with_groups(own, copies), notes, False)
+
+
+def _told(columns: Sequence[str], used: str | None) -> tuple[str, ...]:
+    """Name the columns in which values repeat and that are not used."""
+    others = [name for name in columns if name != used]
+    if not others:
+        return ()
+    names = f"the column{'s' * (len(others) > 1)} {', '.join(others[:3])}{', ...' * (len(others) > 3)}"
+    verb = "repeat" if len(others) > 1 else "repeats"
+    flag = f"--group {others[0]!r}" if " " in others[0] else f"--group {others[0]}"
+    return (f"{names} {verb} over images and group{'s' * (len(others) == 1)} none of them; {flag} would",)
+
+
+def with_groups(parts: Mapping[str, Sequence[Entry]], names: Mapping[str, str]) -> Parts:
+    """Return entries in the groups that `names` gives by stem, and the others in none."""
+    return {
+        part: tuple(replace(entry, group=names.get(entry.stem)) for entry in entries)
+        for part, entries in parts.items()
+    }
+
+
+def labelled(entries: Sequence[Entry]) -> bool:
+    """Whether every entry has a label."""
+    return all(entry.label is not None for entry in entries)
+
+
+def assign_groups(parts: Mapping[str, Sequence[Entry]], group: str, columns: Columns) -> tuple[Parts, str]:
     """Return the entries with their groups, which replace those they had, and a note for the user.
 
     group: a column of the dataset's table (upper case and separators do not matter), or else a regular
@@ -29,7 +123,7 @@ def assign_groups(
     (['p1', 'p1', 'p2'], "images are in 2 groups by '^[^_]+'")
     """
     stems = [entry.stem for entries in parts.values() for entry in entries]
-    column = next((name for name in columns if _plain(name) == _plain(group)), None)
+    column = next((name for name in columns if plain(name) == plain(group)), None)
     if column is None:
         names = _match(stems, group, columns)
         how = f"'{group}'"
@@ -49,11 +143,7 @@ def assign_groups(
         note += " in place of the data's own"
     if alone:
         note += f"; {alone} image{'s' * (alone > 1)} without one {'are' if alone > 1 else 'is'} kept apart"
-    grouped = {
-        part: tuple(replace(entry, group=names.get(entry.stem)) for entry in entries)
-        for part, entries in parts.items()
-    }
-    return grouped, note
+    return with_groups(parts, names), note
 
 
 def _match(stems: Sequence[str], pattern: str, columns: Iterable[str]) -> dict[str, str]:
@@ -82,15 +172,6 @@ def _hint(stems: Sequence[str]) -> str:
     return f"; these names look like --group '{proposal.pattern}'" if proposal else ""
 
 
-def _plain(name: str) -> str:
-    """Return a column's name without upper case and separators.
-
-    >>> _plain("Patient-ID"), _plain("patient_id")
-    ('patientid', 'patientid')
-    """
-    return re.sub(r"[\W_]+", "", name).lower()
-
-
 def image_name(stem: str) -> str:
     """Return the name of an image without its folders.
 
@@ -98,6 +179,18 @@ def image_name(stem: str) -> str:
     '12'
     """
     return stem.rpartition("/")[2]
+
+
+def image_path(entry: Entry) -> str:
+    """Return the path of an image below the folder of its split, without suffix.
+
+    >>> from pathlib import Path
+    >>> image_path(Entry("train/p1/12")), image_path(Entry("p1/12.jpg", Path("photos/p1/12.jpg")))
+    ('p1/12', 'p1/12')
+    """
+    path = path_in_part(entry.stem)
+    named = entry.image is not None and entry.part is None and image_name(path) == entry.image.name
+    return path.removesuffix(entry.image.suffix) if named else path
 
 
 def path_in_part(stem: str) -> str:

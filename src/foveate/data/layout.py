@@ -20,8 +20,9 @@ class Layout:
 
     parts: entries by the folder's own split (train, val, test), or all entries under "all". reader: decodes
     one entry; must be picklable for worker processes. colors: RGB of each class, may be empty. counts: pixels
-    per class of the masks, by stem, if known. notes: sentences for the user. columns: the cells of each
-    column of the dataset's table, by stem.
+    per class of the masks, by stem, if known. notes, cautions: sentences for the user, see
+    `Dataset`. columns: the cells of each column of the dataset's table, by stem. files: files that were read
+    beside those of the entries, such as tables and lists.
     """
 
     task: Task
@@ -31,7 +32,9 @@ class Layout:
     colors: tuple[Color, ...] = ()
     counts: Mapping[str, Int64[np.ndarray, " classes"]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

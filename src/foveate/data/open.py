@@ -1,6 +1,6 @@
 """Open a dataset: a folder of any known layout, an address, or synthetic scenes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from foveate.data.dataset import Dataset, check
-from foveate.data.groups import assign_groups, describe_torn
+from foveate.data.groups import describe_torn, settle_groups
 from foveate.data.layout import Layout, layout_readers
 from foveate.data.names import alike_note, one_form
 from foveate.data.one_class import against_rest
@@ -19,6 +19,7 @@ from foveate.data.readers.webdataset import is_pattern, read_webdataset
 from foveate.data.recognise import recognise
 from foveate.data.splits import Splits, arrange, grouped, held_out_part, keep_whole, restore
 from foveate.data.storage.archives import is_archive
+from foveate.data.suggestions import describe_suggestion
 from foveate.data.synthetic import source as synthetic
 from foveate.errors import DataError
 from foveate.specs.shares import SHARES
@@ -61,7 +62,7 @@ def open_dataset(
             second is both val and test.
         group: keeps images that belong together in one split: a column of the dataset's table, or a regular
             expression for the part of an image's name that its group shares, see
-            `foveate.data.groups.assign_groups`.
+            `foveate.data.groups.assign_groups`; "none" takes each image by itself, even copies and patients.
         fold: K/N, the fold that is test, for data without a part to test on. The N folds hold each image
             once; val is cut from the others.
 
@@ -83,14 +84,16 @@ def open_dataset(
 class Unsplit:
     """A dataset before it is split into train, val and test, with the groups of its images.
 
-    name: of the layout. source: as the user gave it. root: the folder, None for other sources. counted: see
-    `Dataset`; shared by all datasets that are split from this one.
+    name: of the layout. source: as the user gave it. root: the folder, None for other sources. known_groups:
+    see `foveate.data.groups.Grouped`. counted: see `Dataset`; shared by all datasets that are split from this
+    one.
     """
 
     name: str
     source: str
     root: Path | None
     layout: Layout
+    known_groups: bool
     counted: dict[str, Int64[np.ndarray, " classes"]] = field(default_factory=dict, repr=False, compare=False)
 
     def split(
@@ -110,9 +113,15 @@ class Unsplit:
                 self._check_folds()
         if self.name == "synthetic" and splits is None:
             note = "drawn on demand, with different scenes in each split"
-        torn = describe_torn(entries)
-        notes = [note, f"{torn}; their test images may score too high"] if torn else [note]
-        return self._dataset(entries, notes)
+        return self._dataset(entries, note, self._cautions(entries))
+
+    def _cautions(self, splits: Splits) -> Iterator[str]:
+        if torn := describe_torn(splits):
+            yield f"{torn}; their test images may score too high"
+        if self.name == "synthetic" or self.known_groups:
+            return
+        if suggestion := describe_suggestion(splits, self.layout.parts):
+            yield suggestion
 
     @property
     def held_out_part(self) -> str:
@@ -139,9 +148,9 @@ class Unsplit:
     def whole(self) -> Dataset:
         """Return the dataset for scoring only, without cutting."""
         entries, note = keep_whole(self.layout.parts)
-        return self._dataset(entries, [note])
+        return self._dataset(entries, note)
 
-    def _dataset(self, splits: Splits, notes: Sequence[str]) -> Dataset:
+    def _dataset(self, splits: Splits, note: str, cautions: Iterable[str] = ()) -> Dataset:
         layout = self.layout
         return Dataset(
             name=self.name,
@@ -153,7 +162,8 @@ class Unsplit:
             root=self.root,
             reader=layout.reader,
             counts=layout.counts,
-            notes=(*layout.notes, *notes),
+            notes=(*layout.notes, note),
+            cautions=(*layout.cautions, *cautions),
             counted=self.counted,
         )
 
@@ -163,11 +173,10 @@ def open_unsplit(
 ) -> Unsplit:
     """Read a source and put its images into groups. Raises `DataError` as `open_dataset` does."""
     name, root, layout = read_layout(source, classes)
-    layout = replace(layout, notes=(*layout.notes, *alike_note(layout.classes)))
-    if group is not None:
-        parts, note = assign_groups(layout.parts, group, layout.columns)
-        layout = replace(layout, parts=parts, notes=(*layout.notes, note))
-    return Unsplit(name, str(source), root, layout)
+    notes = (*layout.notes, *alike_note(layout.classes))
+    grouped = settle_groups(layout.parts, layout.columns, group)
+    layout = replace(layout, parts=grouped.parts, notes=(*notes, *grouped.notes))
+    return Unsplit(name, str(source), root, layout, grouped.known)
 
 
 def read_layout(source: str | Path, classes: Sequence[str] | None = None) -> tuple[str, Path | None, Layout]:

@@ -24,7 +24,7 @@ from PIL import Image
 
 from foveate.data.dataset import Entry
 from foveate.data.layout import Layout
-from foveate.data.open import read_layout
+from foveate.data.open import open_unsplit
 from foveate.data.storage.addresses import create, read_bytes, require_empty
 from foveate.data.storage.shards import FORMAT, INDEX, Packed
 from foveate.errors import DataError
@@ -71,7 +71,8 @@ def pack(
         raise DataError(f"shard_mb is {shard_mb}; give a shard's size in megabytes, above 0, such as 256")
     address = str(out).rstrip("/")
     require_empty(address)
-    name, _, layout = read_layout(source, classes)
+    unsplit = open_unsplit(source, classes)
+    name, layout = unsplit.name, unsplit.layout
     total = sum(map(len, layout.parts.values()))
     parts: dict[str, list[Row]] = {}
     done: list[Row] = []

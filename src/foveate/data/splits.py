@@ -204,8 +204,9 @@ def _require_nonempty(splits: Splits) -> Splits:
             every = [entry for held in splits.values() for entry in held]
             groups = any(entry.group is not None for entry in every)
             total, unit = (len(grouped(every)), "groups") if groups else (len(every), "images")
+            more = "; --group none splits image by image" if groups else " (3 of a class for class folders)"
             raise DataError(
                 f"{total} {unit} are too few for a split into train, val and test: {split} is left empty; "
-                f"at least 3 are needed{'' if groups else ' (3 of a class for class folders)'}"
+                f"at least 3 are needed{more}"
             )
     return splits

@@ -8,7 +8,7 @@ from foveate.data.dataset import Entry, Read, Task
 from foveate.data.folders.listing import folders_in, list_images
 from foveate.data.folders.pair_folders import has_masks, pairs_of, split_roots, unread_folders, unread_lists
 from foveate.data.folders.pairing import by_split, match_by_stem
-from foveate.data.groups import assign_groups
+from foveate.data.groups import settle_groups
 from foveate.data.layout import Layout, LayoutReader
 from foveate.data.open import is_path, read_layout, unknown
 from foveate.data.pixels.palette import Color
@@ -37,7 +37,8 @@ class Folder:
     messages with which the layout's reader refused the folder or rows of its table. notes: how the reader
     understood the folder. tables: the readable CSV tables that pair images and masks. droppable_rows: rows of
     the tables ("file:line") that are refused and that a copy can leave out. unread: folders and lists beside
-    the pairs that are not read. columns: the cells of each column of the tables, by stem.
+    the pairs that are not read. columns: the cells of each column of the tables, by stem. known_groups:
+    see `foveate.data.groups.Grouped`.
     """
 
     root: Path
@@ -57,6 +58,7 @@ class Folder:
     droppable_rows: frozenset[str] = frozenset()
     unread: tuple[tuple[Path, ...], tuple[Path, ...]] = ((), ())
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    known_groups: bool = False
 
     @property
     def mendable(self) -> bool:
@@ -88,10 +90,11 @@ def scan_folder(source: str | Path, group: str | None = None) -> Folder:
     known layout), and for a group that groups nothing.
     """
     folder = _scan(source)
-    if group is None or not folder.entries:
+    if not folder.entries:
         return folder
-    parts, note = assign_groups(folder.parts, group, folder.columns)
-    return replace(folder, parts=parts, notes=(*folder.notes, note))
+    grouped = settle_groups(folder.parts, folder.columns, group)
+    notes = (*folder.notes, *grouped.notes)
+    return replace(folder, parts=grouped.parts, notes=notes, known_groups=grouped.known)
 
 
 def _scan(source: str | Path) -> Folder:

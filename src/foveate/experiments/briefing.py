@@ -1,8 +1,5 @@
-"""Notes before training starts: the weights of the encoder, what a control is, and what names suggest."""
+"""Notes before training starts: the weights of the encoder, what a control is, and what the folds test."""
 
-from foveate.data.dataset import SPLITS, Dataset
-from foveate.data.grouping import propose_group
-from foveate.data.groups import image_name
 from foveate.data.synthetic.source import is_synthetic, parse
 from foveate.experiments.plan import Plan
 from foveate.models.receptive_field import receptive_field
@@ -40,21 +37,6 @@ def control_note(plan: Plan) -> str:
         f"This is a control. {drawn.why} An output of this host depends on {height}x{width} pixels of the "
         f"{rows}x{columns} image."
     )
-
-
-def group_note(dataset: Dataset) -> str:
-    """Return that names look like groups, with the flag that keeps them together; empty if they do not, or
-    if the data are in groups already.
-    """
-    if dataset.has_groups or is_synthetic(dataset.source):
-        return ""
-    entries = dict.fromkeys(entry for split in SPLITS for entry in dataset.index(split))
-    labels = [entry.label for entry in entries] if dataset.task == "classification" else None
-    proposal = propose_group([image_name(entry.stem) for entry in entries], labels)
-    if proposal is None:
-        return ""
-    words = f"{proposal.words[:1].upper()}{proposal.words[1:]}"
-    return f"{words}; {proposal.flag} keeps each in one part, and intervals then leave out groups."
 
 
 def folds_note(plan: Plan) -> str:

@@ -21,6 +21,7 @@ class DataSpec:
         group: keeps images that belong together (a patient, a video) in one part of the split. A column of
             the data's table, or a regular expression for what the names of a group share, such as '^[^_]+'
             for all before the first underscore. The first capture group counts, or else the whole match.
+            "none" takes every image by itself, even copies and the images of a patient.
         fold: where the data have no part to test on, K/N tests on the K-th of N folds, such as 1/5 on the
             first of five. The folds hold each image once. Validation is cut from the others.
         val_from_train: where the data have two parts, score on the second and cut validation from the first.

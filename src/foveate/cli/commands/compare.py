@@ -121,7 +121,6 @@ def compare(
     height, width = plan.data.size
     print(opened.dataset.describe())
     notes = [
-        briefing.group_note(opened.dataset),
         briefing.one_group_note(plan),
         briefing.folds_note(plan),
         briefing.weights_note(opened.spec.model, plan.spec.model),

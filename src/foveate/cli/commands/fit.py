@@ -50,13 +50,12 @@ def fit(
     with progress("Opening the data") if first else nullcontext():
         spec, module = open_run(settings, arm, epochs, seed)
     if first:
-        from foveate.experiments.briefing import group_note, weights_note
+        from foveate.experiments.briefing import weights_note
         from foveate.models.create import resolve_encoder
 
         print(f"{module.dataset.describe()}\n{module.plan}", flush=True)
-        for note in (group_note(module.dataset), weights_note(spec.model, resolve_encoder(spec.model))):
-            if note:
-                print(note, flush=True)
+        if note := weights_note(spec.model, resolve_encoder(spec.model)):
+            print(note, flush=True)
     data_module = None if resume else module  # a resumed run has its own splits
     _train(spec, out, resume, devices, data_module)
     if first:

@@ -28,7 +28,6 @@ from foveate.files import escapes_folder
 IMAGE = ("image", "image_path", "image_id", "filename", "file", "path")
 MASK = ("mask", "mask_path", "segmentation")
 LABEL = ("label", "class", "target", "category")
-GROUP = ("group", "patient", "patient_id", "subject")
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,6 @@ class Row:
     image: str
     mask: str | None
     label: str | None
-    group: str | None
     cells: Mapping[str, str]
 
 
@@ -160,7 +158,7 @@ def _entry(root: Path, row: Row, ids: Mapping[str, int]) -> Entry:
     mask = find_file(root, MASK_FOLDERS, row.mask, "mask", row.where) if row.mask is not None else None
     named = Path(row.image)
     stem = (named.with_suffix("") if image.name == named.name else named).as_posix()
-    return Entry(stem, image, mask, ids.get(row.label or ""), group=row.group or None)
+    return Entry(stem, image, mask, ids.get(row.label or ""))
 
 
 def _duplicate_error(first: Row, row: Row) -> DataError:
@@ -193,7 +191,7 @@ def _rows(path: Path) -> tuple[list[Row], list[Fault], str]:
     if not lines:
         raise DataError(f"{path}: names no image; add one row an image")
     image, mask, label = column(columns, IMAGE), column(columns, MASK), column(columns, LABEL)
-    group, split = column(columns, GROUP), column(columns, ["split"])
+    split = column(columns, ["split"])
     target = mask or label
     rows, faults = [], []
     for line, cells in lines:
@@ -209,20 +207,18 @@ def _rows(path: Path) -> tuple[list[Row], list[Fault], str]:
             faults.append(Fault(where, DataError(message)))
         else:
             files = (key and plain_name(path.parent, cells[key]) for key in (image, mask))
-            others = (key and cells[key] for key in (label, group))
-            rows.append(Row(where, part or "all", *files, *others, cells))
-    unused = [key for key in columns if key not in (image, target, group, split)]
-    return rows, faults, _columns_note(path, [image, target, split], group, unused)
+            rows.append(Row(where, part or "all", *files, label and cells[label], cells))
+    unused = [key for key in columns if key not in (image, target, split)]
+    return rows, faults, _columns_note(path, [image, target, split], unused)
 
 
-def _columns_note(path: Path, used: Sequence[str | None], group: str | None, unused: Sequence[str]) -> str:
+def _columns_note(path: Path, used: Sequence[str | None], unused: Sequence[str]) -> str:
     """Say how the columns of a table were interpreted.
 
-    >>> _columns_note(Path("a.csv"), ["image", "mask", None], "patient", ["age"])
-    'a.csv: columns image and mask; images of one patient stay together; others: age'
+    >>> _columns_note(Path("a.csv"), ["image", "mask", None], ["age"])
+    'a.csv: columns image and mask; others: age'
     """
     clauses = [f"columns {' and '.join(filter(None, used))}"]
-    clauses += [f"images of one {group} stay together"] if group else []
     clauses += [f"others: {', '.join(unused[:6])}{', ...' * (len(unused) > 6)}"] if unused else []
     return f"{path.name}: {'; '.join(clauses)}"
 

@@ -1,11 +1,11 @@
 """Find images that belong together: groups that are torn apart, and groups that names suggest."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from foveate.data.dataset import Entry
-from foveate.data.grouping import Proposal, propose_group
-from foveate.data.groups import describe_torn, image_name, torn_groups
+from foveate.data.grouping import Proposal
+from foveate.data.groups import describe_torn, image_name, torn_groups, with_groups
+from foveate.data.suggestions import suggest_groups
 from foveate.doctor.finding import Case, Finding, check, counted
 from foveate.doctor.survey import Survey
 
@@ -31,12 +31,9 @@ def torn(survey: Survey) -> Iterator[Finding]:
 
 @check("groups", 154)
 def groups(survey: Survey) -> Iterator[Finding]:
-    """Propose groups if names suggest some and the data has none."""
+    """Propose groups if folders or names suggest some, unless the groups of the data are known."""
     entries = [entry for _, entry in survey.folder.entries]
-    if any(entry.group is not None for entry in entries):
-        return
-    labels = [entry.label for entry in entries] if survey.folder.task == "classification" else None
-    proposal = propose_group([_name(entry) for entry in entries], labels)
+    proposal = None if survey.folder.known_groups else suggest_groups(entries)
     if proposal is None:
         return
     yield Finding(
@@ -45,15 +42,18 @@ def groups(survey: Survey) -> Iterator[Finding]:
         f"{proposal.words}: {proposal.flag}",
         _cases(survey, entries, proposal),
         "Images of one group are alike; if a split tears them apart, scores are too high."
+        + _torn(survey, proposal)
         + _twins(survey, proposal),
         f"If they do belong together, give {proposal.flag}: it keeps each group in one part.",
     )
 
 
-def _name(entry: Entry) -> str:
-    """Return the name of an image without folders and suffix."""
-    name = image_name(entry.stem)
-    return Path(name).stem if entry.image is not None and name == entry.image.name else name
+def _torn(survey: Survey, proposal: Proposal) -> str:
+    """Say whether the parts of the data tear the proposed groups apart."""
+    stems = [entry.stem for _, entry in survey.folder.entries]
+    keys = dict(zip(stems, proposal.keys, strict=True))
+    words = describe_torn(with_groups(survey.folder.parts, keys))
+    return f" {words}." if words else ""
 
 
 def _cases(survey: Survey, entries: Sequence[Entry], proposal: Proposal) -> tuple[Case, ...]:
