@@ -140,7 +140,7 @@ def test_how_columns_are_understood_is_reported(table):
     rows = (table.root / "data.csv").read_text().splitlines()
     text = [f"{rows[0]},patient,age", *(f"{row},{number // 3},7" for number, row in enumerate(rows[1:]))]
     (table.root / "data.csv").write_text("\n".join(text) + "\n")
-    words = "data.csv: columns image and mask; others: patient, age; images are in 4 groups by the column patient"
+    words = "columns image and mask; others: patient, age; images are in 4 groups by the column patient"
     assert words in dict(gather(visit(table.root)).rows)["Understood"]
 
 
