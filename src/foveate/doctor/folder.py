@@ -199,7 +199,7 @@ def _table(root: Path, layout: LayoutReader) -> Folder:
         classes=table.classes,
         reader_errors=tuple(str(fault.error) for fault in faults),
         notes=table.notes,
-        tables=tuple(tables_in(root)),
+        tables=tuple(path for path in tables_in(root) if path.parent == root and path.suffix != ".jsonl"),
         droppable_rows=frozenset(fault.where for fault in faults if fault.droppable),
         columns=columns,
     )

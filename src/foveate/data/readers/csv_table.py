@@ -1,16 +1,21 @@
 """A CSV beside the images, with a column image, a column mask or label, and perhaps columns split and group.
 
-The splits are in `train.csv`, `val.csv` and `test.csv`, or in the column split. Paths are relative to the
-folder or to its images/ and masks/. An image may be named without its suffix. Beside folders of pairs, a
-table is read only if it names masks; it then replaces pairing by name.
+The splits are in `train.csv`, `val.csv` and `test.csv`, in the column split, or in the folders that the table
+names; or each folder of a split has a table of its own. Paths are relative to the table's folder or to its
+images/ and masks/. An image may be named without its suffix. Beside folders of pairs, a table is read only if
+it names masks; it then replaces pairing by name. Hugging Face's metadata.csv and metadata.jsonl are such
+tables.
 """
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from foveate.data.dataset import SPLIT_NAMES, SPLITS, Entry
 from foveate.data.folders.coded import read_labelled
+from foveate.data.folders.json_lines import first_keys, read_json_lines
+from foveate.data.folders.listing import files_with_suffix, folders_in, holds_images
 from foveate.data.folders.pair_folders import (
     IMAGE_FOLDERS,
     MASK_FOLDERS,
@@ -18,23 +23,25 @@ from foveate.data.folders.pair_folders import (
     find_folder,
     split_folders,
 )
-from foveate.data.folders.pairing import read_indexed
+from foveate.data.folders.pairing import by_split, read_indexed
 from foveate.data.folders.table import column, first_line, label_ids, read_table
 from foveate.data.layout import Layout, reader
+from foveate.data.names import joined_note, one_form, spellings_of
 from foveate.data.pixels.images import RARE, SUFFIXES, is_image_file
 from foveate.errors import DataError
 from foveate.files import escapes_folder
 
-IMAGE = ("image", "image_path", "image_id", "filename", "file", "path")
-MASK = ("mask", "mask_path", "segmentation")
+IMAGE = ("image", "image_path", "image_id", "file_name", "filename", "image_name", "file", "path")
+MASK = ("mask", "mask_path", "mask_file_name", "mask_name", "segmentation", "segmentation_mask")
 LABEL = ("label", "class", "target", "category")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a table. where: "file:line". cells: all of them by column."""
+    """One row of a table. where: "file:line". folder: of the table. cells: all of them by column."""
 
     where: str
+    folder: Path
     part: str
     image: str
     mask: str | None
@@ -77,7 +84,8 @@ class CsvTable:
     def recognise(root: Path) -> bool:
         pairs = bool(find_folder(root, IMAGE_FOLDERS) and find_folder(root, UNAMBIGUOUS_MASK_FOLDERS))
         images = any(path.is_dir() or is_image_file(path) for path in root.iterdir())
-        return images and bool(tables_in(root, masked=pairs or bool(split_folders(root))))
+        pairs = pairs or bool(split_folders(root))
+        return images and bool(tables_in(root, masked=pairs) or (not pairs and _untold(root)))
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
@@ -95,11 +103,18 @@ class CsvTable:
 def read_rows(root: Path, classes: Sequence[str] | None = None) -> Table:
     """Read the tables of a folder. Raises `DataError` if they cannot be read or contradict one another."""
     tables = tables_in(root)
-    splits = [SPLIT_NAMES.get(path.stem.lower()) for path in tables]
+    if not tables:
+        path, columns = _untold(root)[0]
+        raise DataError(
+            f"{path}: names images in the column {column(columns, IMAGE)}, but has no column of masks "
+            f"({', '.join(MASK)}) or labels ({', '.join(LABEL)}); its columns are {', '.join(columns)}; "
+            "rename one, or add it"
+        )
+    splits = [_split_of(root, path) for path in tables]
     if len(tables) > 1 and (None in splits or len(set(splits)) < len(splits)):
         names = ", ".join(path.name for path in tables)
         raise DataError(f"{root}: holds several tables ({names}); keep one, or name them after the splits")
-    read = [_rows(path) for path in tables]
+    read = [_rows(path, split) for path, split in zip(tables, splits, strict=True)]
     rows, faults = ([item for part in parts for item in part] for parts in list(zip(*read, strict=True))[:2])
     if not rows:
         raise faults[0].error
@@ -109,9 +124,12 @@ def read_rows(root: Path, classes: Sequence[str] | None = None) -> Table:
             f"{other.where}: has a {'label' if masked else 'mask'}, and {rows[0].where} a "
             f"{'mask' if masked else 'label'}; give all tables the same columns"
         )
+    spellings = {} if masked else spellings_of(row.label or "" for row in rows)
+    rows = [replace(row, label=row.label and one_form(row.label)) for row in rows]
     labels = [] if masked else [(row.where, row.label or "") for row in rows]
     known = label_ids(labels, classes) if labels else ((), {})
-    return Table(tuple(rows), masked, *known, tuple(faults), tuple(note for *_, note in read))
+    notes = (*(note for *_, note in read), *joined_note(spellings))
+    return Table(tuple(rows), masked, *known, tuple(faults), notes)
 
 
 def entries_of(
@@ -139,6 +157,8 @@ def entries_of(
         else:
             same = (first.part, first_entry) == (row.part, entry)
             faults.append(Fault(row.where, _duplicate_error(first, row), droppable=same))
+    if set(parts) == {"all"}:
+        parts = {part: list(entries) for part, entries in by_split(parts["all"]).items()}
     return parts, faults, columns
 
 
@@ -154,10 +174,12 @@ def unread_tables(root: Path) -> str:
 
 
 def _entry(root: Path, row: Row, ids: Mapping[str, int]) -> Entry:
-    image = find_file(root, IMAGE_FOLDERS, row.image, "image", row.where)
-    mask = find_file(root, MASK_FOLDERS, row.mask, "mask", row.where) if row.mask is not None else None
-    named = Path(row.image)
-    stem = (named.with_suffix("") if image.name == named.name else named).as_posix()
+    image = find_file(row.folder, IMAGE_FOLDERS, row.image, "image", row.where)
+    mask = find_file(row.folder, MASK_FOLDERS, row.mask, "mask", row.where) if row.mask is not None else None
+    named = row.folder.relative_to(root) / row.image
+    stem = one_form(
+        (named.with_suffix("") if one_form(image.name) == one_form(named.name) else named).as_posix()
+    )
     return Entry(stem, image, mask, ids.get(row.label or ""))
 
 
@@ -172,22 +194,52 @@ def _duplicate_error(first: Row, row: Row) -> DataError:
 def tables_in(root: Path, masked: bool = False) -> list[Path]:
     """Return the tables whose header has a column of images, for any separator, without hidden files.
 
-    masked: only those that also have a column of masks; otherwise a column of masks or of labels.
+    If the folder itself has none, those in its folders of splits. masked: only those that also have a column
+    of masks; otherwise a column of masks or of labels.
     """
-    tables = (path for path in sorted(root.iterdir()) if path.suffix.lower() == ".csv" and path.is_file())
     wanted = MASK if masked else MASK + LABEL
+    found = ([path for path in _tables(folder) if column(_header(path), wanted)] for folder in _folders(root))
+    own = next(found)
+    return own or [path for tables in found for path in tables]
+
+
+def _folders(root: Path) -> list[Path]:
+    return [root, *(folder for folder in folders_in(root) if folder.name.lower() in SPLIT_NAMES)]
+
+
+def _tables(folder: Path) -> list[Path]:
+    """Return the tables of a folder that have a column of images."""
+    paths = [*files_with_suffix(folder, ".csv"), *files_with_suffix(folder, ".jsonl")]
+    return [path for path in paths if path.is_file() and column(_header(path), IMAGE)]
+
+
+def _header(path: Path) -> tuple[str, ...]:
+    return first_keys(path) if path.suffix.lower() == ".jsonl" else first_line(path)
+
+
+def _untold(root: Path) -> list[tuple[Path, tuple[str, ...]]]:
+    """Return Hugging Face's tables beside images that name neither masks nor labels, with their columns."""
+    folders = [folder for folder in _folders(root) if holds_images(folder)]
     return [
-        path for path in tables if not path.name.startswith(".") and _names_images(first_line(path), wanted)
+        (path, _header(path))
+        for folder in folders
+        for path in _tables(folder)
+        if path.stem.lower() == "metadata"
     ]
 
 
-def _names_images(columns: tuple[str, ...], targets: Sequence[str]) -> bool:
-    return bool(column(columns, IMAGE) and column(columns, targets))
+def _split_of(root: Path, table: Path) -> str | None:
+    """Return the split that the name of a table, or of its folder, says."""
+    inner = SPLIT_NAMES.get(table.parent.name.lower()) if table.parent != root else None
+    return SPLIT_NAMES.get(table.stem.lower(), inner)
 
 
-def _rows(path: Path) -> tuple[list[Row], list[Fault], str]:
-    """Read one table. Returns its valid rows, the faults of the others, and a note on its columns."""
-    columns, lines = read_table(path)
+def _rows(path: Path, part: str | None) -> tuple[list[Row], list[Fault], str]:
+    """Read one table. Returns its valid rows, the faults of the others, and a note on its columns.
+
+    part: the split of its images, unless a column names it.
+    """
+    columns, lines = read_json_lines(path) if path.suffix.lower() == ".jsonl" else read_table(path)
     if not lines:
         raise DataError(f"{path}: names no image; add one row an image")
     image, mask, label = column(columns, IMAGE), column(columns, MASK), column(columns, LABEL)
@@ -196,18 +248,18 @@ def _rows(path: Path) -> tuple[list[Row], list[Fault], str]:
     rows, faults = [], []
     for line, cells in lines:
         where = f"{path}:{line}"
-        word = cells[split] if split else path.stem
-        part = SPLIT_NAMES.get(word.lower())
+        word = cells[split] if split else ""
         empty = next((key for key in (image, target) if not cells[key]), None)
         if empty:
             message = f"{where}: the column {empty} is empty; fill it, or remove the row"
             faults.append(Fault(where, DataError(message)))
-        elif split and part is None:
+        elif split and word.lower() not in SPLIT_NAMES:
             message = f"{where}: the split '{word}' is none of {', '.join(SPLITS)}"
             faults.append(Fault(where, DataError(message)))
         else:
+            own = SPLIT_NAMES[word.lower()] if split else part or "all"
             files = (key and plain_name(path.parent, cells[key]) for key in (image, mask))
-            rows.append(Row(where, part or "all", *files, label and cells[label], cells))
+            rows.append(Row(where, path.parent, own, *files, label and cells[label], cells))
     unused = [key for key in columns if key not in (image, target, split)]
     return rows, faults, _columns_note(path, [image, target, split], unused)
 
@@ -259,4 +311,10 @@ def plain_name(root: Path, name: str) -> str:
 
 
 def _first_file(folder: Path, names: Sequence[str]) -> Path | None:
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+    forms = dict.fromkeys(form for name in names for form in (name, one_form(name), _decomposed(name)))
+    return next((folder / name for name in forms if (folder / name).is_file()), None)
+
+
+def _decomposed(name: str) -> str:
+    """Return a name as macOS writes it."""
+    return unicodedata.normalize("NFD", name)
