@@ -21,7 +21,8 @@ from typing import Any
 
 import torch
 
-from foveate.experiments.jobs import Job, JobPool
+from foveate.experiments.engines.local import local_engine
+from foveate.experiments.jobs import TrainingJob, run_jobs
 from foveate.loading.module import DataModule
 from foveate.specs.data import DataSpec
 from foveate.specs.model import ModelSpec
@@ -55,26 +56,26 @@ def measure(name: str, given: argparse.Namespace, folder: Path) -> dict[str, Any
     module.decode()
     training = TrainingSpec(epochs=given.epochs)
 
-    def runs(where: str, count: int = given.runs) -> list[Job]:
+    def runs(where: str, count: int = given.runs) -> list[TrainingJob]:
         specs = [RunSpec(data, model, training, seed) for seed in range(count)]
-        return [Job(spec, folder / where / f"seed{spec.seed}", module, FLAGS) for spec in specs]
+        return [TrainingJob(spec, folder / where / f"seed{spec.seed}", module, FLAGS) for spec in specs]
 
     times: dict[str, list[float]] = {"one": [], "several": []}
     torch.set_num_threads(given.threads)
-    with JobPool(1) as alone, JobPool(given.jobs) as pool:
+    with local_engine(1) as alone, local_engine(given.jobs) as pool:
         pools = {"one": alone, "several": pool}
-        alone.train(runs("warm/one", 1))
+        run_jobs(runs("warm/one", 1), alone)
         start = time.perf_counter()
-        pool.train(runs("warm/several", given.jobs))
+        run_jobs(runs("warm/several", given.jobs), pool)
         warm = time.perf_counter() - start
         for round_ in range(given.rounds):
             for way in list(pools)[:: 1 if round_ % 2 else -1]:
                 start = time.perf_counter()
-                pools[way].train(runs(f"{way}{round_}"))
+                run_jobs(runs(f"{way}{round_}"), pools[way])
                 times[way].append(time.perf_counter() - start)
     torch.set_num_threads(max(1, given.threads // given.jobs))
-    with JobPool(1) as alone:
-        alone.train(runs("again"))
+    with local_engine(1) as alone:
+        run_jobs(runs("again"), alone)
     equal = all(
         (job.folder / "best.safetensors").read_bytes() == (other.folder / "best.safetensors").read_bytes()
         for job, other in zip(runs("several0"), runs("again"), strict=True)

@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "fit": "foveate.api.fit",
     "compare": "foveate.api.compare",
+    "sweep": "foveate.api.sweep",
     "evaluate": "foveate.api.evaluate",
     "create_model": "foveate.models.create",
     "create_attention": "foveate.attention.registry",
@@ -37,6 +38,7 @@ __all__ = [  # noqa: RUF022 (in the order in which they are met)
     "doctor",
     "fit",
     "compare",
+    "sweep",
     "evaluate",
     "create_model",
     "create_attention",
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from foveate.api.doctor import doctor
     from foveate.api.evaluate import evaluate
     from foveate.api.fit import FitResult, fit
+    from foveate.api.sweep import sweep
     from foveate.attention.registry import attention_names, create_attention
     from foveate.errors import UserError
     from foveate.inspection.record import record

@@ -1,6 +1,7 @@
 """One story for all tests: a process trains in a pool of two processes, which are killed, as it is itself."""
 
 import json
+import re
 import signal
 from types import SimpleNamespace
 
@@ -12,8 +13,10 @@ import json, os, signal, threading
 from dataclasses import replace
 import psutil, torch
 from foveate.errors import UserError
-from foveate.experiments.jobs import Job, JobPool
+from foveate.experiments.engines.local import local_engine
+from foveate.experiments.jobs import TrainingJob, run_jobs
 from foveate.loading.module import DataModule
+from foveate.training.run_directory import Run
 
 torch.set_num_threads(1)
 data = DataModule(spec.data)
@@ -25,32 +28,34 @@ def tell(**facts):
 
 def job(folder, arm="none", seed=0, **training):
     run = spec.run(arm, seed)
-    return Job(replace(run, training=replace(run.training, **training)), out / folder, data)
+    return TrainingJob(replace(run, training=replace(run.training, **training)), out / folder, data)
 
 def children():
     return [child.pid for child in psutil.Process().children() if "job_process" in " ".join(child.cmdline())]
 
 def error_of(pool, jobs, progress=None):
     try:
-        pool.train(jobs, progress)
+        run_jobs(jobs, pool, progress)
     except UserError as error:
         return [type(error).__name__, str(error)]
 
 pairs = [("none", 0), ("se@decoder", 0), ("none", 1)]
-with JobPool() as alone:
-    alone.train([job(f"alone/{number}", *pairs[number]) for number in (2, 1, 0)])
+with local_engine(1) as alone:
+    run_jobs([job(f"alone/{number}", *pairs[number]) for number in (2, 1, 0)], alone)
     tell(error_alone=error_of(alone, [job("bad_alone", lr=1e30)]))
 
-with JobPool(2) as pool:
+with local_engine(2) as pool:
     events, finished = [], []
     three = [job(f"pool/{number}", *pair) for number, pair in enumerate(pairs)]
-    results = pool.train(
+    run_jobs(
         three,
+        pool,
         lambda job, event: events.append([job.folder.name, event.step]),
-        lambda job, result: finished.append(job.folder.name),
+        lambda job: finished.append(job.folder.name),
     )
-    tell(events=events, finished=finished, scores=[result.best_score for result in results], first=children())
-    pool.train(three, lambda job, event: tell(trained_twice=True))
+    scores = [Run(job.folder).result.best_score for job in three]
+    tell(events=events, finished=finished, scores=scores, first=children())
+    run_jobs(three, pool, lambda job, event: tell(trained_twice=True))
 
     tell(error=error_of(pool, [job("beside", epochs=500), job("bad", lr=1e30)]))
 
@@ -61,7 +66,7 @@ with JobPool(2) as pool:
     pair = [job("stopped/0", epochs=3), job("stopped/1", seed=1, epochs=3)]
     tell(interrupted=error_of(pool, pair, interrupt), second=children())
     resumed = {}
-    pool.train(pair, lambda job, event: resumed.update({job.folder.name: event.resumed_at}))
+    run_jobs(pair, pool, lambda job, event: resumed.update({job.folder.name: event.resumed_at}))
     tell(resumed=resumed)
 
     begun = []
@@ -79,7 +84,7 @@ with JobPool(2) as pool:
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=die).start()
-    pool.train([job("orphan")])
+    run_jobs([job("orphan")], pool)
 """
 
 
@@ -131,7 +136,8 @@ def test_ctrl_c_stops_all_runs_and_they_resume_in_the_same_processes(story):
 def test_a_run_whose_process_is_killed_resumes_in_another_and_is_then_an_error(story):
     assert story.begun == [0, 2]
     kind, words = story.killed
-    assert kind == "UserError"
+    assert kind == "KilledForMemory"
+    assert re.search(r"it held \d+\.\d GB of \d+\.\d GB, of which \d+\.\d GB are free now", words)
     assert words.startswith(
         f"{story.out / 'killed'}: the process that trained this run was killed (signal 9)"
     )

@@ -11,6 +11,7 @@ from foveate.errors import DataError, SeveralDatasets, UserError, choose
 
 COMMANDS = {
     "compare": "train with and without attention; report what each mechanism changes and costs",
+    "sweep": "train every combination of data, settings, arms, seeds and folds",
     "fit": "train one arm on your images",
     "evaluate": "score a trained run",
     "predict": "predict masks (or labels) for new images with a trained run",

@@ -51,6 +51,7 @@ def evaluate(
     size: tuple[int, int] | None = None,
     device: torch.device | str | None = None,
     progress: Progress | None = None,
+    opened: DataModule | None = None,
 ) -> Scores:
     """Score a run's best weights on a split (train, val or test), and write the scores into the run.
 
@@ -62,6 +63,7 @@ def evaluate(
         size: height and width to which images and masks are resized; default: the run's size.
         device: default: CUDA if there is a GPU.
         progress: called as `progress(done, images)` after each batch.
+        opened: the run's data, if it is open; used if it has the run's splits.
 
     Writes `scores.json`, `per_image.csv` and `per_image.npz` (see `read_scores`, `per_image_table`,
     `read_per_image`). If split, size or data differ from the defaults, they are part of the names, as in
@@ -73,7 +75,11 @@ def evaluate(
     choose(split, ("train", "val", "test"), "split")
     model = load_model(run)
     trained = tuple(model.notes.get("classes", ()))
-    module = data_of(run, data, size, trained)
+    own = data is None and size is None and opened is not None
+    if own and opened.serves(Run(run).spec.data, Run(run).splits):
+        module = opened
+    else:
+        module = data_of(run, data, size, trained)
     check_classes(run, trained or module.classes, module.spec.source, module.classes)
     total = len(module.dataset.index(split))
     evaluation = evaluate_model(

@@ -12,8 +12,10 @@ from foveate.experiments.arms import PlannedArm
 from foveate.experiments.clock import Clock
 from foveate.experiments.conclude import conclude
 from foveate.experiments.course import Course
+from foveate.experiments.engines.engine import Engine, OpenEngine
+from foveate.experiments.engines.local import local_engine
 from foveate.experiments.job_count import choose_jobs
-from foveate.experiments.jobs import Job, JobPool
+from foveate.experiments.jobs import TrainingJob, run_jobs
 from foveate.experiments.looking import look_at, seconds_of_look
 from foveate.experiments.plan import Plan, make_plan, seconds_in_steps
 from foveate.experiments.result import Comparison, load_comparison
@@ -21,7 +23,7 @@ from foveate.files import folder_lock, leftover_parts
 from foveate.specs.comparison import ComparisonSpec
 from foveate.training.callbacks import ProgressEvent
 from foveate.training.run import Interrupted
-from foveate.training.run_directory import Run, RunResult, claim
+from foveate.training.run_directory import Run, claim
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def compare(
     plan: Plan | None = None,
     jobs: int | None = 1,
     budget: float | None = None,
+    open_engine: OpenEngine = local_engine,
 ) -> Comparison:
     """Train the missing runs, score all runs, measure costs, and compare the arms with the host.
 
@@ -79,6 +82,7 @@ def compare(
         jobs: number of runs to train at once, in processes of their own; None to choose it (`jobs_for`).
         budget: seconds that a comparison which adds seeds until decided may take; the first look is taken
             in any case.
+        open_engine: opens what trains the runs (see `foveate.experiments.engines`).
 
     Raises `UserError`, before anything is trained or written, for an error in the spec or the data, and for
     an `out` that cannot be written, holds a comparison with another spec, or is in use by another process;
@@ -94,14 +98,14 @@ def compare(
         course = Course.open(plan.spec, out)
         _save_spec(plan, out)
         course.save(out)
-        with JobPool(jobs_for(plan, out, jobs), out) as pool:
-            course = _take_looks(plan, out, course, report, pool, budget)
+        with open_engine(jobs_for(plan, out, jobs), out) as engine:
+            course = _take_looks(plan, out, course, report, engine, budget)
         command = command or f"compare(ComparisonSpec.load({str(out / 'comparison.yaml')!r}), {str(out)!r})"
         return conclude(plan, out, course, command, lambda *stage: report(ComparisonEvent(*stage)))
 
 
 def _take_looks(
-    plan: Plan, out: Path, course: Course, report: ReportProgress, pool: JobPool, budget: float | None
+    plan: Plan, out: Path, course: Course, report: ReportProgress, engine: Engine, budget: float | None
 ) -> Course:
     """Train and look until the comparison is over or its budget is used up; return its course.
 
@@ -113,17 +117,17 @@ def _take_looks(
         report(ComparisonEvent(stage, item, items))
 
     if course.last:
-        _train(plan, out, report, pool, course.runs(plan, course.last))
-        course = look_at(plan, out, course, course.last, budget, pool.size, report_stage)
+        _train(plan, out, report, engine, course.runs(plan, course.last))
+        course = look_at(plan, out, course, course.last, budget, engine.size, report_stage)
         course.save(out)
     while not course.is_over(plan):
         left = None if budget is None else budget - (time.monotonic() - start)
         look = course.looks_left(plan.spec)[0]
-        if course.last and left is not None and seconds_of_look(plan, out, course, look, pool.size) > left:
+        if course.last and left is not None and seconds_of_look(plan, out, course, look, engine.size) > left:
             break
-        _train(plan, out, report, pool, course.runs(plan, look), _part_of(plan, look))
+        _train(plan, out, report, engine, course.runs(plan, look), _part_of(plan, look))
         left = None if budget is None else budget - (time.monotonic() - start)
-        course = look_at(plan, out, course, look, left, pool.size, report_stage)
+        course = look_at(plan, out, course, look, left, engine.size, report_stage)
         course.save(out)
     return course
 
@@ -189,32 +193,32 @@ def _train(
     plan: Plan,
     out: Path,
     report: ReportProgress,
-    pool: JobPool,
+    engine: Engine,
     wanted: Sequence[tuple[PlannedArm, int]],
     part: tuple[float, float] = (0.0, 1.0),
 ) -> None:
     """Train the wanted runs that are not complete. part: begin and end of the share done that is reported."""
     runs = {plan.folder(out, arm, seed): (arm.arm, seed) for arm, seed in wanted}
-    clock, order = Clock(plan, out, pool.size, wanted), list(runs.values())
+    clock, order = Clock(plan, out, engine.size, wanted), list(runs.values())
     begin, end = part
 
-    def report_run(job: Job, event: ProgressEvent) -> None:
+    def report_run(job: TrainingJob, event: ProgressEvent) -> None:
         arm, seed = runs[job.folder]
         left = clock.seconds_left(arm, seed, event)
         running = tuple((order.index(key) + 1, *key, its) for key, its in clock.running.items())
         number, share = order.index((arm, seed)) + 1, begin + (end - begin) * clock.share_done
         report(ComparisonEvent("train", number, len(order), arm, seed, event, left, share, running))
 
-    def finish_run(job: Job, result: RunResult) -> None:
-        clock.record_finished(*runs[job.folder], result.seconds)
+    def finish_run(job: TrainingJob) -> None:
+        clock.record_finished(*runs[job.folder], Run(job.folder).result.seconds)
         # A complete run needs no checkpoint to resume from. Checkpoints are 90% of a comparison's disk space.
         Run(job.folder).last_checkpoint.unlink(missing_ok=True)
 
     jobs = [
-        Job(plan.spec.run(arm, seed), folder, plan.module(seed), plan.trainer_flags)
+        TrainingJob(plan.spec.run(arm, seed), folder, plan.module(seed), plan.trainer_flags)
         for folder, (arm, seed) in runs.items()
     ]
-    pool.train(jobs, report_run, finish_run)
+    run_jobs(jobs, engine, report_run, finish_run)
 
 
 @contextmanager

@@ -1,10 +1,6 @@
 """Plan a comparison before training: open the data, build every arm, and forecast how long the runs take."""
 
 import itertools
-import math
-import statistics
-import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,13 +13,12 @@ from foveate.experiments.arms import PlannedArm, plan_arms
 from foveate.experiments.job_count import duration
 from foveate.experiments.overheads import measure_overheads
 from foveate.experiments.resuming import check_continues
+from foveate.experiments.timing import step_seconds, steps_of_run
 from foveate.loading.module import DataModule
 from foveate.models.create import resolve_encoder
 from foveate.specs.comparison import ComparisonSpec
 from foveate.specs.folds import fold_of
 from foveate.training.build import build_task
-from foveate.training.environment import device_kind, lightning_precision
-from foveate.training.optimization import create_optimizer, parameter_groups
 from foveate.training.run_directory import Run
 from foveate.verdicts.statistics import detectable_difference
 from foveate.verdicts.verdict import detectable_words
@@ -229,7 +224,8 @@ def forecast(plan: Plan, out: Path | None = None, steps: int = 3) -> Forecast:
     spec, data = plan.spec, plan.data
     epochs, left = spec.training.epochs, _runs_left(plan, out)
     step = {arm: _step_seconds(plan, arm, steps) for arm, runs in left.items() if runs}
-    seconds = in_steps = sum(seconds * _steps(plan) * left[arm] for arm, seconds in step.items())
+    per_run = steps_of_run(plan.spec.training, plan.data)
+    seconds = in_steps = sum(seconds * per_run * left[arm] for arm, seconds in step.items())
     if step:
         overheads = measure_overheads(plan, next(iter(step.values())))
         seconds += (overheads.start + epochs * overheads.epoch + overheads.score) * sum(left.values())
@@ -261,17 +257,10 @@ def note_on_budget(budget: float, expected: Forecast) -> str:
 def seconds_in_steps(plan: Plan, out: Path | None = None, steps: int = 3) -> float:
     """Return the part `in_steps` of the forecast. It takes a few training steps of every arm."""
     return sum(
-        _step_seconds(plan, arm, steps) * _steps(plan) * runs
+        _step_seconds(plan, arm, steps) * steps_of_run(plan.spec.training, plan.data) * runs
         for arm, runs in _runs_left(plan, out).items()
         if runs
     )
-
-
-def _steps(plan: Plan) -> float:
-    """Return the training steps of a run; its validation counts as a third of as many steps."""
-    train, val = (math.ceil(len(plan.data.dataset.index(s)) / plan.data.batch) for s in ("train", "val"))
-    training = plan.spec.training
-    return training.epochs * train + training.epochs / training.validate_every * val / 3
 
 
 def _runs_left(plan: Plan, out: Path | None) -> dict[PlannedArm, int]:
@@ -281,37 +270,8 @@ def _runs_left(plan: Plan, out: Path | None) -> dict[PlannedArm, int]:
 
 
 def _step_seconds(plan: Plan, arm: PlannedArm, steps: int) -> float:
-    """Return the mean time over all epochs to read a batch and train on it.
-
-    The time for a crop is the median of `steps`, after one warm-up step.
-    """
-    spec, data = plan.spec.run(arm.arm, plan.spec.first_seed), plan.data
-    device = device_kind(plan.trainer_flags.get("accelerator", "auto"))
-    precision = lightning_precision(spec.training.precision, device)
-    dtype = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
-    crops = [data.crop_at(epoch) for epoch in range(spec.training.epochs)]
-    seconds = 0.0
-    with torch.random.fork_rng(devices=[]):
-        task = build_task(spec, data).to(device).train()
-        groups = parameter_groups(task.model, task.encoder[0], spec.training, steps)
-        optimizer = create_optimizer(groups, spec.training, fused=True)
-        for crop, epochs in Counter(crops).items():
-            loader = data.train_dataloader()
-            loader.sampler.set_epoch(crops.index(crop))
-            batches = itertools.chain.from_iterable(itertools.repeat(loader))
-            times = []
-            for _ in range(1 + steps):
-                start = time.perf_counter()
-                batch = task.transfer_batch_to_device(next(batches), torch.device(device), 0)
-                with torch.autocast(device, dtype, enabled=dtype is not None):
-                    value = task.training_step(batch, 0)["loss"]
-                optimizer.zero_grad()
-                value.backward()
-                optimizer.step()
-                value.item()
-                times.append(time.perf_counter() - start)
-            seconds += statistics.median(times[1:]) * epochs
-    return seconds / len(crops)
+    spec = plan.spec.run(arm.arm, plan.spec.first_seed)
+    return step_seconds(spec, plan.data, plan.trainer_flags.get("accelerator", "auto"), steps)
 
 
 def _about(seconds: float) -> str:

@@ -1,5 +1,7 @@
 """The spec of a run, written as YAML: with the data, it determines every bit of the result."""
 
+import hashlib
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -7,10 +9,13 @@ import yaml
 
 from foveate.errors import UserError
 from foveate.files import write_whole
-from foveate.plain import from_plain, to_plain
+from foveate.plain import flatten, from_plain, to_plain
 from foveate.specs.data import DataSpec
 from foveate.specs.model import ModelSpec
 from foveate.specs.training import TrainingSpec
+
+READING = ("data.workers", "data.memory_gb")
+"""Fields that change how images are read, and not the result."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,24 @@ class RunSpec:
     model: ModelSpec = field(default_factory=ModelSpec)
     training: TrainingSpec = field(default_factory=TrainingSpec)
     seed: int = 0
+
+    @property
+    def digest(self) -> str:
+        """Twelve hexadecimal digits that stand for all that determines the result.
+
+        Fields with their default values do not count: a field that a later version adds changes no digest.
+
+        >>> RunSpec(DataSpec("a")).digest == RunSpec(DataSpec("a", workers=2)).digest
+        True
+        >>> RunSpec(DataSpec("a")).digest == RunSpec(DataSpec("a"), seed=1).digest
+        False
+        """
+        usual = flatten(to_plain(RunSpec(DataSpec(""))))
+        own = flatten(to_plain(self))
+        told = {
+            name: value for name, value in own.items() if usual.get(name) != value and name not in READING
+        }
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 
     def to_yaml(self) -> str:
         """Write the spec as YAML of plain types; `from_yaml` returns an equal spec."""

@@ -7,6 +7,7 @@ metrics.csv        one row per epoch
 last.ckpt          the training state to resume from
 best.safetensors   the weights with the best monitored value; prediction needs only this and config.json
 result.json        the result, written when the run is complete
+log.txt            what the process of a sweep's run has printed
 tb/                TensorBoard's event files, if TensorBoard is installed
 """
 
@@ -79,6 +80,10 @@ class Run:
     @property
     def result_file(self) -> Path:
         return self.folder / "result.json"
+
+    @property
+    def log_file(self) -> Path:
+        return self.folder / "log.txt"
 
     @property
     def is_complete(self) -> bool:
@@ -165,12 +170,12 @@ def claim(folder: Path, resume: bool) -> list[Path]:
         message = f"{folder}: cannot write there ({reason}); choose another folder for the run"
         raise UserError(message) from error
     parts = set(leftover_parts(folder))
-    contents = set(folder.iterdir()) - parts
+    run = Run(folder)
+    contents = set(folder.iterdir()) - parts - {run.log_file}
     if contents and not resume:
         raise UserError(
             f"{folder} exists and is not empty; resume the run in it with --resume, or choose another folder"
         )
-    run = Run(folder)
     without_spec = set() if run.spec_file.is_file() else contents
     if not without_spec <= {run.splits_file, run.environment_file}:
         raise UserError(f"{folder} holds files but no spec.yaml: no run to resume; choose another folder")

@@ -1,4 +1,4 @@
-"""The process of a `JobPool`: it trains one job after the other, as it is told through a socket.
+"""A process of `Processes`: it trains one job after the other, as it is told through a socket.
 
 It ends by itself when the other end of the socket closes, which also happens when the parent is killed. It
 ignores Ctrl-C, which a terminal sends to all processes: the parent tells it to stop. What it unpickles comes
@@ -12,15 +12,17 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from foveate.experiments.jobs import Job
+    from foveate.experiments.engines.engine import Job
     from foveate.training.callbacks import ProgressEvent
 
 STOP = b"stop"
@@ -54,7 +56,9 @@ def main(descriptor: int, processes: int, argv: list[str]) -> None:
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     while True:
         job = unpack(*inbox.jobs.get())
-        connection.send(_train(_with_own_readers(job, processes), connection, inbox.stopping))
+        with written_to(job.log):
+            outcome = _train(job.beside(processes), connection, inbox.stopping)
+        connection.send(outcome)
         del job
 
 
@@ -87,16 +91,6 @@ def _receive_descriptors(connection: Connection, count: int) -> Sequence[int]:
     return array.array("i", descriptors)
 
 
-def _with_own_readers(job: "Job", processes: int) -> "Job":
-    """Return the job with its share of the worker processes that read images, unless the user chose them."""
-    data = job.data
-    if data is None or data.spec.workers is not None or not data.workers:
-        return job
-    workers = max(1, data.workers // processes)
-    data.spec = replace(data.spec, workers=workers)
-    return replace(job, spec=replace(job.spec, data=replace(job.spec.data, workers=workers)))
-
-
 def _train(job: "Job", connection: Connection, stopping: Event) -> tuple[str, Any]:
     """Train a job and return what became of it."""
     from foveate.training.run import Interrupted
@@ -110,15 +104,41 @@ def _train(job: "Job", connection: Connection, stopping: Event) -> tuple[str, An
             raise KeyboardInterrupt
 
     try:
-        job.train(report)
+        job.run(report)
     except Interrupted:
         return STOPPED, None
     except Exception as error:
-        return FAILED, _portable(error)
+        if job.log:
+            traceback.print_exc()
+        return FAILED, portable(error)
     return DONE, None
 
 
-def _portable(error: Exception) -> Exception:
+@contextmanager
+def written_to(log: Path | None) -> Iterator[None]:
+    """Append to a file what this process and its libraries print inside the block, warnings included.
+
+    log: the file, whose folder is made; None to leave the output as it is.
+    """
+    if log is None:
+        yield
+        return
+    log.parent.mkdir(parents=True, exist_ok=True)
+    kept = os.dup(1), os.dup(2)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, descriptor in zip((1, 2), kept, strict=True):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+
+
+def portable(error: Exception) -> Exception:
     """Return an exception that can be sent, with the traceback of this process as a note."""
     error.add_note("In the process of the run:\n" + traceback.format_exc())
     try:
