@@ -4,7 +4,7 @@ import torch
 
 from foveate.attention.maps import SpatialMap
 from foveate.inspection.subjects import RecordedMap, View
-from foveate.prediction.predictor import Prediction
+from foveate.prediction.assemble import Prediction
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from foveate.api.results import check_folder, check_free, make_folder
 from foveate.errors import UserError
-from foveate.models.weights_file import find_weights
+from foveate.models.weights_file import find_model
 
 if TYPE_CHECKING:
-    from foveate.prediction.predictor import Prediction, Predictor
+    from foveate.prediction.assemble import Prediction
+    from foveate.prediction.predictor import Predictor
 
 ENDINGS = (".png", "_color.png", "_overlay.jpg")
 
@@ -48,7 +49,7 @@ def predict(
     source, target = Path(images), Path(out)
     paths = _image_paths(source)
     check_folder(target, source)
-    find_weights(run)
+    find_model(run)
     from foveate.prediction.predictor import load
 
     predictor = load(run, device)

@@ -41,3 +41,15 @@ def make_folder(target: Path) -> None:
     except OSError as error:
         reason = error.strerror or error
         raise UserError(f"--out: cannot write to {target} ({reason}); name another folder") from None
+
+
+def check_file(target: Path, suffix: str, overwrite: bool) -> None:
+    """Check the file that results go to, and create its folder.
+
+    Raises `UserError` if it is a folder, has another suffix, exists already (unless `overwrite`), or if its
+    folder cannot be written to.
+    """
+    if target.suffix.lower() != suffix or target.is_dir():
+        raise UserError(f"--out: {target} is no name of a {suffix} file; name one such as model{suffix}")
+    check_free(target.parent, [target.name], overwrite)
+    make_folder(target.parent)

@@ -78,14 +78,14 @@ def inspect(
     predictor = load(run, device)
     if not mechanisms(predictor.model) and {kind.name for kind in kinds} != {"panels"}:
         raise UserError(
-            f"{run}: the run has no attention to look at (its arm is {predictor.model.config['arm']}); "
+            f"{run}: the run has no attention to look at (its arm is {predictor.facts.arm}); "
             "inspect one with an arm, as `foveate fit --arm cbam@decoder` trains it, or draw nothing but "
             "--figures panels"
         )
     if limit < 1:
         raise UserError(f"limit is {limit}; at least 1 image is needed to see anything")
     sources = find_sources(run, predictor.classes, images, split)
-    inspection = Inspection(str(run), predictor.model.config["arm"], Path(out), len(sources))
+    inspection = Inspection(str(run), predictor.facts.arm, Path(out), len(sources))
     chosen = evenly_spaced(sources, limit)
     folders = _folder_names(chosen)
     for done, source in enumerate(chosen, 1):

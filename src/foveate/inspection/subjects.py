@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from foveate.attention.maps import AttentionMap
-from foveate.prediction.predictor import Prediction
+from foveate.prediction.assemble import Prediction
 
 LONGEST = 800
 """Longest side in pixels of a drawn image. Coordinates stay those of the full-size image."""

@@ -18,6 +18,7 @@ from foveate.errors import UserError
 from foveate.files import write_whole
 from foveate.models.create import create_model
 from foveate.models.host import Host
+from foveate.models.packed import opened
 from foveate.models.weights_file import find_weights
 
 FORMAT = 1
@@ -49,16 +50,17 @@ def save_model(model: Host, folder: str | Path, name: str = "best") -> Path:
 
 
 def load_model(path: str | Path, name: str = "best") -> Host:
-    """Rebuild a model from a folder that `save_model` wrote to, or from a .safetensors file in it.
+    """Rebuild a model from a folder that `save_model` wrote to, a .safetensors file in it, or a packed run.
 
     The model is in evaluation mode, on the CPU; nothing is downloaded. Raises `UserError` if a file is
     missing, truncated, a pickle, or of another version, or if the weights do not fit the model in the config.
     """
-    weights = find_weights(path, name)
-    config = _read_config(weights.parent / "config.json")
-    model = _rebuild(config, weights.parent / "config.json")
-    _load_weights(model, weights)
-    return model.eval()
+    with opened(path) as folder:
+        weights = find_weights(folder, name)
+        config = _read_config(weights.parent / "config.json")
+        model = _rebuild(config, weights.parent / "config.json")
+        _load_weights(model, weights)
+        return model.eval()
 
 
 def _distinct(state: dict[str, Tensor]) -> dict[str, Tensor]:

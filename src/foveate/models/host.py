@@ -100,7 +100,8 @@ class Host(nn.Module):
         h, w = image.shape[-2:]
         x = (image - self.mean) / self.std
         bottom, right = self._missing(h), self._missing(w)
-        if bottom or right:
+        # An exported graph takes images of any size, so that it always pads, if only by 0.
+        if torch.compiler.is_exporting() or bottom or right:
             x = F.pad(x, (0, right, 0, bottom))
         output = self.network(x) if torch.compiler.is_compiling() else self._run(x)
         if isinstance(output, dict):
@@ -112,7 +113,9 @@ class Host(nn.Module):
         return self.logits(output)
 
     def _missing(self, length: int) -> int:
-        return -length % self.multiple if length >= self.smallest else self.smallest - length
+        # Without negative numbers, whose quotients ONNX rounds the other way.
+        multiples = (length + self.multiple - 1) // self.multiple * self.multiple
+        return torch.sym_max(self.smallest, multiples) - length
 
     def _run(self, x: Tensor) -> Any:
         try:

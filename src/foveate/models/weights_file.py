@@ -1,4 +1,4 @@
-"""Find the file of a trained model's weights, without PyTorch."""
+"""Find the files of a trained model, without PyTorch."""
 
 from pathlib import Path
 
@@ -23,3 +23,26 @@ def find_weights(path: str | Path, name: str = "best") -> Path:
             f"{weights}: not a .safetensors file; checkpoints of other kinds can run code and are not read"
         )
     return weights
+
+
+EXPORTED = (".onnx", ".xml")
+"""Suffixes of exported files that predict."""
+
+
+def find_model(path: str | Path) -> Path:
+    """Return what `path` names: an exported file, a packed run (.zip), or a run's file of weights.
+
+    Raises `UserError` where there is none, and for a file of another kind.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix == ".pt2":
+        raise UserError(
+            f"{path}: PyTorch reads its exported programs with pickle, which can run code; load the run, or "
+            "its .onnx file"
+        )
+    if suffix not in (*EXPORTED, ".zip") or path.is_dir():
+        return find_weights(path)
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file")
+    return path

@@ -6,6 +6,7 @@ batch at its own size, unless a single view has.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,8 +20,9 @@ from foveate.specs.sizes import check_views
 class Views(nn.Module):
     """Wrap a model: logits are the logarithm of its mean probabilities over several views of the image.
 
-    scales: factors of height and width. flip: add each view mirrored left to right. Logits are
-    `b classes h w` at the image's own size, or `b classes` from a classifier; their softmax is the mean.
+    model: a `Host` or an `ExportedNetwork`. scales: factors of height and width. flip: add each view mirrored
+    left to right. Logits are `b classes h w` at the image's own size, or `b classes` from a classifier; their
+    softmax is the mean.
     Raises `UserError` if `scales` is empty or has a number outside (0, `LARGEST_VIEW`].
 
     >>> import torch
@@ -31,7 +33,7 @@ class Views(nn.Module):
     torch.Size([1, 2, 40, 50])
     """
 
-    def __init__(self, model: Host, scales: Sequence[float] = (1.0,), flip: bool = False):
+    def __init__(self, model: nn.Module, scales: Sequence[float] = (1.0,), flip: bool = False):
         super().__init__()
         check_views(scales)
         self.model, self.scales, self.flip = model, tuple(scales), flip
@@ -66,5 +68,14 @@ class Views(nn.Module):
 def with_views(model: Host) -> nn.Module:
     """Wrap a model in the `Views` of its notes (`test_scales`, `test_flip`); return it as it is for none."""
     scales, flip = model.notes.get("test_scales", (1.0,)), bool(model.notes.get("test_flip", False))
+    return Views(model, scales, flip) if needs_views(scales, flip) else model
+
+
+def needs_views(scales: Any, flip: bool) -> bool:
+    """Whether these are other views than the image itself; raise `UserError` for scales that are none.
+
+    >>> needs_views((1.0,), flip=False), needs_views((1.0,), flip=True)
+    (False, True)
+    """
     check_views(scales)
-    return model if tuple(scales) == (1.0,) and not flip else Views(model, scales, flip)
+    return tuple(scales) != (1.0,) or flip

@@ -14,7 +14,7 @@ from foveate.inspection.overlays import channel_bars
 from foveate.inspection.overlays import spatial as places
 from foveate.inspection.subjects import RecordedMap, View
 from foveate.inspection.thumbnail import choose_thumbnail
-from foveate.prediction.predictor import Prediction
+from foveate.prediction.assemble import Prediction
 
 from ...attention.cases import CASES, Case
 

@@ -31,7 +31,7 @@ from foveate.inspection.figures.pixels import pixels
 from foveate.inspection.figures.registry import figure, figure_kinds, figures_for
 from foveate.inspection.figures.spatial import spatial
 from foveate.inspection.subjects import RecordedMap, View
-from foveate.prediction.predictor import Prediction
+from foveate.prediction.assemble import Prediction
 
 RANDOM = np.random.default_rng(0)
 COLORS = ((0, 0, 0), (230, 159, 0), (86, 180, 233))

@@ -14,7 +14,7 @@ def predict(
     a.jpg and a.png, NAME keeps the ending: a.jpg.png, a.png.png.
 
     Args:
-        run: a run directory.
+        run: a run directory, a packed run (.zip), or a file from `foveate export` (.onnx, .xml).
         images: an image, or a folder of images.
         out: the folder for the results.
         overwrite: replace existing results.

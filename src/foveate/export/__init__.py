@@ -1,0 +1,1 @@
+"""Export a trained network to ONNX, OpenVINO or PyTorch, and prove that the file computes the same."""

@@ -1,0 +1,64 @@
+"""Adaptive pools for graphs that take images of any size.
+
+PyTorch unrolls an adaptive pool into the windows of the size that it was traced with; such a graph fails, or
+computes something else, at other sizes. These forms compute the same windows from the size of the input:
+window i of `bins` over n positions runs from floor(i n / bins) to ceil((i + 1) n / bins).
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+def windows(length: int, bins: int) -> Bool[Tensor, "bins n"]:
+    """Return which of `length` positions each of `bins` windows of an adaptive pool covers.
+
+    >>> windows(5, 2).int().tolist()
+    [[1, 1, 1, 0, 0], [0, 0, 1, 1, 1]]
+    """
+    number, position = torch.arange(bins)[:, None], torch.arange(length)
+    start, stop = number * length // bins, ((number + 1) * length + bins - 1) // bins
+    return (position >= start) & (position < stop)
+
+
+def adaptive_average(x: Float[Tensor, "*b h w"], size: Sequence[int]) -> Float[Tensor, "*b rows columns"]:
+    """Compute `F.adaptive_avg_pool2d(x, size)` as two matrix products.
+
+    >>> x = torch.rand(1, 2, 7, 5)
+    >>> expected = torch.nn.functional.adaptive_avg_pool2d(x, (3, 2))
+    >>> torch.allclose(adaptive_average(x, (3, 2)), expected)
+    True
+    """
+    rows, columns = (_shares(n, bins).to(x) for n, bins in zip(x.shape[-2:], size, strict=True))
+    return rows @ (x @ columns.mT)
+
+
+def adaptive_max(
+    x: Float[Tensor, "*b h w"], size: Sequence[int]
+) -> tuple[Float[Tensor, "*b rows columns"], None]:
+    """Compute the values of `F.adaptive_max_pool2d(x, size)`, first along rows and then along columns.
+
+    >>> x = torch.rand(1, 2, 7, 5)
+    >>> torch.equal(adaptive_max(x, (3, 2))[0], torch.nn.functional.adaptive_max_pool2d(x, (3, 2)))
+    True
+    """
+    rows, columns = (windows(n, bins).to(x.device) for n, bins in zip(x.shape[-2:], size, strict=True))
+    lowest = torch.finfo(x.dtype).min
+    along = [x.masked_fill(~inside, lowest).amax(-1) for inside in columns.unbind()]
+    high = torch.stack(along, -1)
+    tall = [high.masked_fill(~inside[:, None], lowest).amax(-2) for inside in rows.unbind()]
+    return torch.stack(tall, -2), None
+
+
+DECOMPOSITIONS: dict[Callable, Callable] = {
+    torch.ops.aten.adaptive_avg_pool2d.default: adaptive_average,
+    torch.ops.aten.adaptive_max_pool2d.default: adaptive_max,
+}
+"""By operator, what an exported graph computes in its place."""
+
+
+def _shares(length: int, bins: int) -> Float[Tensor, "bins n"]:
+    inside = windows(length, bins).float()
+    return inside / inside.sum(1, keepdim=True)

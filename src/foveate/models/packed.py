@@ -1,0 +1,118 @@
+"""A trained run as one zip file: its weights and records, with a list of their hashes.
+
+`opened` unpacks it for the time of a block, into a folder of its own. Nothing is read from a member that the
+list does not name; no path may lead out of the folder; links are refused and sizes are limited (see
+`data.storage.archives`).
+"""
+
+import hashlib
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from foveate.data.storage.archives import unpack
+from foveate.errors import UserError
+from foveate.files import write_whole
+
+FORMAT = 1
+LIST = "packed.json"
+NEEDED = ("best.safetensors", "config.json")
+KEPT = (
+    *NEEDED,
+    "spec.yaml",
+    "splits.json",
+    "environment.json",
+    "metrics.csv",
+    "result.json",
+    "scores*.json",
+    "verdict.txt",
+)
+"""The files of a run that are packed, as patterns."""
+
+LARGEST = 8 * 10**9
+"""Limit of the bytes that a packed run may unpack to."""
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def is_packed(path: str | Path) -> bool:
+    """Whether a path is a file named like a packed run."""
+    return Path(path).suffix.lower() == ".zip" and Path(path).is_file()
+
+
+def pack_run(run: Path, target: Path, verdict: str = "") -> tuple[str, ...]:
+    """Write the files `KEPT` of a run to the zip file `target`; return their names.
+
+    verdict: what a comparison says about the run's arm; it becomes the file verdict.txt. Equal runs give
+    equal files, byte for byte. Raises `UserError` if the weights or their config are missing.
+    """
+    missing = [name for name in NEEDED if not (run / name).is_file()]
+    if missing:
+        raise UserError(f"{run / missing[0]}: there is no such file; pack a finished run")
+    contents = {
+        path.name: path.read_bytes()
+        for pattern in KEPT
+        for path in sorted(run.glob(pattern))
+        if path.is_file()
+    }
+    if verdict:
+        contents["verdict.txt"] = verdict.encode()
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    listing = json.dumps({"format": FORMAT, "files": hashes}, indent=1)
+    with write_whole(target) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in {LIST: listing.encode(), **contents}.items():
+            packed.writestr(_member(name), content)
+    return tuple(contents)
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[Path]:
+    """Give the folder of a run: `path` itself, or that of a packed run, unpacked while the block runs.
+
+    Raises `UserError` for a zip file that is damaged, unsafe, changed, or no packed run.
+    """
+    if not is_packed(path):
+        yield Path(path)
+        return
+    with tempfile.TemporaryDirectory(prefix="foveate-") as root:
+        folder = Path(root, "run")
+        unpack(path, folder, LARGEST)
+        _check(Path(path), folder)
+        yield folder
+
+
+def _check(packed: Path, folder: Path) -> None:
+    try:
+        listing = json.loads((folder / LIST).read_text(encoding="utf-8"))
+        version, hashes = listing["format"], dict(listing["files"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise UserError(
+            f"{packed}: is not a packed run, its {LIST} is missing or damaged; `foveate pack RUN` makes one"
+        ) from None
+    if version != FORMAT:
+        raise UserError(
+            f"{packed}: was packed in format {version!r}, this foveate reads format {FORMAT}; use the "
+            "version of foveate that packed it"
+        )
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name != LIST and name not in hashes:
+            raise UserError(
+                f"{packed}: holds the file '{name}', which its list does not name; pack the run again"
+            )
+    for name, found in hashes.items():
+        path = folder / name if name in {member.name for member in folder.iterdir()} else None
+        if path is None or hashlib.sha256(path.read_bytes()).hexdigest() != found:
+            raise UserError(
+                f"{packed}: '{name}' was changed after packing, or is missing; pack the run again"
+            )
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name, _EPOCH)
+    info.compress_type = zipfile.ZIP_STORED if name.endswith(".safetensors") else zipfile.ZIP_DEFLATED
+    info.external_attr = 0o644 << 16
+    return info
