@@ -144,7 +144,7 @@ def test_wrong_types_give_user_errors():
         "        print(error)"
     ).splitlines()
     assert output[0] == "attention is attached to an nn.Module, and 'hi' is a str"
-    assert output[1].startswith("list is not an image; give a path, a PIL image or an array")
+    assert output[1].startswith("list is not an image; give a path, a PIL image, an array or a tensor")
     assert output[2] == "an array of shape (0, 4, 3) holds no pixels; give one of at least 1x1"
 
 
