@@ -254,3 +254,58 @@ def test_hidden_files_and_files_that_are_no_images_are_passed_over(make):
     (root / "masks" / "readme.txt").write_text("words")
     assert len(open_dataset(root)) == 8
     assert np.unique(open_dataset(root).read(open_dataset(root).index("val")[0])[1]).tolist() == [0, 1]
+
+
+def test_masks_whose_names_tell_that_they_are_label_studios(make):
+    for number in range(6):
+        make.save(f"images/photo{number}.jpg", make.photo(number))
+        make.save(f"masks/task-{number}-annotation-{number}-by-1-tag-disk-0.png", make.mask(number, [0, 255]))
+    words = (
+        r"6 of 6 images have no mask .*photo0\.jpg.*\(names such as task-3-annotation-\.\.\. are Label Studio"
+    )
+    refuses(make.root, words)
+
+
+@pytest.mark.parametrize(
+    ("ends", "words"),
+    [
+        (
+            ("_0", "_1"),
+            r"a_0 and a_1 seem to be one mask an object; put the masks of the image a into a folder",
+        ),
+        (
+            ("_car", "_sky"),
+            r"a_car and a_sky seem to be one mask a class; save one mask an image, with a number",
+        ),
+    ],
+)
+def test_several_masks_of_an_image(make, ends, words):
+    for name in "abcdef":
+        make.save(f"images/{name}.jpg", make.photo(1))
+        for end in ends:
+            make.save(f"masks/{name}{end}.png", make.mask(1, [0, 255]))
+    refuses(make.root, words)
+
+
+@pytest.mark.parametrize("folder", ["", "annotations/"])
+def test_images_beside_annotations_of_boxes(make, folder):
+    make.save("images/a.jpg", make.photo(1))
+    (make.root / folder).mkdir(exist_ok=True)
+    (make.root / f"{folder}a.xml").write_text("<annotation><object><bndbox></bndbox></object></annotation>")
+    refuses(make.root, r"a\.xml is Pascal VOC's XML of boxes; boxes are no masks; outline the objects")
+
+
+def test_images_beside_a_file_of_another_program(make):
+    make.save("a.jpg", make.photo(1))
+    (make.root / "project.json").write_text('{"_via_img_metadata": {}}')
+    refuses(
+        make.root,
+        r"no known layout \(found a\.jpg, project\.json\)\. project\.json is a project of VIA; export",
+    )
+
+
+def test_pairs_whose_names_differ_in_their_form_of_unicode(make):
+    for number in range(8):
+        make.save(f"images/caf\u00e9 {number}.jpg", make.photo(number))
+        make.save(f"masks/cafe\u0301 {number}.png", make.mask(number, [0, 255]))
+    assert len(open_dataset(make.root)) == 8

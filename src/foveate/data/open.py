@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Int64
 
 from foveate.data.dataset import Dataset, check
+from foveate.data.folders.foreign import foreign_files
+from foveate.data.folders.listing import SEARCH_LIMIT, folders_in
 from foveate.data.groups import describe_torn, settle_groups
 from foveate.data.layout import Layout, layout_readers
 from foveate.data.names import alike_note, one_form
@@ -253,4 +255,5 @@ def unknown(root: Path) -> DataError:
             f"{root}: the folder is empty; put images/ and masks/ there, or one folder of images per class"
         )
     shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-    return DataError(f"{root}: no known layout (found {shown}). {_LIKE}")
+    others = "".join(f" {sentence}." for sentence in foreign_files(root, *folders_in(root)[:SEARCH_LIMIT]))
+    return DataError(f"{root}: no known layout (found {shown}).{others} {_LIKE}")

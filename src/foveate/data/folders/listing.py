@@ -63,6 +63,11 @@ def first_images(folder: Path) -> list[str]:
     return [name for name in names if Path(name).suffix.lower() in SUFFIXES]
 
 
+def first_files(folder: Path) -> list[str]:
+    """Return the names of the first files and folders of a folder, unsorted."""
+    return [entry.name for entry in islice(_listed(folder), _FIRST)]
+
+
 def files_with_suffix(folder: Path, suffix: str) -> list[Path]:
     """Return the files of a folder with a suffix in lower case, sorted; none if there is no such folder."""
     if not folder.is_dir():

@@ -11,9 +11,11 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 
 from foveate.data.dataset import SPLIT_NAMES, SPLITS, Entry
+from foveate.data.folders.foreign import masks_of_others
 from foveate.data.folders.listing import list_images
 from foveate.data.folders.pair_folders import image_stem, pairs_of, split_folders, strip_mask_suffix
 from foveate.data.layout import Layout
+from foveate.data.names import one_form
 from foveate.data.pixels.images import SUFFIXES, read_image, read_raw, read_size
 from foveate.data.pixels.masks import IGNORE, LEFT_OUT, MaskCodec, check_binary, choose_codec, read_mask
 from foveate.data.pixels.palette import Color
@@ -79,8 +81,9 @@ def pair(images: Path, masks: Path, prefix: str = "") -> tuple[Entry, ...]:
             raise DataError(
                 f"{folder}: holds no {what} files ({', '.join(sorted(SUFFIXES))}); put the {what}s there"
             )
-    _require_none(matched.unpaired_images, len(matched.entries), "image", "mask", masks)
-    _require_none(matched.unpaired_masks, len(matched.entries), "mask", "image", images)
+    hint = masks_of_others(matched.unpaired_masks, [*matched.unpaired_images, *_stems(matched.entries)])
+    _require_none(matched.unpaired_images, len(matched.entries), "image", "mask", masks, hint)
+    _require_none(matched.unpaired_masks, len(matched.entries), "mask", "image", images, hint)
     return matched.entries
 
 
@@ -200,7 +203,7 @@ def _by_stem(folder: Path, what: str) -> tuple[dict[str, Path], list[tuple[Path,
     files: dict[str, Path] = {}
     clashes = []
     for path in list_images(folder):
-        stem = path.relative_to(folder).with_suffix("").as_posix()
+        stem = one_form(path.relative_to(folder).with_suffix("").as_posix())
         kept = files.setdefault(stem, path)
         if kept != path:
             end = f"share a stem, so it is unclear which {what} to use; keep one of them"
@@ -208,11 +211,17 @@ def _by_stem(folder: Path, what: str) -> tuple[dict[str, Path], list[tuple[Path,
     return files, clashes
 
 
-def _require_none(unpaired: Mapping[str, Path], paired: int, what: str, missing: str, folder: Path) -> None:
+def _stems(entries: Sequence[Entry]) -> list[str]:
+    return [entry.image.stem for entry in entries if entry.image is not None]
+
+
+def _require_none(
+    unpaired: Mapping[str, Path], paired: int, what: str, missing: str, folder: Path, hint: str
+) -> None:
     if unpaired:
         names = [path.name for path in unpaired.values()]
         shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         raise DataError(
             f"{len(names)} of {len(names) + paired} {what}s have no {missing} of the same name in {folder}: "
-            f"{shown}; add the {missing}s or remove these {what}s"
+            f"{shown}; add the {missing}s or remove these {what}s" + f" ({hint})" * bool(hint)
         )

@@ -1,5 +1,6 @@
 """Pascal VOC: `JPEGImages/`, palette masks in `SegmentationClass/`, lists in `ImageSets/Segmentation/`."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ NAMES = (
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train"),
     "tvmonitor",
 )
+_NAME = re.compile(r"\d{4}_\w+|\d{6}")
 LAYOUT = "VOCdevkit/VOC2012/ with JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/*.txt"
 
 
@@ -59,8 +61,9 @@ INFO = DatasetInfo(
 class Voc:
     @staticmethod
     def recognise(root: Path) -> bool:
+        lists = root / "ImageSets" / "Segmentation"
         exported = (root / "labelmap.txt").is_file()  # from a labelling tool, with other classes
-        return (root / "ImageSets" / "Segmentation").is_dir() and not exported
+        return lists.is_dir() and not exported and _names_of_voc(lists / "train.txt")
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
@@ -77,6 +80,15 @@ class Voc:
         values = {**dict(enumerate(NAMES)), 255: None}
         codec = table_codec(NAMES, values, classes, "masks hold class ids; 255 (borders) is ignored")
         return coded_layout(parts, codec, INFO, *notes)
+
+
+def _names_of_voc(path: Path) -> bool:
+    """Whether a list names images as VOC does; others copy its folders for data with classes of their own."""
+    if not path.is_file():
+        return True
+    with path.open(errors="replace") as file:
+        first = next((line.strip() for line in file if line.strip()), "")
+    return _NAME.fullmatch(first) is not None or re.fullmatch(r"[\w.-]+", first) is None
 
 
 def _entries(root: Path, path: Path) -> list[Entry]:

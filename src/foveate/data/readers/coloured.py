@@ -13,6 +13,7 @@ from foveate.data.folders.pair_folders import pairs_of, unread_note
 from foveate.data.folders.pairing import count_stored_values, pair_all, read_pair
 from foveate.data.folders.table import SEPARATORS
 from foveate.data.layout import Layout, reader
+from foveate.data.names import one_form
 from foveate.data.pixels.codecs import table_codec
 from foveate.data.pixels.masks import MaskCodec, is_void
 from foveate.data.pixels.palette import Color
@@ -84,13 +85,13 @@ def read_colors(path: Path) -> list[tuple[str, Color]]:
             raise DataError(
                 f"{path}:{line}: '{','.join(row)}' is not {form} with values 0 to 255; mend the line"
             )
-        color = (int(row[1]), int(row[2]), int(row[3]))
+        written, color = one_form(row[0]), (int(row[1]), int(row[2]), int(row[3]))
         for name, other in table:
-            if row[0] == name or color == other:
+            if written == name or color == other:
                 raise DataError(
-                    f"{path}:{line}: '{row[0]}' {color} repeats the name or colour of '{name}'; remove one"
+                    f"{path}:{line}: '{written}' {color} repeats the name or colour of '{name}'; remove one"
                 )
-        table.append((row[0], color))
+        table.append((written, color))
     if not table:
         raise DataError(f"{path}: names no class; add one line {form} per class")
     return table

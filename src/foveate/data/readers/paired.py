@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from foveate.data.folders.foreign import foreign_files
+from foveate.data.folders.listing import first_images
 from foveate.data.folders.pair_folders import pairs_of, unread_note
 from foveate.data.folders.pairing import pair_all, read_indexed
 from foveate.data.layout import Layout, reader
@@ -31,7 +33,10 @@ class Paired:
             parts = pair_all(root)
         except DataError as error:
             images, masks = pairs_of(root).get("all", (None, None))
-            hint = unread_tables(root) if images and not masks else ""
-            raise DataError(f"{error}; or, {hint}" if hint else str(error)) from None
+            table = unread_tables(root) if images and not masks else ""
+            hints = [f"; or, {table}"] * bool(table)
+            if images and not (masks and first_images(masks)):
+                hints += [f"; {hint}" for hint in foreign_files(*filter(None, [root, masks]))]
+            raise DataError("".join([str(error), *hints])) from None
         layout = read_indexed(parts, classes)
         return replace(layout, notes=(*layout.notes, *unread_note(root)))

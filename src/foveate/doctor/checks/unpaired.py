@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from foveate.data.folders.foreign import masks_of_others
 from foveate.data.folders.pair_folders import UNAMBIGUOUS_MASK_FOLDERS, strip_mask_suffix
 from foveate.data.readers.csv_table import unread_tables
 from foveate.doctor.finding import Case, Finding, Mend, check, counted
@@ -23,7 +24,8 @@ def unpaired(survey: Survey) -> Iterator[Finding]:
                 cases,
                 f"An image and its mask have the same name, letter by letter: to {_name(cases, what)}.",
                 f"Add the missing {other}s, mend the names, or remove these {what}s."
-                + "".join(f" Or, {hint}." for hint in hints),
+                + "".join(f" Or, {hint}." for hint in hints)
+                + _origin(survey) * (what == "mask"),
                 Mend("left out", leave_out=True) if survey.folder.entries else None,
             )
     if survey.folder.clashes:
@@ -44,6 +46,14 @@ def _name(cases: tuple[Case, ...], what: str) -> str:
     if what == "image":
         return f"{file.name} belongs {file.stem}.png or {file.stem}_mask.png"
     return f"the mask {file.name} belongs an image {strip_mask_suffix(file.stem)} with any ending"
+
+
+def _origin(survey: Survey) -> str:
+    """Say what the names of the masks without images tell about the program that wrote them."""
+    images = [entry.stem for _, entry in survey.folder.entries]
+    images += [path.stem for path, kind in survey.folder.unpaired if kind == "image"]
+    hint = masks_of_others([path.stem for path, kind in survey.folder.unpaired if kind == "mask"], images)
+    return f" {hint[0].upper()}{hint[1:]}." if hint else ""
 
 
 def _hints(survey: Survey) -> list[str]:
