@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foveate.specs.data import ANY_FOLDER, FolderChoice
+
 if TYPE_CHECKING:
     from foveate.doctor.survey import Survey
     from foveate.report.doctor import Diagnosis
@@ -14,6 +16,7 @@ def doctor(
     limit: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     group: str | None = None,
+    folder: FolderChoice = ANY_FOLDER,
 ) -> "Diagnosis":
     """Check all images and masks of a dataset, and recommend fixes and training settings.
 
@@ -24,6 +27,7 @@ def doctor(
         limit: check at most this many images, evenly spread.
         progress: called as `progress(done, images)` after each image.
         group: the images that belong together, as in `DataSpec`.
+        folder: layout, masks and ignore_outside, as in `DataSpec`.
 
     Raises `DataError` if there are no images.
 
@@ -36,7 +40,7 @@ def doctor(
     """
     from foveate.doctor.visit import visit
 
-    return diagnose(visit(data, limit, progress, group=group), data)
+    return diagnose(visit(data, limit, progress, group=group, folder=folder), data)
 
 
 def diagnose(survey: "Survey", data: str | Path) -> "Diagnosis":

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foveate.models.weights_file import find_weights
+from foveate.specs.data import ANY_FOLDER, FolderChoice
 
 if TYPE_CHECKING:
     from foveate.evaluation.scores import Scores
@@ -17,6 +18,7 @@ def evaluate(
     size: tuple[int, int] | None = None,
     device: str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    folder: FolderChoice = ANY_FOLDER,
 ) -> "Scores":
     """Score a trained run on its own test images, or on other data with the same classes.
 
@@ -29,6 +31,7 @@ def evaluate(
         size: height and width in pixels to which images are resized. Default: the size of training.
         device: "cpu" or "cuda". Default: cuda if there is a GPU.
         progress: called as `progress(done, images)` after each batch.
+        folder: layout, masks and ignore_outside of other data, as in `DataSpec`. Default: those of the run.
 
     Raises `UserError` for a folder that is not a finished run, an unknown split, or other classes.
 
@@ -38,4 +41,4 @@ def evaluate(
     find_weights(run)
     from foveate.evaluation.evaluate import evaluate as score
 
-    return score(run, data, split, size, device, progress)
+    return score(run, data, split, size, device, progress, folder)

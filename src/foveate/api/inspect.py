@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from foveate.api.results import check_folder, check_free, make_folder
 from foveate.models.weights_file import find_weights
+from foveate.specs.data import ANY_FOLDER, FolderChoice
 
 if TYPE_CHECKING:
     from foveate.inspection.inspect import Inspection
@@ -22,8 +23,11 @@ def inspect(
     overwrite: bool = False,
     device: str | None = None,
     progress: Callable[[int, int, str], None] | None = None,
+    folder: FolderChoice = ANY_FOLDER,
 ) -> "tuple[Inspection, Path]":
     """Draw the figures of `foveate.inspection.inspect.inspect` and write a page of them; return both.
+
+    folder: what the user says about the folder of a dataset.
 
     Raises `UserError` as that does. Also if `out` holds the images, is not empty (unless `overwrite`), or
     cannot be written to. A new folder is removed if drawing fails.
@@ -39,7 +43,7 @@ def inspect(
     created = not target.exists()
     make_folder(target)
     try:
-        inspection = draw(run, target, images, split, pixels, figures, limit, device, progress)
+        inspection = draw(run, target, images, split, pixels, figures, limit, device, progress, folder)
     except BaseException:
         if created and not any(target.iterdir()):
             target.rmdir()

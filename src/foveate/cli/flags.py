@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 from foveate.api.settings import Settings
 from foveate.errors import UserError
-from foveate.specs.data import DataSpec
+from foveate.specs.data import ANY_FOLDER, DataSpec, FolderChoice
 from foveate.specs.model import ModelSpec
 from foveate.specs.shares import SHARES, parse_shares, write_shares
 from foveate.specs.sizes import check_views, parse_size
@@ -73,6 +73,16 @@ class DataFlags:
         values["classes"] = parse_names(self.classes)
         values["split"] = parse_shares(self.split, "--split")
         return DataSpec(source, **values)
+
+
+@flags_of(DataSpec, without=[field.name for field in fields(DataSpec) if not hasattr(ANY_FOLDER, field.name)])
+class FolderFlags:
+    """The folder of the data."""
+
+    @property
+    def choice(self) -> FolderChoice:
+        """What the user says about the folder."""
+        return FolderChoice(**asdict(self))
 
 
 @flags_of(ModelSpec, without=["arm"])

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from foveate.data.copies import copy_sources
-from foveate.data.dataset import SPLIT_NAMES, Entry
+from foveate.data.dataset import Entry
+from foveate.data.folders.words import split_of
 from foveate.data.group_columns import group_column, plain, repeating_columns
 from foveate.data.grouping import propose_group
 from foveate.errors import DataError
@@ -200,7 +201,7 @@ def path_in_part(stem: str) -> str:
     ('p1/12', 'p1/12')
     """
     top, _, inner = stem.partition("/")
-    return inner if inner and top.lower() in SPLIT_NAMES else stem
+    return inner if inner and split_of(top) else stem
 
 
 def torn_groups(parts: Mapping[str, Sequence[Entry]]) -> dict[str, tuple[str, ...]]:

@@ -43,7 +43,7 @@ class LayoutReader:
 
     order: layouts with lower numbers are tried first. summary: one line on the folders and files. info: the
     facts of the dataset, for the layout of one published dataset. tars: whether it reads tars without
-    unpacking them.
+    unpacking them. read_named: reads a folder of which the user says that it has this layout.
     """
 
     name: str
@@ -53,6 +53,7 @@ class LayoutReader:
     read: Callable[[Path, Sequence[str] | None], Layout]
     info: DatasetInfo | None = None
     tars: bool = False
+    read_named: Callable[[Path, Sequence[str] | None], Layout] | None = None
 
 
 _READERS: dict[str, LayoutReader] = {}
@@ -63,13 +64,15 @@ def reader(
 ) -> Callable[[type], type]:
     """Return a class decorator that registers a layout by its static methods `recognise` and `read`.
 
-    The arguments are the fields of `LayoutReader`.
+    `read_named` may read what the user calls so without the doubts of `read`. The arguments are the fields of
+    `LayoutReader`.
     """
 
     def register(layout: type) -> type:
         if name in _READERS:
             raise ValueError(f"the layout '{name}' is registered twice")
-        _READERS[name] = LayoutReader(name, order, summary, layout.recognise, layout.read, info, tars)
+        named = getattr(layout, "read_named", layout.read)
+        _READERS[name] = LayoutReader(name, order, summary, layout.recognise, layout.read, info, tars, named)
         return layout
 
     return register

@@ -1,17 +1,19 @@
 """Open a dataset: a folder of any known layout, an address, or synthetic scenes."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int64
 
 from foveate.data.dataset import Dataset, check
+from foveate.data.folders.field_of_view import ignore_outside_view
 from foveate.data.folders.foreign import foreign_files
 from foveate.data.folders.listing import SEARCH_LIMIT, folders_in
 from foveate.data.groups import describe_torn, settle_groups
 from foveate.data.layout import Layout, layout_readers
+from foveate.data.named_masks import read_named_masks
 from foveate.data.names import alike_note, one_form
 from foveate.data.one_class import against_rest
 from foveate.data.pixels.palette import palette
@@ -24,6 +26,7 @@ from foveate.data.storage.archives import is_archive
 from foveate.data.suggestions import describe_suggestion
 from foveate.data.synthetic import source as synthetic
 from foveate.errors import DataError
+from foveate.specs.data import ANY_FOLDER, FolderChoice
 from foveate.specs.shares import SHARES
 
 _LIKE = (
@@ -43,6 +46,9 @@ def open_dataset(
     shares: Sequence[float] = SHARES,
     group: str | None = None,
     fold: str | None = None,
+    layout: str | None = None,
+    masks: str | None = None,
+    ignore_outside: str | None = None,
 ) -> Dataset:
     """Recognise a dataset and split it into train, val and test.
 
@@ -67,6 +73,10 @@ def open_dataset(
             `foveate.data.groups.assign_groups`; "none" takes each image by itself, even copies and patients.
         fold: K/N, the fold that is test, for data without a part to test on. The N folds hold each image
             once; val is cut from the others.
+        layout: the name of the layout, one of `dataset_names()`; recognised if not given.
+        masks: the name of the folder of masks, where several folders could hold them.
+        ignore_outside: the name of a folder of masks that are 0 outside the field of view; the pixels there
+            are ignored.
 
     Raises `DataError` for folders and masks that cannot be interpreted. The message names the file, the value
     and the remedy.
@@ -75,7 +85,7 @@ def open_dataset(
     >>> [len(dataset.index(split)) for split in ("train", "val", "test")]
     [8, 3, 3]
     """
-    unsplit = open_unsplit(source, classes, group)
+    unsplit = open_unsplit(source, classes, group, FolderChoice(layout, masks, ignore_outside))
     if to_score and splits is None:
         return unsplit.whole()
     dataset = unsplit.split(split_seed, val_from_train, splits, shares, fold)
@@ -171,29 +181,41 @@ class Unsplit:
 
 
 def open_unsplit(
-    source: str | Path, classes: Sequence[str] | None = None, group: str | None = None
+    source: str | Path,
+    classes: Sequence[str] | None = None,
+    group: str | None = None,
+    folder: FolderChoice = ANY_FOLDER,
 ) -> Unsplit:
     """Read a source and put its images into groups. Raises `DataError` as `open_dataset` does."""
-    name, root, layout = read_layout(source, classes)
+    name, root, layout = read_layout(source, classes, folder)
     notes = (*layout.notes, *alike_note(layout.classes))
     grouped = settle_groups(layout.parts, layout.columns, group)
     layout = replace(layout, parts=grouped.parts, notes=(*notes, *grouped.notes))
     return Unsplit(name, str(source), root, layout, grouped.known)
 
 
-def read_layout(source: str | Path, classes: Sequence[str] | None = None) -> tuple[str, Path | None, Layout]:
+def read_layout(
+    source: str | Path, classes: Sequence[str] | None = None, folder: FolderChoice = ANY_FOLDER
+) -> tuple[str, Path | None, Layout]:
     """Read a source without splitting it: the layout's name, its folder if it has one, and its contents.
+
+    folder: what the user says about it.
 
     Raises `DataError` as `open_dataset` does.
     """
     classes = None if classes is None else [one_form(name) for name in classes]
     if classes is not None and len(classes) == 1:
-        name, root, layout = read_layout(source)
+        name, root, layout = read_layout(source, folder=folder)
         return name, root, against_rest(layout, classes[0])
     if is_path(source):
         root = Path(source).expanduser()
-        name, layout = _recognise(root, classes)
+        name, layout = _recognise(root, classes, folder)
+        if folder.ignore_outside:
+            layout = ignore_outside_view(layout, root, folder.ignore_outside)
         return name, root, layout
+    if folder != ANY_FOLDER:
+        flags = [f"--{name.replace('_', '-')}" for name, value in asdict(folder).items() if value]
+        raise DataError(f"{source}: {' and '.join(flags)}: for folders of files only; leave out")
     if synthetic.is_synthetic(source):
         return "synthetic", None, synthetic.read(str(source), classes)
     if str(source).startswith(PREFIX):
@@ -238,9 +260,11 @@ def require_source(source: str | Path) -> None:
     raise DataError(f"{root}: there is no such folder; give the folder of your images, or the word synthetic")
 
 
-def _recognise(root: Path, classes: Sequence[str] | None) -> tuple[str, Layout]:
+def _recognise(root: Path, classes: Sequence[str] | None, folder: FolderChoice) -> tuple[str, Layout]:
     require_source(root)
-    if match := recognise(root):
+    if folder.masks:
+        return read_named_masks(root, folder.masks, folder.layout, classes)
+    if match := recognise(root, folder.layout):
         return match.layout.name, match.read(classes)
     raise unknown(root)
 

@@ -28,6 +28,7 @@ from foveate.data.open import open_unsplit
 from foveate.data.storage.addresses import create, read_bytes, require_empty
 from foveate.data.storage.shards import FORMAT, INDEX, Packed
 from foveate.errors import DataError
+from foveate.specs.data import ANY_FOLDER, FolderChoice
 
 _VERBATIM = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png"}
 _SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -53,11 +54,13 @@ def pack(
     classes: Sequence[str] | None = None,
     shard_mb: float = 256,
     progress: Callable[[int, int], None] | None = None,
+    folder: FolderChoice = ANY_FOLDER,
 ) -> Packing:
     """Write a dataset as shards to `out`: a new or empty folder, or any address that fsspec can write to.
 
     source, classes: as in `open_dataset`. shard_mb: largest size of a shard in megabytes (10^6 bytes), unless
-    a single image exceeds it. progress: called with the images done and all images. Equal data gives equal
+    a single image exceeds it. progress: called with the images done and all images.
+    folder: what the user says about the folder. Equal data gives equal
     bytes. The index is written last, so shards without one are incomplete. Raises `DataError` if the data
     cannot be read, or if `out` holds files or cannot be written to.
 
@@ -71,7 +74,7 @@ def pack(
         raise DataError(f"shard_mb is {shard_mb}; give a shard's size in megabytes, above 0, such as 256")
     address = str(out).rstrip("/")
     require_empty(address)
-    unsplit = open_unsplit(source, classes)
+    unsplit = open_unsplit(source, classes, folder=folder)
     name, layout = unsplit.name, unsplit.layout
     total = sum(map(len, layout.parts.values()))
     parts: dict[str, list[Row]] = {}

@@ -14,10 +14,13 @@ from foveate.data.folders.listing import (
 from foveate.data.folders.pair_folders import has_masks, split_roots
 from foveate.data.layout import Layout, LayoutReader, layout_readers
 from foveate.data.storage.unpacked import Unpacked, archives_in, megabytes, unpacked
-from foveate.errors import DataError, SeveralDatasets
+from foveate.errors import DataError, SeveralDatasets, choose
 
 _CLASSES = "class_folders"
 """The fallback layout: any folder of folders with images has it."""
+
+_JOINED = ("pairs_in_folders", "classes_in_folders")
+"""Layouts that join folders, which may also be datasets that lie in one place."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class Recognised:
     """A recognised layout.
 
     source: the folder or archive that was given. folder: where the layout was found. archives: archives at
-    the source. unpacked: their cache folder, None if they were not unpacked.
+    the source. unpacked: their cache folder, None if they were not unpacked. named: whether the user named
+    the layout.
     """
 
     source: Path
@@ -33,18 +37,20 @@ class Recognised:
     folder: Path
     archives: tuple[Path, ...]
     unpacked: Unpacked | None
+    named: bool = False
 
     def read(self, classes: Sequence[str] | None) -> Layout:
         """Read the layout. Its notes name the folder it was found in and the archives read or left unread."""
         names = ", ".join(path.name for path in self.archives[:6]) + ", ..." * (len(self.archives) > 6)
         try:
-            layout = self.layout.read(self.folder, classes)
+            read = self.layout.read_named if self.named and self.layout.read_named else self.layout.read
+            layout = read(self.folder, classes)
         except DataError as error:
             if not self.archives:
                 raise
             how = f"unpacked from {names}" if self.unpacked else f"still packed beside it: {names}"
-            raise DataError(f"{error} ({how})") from None
-        notes = [*layout.notes]
+            raise type(error)(f"{error} ({how})") from None
+        notes = [*layout.notes, *([f"read as {self.layout.name}, as --layout says"] if self.named else [])]
         root = self.unpacked.folder if self.unpacked else self.source
         if self.folder != root and self.folder not in wrapper_chain(root):
             notes.append(f"found in {self.folder.relative_to(root)}/; the folders beside it are not read")
@@ -55,12 +61,15 @@ class Recognised:
         return replace(layout, notes=tuple(notes))
 
 
-def recognise(source: Path) -> Recognised | None:
+def recognise(source: Path, layout: str | None = None) -> Recognised | None:
     """Return the layout of a folder or an archive, or None.
 
-    Archives in a folder are unpacked only if the folder itself has no known layout. Raises `SeveralDatasets`
-    for a folder of several datasets.
+    layout: the name of the layout that the user says it has. Archives in a folder are unpacked only if the
+    folder itself has no known layout. Raises `SeveralDatasets` for a folder of several datasets, and
+    `UserError` for an unknown name.
     """
+    if layout is not None:
+        return _named(source, layout)
     archives = archives_in(source)
     match = _match_tar(source) if source.is_file() else _match_folder(source)
     if match and match[0].tars:
@@ -69,6 +78,26 @@ def recognise(source: Path) -> Recognised | None:
     if cache:
         match = _match_folder(cache.folder)
     return match and Recognised(source, *match, archives, cache)
+
+
+def _named(source: Path, name: str) -> Recognised:
+    """Return the layout of this name, at the innermost wrapping folder that has it, or else at the source."""
+    readers = {layout.name: layout for layout in layout_readers()}
+    layout = readers[choose(name, readers, "layout")]
+    if layout.tars:
+        return Recognised(source, layout, source, (), None, named=True)
+    archives = archives_in(source)
+    packed = source.is_file() or (archives and not any(map(layout.recognise, _chain(source))))
+    cache = unpacked(source) if packed else None
+    folders = _chain(cache.folder if cache else source)
+    folder = next((folder for folder in folders if _matches(layout, folder)), folders[0])
+    folder = _class_root(folder) if layout.name == _CLASSES else folder
+    return Recognised(source, layout, folder, archives, cache, named=True)
+
+
+def _chain(root: Path) -> list[Path]:
+    """Return the folders that wrap a dataset, innermost first; words may lie beside them."""
+    return list(dict.fromkeys([*wrapper_chain(root), *single_folder_chain(root)]))
 
 
 def _match_tar(source: Path) -> tuple[LayoutReader, Path] | None:
@@ -85,7 +114,7 @@ def _match_folder(root: Path) -> tuple[LayoutReader, Path] | None:
     """
     folders = wrapper_chain(root)
     match = _first_match(layout_readers(), folders)
-    if match and not match[0].info and match[0].name != _CLASSES:
+    if match and not match[0].info and match[0].name not in (_CLASSES, *_JOINED):
         return match
     folder = match[1] if match else folders[0]
     inside = _datasets_inside(folder)
@@ -93,6 +122,8 @@ def _match_folder(root: Path) -> tuple[LayoutReader, Path] | None:
         inside = [(layout, path) for layout, path in inside if layout.info]
         if {layout.name for layout, _ in inside} <= {match[0].name}:  # parts of a dataset match its layout
             return match
+    elif match and match[0].name in _JOINED and not any(layout.info for layout, _ in inside):
+        return match
     elif not inside:
         return match and (match[0], _class_root(folder))
     elif len(inside) == 1 and _has_classes_beside(folder, inside[0][1]):
@@ -101,7 +132,13 @@ def _match_folder(root: Path) -> tuple[LayoutReader, Path] | None:
         return inside[0]
     names = ", ".join(f"{path.relative_to(folder)} ({layout.name})" for layout, path in inside)
     what = "several datasets" if len(inside) > 1 else "a dataset beside other folders"
-    raise SeveralDatasets(f"{folder}: holds {what}: {names}; give one alone, such as {inside[0][1]}")
+    message = f"{folder}: holds {what}: {names}; give one alone, such as {inside[0][1]}"
+    if {layout.name for layout, _ in inside} == {"paired"} and len(inside) > 1:
+        message += (
+            ", or join them as the parts of one with --layout pairs_in_folders; where they are classes, "
+            "--layout class_folders reads their images alone"
+        )
+    raise SeveralDatasets(message)
 
 
 def _class_root(root: Path) -> Path:

@@ -1,13 +1,23 @@
 """List the images and masks of a folder, with those that are unpaired or refused, before any is decoded."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from foveate.data.dataset import Entry, Read, Task
-from foveate.data.folders.listing import folders_in, list_images
-from foveate.data.folders.pair_folders import has_masks, pairs_of, split_roots, unread_folders, unread_lists
-from foveate.data.folders.pairing import by_split, match_by_stem
+from foveate.data.folders.class_tree import NoClasses, class_folders
+from foveate.data.folders.listing import list_images
+from foveate.data.folders.pair_folders import has_masks, unread_folders, unread_lists
+from foveate.data.folders.pairing import match_by_stem, pairing_note
+from foveate.data.folders.places import (
+    Place,
+    places_below,
+    places_in,
+    places_note,
+    refuse_folds_with_splits,
+    unread_beside,
+)
+from foveate.data.folders.rivals import refuse_rivals
 from foveate.data.groups import settle_groups
 from foveate.data.layout import Layout, LayoutReader
 from foveate.data.open import is_path, read_layout, unknown
@@ -17,11 +27,12 @@ from foveate.data.readers.csv_table import entries_of, read_rows, tables_in
 from foveate.data.recognise import recognise
 from foveate.data.storage.archives import is_archive
 from foveate.errors import DataError
+from foveate.specs.data import ANY_FOLDER, FolderChoice
 
 PLAIN = ("coloured", "camvid", "paired")
 """Layouts of images and masks in plain files: each pair is examined, whatever is wrong with the others."""
 
-MENDABLE = (*PLAIN, "class_folders")
+MENDABLE = (*PLAIN, "pairs_in_folders", "class_folders")
 """Layouts that `--fix` can copy: no list names their files."""
 
 
@@ -83,13 +94,14 @@ class Folder:
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
 
 
-def scan_folder(source: str | Path, group: str | None = None) -> Folder:
+def scan_folder(source: str | Path, group: str | None = None, choice: FolderChoice = ANY_FOLDER) -> Folder:
     """List the images of a folder, an archive, or any other source of `open_dataset`, and their masks.
 
-    group: as in `open_dataset`. Raises `DataError` only if there is nothing to list (no such folder, or no
-    known layout), and for a group that groups nothing.
+    group: as in `open_dataset`. choice: what the user says about the folder. Raises `DataError` only if there
+    is nothing to list (no such folder, or no known layout), if the user must say which layout or masks are
+    meant, and for a group that groups nothing.
     """
-    folder = _scan(source)
+    folder = _scan(source, choice)
     if not folder.entries:
         return folder
     grouped = settle_groups(folder.parts, folder.columns, group)
@@ -97,35 +109,55 @@ def scan_folder(source: str | Path, group: str | None = None) -> Folder:
     return replace(folder, parts=grouped.parts, notes=notes, known_groups=grouped.known)
 
 
-def _scan(source: str | Path) -> Folder:
+def _scan(source: str | Path, choice: FolderChoice) -> Folder:
     if not is_path(source):
-        name, _, layout = read_layout(source)
+        name, _, layout = read_layout(source, folder=choice)
         return _from_layout(Path(source), name, f"read from {source}", layout)
     root = Path(source).expanduser()
     if not root.is_dir() and not is_archive(root):
         raise DataError(f"{root}: there is no such folder; give the folder of your images")
-    match = recognise(root)
+    if choice.masks or choice.ignore_outside:
+        name, _, layout = read_layout(source, folder=choice)
+        return _from_layout(root, name, "as the flags say", layout)
+    match = recognise(root, choice.layout)
     if match is None:
         raise unknown(root)
-    by_layout = {"class_folders": _class_folders, "csv": _table, **dict.fromkeys(PLAIN, _pairs)}
-    folder = by_layout.get(match.layout.name, _read_whole)(match.folder, match.layout)
+    if match.named and match.layout.read_named != match.layout.read:
+        folder = _from_layout(match.folder, match.layout.name, match.layout.summary, match.read(None))
+    else:
+        folder = _BY_LAYOUT.get(match.layout.name, _read_whole)(match.folder, match.layout)
     inner = match.folder != root and match.folder.is_relative_to(root)
     where = (f"found in {match.folder.relative_to(root)}/",) if inner else ()
     return replace(folder, notes=(*where, *folder.notes))
 
 
 def _pairs(root: Path, layout: LayoutReader) -> Folder:
-    folders = pairs_of(root)
+    return _list_places(root, layout, places_in(root))
+
+
+def _pairs_in_folders(root: Path, layout: LayoutReader) -> Folder:
+    places = places_below(root)
+    folder = _list_places(root, layout, places)
+    unread = tuple(unread_beside(root, places))
+    return replace(folder, notes=(*folder.notes, places_note(places)), unread=(unread, ()))
+
+
+def _list_places(root: Path, layout: LayoutReader, places: Sequence[Place]) -> Folder:
+    if layout.info is None:
+        refuse_folds_with_splits(root, places)
+        refuse_rivals(places)
     parts: dict[str, tuple[Entry, ...]] = {}
     unpaired: list[tuple[Path, str]] = []
     clashes: list[tuple[Path, str]] = []
-    for part, (images, masks) in folders.items():
+    for place in places:
+        images, masks = place.images, place.masks
         if images is None or masks is None:
             what, folder = ("mask", masks) if images is None else ("image", images)
             unpaired += [(path, what) for path in list_images(folder)] if folder else []
             continue
-        matched = match_by_stem(images, masks, "" if part == "all" else f"{part}/")
-        parts |= by_split(matched.entries) if part == "all" else {part: matched.entries}
+        matched = match_by_stem(images, masks)
+        for part, entries in place.divide(matched.entries).items():
+            parts[part] = (*parts.get(part, ()), *entries)
         unpaired += [(path, "image") for path in matched.unpaired_images.values()]
         unpaired += [(path, "mask") for path in matched.unpaired_masks.values()]
         clashes += [(other, f"it and {kept.name} {end}") for _, kept, other, end in matched.clashes]
@@ -140,6 +172,7 @@ def _pairs(root: Path, layout: LayoutReader) -> Folder:
         tuple(clashes),
         colors,
         reader_errors=reader_errors,
+        notes=tuple(pairing_note(parts)),
         unread=(
             tuple(unread_folders(root)),
             (*unread_lists(root), *(tables_in(root, masked=True) if colors else ())),
@@ -156,19 +189,20 @@ def _class_dict(root: Path) -> tuple[tuple[tuple[str, Color], ...], tuple[str, .
 
 
 def _class_folders(root: Path, layout: LayoutReader) -> Folder:
-    reader_errors = ()
+    reader_errors, notes = (), ()
     try:
-        layout.read(root, None)
+        notes = layout.read(root, None).notes
+    except NoClasses:
+        raise
     except DataError as error:
         reader_errors = (str(error),)
-    tops = split_roots(root) or [("all", root)]
-    folders = [(part, folder) for part, top in tops for folder in folders_in(top)]
-    classes = sorted({folder.name for _, folder in folders})
-    parts: dict[str, tuple[Entry, ...]] = dict.fromkeys((part for part, _ in folders), ())
-    for part, folder in folders:
-        parts[part] += tuple(
-            Entry(path.relative_to(root).as_posix(), path, label=classes.index(folder.name))
-            for path in list_images(folder)
+    found = class_folders(root)
+    classes = sorted({each.name for each in found})
+    parts: dict[str, tuple[Entry, ...]] = dict.fromkeys((each.part for each in found), ())
+    for each in found:
+        parts[each.part] += tuple(
+            Entry(path.relative_to(root).as_posix(), path, label=classes.index(each.name))
+            for path in list_images(each.folder)
         )
     return Folder(
         root,
@@ -179,6 +213,7 @@ def _class_folders(root: Path, layout: LayoutReader) -> Folder:
         masks=False,
         classes=tuple(classes),
         reader_errors=reader_errors,
+        notes=notes,
     )
 
 
@@ -239,3 +274,12 @@ def _from_layout(root: Path, name: str, summary: str, contents: Layout) -> Folde
         notes=contents.notes,
         columns=contents.columns,
     )
+
+
+_BY_LAYOUT = {
+    "class_folders": _class_folders,
+    "csv": _table,
+    "pairs_in_folders": _pairs_in_folders,
+    **dict.fromkeys(PLAIN, _pairs),
+}
+"""How the files of a layout are listed where they are examined one by one; others are read whole."""

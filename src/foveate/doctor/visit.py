@@ -12,6 +12,7 @@ from foveate.doctor.exam import Exam, examine
 from foveate.doctor.folder import Folder, scan_folder
 from foveate.doctor.survey import Survey
 from foveate.errors import DataError
+from foveate.specs.data import ANY_FOLDER, FolderChoice
 
 Advance = Callable[[int, int], None]
 
@@ -22,26 +23,27 @@ def visit(
     advance: Advance | None = None,
     workers: int | None = None,
     group: str | None = None,
+    folder: FolderChoice = ANY_FOLDER,
 ) -> Survey:
     """Examine the images of a dataset, or `limit` of them, evenly spread.
 
     advance: called with the images done and all images, after every image. workers: threads; one per core if
-    not given. group: as in `open_dataset`. Memory: about 5 kB per image, and the few images that are
-    being decoded.
+    not given. group: as in `open_dataset`. folder: what the user says about it.
+    Memory: about 5 kB per image, and the few images that are being decoded.
 
     Raises `DataError` if there is no such folder, no known layout, the group groups nothing, or the limit is
     below 1.
     """
     if limit is not None and limit < 1:
         raise DataError(f"limit {limit} leaves nothing to look at; give 1 or more")
-    folder = scan_folder(source, group)
-    entries = evenly_spaced(folder.entries, limit)
+    scanned = scan_folder(source, group, folder)
+    entries = evenly_spaced(scanned.entries, limit)
     exams = []
-    for exam in _parallel(partial(_examine, folder=folder), entries, workers):
+    for exam in _parallel(partial(_examine, folder=scanned), entries, workers):
         exams.append(exam)
         if advance is not None:
             advance(len(exams), len(entries))
-    return Survey(folder, tuple(exams), len(folder.entries))
+    return Survey(scanned, tuple(exams), len(scanned.entries))
 
 
 def evenly_spaced(entries: list[tuple[str, Entry]], limit: int | None) -> list[tuple[str, Entry]]:

@@ -24,7 +24,7 @@ from foveate.loading.module import DataModule
 from foveate.models.checkpoints import load_model
 from foveate.plain import from_json, to_json
 from foveate.prediction.views import with_views
-from foveate.specs.data import DataSpec
+from foveate.specs.data import ANY_FOLDER, DataSpec, FolderChoice
 from foveate.training.run_directory import Run
 
 Progress = Callable[[int, int], None]
@@ -52,6 +52,7 @@ def evaluate(
     device: torch.device | str | None = None,
     progress: Progress | None = None,
     opened: DataModule | None = None,
+    folder: FolderChoice = ANY_FOLDER,
 ) -> Scores:
     """Score a run's best weights on a split (train, val or test), and write the scores into the run.
 
@@ -64,6 +65,7 @@ def evaluate(
         device: default: CUDA if there is a GPU.
         progress: called as `progress(done, images)` after each batch.
         opened: the run's data, if it is open; used if it has the run's splits.
+        folder: what the user says about other data; by default as for the data of the run.
 
     Writes `scores.json`, `per_image.csv` and `per_image.npz` (see `read_scores`, `per_image_table`,
     `read_per_image`). If split, size or data differ from the defaults, they are part of the names, as in
@@ -79,7 +81,7 @@ def evaluate(
     if own and opened.serves(Run(run).spec.data, Run(run).splits):
         module = opened
     else:
-        module = data_of(run, data, size, trained)
+        module = data_of(run, data, size, trained, folder)
     check_classes(run, trained or module.classes, module.spec.source, module.classes)
     total = len(module.dataset.index(split))
     evaluation = evaluate_model(
@@ -150,21 +152,28 @@ def read_per_image(
         return tuple(file["stems"].tolist()), file["confusions"], file.get("errors")
 
 
-def seen_in_training(run: str | Path, data: str | Path, split: str = "test") -> tuple[int, int]:
+def seen_in_training(
+    run: str | Path, data: str | Path, split: str = "test", folder: FolderChoice = ANY_FOLDER
+) -> tuple[int, int]:
     """Count the images of a split of other data whose names occur in the run's train or val split, and all.
 
     Returns (images with such a name, images in the split), for the images that `evaluate` would score.
     """
     trained = tuple(load_model(run).notes.get("classes", ()))
-    stems = [entry.stem for entry in data_of(Path(run), data, None, trained).dataset.index(split)]
+    stems = [entry.stem for entry in data_of(Path(run), data, None, trained, folder).dataset.index(split)]
     splits = Run(run).splits
     return len(set(stems) & {*splits["train"], *splits["val"]}), len(stems)
 
 
-def caution(run: str | Path, data: str | Path | None = None, split: str = "test") -> str:
+def caution(
+    run: str | Path,
+    data: str | Path | None = None,
+    split: str = "test",
+    folder: FolderChoice = ANY_FOLDER,
+) -> str:
     """Return a warning if scores on these images overestimate scores on new images, else an empty string."""
     if data is not None:
-        seen, total = seen_in_training(run, data, split)
+        seen, total = seen_in_training(run, data, split, folder)
         if not seen:
             return ""
         return (
@@ -178,13 +187,18 @@ def caution(run: str | Path, data: str | Path | None = None, split: str = "test"
 
 
 def data_of(
-    run: Path, data: str | Path | None, size: tuple[int, int] | None, trained: tuple[str, ...]
+    run: Path,
+    data: str | Path | None,
+    size: tuple[int, int] | None,
+    trained: tuple[str, ...],
+    folder: FolderChoice = ANY_FOLDER,
 ) -> DataModule:
     """Open the images to evaluate or inspect a run with.
 
     data: another data set, taken whole unless it has splits; default: the run's own data in its own splits.
     size: height and width; default: the run's. trained: the run's classes, used if the masks of other data
-    are numbered and do not name their classes.
+    are numbered and do not name their classes. folder: what the user says about other data; what was said
+    of the run's own folder holds for another, unless it is said anew.
     """
     spec = Run(run).spec
     data_spec = replace(spec.data, size=size or spec.data.size)
@@ -193,7 +207,11 @@ def data_of(
     # Classes of unnamed masks are the values that occur; a few images may lack some of them.
     numbered = trained == tuple(f"class {value}" for value in range(len(trained)))
     classes = data_spec.classes or (trained if trained and numbered else None)
-    other = DataSpec(str(data), data_spec.size, classes, batch=data_spec.batch, workers=data_spec.workers)
+    said = asdict(data_spec.folder) if is_path(data) else {}
+    said |= {name: value for name, value in asdict(folder).items() if value}
+    other = DataSpec(
+        str(data), data_spec.size, classes, batch=data_spec.batch, workers=data_spec.workers, **said
+    )
     return DataModule(other, spec.seed, to_score=True)
 
 

@@ -16,6 +16,7 @@ from foveate.inspection.sources import Source, evenly_spaced, find_sources
 from foveate.inspection.subjects import Pixel, RecordedMap, View
 from foveate.inspection.values import save_values
 from foveate.prediction.predictor import load
+from foveate.specs.data import ANY_FOLDER, FolderChoice
 
 Progress = Callable[[int, int, str], None]
 
@@ -59,6 +60,7 @@ def inspect(
     limit: int = 8,
     device: torch.device | str | None = None,
     progress: Progress | None = None,
+    folder: FolderChoice = ANY_FOLDER,
 ) -> Inspection:
     """Draw the attention of a run on at most `limit` evenly spaced images.
 
@@ -66,6 +68,7 @@ def inspect(
     data. pixels: (row, column) in the images from which pairwise attention is drawn; by default the centres
     of the image and of its quadrants. figures: names of `figure_kinds()`; by default all that can draw the
     run's maps. progress: called as `progress(done, images, name)` after each image.
+    folder: what the user says about the folder of a dataset.
 
     Each image gets a folder in `out`: panels.png, one folder of figures for each attention, and maps.npz with
     maps.json. Existing files of these names are replaced.
@@ -84,7 +87,7 @@ def inspect(
         )
     if limit < 1:
         raise UserError(f"limit is {limit}; at least 1 image is needed to see anything")
-    sources = find_sources(run, predictor.classes, images, split)
+    sources = find_sources(run, predictor.classes, images, split, folder)
     inspection = Inspection(str(run), predictor.facts.arm, Path(out), len(sources))
     chosen = evenly_spaced(sources, limit)
     folders = _folder_names(chosen)

@@ -12,6 +12,7 @@ from foveate.data.pixels.images import image_files, read_image
 from foveate.data.storage.archives import is_archive
 from foveate.errors import UserError, choose
 from foveate.evaluation.evaluate import check_classes, data_of
+from foveate.specs.data import ANY_FOLDER, FolderChoice
 
 Truth = UInt8[ndarray, "h w"] | int | None
 
@@ -25,12 +26,18 @@ class Source:
 
 
 def find_sources(
-    run: str | Path, classes: tuple[str, ...], images: str | Path | None, split: str
+    run: str | Path,
+    classes: tuple[str, ...],
+    images: str | Path | None,
+    split: str,
+    folder: FolderChoice = ANY_FOLDER,
 ) -> list[Source]:
     """Return the images of `images`.
 
     `images` is an image file, a folder that directly holds images, a dataset with the classes of the run, or
-    None for the run's own data. Of a dataset, only `split` is used. Raises `UserError` if there are no
+    None for the run's own data. Of a dataset, only `split` is used. folder: what the user says about it.
+
+    Raises `UserError` if there are no
     images, for an unknown split, and for data with other classes.
     """
     choose(split, ("train", "val", "test"), "split")
@@ -42,7 +49,7 @@ def find_sources(
         if files:
             stems = [file.stem for file in files]
             return [_file(file, file.stem if stems.count(file.stem) == 1 else file.name) for file in files]
-    data = data_of(Path(run), images, None, classes).dataset
+    data = data_of(Path(run), images, None, classes, folder).dataset
     check_classes(Path(run), classes or data.classes, data.source, data.classes)
     entries = data.index(split)
     if not entries:

@@ -58,7 +58,7 @@ class DataModule:
         """Open the dataset and check the spec; images are decoded when a loader first needs their split."""
         if self._dataset is None:
             spec = self.spec
-            self._unsplit = self._unsplit or open_unsplit(spec.source, spec.classes, spec.group)
+            self._unsplit = self._unsplit or open_unsplit(spec.source, spec.classes, spec.group, spec.folder)
             dataset = self._split(self._unsplit)
             self._size = tuple(spec.size) if spec.size else choose_size(dataset)
             self._check()

@@ -15,6 +15,10 @@ class DataSpec:
             given.
         classes: class names in the order of their ids; taken from the data if not given. The word ignore in
             place of a name ignores the pixels of that value. A single name is a class against the rest.
+        layout: the layout of the folder, by a name of `foveate list datasets`; recognised if not given.
+        masks: the name of the folder of masks, where several folders could hold them, such as 1st_manual.
+        ignore_outside: the name of a folder of masks that are 0 outside the field of view; the pixels there
+            are ignored.
         split: where the data have no splits, percents of train, val and test, such as 80/10/10. Of two, such
             as 80/20, the second validates and is scored.
         split_seed: draws that split.
@@ -47,6 +51,9 @@ class DataSpec:
     source: str
     size: tuple[int, int] | None = None
     classes: tuple[str, ...] | None = None
+    layout: str | None = None
+    masks: str | None = None
+    ignore_outside: str | None = None
     split: Shares = SHARES
     split_seed: int = 0
     group: str | None = None
@@ -65,3 +72,25 @@ class DataSpec:
     batch: int | None = None
     workers: int | None = None
     memory_gb: float = 4.0
+
+    @property
+    def folder(self) -> "FolderChoice":
+        """What the user says about the folder."""
+        return FolderChoice(self.layout, self.masks, self.ignore_outside)
+
+
+@dataclass(frozen=True)
+class FolderChoice:
+    """What the user says about a folder, as in `DataSpec`; None is left to foveate.
+
+    >>> DataSpec("photos", masks="1st_manual").folder.masks
+    '1st_manual'
+    """
+
+    layout: str | None = None
+    masks: str | None = None
+    ignore_outside: str | None = None
+
+
+ANY_FOLDER = FolderChoice()
+"""Nothing is said about a folder; all is recognised."""

@@ -62,7 +62,9 @@ def test_a_folder_of_a_split_that_holds_nothing_is_passed_over(make):
 
 def test_words_of_splits_may_be_classes(make):
     make.class_folders(**{"valid/phone": 8, "valid/scanner": 8, "invalid/phone": 8, "invalid/scanner": 8})
-    assert open_dataset(make.root).classes == ("invalid", "valid")
+    with pytest.raises(DataError, match=r"hold folders of the same names .*; either may be the classes"):
+        open_dataset(make.root)
+    assert open_dataset(make.root, layout="class_folders").classes == ("invalid", "valid")
 
 
 def test_classes_called_as_splits_beside_others(make):

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foveate.cli.flags import FolderFlags
 from foveate.errors import UserError
 
 if TYPE_CHECKING:
@@ -106,7 +107,12 @@ def get(name: str, *, out: str | None = None) -> int:
 
 
 def pack(
-    data: str, *, out: str | None = None, shard_mb: float = 256, classes: list[str] | None = None
+    data: str,
+    *,
+    folder: FolderFlags,
+    out: str | None = None,
+    shard_mb: float = 256,
+    classes: list[str] | None = None,
 ) -> None:
     """Write a dataset as shards: plain tar files that stream well from disks, servers and object stores.
 
@@ -128,7 +134,7 @@ def pack(
 
     target = out or f"shards/{Path(data).name}"
     with progress("Packing") as advance:
-        done = write(data, target, parse_names(classes), shard_mb, advance)
+        done = write(data, target, parse_names(classes), shard_mb, advance, folder.choice)
     print(f"{done.images} images in {done.shards} shards ({_size(done.bytes)}): {target}")
 
 

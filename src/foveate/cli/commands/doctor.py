@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foveate.cli.flags import FolderFlags
 from foveate.errors import UserError
+from foveate.specs.data import FolderChoice
 
 if TYPE_CHECKING:
     from foveate.doctor.survey import Survey
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 def doctor(
     data: str,
     *,
+    folder: FolderFlags,
     out: str | None = None,
     json: str | None = None,
     fix: str | None = None,
@@ -38,7 +41,7 @@ def doctor(
     """
     for flag, path in (("--out", out), ("--json", json)):
         _check_target(flag, path)
-    survey = _visit(data, limit, group)
+    survey = _visit(data, limit, group, folder.choice)
     from foveate.api.doctor import diagnose
     from foveate.cli.progress import progress
     from foveate.report.doctor import write_json, write_page
@@ -66,12 +69,12 @@ def _check_target(flag: str, path: str | None) -> None:
         raise UserError(f"{flag}: {path} cannot be written; name a file in a folder that exists")
 
 
-def _visit(data: str, limit: int | None, group: str | None) -> "Survey":
+def _visit(data: str, limit: int | None, group: str | None, folder: FolderChoice) -> "Survey":
     from foveate.cli.progress import progress
     from foveate.doctor.visit import visit
 
     with progress("Reading images") as advance:
-        return visit(data, limit, advance, group=group)
+        return visit(data, limit, advance, group=group, folder=folder)
 
 
 def _fix(diagnosis: "Diagnosis", folder: Path) -> None:

@@ -1,10 +1,13 @@
 """`foveate evaluate`: the scores of a trained run."""
 
+from foveate.cli.flags import FolderFlags
+
 
 def evaluate(
     run: str,
     data: str | None = None,
     *,
+    folder: FolderFlags,
     split: str = "test",
     size: str | None = None,
     device: str | None = None,
@@ -28,11 +31,11 @@ def evaluate(
 
     shape = None if size is None else parse_size(size, "--size")
     with progress("Scoring") as advance:
-        scores = score(run, data, split, shape, device, advance)
+        scores = score(run, data, split, shape, device, advance, folder.choice)
     from foveate.cli.table import score_table
     from foveate.evaluation.evaluate import caution
     from foveate.models.checkpoints import load_model
 
     print(score_table(scores, load_model(run).task, split if data is None else ""))
-    if warning := caution(run, data, split):
+    if warning := caution(run, data, split, folder.choice):
         print(f"\n{warning}")

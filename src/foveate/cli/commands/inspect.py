@@ -3,6 +3,7 @@
 import re
 import sys
 
+from foveate.cli.flags import FolderFlags
 from foveate.errors import UserError
 
 
@@ -10,6 +11,7 @@ def inspect(
     run: str,
     images: str | None = None,
     *,
+    folder: FolderFlags,
     out: str = "inspection",
     split: str = "test",
     pixels: list[str] | None = None,
@@ -47,7 +49,17 @@ def inspect(
 
     with progress("Inspecting") as advance:
         inspection, page = draw(
-            run, images, out, split, places, figures or (), limit, overwrite, device, advance
+            run,
+            images,
+            out,
+            split,
+            places,
+            figures or (),
+            limit,
+            overwrite,
+            device,
+            advance,
+            folder.choice,
         )
     for error in inspection.left_out:
         print(f"foveate: left out: {error}", file=sys.stderr)

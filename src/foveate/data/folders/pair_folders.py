@@ -7,11 +7,21 @@ import numpy as np
 
 from foveate.data.dataset import SPLIT_NAMES, SPLITS
 from foveate.data.folders.listing import SEARCH_LIMIT, first_images, folders_in, holds_images
+from foveate.data.folders.words import split_of
 from foveate.data.pixels.images import SUFFIXES, read_image
 from foveate.errors import DataError
 
-IMAGE_FOLDERS = ("images", "image", "imgs", "img", "jpegimages")
-UNAMBIGUOUS_MASK_FOLDERS = ("masks", "mask", "labels", "label", "annotations")
+IMAGE_FOLDERS = ("images", "image", "imgs", "img", "jpegimages", "img_dir", "image_dir", "imgs_dir")
+UNAMBIGUOUS_MASK_FOLDERS = (
+    "masks",
+    "mask",
+    "labels",
+    "label",
+    "annotations",
+    "ann_dir",
+    "mask_dir",
+    "label_dir",
+)
 MASK_FOLDERS = (
     *UNAMBIGUOUS_MASK_FOLDERS,
     *("annotation", "ground_truth", "groundtruth", "gt", "segmentation", "segmentations"),
@@ -52,7 +62,7 @@ def pairs_of(root: Path) -> dict[str, Folders]:
         return splits
     if holds_images_and_masks(root) and not any(map(holds_images, folders_in(root)[:SEARCH_LIMIT])):
         return {"all": (root, root)}
-    alone = find_folder(root, UNAMBIGUOUS_MASK_FOLDERS)
+    alone = _masks_alone(root)
     return {"all": (whole[0], alone)} if whole[0] or alone else {}
 
 
@@ -71,7 +81,7 @@ def split_folders(root: Path) -> dict[str, Folders]:
         masks = masks if masks and _contains_images(masks) else None
         if images and not masks:
             inner = find_folder(images, IMAGE_FOLDERS), _masks_in(images)
-            if all(inner) or find_folder(images, UNAMBIGUOUS_MASK_FOLDERS):
+            if all(inner) or _masks_alone(images):
                 images, masks = inner
             elif holds_images_and_masks(images):
                 masks = images
@@ -181,6 +191,16 @@ def _folders_named(root: Path, names: Iterable[str]) -> list[Path]:
     return [folders[name] for name in names if name in folders]
 
 
+def _masks_alone(root: Path) -> Path | None:
+    """Return the folder that is called as masks are, unless it holds photographs: it is a class, then."""
+    folder = find_folder(root, UNAMBIGUOUS_MASK_FOLDERS)
+    if folder is None:
+        return None
+    names = sorted(first_images(folder))[:_MASKS_CHECKED]
+    photographs = names and not any(has_few_colors(folder / name) for name in names)
+    return None if photographs else folder
+
+
 def _masks_in(root: Path) -> Path | None:
     """Return the first folder of masks that holds images (Annotations/ may hold XML), or else the first."""
     folders = _folders_named(root, MASK_FOLDERS)
@@ -198,16 +218,31 @@ def _split_folders(root: Path, split: str, endings: Iterable[str]) -> list[Path]
     Other names of the split (valid/ for val) count only if a folder of train exists, as they may be classes.
     Returns the folders that contain images, or the first folder if none does.
     """
-    folders = {path.name.lower().strip(): path for path in folders_in(root)}
-    has_train = any(name.startswith("train") and (name in SPLIT_NAMES or "_" in name) for name in folders)
-    names = [
-        name for name, meaning in SPLIT_NAMES.items() if name == split or (meaning == split and has_train)
-    ]
+    folders = {path.name.strip(): path for path in folders_in(root)}
+    has_train = any(name.lower().startswith("train") and (split_of(name) or "_" in name) for name in folders)
     for ending in endings:
-        candidates = [folders[name + ending] for name in names if name + ending in folders]
+        begins = {
+            path: name[: len(name) - len(ending)]
+            for name, path in folders.items()
+            if name.lower().endswith(ending)
+        }
+        candidates = [
+            _innermost(path, split)
+            for path, name in begins.items()
+            if split_of(name) == split and (has_train or name.lower() == split)
+        ]
         if candidates:
             return [path for path in candidates if _contains_images_deeply(path)] or candidates[:1]
     return []
+
+
+def _innermost(folder: Path, split: str) -> Path:
+    """Follow folders of a split that hold one folder of the same split, as training_set/training_set/."""
+    while len(inner := folders_in(folder)) == 1 and split_of(inner[0].name) == split:
+        if holds_images(folder):
+            break
+        folder = inner[0]
+    return folder
 
 
 def _refuse_duplicates(root: Path, duplicates: list[list[Path]]) -> None:

@@ -1,6 +1,7 @@
 """Pair images and masks by the stems of their file names, and read them."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,10 +11,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from foveate.data.dataset import SPLIT_NAMES, SPLITS, Entry
+from foveate.data.dataset import Entry
+from foveate.data.folders.affixes import rematch
 from foveate.data.folders.foreign import masks_of_others
 from foveate.data.folders.listing import list_images
 from foveate.data.folders.pair_folders import image_stem, pairs_of, split_folders, strip_mask_suffix
+from foveate.data.folders.places import Place, by_split
 from foveate.data.layout import Layout
 from foveate.data.names import one_form
 from foveate.data.pixels.images import SUFFIXES, read_image, read_raw, read_size
@@ -38,13 +41,14 @@ class StemMatch:
     clashes: tuple[tuple[Path, Path, Path, str], ...]
 
 
-def match_by_stem(images: Path, masks: Path, prefix: str = "") -> StemMatch:
+def match_by_stem(images: Path, masks: Path, prefix: str = "", strip: str = "") -> StemMatch:
     """Match the images and masks of two folders by stem, without refusing missing or ambiguous files.
 
     Of two files of the same stem, the first is kept. A mask may have a suffix such as `_mask` after its stem.
-    It must have one if it lies in one folder with the images.
+    It must have one if it lies in one folder with the images. strip: a pattern of what the stems of images
+    have in addition.
     """
-    image_files, clashes = _by_stem(images, "image")
+    image_files, clashes = _by_stem(images, "image", strip)
     if masks == images:
         mask_clashes = []
         mask_stems = {stem: path for stem, path in image_files.items() if strip_mask_suffix(stem) != stem}
@@ -58,6 +62,8 @@ def match_by_stem(images: Path, masks: Path, prefix: str = "") -> StemMatch:
         if kept != path:
             end = f"both fit the image '{image}', so it is unclear which mask to use; keep one of them"
             mask_clashes.append((path.parent, kept, path, end))
+    if not image_files.keys() & mask_files.keys():
+        mask_files = rematch(mask_files, image_files)
     both = sorted(image_files.keys() & mask_files.keys())
     return StemMatch(
         tuple(Entry(prefix + stem, image_files[stem], mask_files[stem]) for stem in both),
@@ -72,7 +78,11 @@ def pair(images: Path, masks: Path, prefix: str = "") -> tuple[Entry, ...]:
 
     Raises `DataError` if a folder is empty, an image or a mask has no other half, or a stem fits two files.
     """
-    matched = match_by_stem(images, masks, prefix)
+    return require_pairs(images, masks, match_by_stem(images, masks, prefix))
+
+
+def require_pairs(images: Path, masks: Path, matched: StemMatch) -> tuple[Entry, ...]:
+    """Return the entries of a match. Raises `DataError` as `pair` does."""
     for folder, kept, other, end in matched.clashes:
         raise DataError(f"{folder}: {kept.name} and {other.name} {end}")
     unpaired_files = (images, "image", matched.unpaired_images), (masks, "mask", matched.unpaired_masks)
@@ -85,6 +95,14 @@ def pair(images: Path, masks: Path, prefix: str = "") -> tuple[Entry, ...]:
     _require_none(matched.unpaired_images, len(matched.entries), "image", "mask", masks, hint)
     _require_none(matched.unpaired_masks, len(matched.entries), "mask", "image", images, hint)
     return matched.entries
+
+
+def pairing_note(parts: Mapping[str, Sequence[Entry]]) -> list[str]:
+    """Return a note if masks were paired without the words in which their names differ from the images'."""
+    for entry in (entry for entries in parts.values() for entry in entries):
+        if image_stem(entry.mask.stem, [entry.image.stem]) != entry.image.stem:
+            return [f"names are paired without what differs, as {entry.image.name} with {entry.mask.name}"]
+    return []
 
 
 def pair_all(root: Path) -> dict[str, tuple[Entry, ...]]:
@@ -121,19 +139,19 @@ def pair_splits(root: Path) -> dict[str, tuple[Entry, ...]]:
     return {split: pair(images, masks, f"{split}/") for split, (images, masks) in folders.items()}
 
 
-def by_split(entries: Sequence[Entry]) -> dict[str, tuple[Entry, ...]]:
-    """Group entries by split if the first folder of every stem names one; otherwise put all under "all".
+def pair_places(places: Sequence[Place]) -> dict[str, tuple[Entry, ...]]:
+    """Return the entries of several places by their parts, each entry in the group of its place.
 
-    Names other than train, val and test count only if one of the splits is train.
+    Raises `DataError` as `pair` does, and for a place without images or without masks.
     """
-    parts: dict[str, list[Entry]] = {}
-    for entry in entries:
-        top, inner, _ = entry.stem.partition("/")
-        parts.setdefault(SPLIT_NAMES.get(top.lower(), "all") if inner else "all", []).append(entry)
-    known = {entry.stem.partition("/")[0].lower() for entry in entries}
-    if "all" in parts or ("train" not in parts and not known <= set(SPLITS)):
-        return {"all": tuple(entries)}
-    return {part: tuple(parts[part]) for part in sorted(parts)}
+    parts: dict[str, tuple[Entry, ...]] = {}
+    for place in places:
+        if place.images is None or place.masks is None:
+            missing, found = ("images", place.masks) if place.images is None else ("masks", place.images)
+            raise DataError(f"{found.parent}: has {found.name}/ but no folder of {missing}; add it")
+        for part, entries in place.divide(pair(place.images, place.masks)).items():
+            parts[part] = (*parts.get(part, ()), *entries)
+    return parts
 
 
 def count_stored_values(
@@ -199,11 +217,13 @@ def _same_size(entry: Entry, image: Sequence[int], mask: Sequence[int]) -> None:
         )
 
 
-def _by_stem(folder: Path, what: str) -> tuple[dict[str, Path], list[tuple[Path, Path, Path, str]]]:
+def _by_stem(
+    folder: Path, what: str, strip: str = ""
+) -> tuple[dict[str, Path], list[tuple[Path, Path, Path, str]]]:
     files: dict[str, Path] = {}
     clashes = []
     for path in list_images(folder):
-        stem = one_form(path.relative_to(folder).with_suffix("").as_posix())
+        stem = re.sub(strip, "", one_form(path.relative_to(folder).with_suffix("").as_posix()))
         kept = files.setdefault(stem, path)
         if kept != path:
             end = f"share a stem, so it is unclear which {what} to use; keep one of them"

@@ -1,92 +1,87 @@
-"""Class folders: one folder of images per class, with or without `train/ val/ test/` above them."""
+"""Class folders: one folder of images per class, with or without `train/ val/ test/` above or below them."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from foveate.data.dataset import SPLIT_NAMES, Entry
+from foveate.data.dataset import Entry
+from foveate.data.folders.class_tree import (
+    ClassFolder,
+    check_classes,
+    class_folders,
+    masks_inside,
+    unread_folders,
+)
 from foveate.data.folders.coded import read_labelled
-from foveate.data.folders.listing import first_images, folders_in, list_images
-from foveate.data.folders.pair_folders import has_few_colors, holds_images_and_masks, split_roots
+from foveate.data.folders.listing import first_files, list_images
+from foveate.data.folders.pair_folders import holds_images_and_masks, strip_mask_suffix
+from foveate.data.folders.words import split_of
 from foveate.data.layout import Layout, reader
 from foveate.errors import DataError, choose
-
-_LOOKED_AT = 5
 
 
 @reader("class_folders", 40, "one folder of images per class, with or without train/ val/ test/ above")
 class ClassFolders:
     @staticmethod
     def recognise(root: Path) -> bool:
-        return any(list_images(folder) for _, split in _parts(root) for folder in folders_in(split))
+        return any(list_images(each.folder) for each in class_folders(root))
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
-        splits = _parts(root)
-        there = sorted({folder.name for _, split in splits for folder in folders_in(split)})
-        names = tuple(dict.fromkeys(choose(name, there, "class folder") for name in classes or there))
-        if len(names) < 2:
-            raise DataError(
-                f"{root}: has one class folder only ('{''.join(names)}'); classification needs two or more. "
-                "For segmentation, put the masks into masks/ and the images into images/"
-            )
-        for _, split in splits:
-            _require_classes(folders_in(split))
-        if {name.lower().strip() for name in names} <= SPLIT_NAMES.keys():
-            raise DataError(
-                f"{root}: {', '.join(f'{name}/' for name in names)} are splits, and hold images alone; for "
-                "classes, put the images into one folder a class in each of them; for segmentation, images "
-                "into train/images/ and masks into train/masks/"
-            )
-        parts = {part: _entries(root, split, names) for part, split in splits}
-        return Layout("classification", names, parts, read_labelled)
+        found = class_folders(root)
+        layout = labelled_folders(root, found, classes)
+        check_classes(root, found)
+        return layout
+
+    @staticmethod
+    def read_named(root: Path, classes: Sequence[str] | None) -> Layout:
+        """Read the folders as classes, whatever they look like."""
+        return labelled_folders(root, class_folders(root), classes)
 
 
-def _parts(root: Path) -> list[tuple[str, Path]]:
-    return split_roots(root) or [("all", root)]
-
-
-def _require_classes(classes: Sequence[Path]) -> None:
-    """Raise `DataError` if two folders are not two classes but images and masks under other names."""
-    if len(classes) != 2:
-        return
-    first, second = classes
-    masks = [
-        folder
-        for folder in classes
-        if all(has_few_colors(folder / name) for name in first_images(folder)[:_LOOKED_AT])
-    ]
-    if len(masks) != 1:
-        return
-    stems, others = ({path.stem for path in list_images(folder)} for folder in classes)
-    if stems == others:
+def labelled_folders(
+    root: Path, found: Sequence[ClassFolder], classes: Sequence[str] | None, *notes: str
+) -> Layout:
+    """Return the layout of class folders. notes: sentences for the user."""
+    there = sorted({each.name for each in found})
+    names = tuple(dict.fromkeys(choose(name, there, "class folder") for name in classes or there))
+    if len(names) < 2:
         raise DataError(
-            f"{first.parent}: {first.name}/ and {second.name}/ hold files of the same names, and those in "
-            f"{masks[0].name}/ look like masks; call the folders images/ and masks/, or, if they are "
-            "classes, rename the files of one"
+            f"{root}: has one class folder only ('{''.join(names)}'); classification needs two or more. "
+            "For segmentation, put the masks into masks/ and the images into images/"
         )
+    if all(split_of(name.strip()) for name in names):
+        raise DataError(
+            f"{root}: {', '.join(f'{name}/' for name in names)} are splits, and hold images alone; for "
+            "classes, put the images into one folder a class in each of them; for segmentation, images "
+            "into train/images/ and masks into train/masks/"
+        )
+    parts: dict[str, dict[str, Entry]] = {each.part: {} for each in found}
+    for each in sorted(found, key=lambda each: names.index(each.name) if each.name in names else -1):
+        if each.name in names:
+            _add(parts[each.part], root, each, names.index(each.name))
+    passed = sorted({f"{path.name}/" for each in found for path in masks_inside(each.folder)})
+    if any(holds_images_and_masks(each.folder) for each in found):
+        passed.append("the masks beside the images")
+    unread = [f"{path.name}/" for path in unread_folders(root, found)]
+    unread += sorted(name for name in first_files(root) if name.lower().endswith(".csv"))
+    said = [f"not read: {', '.join(passed + unread)}"] if passed or unread else []
+    entries = {part: tuple(held.values()) for part, held in parts.items()}
+    return Layout("classification", names, entries, read_labelled, notes=(*notes, *said))
 
 
-def _entries(root: Path, split: Path, classes: Sequence[str]) -> tuple[Entry, ...]:
-    entries: dict[str, Entry] = {}
-    for label, name in enumerate(classes):
-        if not (split / name).is_dir():
+def _add(entries: dict[str, Entry], root: Path, each: ClassFolder, label: int) -> None:
+    files = list_images(each.folder)
+    passed, mixed = masks_inside(each.folder), holds_images_and_masks(each.folder)
+    if not files:
+        raise DataError(f"{each.folder}: the class folder holds no images; add some or remove the folder")
+    for path in files:
+        is_mask = mixed and strip_mask_suffix(path.stem) != path.stem
+        if is_mask or any(path.is_relative_to(folder) for folder in passed):
             continue
-        if holds_images_and_masks(split / name):
+        stem = path.relative_to(root).with_suffix("").as_posix()
+        if stem in entries:
             raise DataError(
-                f"{split / name}: holds images together with their masks; for segmentation, put all of them "
-                "into one folder; for classification, move the masks elsewhere"
+                f"{each.folder}: {entries[stem].image.name} and {path.name} share a stem and are "
+                "ambiguous; rename one"
             )
-        files = list_images(split / name)
-        if not files:
-            raise DataError(
-                f"{split / name}: the class folder holds no images; add some or remove the folder"
-            )
-        for path in files:
-            stem = path.relative_to(root).with_suffix("").as_posix()
-            if stem in entries:
-                raise DataError(
-                    f"{split / name}: {entries[stem].image.name} and {path.name} share a stem and are "
-                    "ambiguous; rename one"
-                )
-            entries[stem] = Entry(stem, path, label=label)
-    return tuple(entries.values())
+        entries[stem] = Entry(stem, path, label=label, group=each.group)

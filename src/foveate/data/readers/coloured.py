@@ -5,10 +5,12 @@ Folders: `train/ train_labels/ val/ val_labels/ test/ test_labels/`, or `images/
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from foveate.data.dataset import Entry
 from foveate.data.folders.pair_folders import pairs_of, unread_note
 from foveate.data.folders.pairing import count_stored_values, pair_all, read_pair
 from foveate.data.folders.table import SEPARATORS
@@ -38,25 +40,31 @@ class Coloured:
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
         path = colors_file(root)
-        table = read_colors(path)
-        codec = color_codec(table, classes, path.name)
         if not pairs_of(root):
             raise DataError(
                 f"{root}: has a {path.name} but neither train/ with train_labels/ nor images/ with masks/; "
                 "add them"
             )
-        parts = pair_all(root)
-        entries = [entry for part in parts.values() for entry in part]
-        counts = count_stored_values(entries, codec)[:, : len(codec.classes)]
-        return Layout(
-            task="segmentation",
-            classes=codec.classes,
-            colors=tuple(color for name, color in table if name in codec.classes),
-            parts=parts,
-            reader=partial(read_pair, codec=codec),
-            counts={entry.stem: row for entry, row in zip(entries, counts, strict=True)},
-            notes=(codec.reading, *unread_note(root), *_tables(root)),
-        )
+        read_colors(path)
+        layout = read_coloured(pair_all(root), path, classes)
+        return replace(layout, notes=(*layout.notes, *unread_note(root), *_tables(root)))
+
+
+def read_coloured(parts: Mapping[str, Sequence[Entry]], path: Path, classes: Sequence[str] | None) -> Layout:
+    """Return the layout of coloured masks. path: the file that names the class of each colour."""
+    table = read_colors(path)
+    codec = color_codec(table, classes, path.name)
+    entries = [entry for part in parts.values() for entry in part]
+    counts = count_stored_values(entries, codec)[:, : len(codec.classes)]
+    return Layout(
+        task="segmentation",
+        classes=codec.classes,
+        colors=tuple(color for name, color in table if name in codec.classes),
+        parts=parts,
+        reader=partial(read_pair, codec=codec),
+        counts={entry.stem: row for entry, row in zip(entries, counts, strict=True)},
+        notes=(codec.reading,),
+    )
 
 
 def _tables(root: Path) -> tuple[str, ...]:

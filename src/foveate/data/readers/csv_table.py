@@ -33,7 +33,7 @@ from foveate.files import escapes_folder
 
 IMAGE = ("image", "image_path", "image_id", "file_name", "filename", "image_name", "file", "path")
 MASK = ("mask", "mask_path", "mask_file_name", "mask_name", "segmentation", "segmentation_mask")
-LABEL = ("label", "class", "target", "category")
+LABEL = ("label", "class", "target", "category", "dx", "diagnosis")
 
 
 @dataclass(frozen=True)
@@ -276,10 +276,10 @@ def _columns_note(path: Path, used: Sequence[str | None], unused: Sequence[str])
 
 
 def find_file(root: Path, folders: Sequence[str], name: str, what: str, where: str) -> Path:
-    """Return the file that a cell names, relative to `root` or to the first of `folders` there.
+    """Return the file that a cell names, in `root`, in the first of `folders` there, or in any folder there.
 
     The name may lack the suffix. what, where: "image" or "mask", and "file:line", for messages. Raises
-    `DataError` if the file does not exist or lies outside `root`.
+    `DataError` if the file does not exist, lies outside `root`, or lies in several folders.
     """
     if escapes_folder(name):
         raise DataError(f"{where}: the {what} '{name}' leads out of {root}; name it relative to that folder")
@@ -289,6 +289,14 @@ def find_file(root: Path, folders: Sequence[str], name: str, what: str, where: s
     inner = find_folder(root, folders)  # last, as it lists all of `root`, which may hold all images
     if inner and (path := _first_file(inner, names)):
         return path
+    parts = [path for folder in folders_in(root) if (path := _first_file(folder, names))]
+    if len(parts) > 1:
+        raise DataError(
+            f"{where}: the {what} '{name}' lies in {parts[0].parent.name}/ and in {parts[1].parent.name}/; "
+            "name it with its folder"
+        )
+    if parts:
+        return parts[0]
     raise DataError(
         f"{where}: the {what} '{name}' does not exist (looked in {inner or root}); add it, or remove the row"
     )

@@ -11,7 +11,9 @@ from pathlib import Path
 from foveate.data.folders.foreign import foreign_files
 from foveate.data.folders.listing import first_images
 from foveate.data.folders.pair_folders import pairs_of, unread_note
-from foveate.data.folders.pairing import pair_all, read_indexed
+from foveate.data.folders.pairing import pair_all, pairing_note, read_indexed
+from foveate.data.folders.places import places_in
+from foveate.data.folders.rivals import refuse_rivals
 from foveate.data.layout import Layout, reader
 from foveate.data.readers.csv_table import unread_tables
 from foveate.errors import DataError
@@ -38,5 +40,6 @@ class Paired:
             if images and not (masks and first_images(masks)):
                 hints += [f"; {hint}" for hint in foreign_files(*filter(None, [root, masks]))]
             raise DataError("".join([str(error), *hints])) from None
+        refuse_rivals(places_in(root))
         layout = read_indexed(parts, classes)
-        return replace(layout, notes=(*layout.notes, *unread_note(root)))
+        return replace(layout, notes=(*layout.notes, *pairing_note(parts), *unread_note(root)))

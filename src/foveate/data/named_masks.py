@@ -1,0 +1,105 @@
+"""Read images with the masks in the folders that the user names, where several folders could hold them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from foveate.data.folders.listing import folders_in, holds_images
+from foveate.data.folders.pair_folders import IMAGE_FOLDERS, find_folder
+from foveate.data.folders.pairing import pair_places, pairing_note, read_indexed
+from foveate.data.folders.places import Place, arranged
+from foveate.data.folders.rivals import looks_like_masks
+from foveate.data.folders.words import names_derived
+from foveate.data.layout import Layout
+from foveate.data.readers.coloured import colors_file, read_coloured
+from foveate.data.storage.unpacked import archives_in, unpacked
+from foveate.errors import DataError
+
+_DEPTH = 5
+_LAYOUTS = (None, "paired", "pairs_in_folders", "coloured")
+
+
+def read_named_masks(
+    root: Path, masks: str, layout: str | None, classes: Sequence[str] | None
+) -> tuple[str, Layout]:
+    """Return the name and contents of a folder whose masks lie in the folders called `masks`.
+
+    layout: as the user says. Raises `DataError` if there is no such folder, or none of images beside it.
+    """
+    if layout not in _LAYOUTS:
+        raise DataError(f"--masks {masks} is for pairs of images and masks, not for {layout}; leave one out")
+    folder, places = named_places(root, masks)
+    parts = pair_places(places)
+    path = colors_file(folder)
+    contents = read_coloured(parts, path, classes) if path else read_indexed(parts, classes)
+    notes = [f"masks are those in {masks.strip('/')}/, as --masks says", *pairing_note(parts)]
+    if unread := _unread(folder, places):
+        notes.append(f"not read: {', '.join(unread)}")
+    return "coloured" if path else "paired", replace(contents, notes=(*contents.notes, *notes))
+
+
+def named_places(root: Path, masks: str) -> tuple[Path, list[Place]]:
+    """Return the folder in which the masks were looked for, and their places.
+
+    Archives in `root` are unpacked if it holds no such folder.
+    """
+    name = masks.strip("/")
+    found = [] if root.is_file() else _called(root, name)
+    if not found and archives_in(root):
+        root = unpacked(root).folder
+        found = _called(root, name)
+    if not found:
+        raise DataError(
+            f"{root}: there is no folder called {name}/ (--masks), neither there nor in the folders below; "
+            "name a folder that holds masks"
+        )
+    places = [Place(_images_beside(path), path) for path in found]
+    return root, arranged(
+        [(path.parent.relative_to(root).parts, place) for path, place in zip(found, places, strict=True)]
+    )
+
+
+def _called(root: Path, name: str) -> list[Path]:
+    """Return the folders of this name (or path below `root`) that are closest to `root` on each branch."""
+    if (direct := root / name).is_dir() and direct.resolve().is_relative_to(root.resolve()):
+        return [direct]
+    return list(_search(root, name.lower(), _DEPTH))
+
+
+def _search(folder: Path, name: str, depth: int) -> Iterator[Path]:
+    for inner in folders_in(folder):
+        if inner.name.lower().strip() == name:
+            yield inner
+        elif depth > 1:
+            yield from _search(inner, name, depth - 1)
+
+
+def _images_beside(masks: Path) -> Path:
+    """Return the folder of images beside a folder of masks, or the folder above, if the images lie in it."""
+    if images := find_folder(masks.parent, IMAGE_FOLDERS):
+        return images
+    others = [
+        path
+        for path in folders_in(masks.parent)
+        if path != masks
+        and holds_images(path)
+        and not names_derived(path.name)
+        and not looks_like_masks(path)
+    ]
+    if len(others) == 1:
+        return others[0]
+    shown = ", ".join(f"{path.name}/" for path in others[:4])
+    which = (
+        f"which of {shown} holds its images is unclear" if others else "no folder of images lies beside it"
+    )
+    raise DataError(f"{masks}: {which}; call the folder of images images/")
+
+
+def _unread(root: Path, places: Sequence[Place]) -> list[str]:
+    """Return the folders of images beside the masks, and those beside which there are no masks."""
+    used = {path for place in places for path in (place.images, place.masks)}
+    beside = [path for place in places for path in folders_in(place.masks.parent)]
+    names = {place.images.name for place in places}
+    alone = [path for top in folders_in(root) for path in folders_in(top) if path.name in names]
+    unread = dict.fromkeys(path for path in [*beside, *alone] if path not in used and holds_images(path))
+    return [f"{path.relative_to(root).as_posix()}/" for path in unread]

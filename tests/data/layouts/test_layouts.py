@@ -1,0 +1,230 @@
+"""How folders of all forms are read, and that none is read in a way that is not said."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from foveate.data.dataset import SPLITS
+from foveate.data.open import open_dataset
+from foveate.doctor.folder import scan_folder
+from foveate.errors import UserError
+from foveate.specs.data import FolderChoice
+
+from .trees import PAGE, TREES, Tree, images, mask, page_with_table, pairs, photo, product, save
+
+READ = [tree for tree in TREES if tree.layout]
+REFUSED = [tree for tree in TREES if not tree.layout]
+
+
+def named(trees: list[Tree]) -> list:
+    return [pytest.param(tree, id=tree.name) for tree in trees]
+
+
+def entries(dataset):
+    return [entry for split in SPLITS for entry in dataset.index(split)]
+
+
+@pytest.mark.parametrize("tree", named(READ))
+def test_a_folder_is_read_as_the_page_says(tmp_path, tree):
+    tree.write(tmp_path)
+    dataset = open_dataset(tmp_path, **tree.flags)
+    assert (dataset.name, dataset.classes, len(dataset)) == (tree.layout, tree.classes, tree.images)
+    if tree.splits:
+        assert tuple(len(dataset.index(split)) for split in SPLITS) == tree.splits
+    assert len({entry.group for entry in entries(dataset)} - {None}) == tree.groups
+    assert tree.says in dataset.describe()
+    for entry in entries(dataset):
+        assert dataset.read(entry)[0].shape == (12, 16, 3)
+
+
+@pytest.mark.parametrize("tree", named(REFUSED))
+def test_a_folder_is_refused_with_the_word_that_settles_it(tmp_path, tree):
+    tree.write(tmp_path)
+    with pytest.raises(UserError) as refusal:
+        open_dataset(tmp_path, **tree.flags)
+    assert tree.says in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("tree", named(READ))
+def test_the_doctor_lists_the_same_images(tmp_path, tree):
+    tree.write(tmp_path)
+    folder = scan_folder(tmp_path, choice=FolderChoice(**tree.flags))
+    assert (folder.layout, len(folder.entries), folder.unpaired) == (tree.layout, tree.images, ())
+    assert {entry.group for _, entry in folder.entries} == {
+        entry.group for entry in entries(open_dataset(tmp_path, **tree.flags))
+    }
+
+
+def test_the_table_of_the_page_is_that_of_the_trees():
+    page = PAGE.read_text()
+    assert page == page_with_table(page), "run python tests/data/layouts/trees.py"
+
+
+def test_groups_of_patients_are_not_torn_apart(tmp_path):
+    next(tree for tree in TREES if tree.name == "patients").write(tmp_path)
+    dataset = open_dataset(tmp_path)
+    held = [{entry.group for entry in dataset.index(split)} for split in SPLITS]
+    assert all(held)
+    assert sum(map(len, held)) == len(set.union(*held))
+
+
+def test_pixels_outside_the_field_of_view_are_ignored_and_not_counted(tmp_path):
+    tree = next(tree for tree in TREES if tree.name == "drive")
+    tree.write(tmp_path)
+    dataset = open_dataset(tmp_path, **tree.flags)
+    entry = dataset.index("train")[0]
+    truth = (mask(int(entry.image.name[:2])) > 0).astype(np.uint8)
+    truth[:2] = 255
+    assert np.array_equal(dataset.read(entry)[1], truth)
+    assert dataset.counts[entry.stem].tolist() == [int((truth == 0).sum()), int((truth == 1).sum())]
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"layout": "class_folder"}, r"unknown layout 'class_folder'; did you mean 'class_folders'\?"),
+        ({"masks": "nope"}, r"there is no folder called nope/ \(--masks\)"),
+        ({"masks": "1st_manual", "ignore_outside": "nope"}, "have no field of view in a folder nope/ beside"),
+        ({"masks": "1st_manual", "layout": "class_folders"}, "is for pairs of images and masks"),
+        ({"ignore_outside": "mask"}, "could both hold the masks"),
+        ({"layout": "nnunet"}, "has no imagesTr/ with labelsTr/"),
+        ({"layout": "pairs_in_folders"}, "could both hold the masks"),
+    ],
+)
+def test_words_that_do_not_fit_the_folder(tmp_path, flags, words):
+    next(tree for tree in TREES if tree.name == "drive").write(tmp_path)
+    with pytest.raises(UserError, match=words):
+        open_dataset(tmp_path, **flags)
+
+
+def test_words_on_folders_are_not_for_drawn_data():
+    with pytest.raises(UserError, match="--layout: for folders of files only"):
+        open_dataset("synthetic:8", layout="paired")
+
+
+def test_folders_called_as_sets_that_hold_no_classes(tmp_path):
+    images("seg_train", "seg_test")(tmp_path)
+    with pytest.raises(UserError, match="are splits, and hold images alone"):
+        open_dataset(tmp_path)
+
+
+SIBLINGS = {
+    "images and labels of one side": ("imgs_folder", "gt_folder", "called as images and masks"),
+    "images beside others of masks": ("train/images", "train/Semantic_masks/a", "but no masks/"),
+    "groups of files": ("batch_1", "batch_2", "look like parts"),
+    "folds without classes": ("fold1", "fold2", "look like folds"),
+    "sites without classes": ("hospital_a", "hospital_b", "look like patients or sites"),
+    "splits with other words": ("my_train_a", "my_test_a", "look like splits"),
+}
+
+
+@pytest.mark.parametrize(("first", "second", "words"), SIBLINGS.values(), ids=SIBLINGS)
+def test_folders_that_are_no_classes(tmp_path, first, second, words):
+    images(first, second)(tmp_path)
+    with pytest.raises(UserError, match=words):
+        open_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("with_mask", "without_mask"),
+        ("mask", "no_mask"),
+        ("c0", "c1", "c2"),
+        ("0", "1", "2"),
+        ("train", "bus", "car"),
+        ("grade_1", "grade_2"),
+        ("plant_healthy", "plant_sick"),
+        ("n01440764", "n01443537"),
+        ("target", "other"),
+        ("class_a", "class_b"),
+    ],
+    ids="-".join,
+)
+@pytest.mark.parametrize("split", [False, True])
+def test_names_that_classes_have(tmp_path, names, split):
+    folders = product(("Train", "Test"), names) if split else names
+    images(*folders, count=6)(tmp_path)
+    dataset = open_dataset(tmp_path)
+    assert (dataset.name, dataset.classes) == ("class_folders", tuple(sorted(names)))
+
+
+def test_masks_by_another_name_in_each_split(tmp_path):
+    images(*product(("train", "val"), ("images", "Semantic_masks/images")))(tmp_path)
+    with pytest.raises(UserError, match=r"are called as images and masks are; .*--masks Semantic_masks"):
+        open_dataset(tmp_path)
+
+
+def test_folds_with_splits_of_their_own(tmp_path):
+    images(*product(("fold0", "fold1"), ("train", "val"), ("cat", "dog")), count=3)(tmp_path)
+    with pytest.raises(UserError, match="has splits of its own, so the same images may lie in several"):
+        open_dataset(tmp_path)
+
+
+def test_a_second_file_of_masks_beside_the_first(tmp_path):
+    pairs(("images/{n}.png", "masks/{n}.png"), ("images/{n}.png", "labels/{n}.png"))(tmp_path)
+    with pytest.raises(UserError, match="labels/ and masks/ could both hold the masks"):
+        open_dataset(tmp_path)
+    dataset = open_dataset(tmp_path, masks="labels")
+    assert {entry.mask.parent.name for entry in entries(dataset)} == {"labels"}
+    assert "Not read: masks/" in dataset.describe()
+
+
+def test_an_image_that_lies_in_two_folders_of_parts(tmp_path):
+    next(tree for tree in TREES if tree.name == "table_of_parts").write(tmp_path)
+    save(tmp_path / "HAM10000_images_part_2" / "ISIC_0000000.jpg", photo(0))
+    with pytest.raises(UserError, match="lies in HAM10000_images_part_1/ and in HAM10000_images_part_2/"):
+        open_dataset(tmp_path)
+
+
+LEVELS = (
+    ("train", "test"),
+    ("training_set", "test_set"),
+    ("fold_0", "fold_1", "fold_2"),
+    ("part1", "part2"),
+    ("patient1", "patient2", "patient3"),
+    ("cat", "dog"),
+    ("10", "11", "12"),
+    ("images", "masks"),
+    ("img", "lung masks"),
+    ("imagesTr", "labelsTr"),
+    ("images",),
+    ("data",),
+)
+
+
+def _draw(root, path: str, number: int) -> None:
+    names = path.split("/")
+    is_mask = any(name in ("masks", "lung masks", "labelsTr") for name in names)
+    save(root / path / f"{number}.png", mask(number) if is_mask else photo(hash(path) % 1000 + number))
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(LEVELS), min_size=1, max_size=3, unique=True))
+def test_no_arrangement_of_folders_is_read_in_a_way_that_is_not_said(tmp_path_factory, levels):
+    root = tmp_path_factory.mktemp("tree")
+    for path in product(*levels):
+        for number in range(3):
+            _draw(root, path, number)
+    try:
+        dataset = open_dataset(root)
+    except UserError:
+        return
+    said = dataset.describe()
+    words = {name for level in levels for name in level}
+    if dataset.task == "classification":
+        # Classes are words of one level that names classes, and no mask is an image.
+        assert any(set(dataset.classes) == set(level) for level in (("cat", "dog"), ("10", "11", "12")))
+        assert not any("masks" in entry.stem or "labels" in entry.stem for entry in entries(dataset))
+        joined = {"fold_0", "part1", "patient1", "10"} & words - {*dataset.classes}
+        assert not joined or "are joined" in said
+    else:
+        assert all(entry.mask != entry.image for entry in entries(dataset))
+        assert {"masks", "lung masks", "labelsTr"} & words
+        joined = {"fold_0", "part1", "patient1", "cat", "10"} & words
+        assert not joined or "joined" in said or all("/" in entry.stem for entry in entries(dataset))
+    if {"train", "training_set"} & words and dataset.task == "classification":
+        tested = {entry.stem.partition("/")[0] for entry in dataset.index("test")}
+        assert "own splits" in said or "cut from train" in said, tested
