@@ -9,6 +9,8 @@ from PIL import Image
 from foveate.data.dataset import SPLITS, class_frequencies
 from foveate.data.open import dataset_names, dataset_summaries, open_dataset
 from foveate.data.recognise import recognise
+from foveate.doctor.finding import judge
+from foveate.doctor.visit import visit
 from foveate.errors import DataError, UserError
 
 
@@ -404,3 +406,32 @@ def test_camvid_shares_are_those_of_its_readme(real_data):
     dataset = open_dataset(real_data / "camvid", val_from_train=False)
     shares = np.array([16.9, 23.3, 1.0, 31.7, 4.5, 9.7, 1.2, 1.1, 5.9, 0.6, 0.3]) / 96
     assert class_frequencies(dataset) == pytest.approx(shares, abs=0.001)
+
+
+NAMES = (
+    *(
+        "a b#1%20",
+        "\u00fcn\u00ef_\u65e5\u672c\u8a9e",
+        "x_2[96dpi]_{1}_{2}",
+        "q'uote",
+        "semi;colon",
+        "amp&lt<b>",
+        "tab\tname",
+    ),
+    *("new\nline", "-dash", "$HOME", "dot.", "trail "),
+)
+
+
+def test_names_that_hurt_are_read(make):
+    make.root = make.root / "d \u00e9t\u00e9 #1 100% [a] {x} 'q'"
+    for number, name in enumerate(NAMES):
+        make.save(f"images/{name}.png", make.photo(number))
+        make.save(f"masks/{name}.png", make.mask(number, [0, 255]))
+    dataset = open_dataset(make.root)
+    assert {entry.stem for split in SPLITS for entry in dataset.index(split)} == set(NAMES)
+    assert not dataset.has_groups
+    assert dataset.cautions == ()
+    again = open_dataset(make.root, splits=dataset.split_table())
+    assert again.split_table() == dataset.split_table()
+    findings = judge(visit(make.root))
+    assert {finding.check for finding in findings} <= {"leakage", "swapped", "shifted"}  # of random drawings

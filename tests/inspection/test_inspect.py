@@ -2,7 +2,10 @@
 
 import base64
 import json
+import re
+from html import unescape
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -161,3 +164,26 @@ def test_the_page_holds_every_figure_and_needs_nothing_else(tmp_path):
     assert "1 of 4" in page
     assert "http" not in page
     assert "<b>" not in page
+
+
+def test_links_of_the_page_lead_to_files_whatever_their_names(tmp_path):
+    folders = [
+        "a b#1%20",
+        "\u65e5\u672c",
+        "q'uote",
+        "semi;colon",
+        "amp&lt",
+        "tab\tname",
+        "new\nline",
+        "-dash",
+        "trail ",
+    ]
+    drawings = {}
+    for name in folders:
+        path = tmp_path / name / "panels.png"
+        path.parent.mkdir()
+        Image.fromarray(PHOTO).save(path)
+        drawings[name] = [Drawing(path, "panels", "", "the image")]
+    page = write_page(Inspection("runs/a", "se", tmp_path, 9, drawings)).read_text()
+    links = [unquote(unescape(link)) for link in re.findall(r'href="([^"#]+)"', page)]
+    assert {f"{name}/panels.png" for name in folders} <= set(links)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 from foveate.data.copies import copy_sources
 from foveate.data.dataset import Entry
-from foveate.data.folders.words import split_of
 from foveate.data.group_columns import group_column, plain, repeating_columns
 from foveate.data.grouping import propose_group
+from foveate.data.words import split_of
 from foveate.errors import DataError
 
 NO_GROUPS = "none"

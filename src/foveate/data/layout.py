@@ -21,8 +21,9 @@ class Layout:
     parts: entries by the folder's own split (train, val, test), or all entries under "all". reader: decodes
     one entry; must be picklable for worker processes. colors: RGB of each class, may be empty. counts: pixels
     per class of the masks, by stem, if known. notes, cautions: sentences for the user, see
-    `Dataset`. columns: the cells of each column of the dataset's table, by stem. files: files that were read
-    beside those of the entries, such as tables and lists.
+    `Dataset`. columns: the cells of each column of the dataset's table, by stem. below: the folder below
+    which every file is accounted for, None for other sources. files: files that were read beside those of the
+    entries and that look like images, such as fields of view.
     """
 
     task: Task
@@ -34,6 +35,7 @@ class Layout:
     notes: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    below: Path | None = None
     files: tuple[Path, ...] = ()
 
 

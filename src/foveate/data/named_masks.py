@@ -9,10 +9,10 @@ from foveate.data.folders.pair_folders import IMAGE_FOLDERS, find_folder
 from foveate.data.folders.pairing import pair_places, pairing_note, read_indexed
 from foveate.data.folders.places import Place, arranged
 from foveate.data.folders.rivals import looks_like_masks
-from foveate.data.folders.words import names_derived
 from foveate.data.layout import Layout
 from foveate.data.readers.coloured import colors_file, read_coloured
 from foveate.data.storage.unpacked import archives_in, unpacked
+from foveate.data.words import names_derived
 from foveate.errors import DataError
 
 _DEPTH = 5
@@ -35,7 +35,7 @@ def read_named_masks(
     notes = [f"masks are those in {masks.strip('/')}/, as --masks says", *pairing_note(parts)]
     if unread := _unread(folder, places):
         notes.append(f"not read: {', '.join(unread)}")
-    return "coloured" if path else "paired", replace(contents, notes=(*contents.notes, *notes))
+    return "coloured" if path else "paired", replace(contents, notes=(*contents.notes, *notes), below=folder)
 
 
 def named_places(root: Path, masks: str) -> tuple[Path, list[Place]]:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from foveate.data.dataset import Dataset, check
+from foveate.data.folders.accounting import account_for, missed_note
 from foveate.data.folders.field_of_view import ignore_outside_view
 from foveate.data.folders.foreign import foreign_files
 from foveate.data.folders.listing import SEARCH_LIMIT, folders_in
@@ -190,7 +191,9 @@ def open_unsplit(
     name, root, layout = read_layout(source, classes, folder)
     notes = (*layout.notes, *alike_note(layout.classes))
     grouped = settle_groups(layout.parts, layout.columns, group)
-    layout = replace(layout, parts=grouped.parts, notes=(*notes, *grouped.notes))
+    account = account_for(layout)
+    notes = (*notes, *account.notes, *grouped.notes)
+    layout = replace(layout, parts=grouped.parts, notes=notes, cautions=(*layout.cautions, *account.cautions))
     return Unsplit(name, str(source), root, layout, grouped.known)
 
 
@@ -280,4 +283,5 @@ def unknown(root: Path) -> DataError:
         )
     shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
     others = "".join(f" {sentence}." for sentence in foreign_files(root, *folders_in(root)[:SEARCH_LIMIT]))
+    others = others or "".join(f" {note[:1].upper()}{note[1:]}." for note in missed_note(root))
     return DataError(f"{root}: no known layout (found {shown}).{others} {_LIKE}")

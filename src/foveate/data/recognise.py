@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from foveate.data.folders.accounting import missed_note
 from foveate.data.folders.listing import (
     SEARCH_LIMIT,
     folders_in,
@@ -46,10 +47,10 @@ class Recognised:
             read = self.layout.read_named if self.named and self.layout.read_named else self.layout.read
             layout = read(self.folder, classes)
         except DataError as error:
-            if not self.archives:
-                raise
-            how = f"unpacked from {names}" if self.unpacked else f"still packed beside it: {names}"
-            raise type(error)(f"{error} ({how})") from None
+            said = [str(error), *missed_note(self.folder)]
+            if self.archives:
+                said[0] += f" ({'unpacked from' if self.unpacked else 'still packed beside it:'} {names})"
+            raise type(error)("; ".join(said)) from None
         notes = [*layout.notes, *([f"read as {self.layout.name}, as --layout says"] if self.named else [])]
         root = self.unpacked.folder if self.unpacked else self.source
         if self.folder != root and self.folder not in wrapper_chain(root):
@@ -58,7 +59,16 @@ class Recognised:
             notes.append(f"read from {names}, kept unpacked ({megabytes(self.unpacked.bytes)})")
         elif self.archives:
             notes.append(f"archives that were not read: {names}")
-        return replace(layout, notes=tuple(notes))
+        return replace(layout, notes=tuple(notes), below=self.below)
+
+    @property
+    def below(self) -> Path | None:
+        """The folder below which every file is accounted for; None for published datasets, whose files their
+        authors chose.
+        """
+        if self.layout.info:
+            return None
+        return self.unpacked.folder if self.unpacked else self.source
 
 
 def recognise(source: Path, layout: str | None = None) -> Recognised | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from foveate.data.dataset import SPLITS, Dataset
+from foveate.data.folders.accounting import Account
 from foveate.data.pixels.palette import palette
 from foveate.data.splits import arrange
 from foveate.doctor.finding import counted
@@ -44,6 +45,8 @@ def gather(survey: Survey) -> Facts:
     folder, images = survey.folder, [exam.image for exam in survey.exams if exam.image is not None]
     masks = [mask for _, mask in survey.masked]
     rows = [("Recognised", f"{folder.layout}: {folder.summary}"), ("Images", _parts(survey))]
+    if folder.account.unread:
+        rows.append(("Files", _files(folder.account)))
     if len(survey.exams) < survey.total:
         rows.append(("Looked at", f"{len(survey.exams):,} of {survey.total:,}, evenly spread"))
     if images:
@@ -105,6 +108,11 @@ def _parts(survey: Survey) -> str:
         return f"{total}, no splits of their own"
     ordered = [split for split in SPLITS if split in counts] + sorted(set(counts) - set(SPLITS))
     return f"{total}: " + ", ".join(f"{counts[part]:,} {part}" for part in ordered)
+
+
+def _files(account: Account) -> str:
+    unread = "; ".join(f"{len(heap.files):,} {heap.name} ({heap.kind.what})" for heap in account.unread)
+    return f"{account.used:,} used, {account.known:,} others (tables, texts), not read: {unread}"
 
 
 def _sizes(sizes: list[tuple[int, int]]) -> str:

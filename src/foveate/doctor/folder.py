@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from foveate.data.dataset import Entry, Read, Task
+from foveate.data.folders.accounting import NOTHING, Account, account_for, take_stock
 from foveate.data.folders.class_tree import NoClasses, class_folders
 from foveate.data.folders.listing import list_images
 from foveate.data.folders.pair_folders import has_masks, unread_folders, unread_lists
@@ -49,7 +50,7 @@ class Folder:
     understood the folder. tables: the readable CSV tables that pair images and masks. droppable_rows: rows of
     the tables ("file:line") that are refused and that a copy can leave out. unread: folders and lists beside
     the pairs that are not read. columns: the cells of each column of the tables, by stem. known_groups:
-    see `foveate.data.groups.Grouped`.
+    see `foveate.data.groups.Grouped`. account: of all files below the source.
     """
 
     root: Path
@@ -70,6 +71,7 @@ class Folder:
     unread: tuple[tuple[Path, ...], tuple[Path, ...]] = ((), ())
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     known_groups: bool = False
+    account: Account = NOTHING
 
     @property
     def mendable(self) -> bool:
@@ -126,9 +128,13 @@ def _scan(source: str | Path, choice: FolderChoice) -> Folder:
         folder = _from_layout(match.folder, match.layout.name, match.layout.summary, match.read(None))
     else:
         folder = _BY_LAYOUT.get(match.layout.name, _read_whole)(match.folder, match.layout)
+    passed = [path for path, _ in (*folder.unpaired, *folder.clashes)]
+    account = folder.account
+    if match.below and any(entry.image for _, entry in folder.entries):
+        account = take_stock(match.below, [entry for _, entry in folder.entries], (), passed)
     inner = match.folder != root and match.folder.is_relative_to(root)
     where = (f"found in {match.folder.relative_to(root)}/",) if inner else ()
-    return replace(folder, notes=(*where, *folder.notes))
+    return replace(folder, notes=(*where, *folder.notes), account=account)
 
 
 def _pairs(root: Path, layout: LayoutReader) -> Folder:
@@ -273,6 +279,7 @@ def _from_layout(root: Path, name: str, summary: str, contents: Layout) -> Folde
         classes=contents.classes,
         notes=contents.notes,
         columns=contents.columns,
+        account=account_for(contents),
     )
 
 

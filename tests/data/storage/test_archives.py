@@ -8,6 +8,7 @@ import zipfile
 
 import pytest
 
+from foveate.data.open import open_dataset
 from foveate.data.storage.archives import is_archive, unpack, unpacked_size
 from foveate.data.storage.unpacked import MAX_NESTING, unpack_into
 from foveate.errors import DataError
@@ -70,6 +71,29 @@ def test_zips_are_unpacked_with_their_empty_folders_left_out(tmp_path):
     archive = zipped(tmp_path / "a.zip", **{"images/": b"", "images/a.png": CONTENT})
     unpack(archive, tmp_path / "out")
     assert (tmp_path / "out" / "images" / "a.png").read_bytes() == CONTENT
+
+
+def test_zips_of_windows_are_unpacked_into_folders(tmp_path):
+    archive = zipped(tmp_path / "a.zip", **{"images\\a.png": CONTENT, "masks\\inner\\a.png": CONTENT})
+    unpack(archive, tmp_path / "out")
+    assert (tmp_path / "out" / "images" / "a.png").read_bytes() == CONTENT
+    assert (tmp_path / "out" / "masks" / "inner" / "a.png").read_bytes() == CONTENT
+
+
+def test_zips_whose_names_are_of_another_encoding_are_read(make, monkeypatch, tmp_path):
+    """Names in GBK without the flag of UTF-8 come out strange, but the same for an image and its mask."""
+    monkeypatch.setenv("FOVEATE_CACHE", str(tmp_path / "cache"))
+    make.pairs("in/images", "in/masks", count=6)
+    packed = tmp_path / "packed"
+    packed.mkdir()
+    with zipfile.ZipFile(packed / "data.zip", "w") as archive:
+        for path in sorted((make.root / "in").rglob("*.png")):
+            archive.write(path, f"{path.parent.name}/XXXX{path.name}")
+    content = (packed / "data.zip").read_bytes().replace(b"XXXX", "\u56fe\u7247".encode("gbk"))
+    (packed / "data.zip").write_bytes(content)
+    dataset = open_dataset(packed)
+    assert (len(dataset), dataset.cautions) == (6, ())
+    assert all(dataset.read(entry)[0].shape == (12, 16, 3) for entry in dataset.index("train"))
 
 
 @pytest.mark.parametrize(

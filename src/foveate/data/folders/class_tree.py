@@ -15,7 +15,7 @@ from foveate.data.folders.listing import (
     list_images,
 )
 from foveate.data.folders.pair_folders import has_few_colors, holds_images_and_masks, split_roots
-from foveate.data.folders.words import level_of, mentions_masks, names_images, split_of
+from foveate.data.words import level_of, mentions_masks, names_images, split_of
 from foveate.errors import DataError
 
 _LOOKED_AT = 3

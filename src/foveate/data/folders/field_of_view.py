@@ -67,7 +67,8 @@ def ignore_outside_view(layout: Layout, root: Path, name: str) -> Layout:
     counts = {entry.stem: row for entry, row in zip(entries, rows, strict=True)}
     note = f"pixels outside the field of view ({name.strip('/')}/) are ignored"
     notes = tuple(_without(each, name.strip("/")) for each in layout.notes)
-    return replace(layout, reader=reader, counts=counts, notes=(*filter(None, notes), note))
+    notes = (*filter(None, notes), note)
+    return replace(layout, reader=reader, counts=counts, notes=notes, files=tuple(views.values()))
 
 
 def _views(entries: Sequence[Entry], root: Path, name: str) -> dict[str, Path]:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from foveate.data.pixels.images import SUFFIXES, image_files
+from foveate.data.pixels.images import SUFFIXES, has_image_suffix, require_unicode
 
 SEARCH_LIMIT = 20
 """Number of subfolders that are searched for datasets or for parts of one."""
@@ -23,7 +23,7 @@ def folders_in(root: Path) -> list[Path]:
 
     Empty if the folder may not be read.
     """
-    return sorted(Path(entry.path) for entry in _listed(root) if entry.is_dir())
+    return sorted(Path(entry.path) for entry in _listed(root) if is_folder(entry))
 
 
 def wrapper_chain(root: Path) -> list[Path]:
@@ -31,7 +31,7 @@ def wrapper_chain(root: Path) -> list[Path]:
     folders = [root]
     while len(folders) < _MAX_DEPTH:
         inner = list(islice(_listed(folders[-1]), 2))
-        if len(inner) != 1 or not inner[0].is_dir():
+        if len(inner) != 1 or not is_folder(inner[0]):
             break
         folders.append(Path(inner[0].path))
     return folders[::-1]
@@ -45,7 +45,7 @@ def single_folder_chain(folder: Path) -> list[Path]:
     folders = [folder]
     while len(folders) < _MAX_DEPTH and not holds_images(folders[-1]):
         first = islice(_listed(folders[-1]), _FIRST)
-        inner = list(islice((Path(entry.path) for entry in first if entry.is_dir()), 2))
+        inner = list(islice((Path(entry.path) for entry in first if is_folder(entry)), 2))
         if len(inner) != 1:
             break
         folders += inner
@@ -118,7 +118,45 @@ def _listed(folder: Path) -> Iterator[os.DirEntry]:
         yield from (entry for entry in entries if not entry.name.startswith((".", "__MACOSX")))
 
 
+def files_below(root: Path) -> Iterator[os.DirEntry]:
+    """Yield what is below a folder and no folder, unsorted, without hidden files and folders.
+
+    Links to folders are followed, but not into a folder that they lie in, and `_MAX_DEPTH` deep at most.
+    Links that lead nowhere are among the files.
+    """
+    pending = [(root, (_identity(root),))]
+    while pending:
+        folder, above = pending.pop()
+        for entry in _listed(folder):
+            if not is_folder(entry):
+                yield entry
+            elif (inner := _identity(entry.path)) not in above and len(above) < _MAX_DEPTH:
+                pending.append((Path(entry.path), (*above, inner)))
+
+
+def is_folder(entry: os.DirEntry) -> bool:
+    """Whether an entry is a folder or a link to one; False for a link to itself."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def is_file(entry: os.DirEntry) -> bool:
+    """Whether an entry is a file or a link to one; False for a link to nothing or to itself."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
+def _identity(folder: str | Path) -> tuple[int, int]:
+    stat = os.stat(folder)
+    return stat.st_dev, stat.st_ino
+
+
 def list_images(folder: Path) -> list[Path]:
-    """Return all image files under a folder, sorted; skip hidden files and folders (.ipynb_checkpoints)."""
-    paths = image_files(folder.rglob("*"))
-    return [path for path in paths if not any(p.startswith(".") for p in path.relative_to(folder).parts)]
+    """Return all image files under a folder, sorted; follow links, skip hidden files and folders."""
+    named = (entry for entry in files_below(folder) if has_image_suffix(entry.name))
+    paths = sorted((entry.path for entry in named if is_file(entry)), key=lambda path: path.split(os.sep))
+    return require_unicode(list(map(Path, paths)))

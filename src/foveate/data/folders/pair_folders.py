@@ -7,8 +7,8 @@ import numpy as np
 
 from foveate.data.dataset import SPLIT_NAMES, SPLITS
 from foveate.data.folders.listing import SEARCH_LIMIT, first_images, folders_in, holds_images
-from foveate.data.folders.words import split_of
 from foveate.data.pixels.images import SUFFIXES, read_image
+from foveate.data.words import split_of
 from foveate.errors import DataError
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "img", "jpegimages", "img_dir", "image_dir", "imgs_dir")

@@ -7,7 +7,7 @@ from pathlib import Path
 from foveate.data.dataset import SPLITS, Entry
 from foveate.data.folders.listing import SEARCH_LIMIT, folders_in, holds_images
 from foveate.data.folders.pair_folders import has_masks, pairs_of
-from foveate.data.folders.words import level_of, look_like_groups, split_of
+from foveate.data.words import level_of, look_like_groups, split_of
 from foveate.errors import DataError
 
 _DEPTH = 4

@@ -8,7 +8,7 @@ from foveate.data.folders.listing import first_images, folders_in
 from foveate.data.folders.pair_folders import IMAGE_FOLDERS, has_few_colors
 from foveate.data.folders.pairing import match_by_stem
 from foveate.data.folders.places import Place
-from foveate.data.folders.words import names_derived, names_images
+from foveate.data.words import names_derived, names_images
 from foveate.errors import DataError
 
 _LOOKED_AT = 3

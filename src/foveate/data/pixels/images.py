@@ -35,17 +35,29 @@ _SUBFILE_TAG = 254
 _NO_IMAGE = 1 | 4  # a reduced copy, or a transparency mask
 
 
+def has_image_suffix(name: str) -> bool:
+    """Whether a file's name ends as those of images do.
+
+    >>> has_image_suffix("a.PNG"), has_image_suffix(".png"), has_image_suffix("a.csv")
+    (True, False, False)
+    """
+    return os.path.splitext(name)[1].lower() in SUFFIXES
+
+
 def is_image_file(path: Path) -> bool:
     """Whether a path is a file with an image suffix and not hidden (such as macOS's ._a.png)."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    return has_image_suffix(path.name) and not path.name.startswith(".") and path.is_file()
 
 
 def image_files(paths: Iterable[Path]) -> list[Path]:
-    """Return the image files among some paths, sorted.
+    """Return the image files among some paths, sorted. Raises `DataError` as `require_unicode` does."""
+    return require_unicode(sorted(filter(is_image_file, paths)))
 
-    Raises `DataError` for a name that is not UTF-8 (from an old archive, say), as no table could hold it.
+
+def require_unicode(files: list[Path]) -> list[Path]:
+    """Return the files; raise `DataError` for a name that is not UTF-8 (from an old archive, say), as no
+    table could hold it.
     """
-    files = sorted(filter(is_image_file, paths))
     for path in files:
         if (name := os.fsencode(path.name)) != path.name.encode(errors="replace"):
             raise DataError(f"{path.parent}: the name {name} is not UTF-8; rename the file")

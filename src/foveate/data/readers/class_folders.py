@@ -14,8 +14,8 @@ from foveate.data.folders.class_tree import (
 from foveate.data.folders.coded import read_labelled
 from foveate.data.folders.listing import first_files, list_images
 from foveate.data.folders.pair_folders import holds_images_and_masks, strip_mask_suffix
-from foveate.data.folders.words import split_of
 from foveate.data.layout import Layout, reader
+from foveate.data.words import split_of
 from foveate.errors import DataError, choose
 
 
