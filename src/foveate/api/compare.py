@@ -284,7 +284,7 @@ def open_comparison(
     data = settings.data
     if out:
         check_data(Path(out), data.source)
-    unsplit = open_unsplit(data.source, data.classes, data.group, data.folder)
+    unsplit = open_unsplit(data.source, data.classes, data.group, data.folder, data.bands)
     name = Path(data.source).resolve().name if Path(data.source).exists() else unsplit.name
     folder = Path(out or Path("runs", name))
     check_data(folder, data.source)

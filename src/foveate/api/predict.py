@@ -113,16 +113,14 @@ def _result_names(paths: list[Path]) -> dict[Path, str]:
 
 
 def _predict_one(predictor: "Predictor", path: Path, base: Path) -> list[list[object]]:
-    from foveate.data.pixels.images import read_image
-
-    image = read_image(path)
-    prediction = predictor.predict(image)
+    image = predictor.read(path)
+    prediction = predictor.predict_pixels(image)
     if prediction.mask is None:
         shares = (
             [f"{p:.6f}" for p in prediction.probabilities] if prediction.probabilities is not None else []
         )
         return [[path.name, prediction.label, f"{float(prediction.confidence):.6f}", *shares]]
-    _write_masks(base, image, prediction)
+    _write_masks(base, predictor.shown(image), prediction)
     return []
 
 

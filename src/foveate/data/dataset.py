@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float64, Int64, UInt8
+from jaxtyping import Float32, Float64, Int64, UInt8
 
-from foveate.data.pixels.images import read_size
+from foveate.data.pixels.images import read_image, read_size
 from foveate.data.pixels.palette import Color
+from foveate.data.pixels.raster import read_bands
 from foveate.errors import DataError
 
 SPLITS = ("train", "val", "test")
@@ -29,7 +30,20 @@ SPLIT_NAMES = {
 """Names of the splits in folders, tables and shards."""
 
 Task = Literal["segmentation", "classification"]
-Read = Callable[["Entry"], tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"] | int]]
+Pixels = UInt8[np.ndarray, "h w 3"] | Float32[np.ndarray, "h w bands"]
+"""RGB; or the values of other bands as they are stored, with NaN where they are missing."""
+
+
+@dataclass(frozen=True)
+class BandSet:
+    """The bands that are read from each image. names: of these. numbers: from 0. of: bands in each file."""
+
+    names: tuple[str, ...]
+    numbers: tuple[int, ...]
+    of: int
+
+
+Read = Callable[["Entry"], tuple[Pixels, UInt8[np.ndarray, "h w"] | int]]
 
 
 @dataclass(frozen=True)
@@ -39,6 +53,7 @@ class Entry:
     stem: its name, unique in the dataset. image, mask: its files, if it has files of its own. label: class id
     of an image without a mask. part: index from 0 in a file of many images (slices of a volume, for example).
     group: entries of one group (a patient, a volume) go to one split.
+    bands: the bands that are read from the image, numbered from 0; None for an RGB picture.
     """
 
     stem: str
@@ -47,6 +62,12 @@ class Entry:
     label: int | None = None
     part: int | None = None
     group: str | None = None
+    bands: tuple[int, ...] | None = None
+
+
+def pixels_of(entry: Entry) -> Pixels:
+    """Decode the image of an entry that has a file of its own, as RGB or as its bands."""
+    return read_image(entry.image) if entry.bands is None else read_bands(entry.image, entry.bands)
 
 
 @runtime_checkable
@@ -66,6 +87,7 @@ class Dataset:
     folder, None for other sources. reader: reads an entry. counts: pixels per class of the masks, by stem, if
     known. notes: sentences for the user on how the data was interpreted. cautions: sentences on what may make
     scores wrong. counted: pixels per class of masks that were decoded to count them, filled as needed.
+    bands: of the images, None for RGB pictures.
     """
 
     name: str
@@ -80,12 +102,18 @@ class Dataset:
     notes: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
     counted: dict[str, Int64[np.ndarray, " classes"]] = field(default_factory=dict, repr=False, compare=False)
+    bands: BandSet | None = None
 
     def __len__(self) -> int:
         return len({entry.stem for entries in self.splits.values() for entry in entries})
 
-    def read(self, entry: Entry) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"] | int]:
-        """Decode one entry at its own size: RGB image, and mask of class ids (255 = ignore) or label."""
+    @property
+    def channels(self) -> int:
+        """Number of channels of the images: 3 for RGB, or the number of bands."""
+        return len(self.bands.names) if self.bands else 3
+
+    def read(self, entry: Entry) -> tuple[Pixels, UInt8[np.ndarray, "h w"] | int]:
+        """Decode one entry at its own size: image, and mask of class ids (255 = ignore) or label."""
         return self.reader(entry)
 
     def size_of(self, entry: Entry) -> tuple[int, int]:

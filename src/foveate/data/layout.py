@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
-from foveate.data.dataset import Entry, Read, Task
+from foveate.data.dataset import BandSet, Entry, Read, Task
 from foveate.data.info import DatasetInfo
 from foveate.data.pixels.palette import Color
 from foveate.errors import choose
@@ -23,7 +23,8 @@ class Layout:
     per class of the masks, by stem, if known. notes, cautions: sentences for the user, see
     `Dataset`. columns: the cells of each column of the dataset's table, by stem. below: the folder below
     which every file is accounted for, None for other sources. files: files that were read beside those of the
-    entries and that look like images, such as fields of view.
+    entries and that look like images, such as fields of view. bands: of the images, None for RGB
+    pictures.
     """
 
     task: Task
@@ -37,6 +38,7 @@ class Layout:
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     below: Path | None = None
     files: tuple[Path, ...] = ()
+    bands: BandSet | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import UInt8
 
-from foveate.data.dataset import Entry, KnowsClasses, Read
+from foveate.data.dataset import Entry, KnowsClasses, Pixels, Read
 from foveate.data.layout import Layout
 from foveate.data.pixels.masks import IGNORE
 from foveate.errors import DataError, choose
@@ -71,7 +71,7 @@ class AgainstRest:
     reader: Read
     number: int
 
-    def __call__(self, entry: Entry) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
+    def __call__(self, entry: Entry) -> tuple[Pixels, UInt8[np.ndarray, "h w"]]:
         image, mask = self.reader(entry)
         ids = np.zeros(256, dtype=np.uint8)
         ids[self.number], ids[IGNORE] = 1, IGNORE

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
+from foveate.data.bands import find_bands
 from foveate.data.dataset import Dataset, check
 from foveate.data.folders.accounting import account_for, missed_note
 from foveate.data.folders.field_of_view import ignore_outside_view
@@ -50,6 +51,7 @@ def open_dataset(
     layout: str | None = None,
     masks: str | None = None,
     ignore_outside: str | None = None,
+    bands: Sequence[int] | None = None,
 ) -> Dataset:
     """Recognise a dataset and split it into train, val and test.
 
@@ -78,6 +80,8 @@ def open_dataset(
         masks: the name of the folder of masks, where several folders could hold them.
         ignore_outside: the name of a folder of masks that are 0 outside the field of view; the pixels there
             are ignored.
+        bands: of images with several bands, the numbers of those to use, from 1; see
+            `foveate.data.bands.find_bands`.
 
     Raises `DataError` for folders and masks that cannot be interpreted. The message names the file, the value
     and the remedy.
@@ -86,7 +90,7 @@ def open_dataset(
     >>> [len(dataset.index(split)) for split in ("train", "val", "test")]
     [8, 3, 3]
     """
-    unsplit = open_unsplit(source, classes, group, FolderChoice(layout, masks, ignore_outside))
+    unsplit = open_unsplit(source, classes, group, FolderChoice(layout, masks, ignore_outside), bands)
     if to_score and splits is None:
         return unsplit.whole()
     dataset = unsplit.split(split_seed, val_from_train, splits, shares, fold)
@@ -178,6 +182,7 @@ class Unsplit:
             notes=(*layout.notes, note),
             cautions=(*layout.cautions, *cautions),
             counted=self.counted,
+            bands=layout.bands,
         )
 
 
@@ -186,10 +191,14 @@ def open_unsplit(
     classes: Sequence[str] | None = None,
     group: str | None = None,
     folder: FolderChoice = ANY_FOLDER,
+    bands: Sequence[int] | None = None,
 ) -> Unsplit:
     """Read a source and put its images into groups. Raises `DataError` as `open_dataset` does."""
     name, root, layout = read_layout(source, classes, folder)
     notes = (*layout.notes, *alike_note(layout.classes))
+    if banded := find_bands(layout.parts, bands):
+        layout = replace(layout, parts=banded.parts, bands=banded.bands)
+        notes = (*notes, banded.note)
     grouped = settle_groups(layout.parts, layout.columns, group)
     account = account_for(layout)
     notes = (*notes, *account.notes, *grouped.notes)

@@ -9,12 +9,12 @@ import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 from PIL import Image
 
-from foveate.data.dataset import Entry, Read
-from foveate.data.pixels.images import open_image, read_image, read_raw
+from foveate.data.dataset import Entry, Pixels, Read, pixels_of
+from foveate.data.pixels.images import read_form, read_raw
 from foveate.data.pixels.masks import MAX_UNNAMED
-from foveate.data.pixels.orientation import orientation
 from foveate.data.pixels.palette import Color
 from foveate.doctor.agreement import SIDE, Agreement, agree, edges, outlines
+from foveate.doctor.bands import BandValues, measure, stretched
 from foveate.doctor.decoding import is_colored, palette, stored_mask, unnamed_share
 from foveate.doctor.objects import objects
 from foveate.errors import DataError
@@ -32,7 +32,8 @@ class ImageFacts:
 
     size: height and width, upright. mode, format: Pillow's; empty for an image without a file of its own.
     orientation: the EXIF tag, 1 for upright. digest: of the pixels. contrast: standard deviation of the grey
-    values, 0 to 127. brightest: the highest value after reading, 0 to 255. thumb: grey thumbnail.
+    values, 0 to 127. brightest: the highest value after reading, 0 to 255. thumb: grey thumbnail. bands:
+    values of the bands, None for an RGB picture; contrast, brightest and thumb are those of its `picture`.
     """
 
     size: tuple[int, int]
@@ -43,6 +44,7 @@ class ImageFacts:
     contrast: float
     brightest: int
     thumb: UInt8[np.ndarray, "16 17"]
+    bands: BandValues | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def examine(
     image_error = mask_error = ""
     pixels = stored = image = mask = None
     try:
-        pixels, image = _examine_image(entry.image)
+        pixels, image = _examine_image(entry)
     except DataError as error:
         image_error = str(error)
     if masks:
@@ -122,26 +124,27 @@ def grey(pixels: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "side side"]:
     return np.asarray(small)
 
 
-def _examine_image(path: Path) -> tuple[UInt8[np.ndarray, "h w 3"], ImageFacts]:
-    header = _header(path)
-    pixels = read_image(path)
-    return pixels, _image_facts(pixels, *header)
+def _examine_image(entry: Entry) -> tuple[UInt8[np.ndarray, "h w 3"], ImageFacts]:
+    header = read_form(entry.image)
+    pixels = pixels_of(entry)
+    return stretched(pixels), _image_facts(pixels, *header)
 
 
-def _header(path: Path) -> tuple[str, str, int]:
-    """Return the mode, format and EXIF orientation of an image file."""
-    with open_image(path) as file:
-        return file.mode, file.format or "?", orientation(file)
-
-
-def _image_facts(
-    pixels: UInt8[np.ndarray, "h w 3"], mode: str, file_format: str, exif_orientation: int
-) -> ImageFacts:
-    small = grey(pixels)
+def _image_facts(pixels: Pixels, mode: str, file_format: str, exif_orientation: int) -> ImageFacts:
+    shown = stretched(pixels)
+    small = grey(shown)
     thumb = np.asarray(Image.fromarray(small).resize(THUMB[::-1], Image.Resampling.BILINEAR))
-    contrast, brightest = float(small.std()), int(pixels.max())
+    contrast, brightest = float(small.std()), int(shown.max())
     return ImageFacts(
-        pixels.shape[:2], mode, file_format, exif_orientation, _digest(pixels), contrast, brightest, thumb
+        pixels.shape[:2],
+        mode,
+        file_format,
+        exif_orientation,
+        _digest(pixels),
+        contrast,
+        brightest,
+        thumb,
+        None if pixels.dtype == np.uint8 else measure(pixels),
     )
 
 
@@ -217,14 +220,14 @@ def _read_by_layout(part: str, entry: Entry, read: Read) -> Exam:
     try:
         pixels, target = read(entry)
         own = entry.image is not None and entry.part is None
-        header = _header(entry.image) if own else ("", "", 1)
+        header = read_form(entry.image) if own else ("", "", 1)
     except DataError as error:
         return Exam(part, entry, image_error=str(error))
     image = _image_facts(pixels, *header)
     if isinstance(target, int):
         return Exam(part, entry, image)
     ranks, mask = _mask_facts(target, "", "", False)
-    agreement = agree(edges(grey(pixels)), outlines(ranks))
+    agreement = agree(edges(grey(stretched(pixels))), outlines(ranks))
     return Exam(part, entry, image, mask, agreement=agreement)
 
 
@@ -236,5 +239,5 @@ def edge_maps(entry: Entry, read: Read | None = None) -> tuple[Edges, Edges]:
     if read is not None:
         pixels, ranks = read(entry)
     else:
-        pixels, ranks = read_image(entry.image), _examine_mask(entry.mask)[0]
-    return edges(grey(pixels)), outlines(ranks)
+        pixels, ranks = pixels_of(entry), _examine_mask(entry.mask)[0]
+    return edges(grey(stretched(pixels))), outlines(ranks)

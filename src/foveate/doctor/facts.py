@@ -94,6 +94,7 @@ def as_dataset(survey: Survey) -> Dataset | None:
         folder.root,
         folder.read or _read_nothing,
         notes=(note,),
+        bands=folder.bands,
     )
 
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from foveate.data.dataset import Entry, Read, Task
+from foveate.data.bands import find_bands
+from foveate.data.dataset import BandSet, Entry, Read, Task
 from foveate.data.folders.accounting import NOTHING, Account, account_for, take_stock
 from foveate.data.folders.class_tree import NoClasses, class_folders
 from foveate.data.folders.listing import list_images
@@ -50,7 +51,8 @@ class Folder:
     understood the folder. tables: the readable CSV tables that pair images and masks. droppable_rows: rows of
     the tables ("file:line") that are refused and that a copy can leave out. unread: folders and lists beside
     the pairs that are not read. columns: the cells of each column of the tables, by stem. known_groups:
-    see `foveate.data.groups.Grouped`. account: of all files below the source.
+    see `foveate.data.groups.Grouped`. account: of all files below the source. bands: of the images, None for
+    RGB pictures.
     """
 
     root: Path
@@ -72,6 +74,7 @@ class Folder:
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     known_groups: bool = False
     account: Account = NOTHING
+    bands: BandSet | None = None
 
     @property
     def mendable(self) -> bool:
@@ -103,12 +106,24 @@ def scan_folder(source: str | Path, group: str | None = None, choice: FolderChoi
     is nothing to list (no such folder, or no known layout), if the user must say which layout or masks are
     meant, and for a group that groups nothing.
     """
-    folder = _scan(source, choice)
+    folder = _with_bands(_scan(source, choice))
     if not folder.entries:
         return folder
     grouped = settle_groups(folder.parts, folder.columns, group)
     notes = (*folder.notes, *grouped.notes)
     return replace(folder, parts=grouped.parts, notes=notes, known_groups=grouped.known)
+
+
+def _with_bands(folder: Folder) -> Folder:
+    """Return the folder with entries whose images are read as bands, if they are no RGB pictures."""
+    try:
+        banded = find_bands(folder.parts)
+    except DataError as error:
+        return replace(folder, reader_errors=(*folder.reader_errors, str(error)))
+    if banded is None:
+        return folder
+    parts = {part: tuple(entries) for part, entries in banded.parts.items()}
+    return replace(folder, parts=parts, bands=banded.bands, notes=(*folder.notes, banded.note))
 
 
 def _scan(source: str | Path, choice: FolderChoice) -> Folder:

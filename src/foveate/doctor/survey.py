@@ -12,6 +12,7 @@ from foveate.data.pixels.masks import IGNORE, LEFT_OUT, MAX_UNNAMED, MaskCodec, 
 from foveate.data.pixels.palette import Color
 from foveate.data.published.camvid import CAMVID
 from foveate.data.readers.coloured import color_codec, colors_file
+from foveate.doctor.bands import BandFacts, summarise
 from foveate.doctor.decoding import pack
 from foveate.doctor.exam import OCTAVES, Exam, MaskFacts
 from foveate.doctor.folder import Folder
@@ -35,6 +36,13 @@ class Survey:
     def masked(self) -> list[tuple[Exam, MaskFacts]]:
         """The exams with a decoded mask, each with that mask."""
         return [(exam, exam.mask) for exam in self.exams if exam.mask is not None]
+
+    @cached_property
+    def bands(self) -> tuple[BandFacts, ...]:
+        """Statistics of each band of the images; empty for RGB pictures."""
+        measured = [exam.image.bands for exam in self.exams if exam.image and exam.image.bands]
+        names = self.folder.bands.names if self.folder.bands else ()
+        return summarise(measured, names) if measured and names else ()
 
     @cached_property
     def convention(self) -> Convention:

@@ -13,6 +13,8 @@ from jaxtyping import Int64
 from numpy import ndarray
 from torch import nn
 
+from foveate.data.bands import BandScale
+from foveate.data.dataset import Dataset
 from foveate.errors import UserError, choose
 from foveate.evaluation.calibration import CalibrationBins
 from foveate.evaluation.confusion import confusion_matrices
@@ -22,7 +24,9 @@ from foveate.evaluation.scores import Scores, scores
 from foveate.files import write_whole
 from foveate.loading.module import DataModule
 from foveate.models.checkpoints import load_model
+from foveate.models.host import Host
 from foveate.plain import from_json, to_json
+from foveate.prediction.bands import scale_of
 from foveate.prediction.views import with_views
 from foveate.specs.data import ANY_FOLDER, DataSpec, FolderChoice
 from foveate.training.run_directory import Run
@@ -81,8 +85,9 @@ def evaluate(
     if own and opened.serves(Run(run).spec.data, Run(run).splits):
         module = opened
     else:
-        module = data_of(run, data, size, trained, folder)
+        module = data_of(run, data, size, trained, folder, scale_of(model))
     check_classes(run, trained or module.classes, module.spec.source, module.classes)
+    check_bands(run, model, module.dataset)
     total = len(module.dataset.index(split))
     evaluation = evaluate_model(
         with_views(model), module.eval_dataloader(split), module.classes, module.task, device, progress, total
@@ -192,27 +197,27 @@ def data_of(
     size: tuple[int, int] | None,
     trained: tuple[str, ...],
     folder: FolderChoice = ANY_FOLDER,
+    scale: BandScale | None = None,
 ) -> DataModule:
     """Open the images to evaluate or inspect a run with.
 
     data: another data set, taken whole unless it has splits; default: the run's own data in its own splits.
     size: height and width; default: the run's. trained: the run's classes, used if the masks of other data
     are numbered and do not name their classes. folder: what the user says about other data; what was said
-    of the run's own folder holds for another, unless it is said anew.
+    of the run's own folder holds for another, unless it is said anew. scale: of the run's bands.
     """
     spec = Run(run).spec
     data_spec = replace(spec.data, size=size or spec.data.size)
     if data is None:
-        return DataModule(data_spec, spec.seed, spec.training.epochs, Run(run).splits)
+        return DataModule(data_spec, spec.seed, spec.training.epochs, Run(run).splits, scale=scale)
     # Classes of unnamed masks are the values that occur; a few images may lack some of them.
     numbered = trained == tuple(f"class {value}" for value in range(len(trained)))
     classes = data_spec.classes or (trained if trained and numbered else None)
     said = asdict(data_spec.folder) if is_path(data) else {}
     said |= {name: value for name, value in asdict(folder).items() if value}
-    other = DataSpec(
-        str(data), data_spec.size, classes, batch=data_spec.batch, workers=data_spec.workers, **said
-    )
-    return DataModule(other, spec.seed, to_score=True)
+    said |= {"batch": data_spec.batch, "workers": data_spec.workers, "bands": data_spec.bands}
+    other = DataSpec(str(data), data_spec.size, classes, **said)
+    return DataModule(other, spec.seed, to_score=True, scale=scale)
 
 
 def check_classes(run: Path, trained: tuple[str, ...], data: str | Path, classes: tuple[str, ...]) -> None:
@@ -221,6 +226,18 @@ def check_classes(run: Path, trained: tuple[str, ...], data: str | Path, classes
         raise UserError(
             f"{data} has the classes {', '.join(classes)}, but {run} was trained on {', '.join(trained)}; "
             "score it on data with the same classes in the same order"
+        )
+
+
+def check_bands(run: Path, model: Host, data: Dataset) -> None:
+    """Raise `UserError` unless the images of other data have the bands that a run was trained on."""
+    scale = scale_of(model)
+    trained, found = scale.bands.of if scale else 0, data.bands.of if data.bands else 0
+    if trained != found:
+        words = {0: "RGB pictures"}
+        raise UserError(
+            f"{data.source} has {words.get(found, f'images of {found} bands')}, but {run} was trained on "
+            f"{words.get(trained, f'images of {trained} bands')}; score it on images like those"
         )
 
 

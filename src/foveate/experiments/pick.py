@@ -19,6 +19,7 @@ from foveate.loading.frames import read_resized
 from foveate.models.attaching.attach import attached, gate_of
 from foveate.models.checkpoints import load_model
 from foveate.models.host import Host
+from foveate.prediction.bands import scale_of
 from foveate.prediction.views import with_views
 
 EXHIBITS = 6
@@ -57,6 +58,7 @@ def pick_exhibits(plan: Plan, out: Path, confusions: Mapping[str, Mapping[int, n
             score = float(scores[arm.arm][first][number])
             panels[number].append(_panel(model, arm.arm, images[number][0], score))
     exhibits = []
+    scale = plan.data.scale
     for number in order:
         image, target = images[number]
         best = int(np.abs(changes[:, number]).argmax())
@@ -64,7 +66,7 @@ def pick_exhibits(plan: Plan, out: Path, confusions: Mapping[str, Mapping[int, n
         exhibits.append(
             Exhibit(
                 stem=plan.data.dataset.index("test")[number].stem,
-                image=_shrink(image),
+                image=_shrink(image if scale is None else scale.shown(image)),
                 truth=mask,
                 label=label,
                 panels=tuple(panels[number]),
@@ -87,7 +89,9 @@ def _read(plan: Plan, number: int) -> tuple[np.ndarray, np.ndarray | int]:
 
 
 def _panel(model: Host, arm: str, image: np.ndarray, score: float) -> Panel:
-    batch = torch.from_numpy(image.copy()).movedim(-1, 0)[None].float() / 255
+    scale = scale_of(model)
+    pixels = torch.from_numpy(image.copy() if scale is None else scale(image)).movedim(-1, 0)[None]
+    batch = pixels.float() / 255 if scale is None else pixels
     with torch.inference_mode(), record(model) if attached(model) else nullcontext() as recording:
         logits = model(batch)
     views = with_views(model)

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from jaxtyping import UInt8
-from numpy import ndarray
 
 from foveate.attention.maps import AttentionMap
+from foveate.data.dataset import Pixels
 from foveate.errors import UserError
 from foveate.inspection.record import mechanisms, record
 from foveate.inspection.sources import Truth
@@ -28,7 +27,7 @@ from foveate.prediction.predictor import Predictor
 def inspect_image(
     predictor: Predictor,
     name: str,
-    image: UInt8[ndarray, "h w 3"],
+    image: Pixels,
     truth: Truth = None,
     pixels: Sequence[Pixel] = (),
 ) -> tuple[View, list[RecordedMap]]:
@@ -61,7 +60,7 @@ def inspect_image(
         cells = [cell_of(pixel, size, (height, width), covers) for pixel in pixels]
         return torch.cat([torch.tensor(cells), sampled_rows(height, width)])
 
-    view = View(name, image, predictor.predict(image), truth)
+    view = View(name, predictor.shown(image), predictor.predict_pixels(image), truth)
     if not modules:
         return view, []
     # Maps come from one pass over the unchanged image; the prediction may be the mean of several test views.

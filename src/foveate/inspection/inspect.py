@@ -93,7 +93,9 @@ def inspect(
     folders = _folder_names(chosen)
     for done, source in enumerate(chosen, 1):
         try:
-            view, maps = inspect_image(predictor, folders[source.name], *source.read(), pixels)
+            image, truth = source.read()
+            image = predictor.read(image) if isinstance(image, Path) else image
+            view, maps = inspect_image(predictor, folders[source.name], image, truth, pixels)
         except UserError as error:
             inspection.left_out.append(error)
         else:

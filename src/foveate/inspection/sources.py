@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from foveate.data.pixels.images import image_files, read_image
+from foveate.data.dataset import Pixels
+from foveate.data.pixels.images import image_files
 from foveate.data.storage.archives import is_archive
 from foveate.errors import UserError, choose
 from foveate.evaluation.evaluate import check_classes, data_of
@@ -19,10 +19,10 @@ Truth = UInt8[ndarray, "h w"] | int | None
 
 @dataclass(frozen=True)
 class Source:
-    """One image with a unique name; `read` returns its pixels and its truth (None if unknown)."""
+    """One image with a unique name; `read` returns its pixels or its file, and its truth if it is known."""
 
     name: str
-    read: Callable[[], tuple[UInt8[ndarray, "h w 3"], Truth]]
+    read: Callable[[], tuple[Pixels | Path, Truth]]
 
 
 def find_sources(
@@ -68,4 +68,4 @@ def evenly_spaced(sources: list[Source], limit: int) -> list[Source]:
 
 
 def _file(path: Path, name: str) -> Source:
-    return Source(name, lambda: (np.asarray(read_image(path)), None))
+    return Source(name, lambda: (path, None))

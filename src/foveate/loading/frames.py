@@ -12,7 +12,8 @@ from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
-from foveate.data.dataset import Dataset, Entry
+from foveate.data.bands import BandScale
+from foveate.data.dataset import Dataset, Entry, Pixels
 from foveate.loading.resizing import resize_image, resize_mask
 from foveate.loading.shared import empty
 from foveate.loading.transforms import Augmentation, Draws
@@ -22,9 +23,7 @@ Target = UInt8[np.ndarray, "h w"] | int
 Batch = dict[str, Any]
 
 
-def read_resized(
-    dataset: Dataset, entry: Entry, size: tuple[int, int]
-) -> tuple[UInt8[np.ndarray, "h w 3"], Target]:
+def read_resized(dataset: Dataset, entry: Entry, size: tuple[int, int]) -> tuple[Pixels, Target]:
     """Decode one entry and resize it to `size` (height, width).
 
     The image is resized with antialiasing, the mask by nearest pixel; a label is returned as it is.
@@ -46,7 +45,7 @@ class DiskFrames:
     entries: tuple[Entry, ...]
     size: tuple[int, int]
 
-    def __getitem__(self, index: int) -> tuple[UInt8[np.ndarray, "h w 3"], Target]:
+    def __getitem__(self, index: int) -> tuple[Pixels, Target]:
         return read_resized(self.dataset, self.entries[index], self.size)
 
 
@@ -55,11 +54,11 @@ class MemoryFrames:
     """Images and targets that were decoded once: the given rows of the arrays of a `FrameStore`."""
 
     entries: tuple[Entry, ...]
-    images: UInt8[np.ndarray, "n h w 3"]
+    images: UInt8[np.ndarray, "n h w 3"] | Float32[np.ndarray, "n h w bands"]
     targets: np.ndarray
     rows: Int64[np.ndarray, " entries"]
 
-    def __getitem__(self, index: int) -> tuple[UInt8[np.ndarray, "h w 3"], Target]:
+    def __getitem__(self, index: int) -> tuple[Pixels, Target]:
         row = self.rows[index]
         target = self.targets[row]
         return self.images[row], target if target.ndim else int(target)
@@ -77,7 +76,9 @@ class FrameStore:
         count, (height, width) = len(stems), size
         labels = dataset.task == "classification"
         self.rows = {stem: row for row, stem in enumerate(stems)}
-        self.images = empty((count, height, width, 3), np.uint8)
+        self.images = empty(
+            (count, height, width, dataset.channels), np.float32 if dataset.bands else np.uint8
+        )
         self.targets = empty((count,), np.int64) if labels else empty((count, height, width), np.uint8)
         self.decoded = np.zeros(count, dtype=bool)
 
@@ -102,7 +103,7 @@ class Frames(TorchDataset):
     """A dataset that makes whole batches, and augments them if it has an augmentation.
 
     Keys are indices, or the pairs (epoch, index) that `EpochSampler` yields. size_at: maps an epoch to the
-    height and width of its training images.
+    height and width of its training images. scale: of the bands; None for RGB, which is scaled to [0, 1].
     """
 
     def __init__(
@@ -111,8 +112,10 @@ class Frames(TorchDataset):
         augmentation: Augmentation | None = None,
         seed: int = 0,
         size_at: Callable[[int], tuple[int, int]] | None = None,
+        scale: BandScale | None = None,
     ) -> None:
         self.source, self.augmentation, self.seed, self.size_at = source, augmentation, seed, size_at
+        self.scale = scale
 
     def __len__(self) -> int:
         return len(self.source.entries)
@@ -133,7 +136,7 @@ class Frames(TorchDataset):
 
     def _read(
         self, pairs: Sequence[tuple[int, int]]
-    ) -> tuple[Float32[Tensor, "b 3 h w"], Int64[Tensor, "b h w"] | Int64[Tensor, " b"]]:
+    ) -> tuple[Float32[Tensor, "b c h w"], Int64[Tensor, "b h w"] | Int64[Tensor, " b"]]:
         """Return the images and targets of (epoch, index) pairs.
 
         Each is written directly into the batch: to allocate memory for it first would take longer than to
@@ -141,15 +144,19 @@ class Frames(TorchDataset):
         """
         for number, (epoch, index) in enumerate(pairs):
             pixels, target = self.source[index]
+            if self.scale is not None:
+                pixels = self.scale(pixels)
             image = torch.from_numpy(pixels).movedim(-1, 0)
             mask = None if isinstance(target, int) else torch.from_numpy(target)
             augment = self._augmentation_at(epoch)
             if number == 0:
                 size = image.shape[1:] if augment is None else augment.size
-                images = torch.empty(len(pairs), 3, *size)
+                images = torch.empty(len(pairs), len(image), *size)
                 targets = torch.empty(len(pairs), *(() if mask is None else size), dtype=torch.int64)
             if augment is None:
-                images[number].copy_(image).div_(255)
+                images[number].copy_(image)
+                if self.scale is None:
+                    images[number].div_(255)
             else:
                 _, mask = augment(image, mask, Draws.at(self.seed, epoch, index), out=images[number])
             targets[number] = target if mask is None else mask

@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch.utils.data import DataLoader
 
+from foveate.data.bands import BandScale, measure_scale
 from foveate.data.dataset import SPLITS, Dataset, check
 from foveate.data.open import Unsplit, open_unsplit
 from foveate.errors import DataError
@@ -22,8 +23,8 @@ from foveate.specs.sizes import check_views
 class DataModule:
     """Data loaders of one dataset.
 
-    A batch is a dict: image (float32 b 3 h w in [0, 1]), mask (int64 b h w) or label (int64 b), index (int64
-    b, position in the split) and stem (list of str).
+    A batch is a dict: image (float32 b c h w; RGB in [0, 1], or bands as `BandScale` scales them), mask
+    (int64 b h w) or label (int64 b), index (int64 b, position in the split) and stem (list of str).
 
     Args:
         spec: dataset, sizes, augmentation
@@ -31,6 +32,7 @@ class DataModule:
         epochs: number of epochs; needed for a crop_schedule only
         splits: a recorded `Dataset.split_table()` to reproduce
         to_score: as in `open_dataset`
+        scale: of the bands, from a trained run; measured over the training images if not given
 
     >>> module = DataModule(DataSpec("synthetic:8", batch=4), seed=0)
     >>> module.setup()
@@ -46,9 +48,11 @@ class DataModule:
         epochs: int | None = None,
         splits: dict[str, Sequence[str]] | None = None,
         to_score: bool = False,
+        scale: BandScale | None = None,
     ) -> None:
         self.spec, self.seed, self.epochs, self.recorded_splits = spec, seed, epochs, splits
         self.to_score = to_score
+        self._scale = scale
         self._dataset: Dataset | None = None
         self._size: tuple[int, int] | None = None
         self._unsplit: Unsplit | None = None
@@ -58,7 +62,9 @@ class DataModule:
         """Open the dataset and check the spec; images are decoded when a loader first needs their split."""
         if self._dataset is None:
             spec = self.spec
-            self._unsplit = self._unsplit or open_unsplit(spec.source, spec.classes, spec.group, spec.folder)
+            self._unsplit = self._unsplit or open_unsplit(
+                spec.source, spec.classes, spec.group, spec.folder, spec.bands
+            )
             dataset = self._split(self._unsplit)
             self._size = tuple(spec.size) if spec.size else choose_size(dataset)
             self._check()
@@ -74,7 +80,7 @@ class DataModule:
     def reseeded(self, seed: int, epochs: int | None) -> "DataModule":
         """Return a module of the same data for another seed and number of epochs; images are shared."""
         self.setup()
-        other = DataModule(self.spec, seed, epochs, self.recorded_splits, self.to_score)
+        other = DataModule(self.spec, seed, epochs, self.recorded_splits, self.to_score, self.scale)
         other._unsplit, other._store = self._unsplit, self._frame_store()
         other._dataset, other._size = self._dataset, self._size
         return other
@@ -110,6 +116,14 @@ class DataModule:
         return self._dataset
 
     @property
+    def scale(self) -> BandScale | None:
+        """The scale of the images' bands, None for RGB."""
+        bands = self.dataset.bands
+        if self._scale is None and bands:
+            self._scale = measure_scale(self.dataset.index("train"), bands)
+        return self._scale if bands else None
+
+    @property
     def classes(self) -> tuple[str, ...]:
         return self.dataset.classes
 
@@ -130,8 +144,9 @@ class DataModule:
     @property
     def bytes_needed(self) -> int:
         """Size of all decoded images and masks in bytes."""
-        channels = 4 if self.task == "segmentation" else 3
-        return len(self.dataset) * self.size[0] * self.size[1] * channels
+        image = 4 * self.dataset.channels if self.dataset.bands else 3
+        mask = 1 if self.task == "segmentation" else 0
+        return len(self.dataset) * self.size[0] * self.size[1] * (image + mask)
 
     @property
     def in_memory(self) -> bool:
@@ -168,7 +183,7 @@ class DataModule:
     def train_dataloader(self) -> DataLoader:
         sampler = EpochSampler(len(self.dataset.index("train")), self.seed)
         single = len(sampler) % self.batch == 1 and len(sampler) > 1  # batch norm cannot train on one image
-        return self._loader("train", sampler, self._augmentation, drop_last=single)
+        return self._loader("train", sampler, self._augmentation(self.scale), drop_last=single)
 
     def val_dataloader(self) -> DataLoader:
         return self._loader("val")
@@ -187,7 +202,7 @@ class DataModule:
         augmentation: Augmentation | None = None,
         drop_last: bool = False,
     ) -> DataLoader:
-        frames = Frames(self._frames(split), augmentation, self.seed, self.crop_at)
+        frames = Frames(self._frames(split), augmentation, self.seed, self.crop_at, self.scale)
         return DataLoader(
             frames,
             batch_size=self.batch,
@@ -200,12 +215,18 @@ class DataModule:
             generator=torch.Generator().manual_seed(self.seed),
         )
 
-    @property
-    def _augmentation(self) -> Augmentation:
+    def _augmentation(self, scale: BandScale | None) -> Augmentation:
         spec = self.spec
+        fill = {} if scale is None else {"fill": scale.mean}
         angles = (spec.rotation, spec.shear)
         return Augmentation(
-            self._size, tuple(spec.scale), spec.flip, spec.color, *angles, flip_vertical=spec.flip_vertical
+            self._size,
+            tuple(spec.scale),
+            spec.flip,
+            spec.color,
+            *angles,
+            flip_vertical=spec.flip_vertical,
+            **fill,
         )
 
     def _frames(self, split: str) -> DiskFrames | MemoryFrames:
@@ -243,7 +264,7 @@ class DataModule:
                     f"the crop {crop[0]}x{crop[1]} is larger than the size {self._size[0]}x{self._size[1]}; "
                     "make it smaller, or give a larger size"
                 )
-        _ = self._augmentation  # checks its own arguments
+        _ = self._augmentation(None)  # checks its own arguments
 
 
 def _identity(batch: Batch) -> Batch:

@@ -2,14 +2,16 @@
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
 
-def resize_image(image: UInt8[Tensor, "3 h w"], size: tuple[int, int]) -> UInt8[Tensor, "3 out_h out_w"]:
-    """Resize an image bilinearly, with antialiasing; equals Pillow's result to one grey level.
+def resize_image(
+    image: UInt8[Tensor, "c h w"] | Float32[Tensor, "c h w"], size: tuple[int, int]
+) -> UInt8[Tensor, "c out_h out_w"] | Float32[Tensor, "c out_h out_w"]:
+    """Resize an image bilinearly, with antialiasing; for RGB, equals Pillow's result to one grey level.
 
     >>> resize_image(torch.full((3, 8, 8), 7, dtype=torch.uint8), (2, 4)).unique()
     tensor([7], dtype=torch.uint8)

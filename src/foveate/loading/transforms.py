@@ -54,9 +54,10 @@ class Augmentation:
 
     size: height and width of the result in pixels. scale: lowest and highest zoom factor; at 1 the image just
     covers the crop, whatever `size` is, so that a smaller `size` shows the image smaller and not a smaller
-    part of it. Outside the image, the crop is `PAD` and the mask 255. rotation, shear: largest angles in
+    part of it. Outside the image, the crop is `fill` and the mask 255. rotation, shear: largest angles in
     degrees, in both directions; see `Warp`. flip, flip_vertical: probabilities of a left-right and an up-down
-    flip. color: largest relative change of brightness, contrast and saturation.
+    flip. color: largest relative change of brightness, contrast and saturation of an RGB image. fill: value
+    of each channel outside the image.
 
     Only the crop is resized, not the whole image. Crop, rotation and shear are one resampling. The colour
     changes are torchvision's, combined into one linear map without rounding or clipping in between.
@@ -69,6 +70,7 @@ class Augmentation:
     rotation: float = 0.0
     shear: float = 0.0
     flip_vertical: float = 0.0
+    fill: tuple[float, ...] = PAD
 
     def __post_init__(self) -> None:
         low, high = self.scale
@@ -88,12 +90,14 @@ class Augmentation:
 
     def __call__(
         self,
-        image: UInt8[Tensor, "3 h w"],
+        image: UInt8[Tensor, "3 h w"] | Float32[Tensor, "c h w"],
         mask: UInt8[Tensor, "h w"] | None,
         draws: Draws,
-        out: Float32[Tensor, "3 out_h out_w"] | None = None,
-    ) -> tuple[Float32[Tensor, "3 out_h out_w"], UInt8[Tensor, "out_h out_w"] | None]:
-        """Return the augmented image in [0, 1], written to `out` if given, and the mask, both of `size`.
+        out: Float32[Tensor, "c out_h out_w"] | None = None,
+    ) -> tuple[Float32[Tensor, "c out_h out_w"], UInt8[Tensor, "out_h out_w"] | None]:
+        """Return the augmented image, written to `out` if given, and the mask, both of `size`.
+
+        RGB is scaled to [0, 1]; a float image of any bands keeps its values.
 
         >>> augment = Augmentation((4, 6))
         >>> image, mask = torch.zeros(3, 8, 8, dtype=torch.uint8), torch.ones(8, 8, dtype=torch.uint8)
@@ -104,16 +108,19 @@ class Augmentation:
         window = self._window(image.shape[-2:], draws)
         if self.rotation or self.shear:
             warp = Warp(window, self.size, self.rotation * draws.rotation, self.shear * draws.shear)
-            pair = [warp.image(image, PAD)] + ([] if mask is None else [warp.mask(mask, IGNORE)])
+            pair = [warp.image(image, self.fill)] + ([] if mask is None else [warp.mask(mask, IGNORE)])
         else:
-            pair = [self._cut(image, window, resize_image, PAD)]
+            pair = [self._cut(image, window, resize_image, self.fill)]
             pair += [] if mask is None else [self._cut(mask, window, resize_mask, (IGNORE,))]
         if draws.flip < self.flip:
             pair = [part.flip(-1) for part in pair]
         if draws.flip_vertical < self.flip_vertical:
             pair = [part.flip(-2) for part in pair]
+        truth = None if mask is None else pair[1]
+        if image.is_floating_point():
+            return (pair[0] if out is None else out.copy_(pair[0])), truth
         color = (1 + self.color * factor for factor in draws.color)
-        return change_color(pair[0], *color, out), None if mask is None else pair[1]
+        return change_color(pair[0], *color, out), truth
 
     def at_size(self, size: tuple[int, int]) -> "Augmentation":
         """Return the same augmentation with another result size (height, width)."""
@@ -130,11 +137,11 @@ class Augmentation:
 
     def _cut(
         self,
-        part: UInt8[Tensor, "*c h w"],
+        part: UInt8[Tensor, "*c h w"] | Float32[Tensor, "*c h w"],
         window: Box,
         resize: Callable[[Tensor, tuple[int, int]], Tensor],
-        fill: tuple[int, ...],
-    ) -> UInt8[Tensor, "*c out_h out_w"]:
+        fill: tuple[float, ...],
+    ) -> UInt8[Tensor, "*c out_h out_w"] | Float32[Tensor, "*c out_h out_w"]:
         """Return the window, resized to `size`; pixels outside the image are `fill`."""
         axes = zip(window[:2], window[2:], part.shape[-2:], self.size, strict=True)
         (rows, out_rows), (columns, out_columns) = (_visible(*axis) for axis in axes)

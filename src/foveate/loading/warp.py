@@ -32,7 +32,9 @@ class Warp:
     rotation: float
     shear: float
 
-    def image(self, image: UInt8[Tensor, "3 h w"], fill: Sequence[int]) -> UInt8[Tensor, "3 out_h out_w"]:
+    def image(
+        self, image: UInt8[Tensor, "c h w"] | Float[Tensor, "c h w"], fill: Sequence[float]
+    ) -> UInt8[Tensor, "c out_h out_w"] | Float[Tensor, "c out_h out_w"]:
         """Return the warped image, sampled bilinearly, with the colour `fill` outside the image.
 
         An output pixel that covers several image pixels is the mean of as many samples.
@@ -41,12 +43,15 @@ class Warp:
         pixels = (image.to(torch.float32) - color)[None]  # grid_sample returns zeros outside the image
         height, width = image.shape[-2:]
         offsets = list(product(*(_offsets(math.hypot(*step)) for step in zip(*self._steps, strict=True))))
-        total = torch.zeros(1, 3, *self.size)
+        total = torch.zeros(1, len(image), *self.size)
         for offset in offsets:
             rows, columns = self._points(offset)
             grid = torch.stack([2 * columns / width - 1, 2 * rows / height - 1], -1)[None]
             total += F.grid_sample(pixels, grid.to(torch.float32), align_corners=False)
-        return (total[0] / len(offsets) + color).round_().clamp_(0, 255).to(torch.uint8)
+        sampled = total[0] / len(offsets) + color
+        if image.is_floating_point():
+            return sampled
+        return sampled.round_().clamp_(0, 255).to(torch.uint8)
 
     def mask(self, mask: UInt8[Tensor, "h w"], fill: int) -> UInt8[Tensor, "out_h out_w"]:
         """Return the warped mask: the nearest pixel at each pixel centre, and `fill` outside the image."""

@@ -91,7 +91,9 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: lacks the entry 'model'")
     if not isinstance(config.setdefault("notes", {}), dict):
         raise UserError(f"{path}: the entry 'notes' is not a table of names and values")
-    _check_numbers(config, path)
+    # The scale of bands is in the files' own unit, and allocates nothing.
+    notes = {name: value for name, value in config["notes"].items() if name != "bands"}
+    _check_numbers({**config, "notes": notes}, path)
     match config["notes"].get("size"):
         case [int(height), int(width)] if height * width > MAX_PIXELS:
             raise UserError(f"{path}: images of {height}x{width} are larger than any image may be")

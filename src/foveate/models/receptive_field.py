@@ -31,7 +31,7 @@ def receptive_field(model: Host, size: tuple[int, int], passes: int = 4) -> tupl
     rows, columns = torch.zeros(size[0], dtype=torch.bool), torch.zeros(size[1], dtype=torch.bool)
     reference = next(model.parameters())
     for _ in range(passes):
-        image = torch.rand(1, 3, *size, generator=random).to(reference).requires_grad_()
+        image = torch.rand(1, model.mean.shape[1], *size, generator=random).to(reference).requires_grad_()
         (gradient,) = torch.autograd.grad(_middle(model, image).abs().sum(), image)
         touched = (gradient != 0).any(1)[0].cpu()
         rows |= touched.any(1)

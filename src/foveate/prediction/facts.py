@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import foveate
+from foveate.data.bands import BandScale
 from foveate.data.pixels.palette import palette
 from foveate.errors import UserError
 from foveate.models.host import Host
+from foveate.plain import from_json, to_plain
+from foveate.prediction.bands import scale_of
 
 Color = tuple[int, int, int]
 
@@ -20,8 +23,8 @@ class Facts:
     task: "segmentation" or "classification". colors: RGB of each class. size: height and width to which
     images are resized, or None for their own. mean, std: of the channels of images in [0, 1]; the network
     normalises by itself. test_scales, test_flip: the views over which predictions are averaged. arch,
-    encoder, arm: as in `create_model`. verdict: what a comparison says about the arm, "" without one.
-    version: of foveate.
+    encoder, arm: as in `create_model`. bands: the scale of the images' bands, None for RGB. verdict: what a
+    comparison says about the arm, "" without one. version: of foveate.
     """
 
     task: str
@@ -35,6 +38,7 @@ class Facts:
     arch: str = ""
     encoder: str = ""
     arm: str = "none"
+    bands: BandScale | None = None
     verdict: str = ""
     version: str = foveate.__version__
 
@@ -52,7 +56,7 @@ class Facts:
         ('["sky", "road"]', '[360, 480]')
         """
         named = {**vars(self), "palette": self.palette}
-        return {name: json.dumps(value, ensure_ascii=False) for name, value in named.items()}
+        return {name: json.dumps(to_plain(value), ensure_ascii=False) for name, value in named.items()}
 
 
 def facts_of(model: Host) -> Facts:
@@ -72,6 +76,7 @@ def facts_of(model: Host) -> Facts:
         arch=config["arch"],
         encoder=config["encoder_name"],
         arm=config["arm"],
+        bands=scale_of(model),
     )
 
 
@@ -86,12 +91,13 @@ def read_facts(metadata: Mapping[str, str], where: str) -> Facts:
     """
     try:
         named = {name: json.loads(metadata[name]) for name in Facts.__dataclass_fields__}
-        facts = Facts(**{name: _frozen(value) for name, value in named.items()})
+        bands = from_json(BandScale | None, named.pop("bands"))
+        facts = Facts(**{name: _frozen(value) for name, value in named.items()}, bands=bands)
         whole = facts.task in ("segmentation", "classification") and len(facts.classes) == len(facts.colors)
         sides = facts.size is None or [type(side) for side in facts.size] == [int, int]
         if not (whole and sides and all(isinstance(name, str) for name in facts.classes)):
             raise ValueError("they contradict one another")
-    except (KeyError, ValueError, TypeError, RecursionError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
             f"{where}: has not the metadata of a file from `foveate export` ({error}); export the run again"
         ) from None

@@ -14,6 +14,7 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 from torch import Tensor
 
+from foveate.data.dataset import Pixels
 from foveate.errors import UserError
 from foveate.models.checkpoints import load_model
 from foveate.models.host import Host
@@ -76,14 +77,25 @@ class Predictor:
         back to the image's own size before the mask is taken. `probabilities=True` keeps them for masks too:
         float32 `classes h w`. Raises `UserError` for files and arrays that are not images.
         """
-        pixels = read_pixels(image)
+        return self.predict_pixels(self.read(image), probabilities)
+
+    def read(self, image: Picture) -> Pixels:
+        """Return the pixels of a picture as the network's data were read: RGB, or its bands."""
+        return read_pixels(image, self.facts.bands)
+
+    def shown(self, pixels: Pixels) -> UInt8[ndarray, "h w 3"]:
+        """Return an RGB picture of what `read` returned."""
+        return pixels if self.facts.bands is None else self.facts.bands.shown(pixels)
+
+    def predict_pixels(self, pixels: Pixels, probabilities: bool = False) -> Prediction:
+        """Predict pixels that `read`, or the network's dataset, returned; see `predict`."""
         with torch.inference_mode():
             p = self.probabilities(self.prepared(pixels))[0]
             return assemble(self.facts, p, pixels.shape[:2], probabilities)
 
-    def prepared(self, pixels: UInt8[ndarray, "h w 3"]) -> Float[Tensor, "1 c rows columns"]:
-        """Return the network's input: RGB in [0, 1] at the run's size, on the predictor's device."""
-        return prepare(pixels, self.size).to(self.device)
+    def prepared(self, pixels: Pixels) -> Float[Tensor, "1 c rows columns"]:
+        """Return the network's input at the run's size, on the predictor's device."""
+        return prepare(pixels, self.size, self.facts.bands).to(self.device)
 
     def probabilities(self, batch: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes ..."]:
         """Return the class probabilities of prepared images, the mean over the run's test-time views."""

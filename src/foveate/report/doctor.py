@@ -1,12 +1,14 @@
 """Report what a dataset is, its problems, and how to train on it, as text, HTML and JSON."""
 
 import json
+import math
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foveate.doctor.bands import BandFacts
 from foveate.doctor.copying import Copied, copy_mended
 from foveate.doctor.exam import Exam
 from foveate.doctor.facts import Facts
@@ -104,6 +106,8 @@ def as_text(diagnosis: Diagnosis) -> str:
     lines = [source, *(f"  {heading:<{width}}  {text}" for heading, text in facts.rows)]
     if facts.classes:
         lines += ["", *_class_table(diagnosis)]
+    if diagnosis.survey.bands:
+        lines += ["", *_band_table(diagnosis.survey.bands)]
     lines += ["", diagnosis.headline]
     for finding in diagnosis.findings:
         lines += ["", f"{_MARKS[finding.severity]} {finding.severity}: {finding.title}"]
@@ -134,6 +138,7 @@ def as_plain(diagnosis: Diagnosis) -> dict[str, Any]:
         "looked_at": len(survey.exams),
         "facts": dict(diagnosis.facts.rows),
         "classes": [asdict(row) for row in diagnosis.facts.classes],
+        "bands": [_band_plain(band) for band in survey.bands],
         "findings": [
             {
                 "severity": finding.severity,
@@ -171,6 +176,8 @@ def as_html(diagnosis: Diagnosis) -> str:
         headline=diagnosis.headline,
         rows=diagnosis.facts.rows,
         classes=diagnosis.facts.classes,
+        bands=[_band_cells(band) for band in diagnosis.survey.bands],
+        band_heads=_BAND_HEADS,
         masks=bool(diagnosis.survey.masked),
         findings=[_finding_view(diagnosis, finding) for finding in diagnosis.findings],
         samples=_draw(diagnosis.survey, _sample(diagnosis.survey)),
@@ -242,6 +249,30 @@ def _class_table(diagnosis: Diagnosis) -> list[str]:
         area = f"~{row.area:,} px" if row.objects else "-"
         lines.append(line + (f"  {row.objects:>8,}  {area:>11}" if masked else ""))
     return lines
+
+
+_BAND_HEADS = ("band", "lowest", "1%", "mean", "99%", "highest", "missing")
+
+
+def _band_cells(band: BandFacts) -> tuple[str, ...]:
+    numbers = (band.low, band.percent_1, band.mean, band.percent_99, band.high)
+    shown = ("-" if math.isnan(number) else f"{number:.6g}" for number in numbers)
+    return band.name, *shown, f"{band.missing:.1%}"
+
+
+def _band_table(bands: Sequence[BandFacts]) -> list[str]:
+    rows = [_BAND_HEADS, *map(_band_cells, bands)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  " + "  ".join(map(_aligned, row, widths, range(len(widths)))) for row in rows]
+
+
+def _aligned(cell: str, width: int, column: int) -> str:
+    return cell.rjust(width) if column else cell.ljust(width)
+
+
+def _band_plain(band: BandFacts) -> dict[str, Any]:
+    """Return the statistics of a band in JSON types, None for what a band without values does not have."""
+    return {name: None if value != value else value for name, value in asdict(band).items()}
 
 
 def _sentence(words: str) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from foveate.data.dataset import Entry, Read
-from foveate.data.pixels.images import read_image
+from foveate.doctor.bands import picture, stretched
 from foveate.doctor.decoding import stored_mask
 from foveate.report import pictures
 
@@ -22,8 +22,9 @@ def draw(entry: Entry, colored: bool = False, read: Read | None = None) -> str:
     """
     if read is not None:
         pixels, mask = read(entry)
+        pixels = stretched(pixels)
     else:
-        pixels = read_image(entry.image)
+        pixels = picture(entry)
         mask = None if entry.mask is None else stored_mask(entry.mask, colored)[0]
     image = Image.fromarray(pixels)
     image.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR)

@@ -45,6 +45,9 @@ class DataSpec:
         test_flip: also show each of these mirrored left to right.
         batch: images a step, 1 or more; chosen from the task and the number of images if not given.
         workers: processes that read images which do not fit in memory; chosen if not given.
+        bands: of TIFF or .npy images with several bands, the numbers of those to use, from 1, such as
+            4 3 2; all if not given. Reports show the first three. Each band is scaled by its values in the
+            training images.
         memory_gb: gigabytes (10^9 bytes) that the decoded images may take, all splits together.
     """
 
@@ -71,6 +74,7 @@ class DataSpec:
     test_flip: bool = False
     batch: int | None = None
     workers: int | None = None
+    bands: tuple[int, ...] | None = None
     memory_gb: float = 4.0
 
     @property

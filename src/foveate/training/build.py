@@ -21,7 +21,10 @@ from foveate.training.task import Task
 def build_task(spec: RunSpec, data: DataModule) -> Task:
     """Return the task of a run. Raise `UserError` if model, data and loss do not fit together."""
     one_logit = is_against_rest(data.classes) and published_with_one_logit(spec.model.arch)
-    model = seeded_model(spec.model, len(data.classes), spec.seed, one_logit)
+    scale = data.scale
+    model = seeded_model(spec.model, len(data.classes), spec.seed, one_logit, data.dataset.channels)
+    if scale is not None:
+        model.set_normalisation(scale.mean, scale.std)
     if model.task != data.task:
         targets = {"segmentation": "masks", "classification": "labels"}
         raise UserError(
@@ -35,14 +38,17 @@ def build_task(spec: RunSpec, data: DataModule) -> Task:
         "size": list(data.size),
         "test_scales": list(spec.data.test_scales),
         "test_flip": spec.data.test_flip,
+        **({} if scale is None else {"bands": to_plain(scale)}),
     }
     encoder = model.network.get_submodule(model.encoder) if model.encoder else None
     loss = build_loss(spec.training, data, one_logit)
     return Task(model, loss, spec.training, data.task, len(data.classes), encoder)
 
 
-def seeded_model(spec: ModelSpec, classes: int, seed: int, one_logit: bool = False) -> Host:
-    """Return the model of a run before its first step. one_logit: see `create_model`.
+def seeded_model(
+    spec: ModelSpec, classes: int, seed: int, one_logit: bool = False, in_channels: int = 3
+) -> Host:
+    """Return the model of a run before its first step. one_logit, in_channels: see `create_model`.
 
     The host's weights are drawn before attention is attached: all arms of one seed begin with the same host.
 
@@ -58,6 +64,7 @@ def seeded_model(spec: ModelSpec, classes: int, seed: int, one_logit: bool = Fal
         spec.arch,
         spec.encoder,
         None if spec.encoder_weights == "none" else spec.encoder_weights,
+        in_channels,
         classes=classes,
         arm=spec.arm,
         gate=spec.gate,

@@ -5,23 +5,19 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import UInt8
-
-from foveate.data.dataset import Entry, Read
+from foveate.data.dataset import Entry, Pixels, Read, pixels_of
 from foveate.data.folders.pairing import read_pair
 from foveate.data.info import DatasetInfo
 from foveate.data.layout import Layout
 from foveate.data.names import joined_note, one_form, spellings_of
-from foveate.data.pixels.images import read_image
 from foveate.data.pixels.masks import MaskCodec
 from foveate.errors import DataError, choose
 from foveate.files import escapes_folder
 
 
-def read_labelled(entry: Entry) -> tuple[UInt8[np.ndarray, "h w 3"], int]:
+def read_labelled(entry: Entry) -> tuple[Pixels, int]:
     """Return the image and the label of one entry."""
-    return read_image(entry.image), entry.label
+    return pixels_of(entry), entry.label
 
 
 def coded_layout(

@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from foveate.data.dataset import SPLIT_NAMES, SPLITS, Entry
+from foveate.data.dataset import SPLIT_NAMES, SPLITS, Entry, Pixels, pixels_of
 from foveate.data.layout import Layout
 from foveate.data.names import joined_note, one_form, spellings_of
 from foveate.data.pixels.codecs import kept_names
-from foveate.data.pixels.images import read_image
 from foveate.data.pixels.masks import check_names, is_void
 from foveate.data.pixels.shapes import BACKGROUND, Shape, draw
 from foveate.errors import DataError
@@ -46,8 +45,8 @@ class ReadDrawn:
     sizes: Mapping[str, tuple[int, int]]
     ids: Mapping[str, int]
 
-    def __call__(self, entry: Entry) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
-        image, shapes = read_image(entry.image), self.shapes.get(entry.stem, ())
+    def __call__(self, entry: Entry) -> tuple[Pixels, UInt8[np.ndarray, "h w"]]:
+        image, shapes = pixels_of(entry), self.shapes.get(entry.stem, ())
         height, width = size = image.shape[:2]
         if entry.stem not in self.sizes:
             return image, draw([shape.scaled(height, width) for shape in shapes], size, self.ids)

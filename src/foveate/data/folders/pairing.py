@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from foveate.data.dataset import Entry
+from foveate.data.dataset import Entry, Pixels, pixels_of
 from foveate.data.folders.affixes import rematch
 from foveate.data.folders.foreign import masks_of_others
 from foveate.data.folders.listing import list_images
@@ -19,7 +19,7 @@ from foveate.data.folders.pair_folders import image_stem, pairs_of, split_folder
 from foveate.data.folders.places import Place, by_split
 from foveate.data.layout import Layout
 from foveate.data.names import one_form
-from foveate.data.pixels.images import SUFFIXES, read_image, read_raw, read_size
+from foveate.data.pixels.images import SUFFIXES, read_raw, read_size
 from foveate.data.pixels.masks import IGNORE, LEFT_OUT, MaskCodec, check_binary, choose_codec, read_mask
 from foveate.data.pixels.palette import Color
 from foveate.errors import DataError
@@ -196,9 +196,9 @@ def read_indexed(
     )
 
 
-def read_pair(entry: Entry, codec: MaskCodec) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
+def read_pair(entry: Entry, codec: MaskCodec) -> tuple[Pixels, UInt8[np.ndarray, "h w"]]:
     """Return the image and the class ids of one entry, at its own size."""
-    image, mask = read_image(entry.image), read_mask(entry.mask, codec)
+    image, mask = pixels_of(entry), read_mask(entry.mask, codec)
     _same_size(entry, image.shape[:2], mask.shape)
     return image, mask
 

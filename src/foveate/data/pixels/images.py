@@ -103,6 +103,17 @@ def read_size(path: str | Path) -> tuple[int, int]:
         return (width, height) if orientation(image) >= 5 else (height, width)
 
 
+def read_form(path: str | Path) -> tuple[str, str, int]:
+    """Return the mode of an image file, its format, and its EXIF orientation from 1 to 8.
+
+    They are Pillow's; of a file that Pillow does not read, "5 bands of 16 bits", "TIFF" and 1.
+    """
+    if (raster := _raster(path, None)) is not None:
+        return str(raster).removeprefix(f"{raster.kind} of "), raster.kind, 1
+    with open_image(path) as image:
+        return image.mode, image.format or "?", orientation(image)
+
+
 def _raster(path: str | Path, content: bytes | None) -> Raster | None:
     """Return the header of a file that Pillow cannot read, or would not read whole."""
     if content is None and Path(path).suffix.lower() not in raster_files.SUFFIXES:

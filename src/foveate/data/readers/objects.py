@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from foveate.data.dataset import SPLIT_NAMES, Entry
+from foveate.data.dataset import SPLIT_NAMES, Entry, Pixels, pixels_of
 from foveate.data.folders.drawn import image_stem
 from foveate.data.folders.listing import SEARCH_LIMIT, first_images, folders_in, holds_images, list_images
 from foveate.data.folders.pair_folders import (
@@ -23,7 +23,7 @@ from foveate.data.folders.pair_folders import (
 )
 from foveate.data.folders.split_lists import divide_by_lists
 from foveate.data.layout import Layout, reader
-from foveate.data.pixels.images import read_image, read_raw
+from foveate.data.pixels.images import read_raw
 from foveate.errors import DataError
 
 _CLASSES = ("background", "foreground")
@@ -81,9 +81,9 @@ class OneMaskAnObject:
         return Layout("segmentation", names, divided, read_objects, notes=(*notes, *listed))
 
 
-def read_objects(entry: Entry) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
+def read_objects(entry: Entry) -> tuple[Pixels, UInt8[np.ndarray, "h w"]]:
     """Return an image and the union of the masks in the folder `entry.mask`: 1 where any is not 0."""
-    image = read_image(entry.image)
+    image = pixels_of(entry)
     union = np.zeros(image.shape[:2], dtype=np.uint8)
     for path in list_images(entry.mask):
         mask = read_raw(path)
