@@ -58,7 +58,7 @@ def test_the_network_has_as_many_inputs_as_there_are_bands(run, data):
     predictor = load(run, "cpu")
     assert predictor.model.config["in_channels"] == 6
     module = DataModule(DataSpec(str(data), size=(32, 32), batch=2))
-    assert predictor.scale == module.scale
+    assert predictor.facts.bands == module.scale
     assert predictor.model.config["mean"] == pytest.approx(module.scale.mean)
     assert predictor.model.config["std"] == pytest.approx(module.scale.std)
 
@@ -67,7 +67,9 @@ def test_evaluation_prediction_and_inspection_see_what_training_saw(run, data, t
     assert evaluate(run, device="cpu").images == 1
     assert evaluate(run, data, device="cpu").images == 8
     predictor = load(run, "cpu")
-    module = DataModule(DataSpec(str(data), size=(32, 32), batch=1), scale=predictor.scale, to_score=True)
+    module = DataModule(
+        DataSpec(str(data), size=(32, 32), batch=1), scale=predictor.facts.bands, to_score=True
+    )
     batch = next(iter(module.eval_dataloader("test")))
     path = data / "images" / f"{batch['stem'][0]}.tif"
     assert torch.equal(predictor.prepared(predictor.read(path)), batch["image"])
