@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from foveate.data.dataset import Entry
 from foveate.doctor import exam as examination
 from foveate.doctor.facts import gather
 from foveate.doctor.finding import checks
@@ -18,13 +19,13 @@ def test_each_file_is_decoded_once(plant, monkeypatch):
     decoded = []
 
     def counted(function):
-        def call(path, *rest):
-            decoded.append(path)
-            return function(path, *rest)
+        def call(file, *rest):
+            decoded.append(file.image if isinstance(file, Entry) else file)
+            return function(file, *rest)
 
         return call
 
-    monkeypatch.setattr(examination, "read_image", counted(examination.read_image))
+    monkeypatch.setattr(examination, "pixels_of", counted(examination.pixels_of))
     monkeypatch.setattr(examination, "stored_mask", counted(examination.stored_mask))
     visit(plant.pairs().root)
     assert len(decoded) == len(set(decoded)) == 24
