@@ -1,8 +1,8 @@
 """How often groups are found in the names that real datasets use, and how often names without groups are left
 alone: planted cases against nulls.
 
-Each scheme is written as its dataset writes it: paths of images below their folder, without suffixes. The folder
-of a class ends in a colon here.
+Each scheme is written as its dataset writes it: paths of images below their folder, without suffixes. The
+folder of a class ends in a colon here.
 """
 
 import random

@@ -11,6 +11,7 @@ from foveate.data.folders.class_tree import NoClasses, class_folders
 from foveate.data.folders.listing import list_images
 from foveate.data.folders.pair_folders import has_masks, unread_folders, unread_lists
 from foveate.data.folders.pairing import match_by_stem, pairing_note
+from foveate.data.folders.pixel_classes import pixel_classes
 from foveate.data.folders.places import (
     Place,
     places_below,
@@ -153,7 +154,13 @@ def _scan(source: str | Path, choice: FolderChoice) -> Folder:
 
 
 def _pairs(root: Path, layout: LayoutReader) -> Folder:
-    return _list_places(root, layout, places_in(root))
+    folder = _list_places(root, layout, places_in(root))
+    if layout.name != "paired":
+        return folder
+    try:
+        return replace(folder, classes=pixel_classes(root))
+    except DataError as error:
+        return replace(folder, reader_errors=(*folder.reader_errors, str(error)))
 
 
 def _pairs_in_folders(root: Path, layout: LayoutReader) -> Folder:

@@ -4,17 +4,20 @@ Folders: `images/ masks/`, or splits as `train/images/ train/masks/` or `train/ 
 beside its image if its name has a suffix, as `a_mask.png` beside `a.jpg`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from foveate.data.dataset import Entry
 from foveate.data.folders.foreign import foreign_files
 from foveate.data.folders.listing import first_images
 from foveate.data.folders.pair_folders import pairs_of, unread_note
 from foveate.data.folders.pairing import pair_all, pairing_note, read_indexed
+from foveate.data.folders.pixel_classes import NAME, pixel_classes
 from foveate.data.folders.places import places_in
 from foveate.data.folders.rivals import refuse_rivals
 from foveate.data.layout import Layout, reader
+from foveate.data.pixels.masks import LEFT_OUT
 from foveate.data.readers.csv_table import unread_tables
 from foveate.errors import DataError
 
@@ -41,5 +44,20 @@ class Paired:
                 hints += [f"; {hint}" for hint in foreign_files(*filter(None, [root, masks]))]
             raise DataError("".join([str(error), *hints])) from None
         refuse_rivals(places_in(root))
-        layout = read_indexed(parts, classes)
+        layout = read_indexed(parts, classes) if classes else _named(root, parts)
         return replace(layout, notes=(*layout.notes, *pairing_note(parts), *unread_note(root)))
+
+
+def _named(root: Path, parts: Mapping[str, Sequence[Entry]]) -> Layout:
+    """Return the layout with the names of `_classes.csv`, if there is one, without those that never occur."""
+    names = pixel_classes(root)
+    layout = read_indexed(parts, names or None)
+    if not names:
+        return layout
+    found = sum(layout.counts.values())
+    absent = [name for name, pixels in zip(layout.classes, found, strict=True) if not pixels]
+    notes = [f"classes are named by {NAME}"]
+    if absent:
+        notes.append(f"no pixel is of {', '.join(absent)}")
+        layout = read_indexed(parts, [LEFT_OUT if name in absent else name for name in names])
+    return replace(layout, notes=(*layout.notes, *notes))
