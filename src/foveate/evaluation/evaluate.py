@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch import nn
 
 from foveate.data.bands import BandScale
 from foveate.data.dataset import Dataset
+from foveate.data.open import is_path
 from foveate.errors import UserError, choose
 from foveate.evaluation.calibration import CalibrationBins
 from foveate.evaluation.confusion import confusion_matrices
