@@ -13,6 +13,11 @@ GROUPS = {
     "eyes": ([f"Image_{patient:02d}{eye}" for patient in range(9) for eye in "LR"], r"^.*\d(?=[A-Za-z]$)", 9),
     "tiles": ([f"scene_{scene:02d}_{n:02d}" for scene in range(6) for n in range(4)], "^[^_]+_[^_]+", 6),
     "frames": ([f"video{video}-frame{n:03d}" for video in range(4) for n in range(9)], "^[^-]+", 4),
+    "words within": (
+        [f"slice{n:02d}_patient{p}" for p in range(8) for n in range(6)],
+        r"[_\W](patient[_ -]?\d+)",
+        8,
+    ),
     "long": ([f"a_b_c_d_{scene}_{n}" for scene in range(6) for n in range(4)], "^(.+)_", 6),
 }
 

@@ -14,6 +14,13 @@ _NUMBERED = 0.8
 """Share of the groups whose names must hold a digit. Words alone are classes more often than groups."""
 
 _SEPARATORS = "_-. "
+_WORD = re.compile(
+    r"[_\W](patient|pat|subject|subj|case|video|vid|clip|scene|sequence|seq|scan|study|volume|vol|series|animal|mouse"
+    r"|donor|slide|drive)[_ -]?\d",
+    re.IGNORECASE,
+)
+"""What images belong to, within a name."""
+
 _DATE = re.compile(r"(?<!\d)(19|20)\d\d[-_.]?(0[1-9]|1[0-2])[-_.]?([0-2]\d|3[01])|(?<!\d)(19|20)\d\d(?!\d)")
 
 
@@ -56,9 +63,9 @@ def propose_group(names: Sequence[str], labels: Sequence[Hashable] | None = None
 
     labels: the class of each image; groups that are its classes are not proposed. A group is what stands
     before a separator (`0001TP_006690`, `scene_00_03`), or before a last word with a number
-    (`patient12slice3`) or letter (`Image_01L`). There must be at least two groups, at most half as many as
-    images, and most must have two images or more. Names that begin with words alone, dates, or train and test
-    suggest nothing.
+    (`patient12slice3`) or letter (`Image_01L`), or a numbered word for what has images
+    (`slice03_patient12`). There must be at least two groups, at most half as many as images, and most must
+    have two images or more. Names that begin with words alone, dates, or train and test suggest nothing.
 
     >>> propose_group(["0001TP_01", "0001TP_02", "0006R0_01", "0006R0_02"]).pattern
     '^[^_]+'
@@ -74,6 +81,9 @@ def propose_group(names: Sequence[str], labels: Sequence[Hashable] | None = None
 def _patterns(names: Sequence[str]) -> list[tuple[str, str]]:
     """Return patterns, each with the form that names must have for it to apply, the coarsest first."""
     patterns = []
+    if word := _WORD.search(names[0]):
+        within = rf"[_\W]({word[1]}[_ -]?\d+)"
+        patterns.append((within, within))
     for sign in _SEPARATORS:
         if sum(sign in name for name in names) < _MOST * len(names):
             continue
