@@ -9,6 +9,7 @@ from foveate.data.folders.listing import (
     SEARCH_LIMIT,
     folders_in,
     holds_images,
+    remembering_folders,
     single_folder_chain,
     wrapper_chain,
 )
@@ -71,6 +72,7 @@ class Recognised:
         return self.unpacked.folder if self.unpacked else self.source
 
 
+@remembering_folders()
 def recognise(source: Path, layout: str | None = None) -> Recognised | None:
     """Return the layout of a folder or an archive, or None.
 

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from itertools import islice
 from pathlib import Path
 
@@ -18,12 +19,41 @@ _FIRST = 1000
 """Number of a folder's files that are looked at."""
 
 
+_REMEMBERED: ContextVar[dict[Path, tuple[list[str], list[str]]] | None] = ContextVar("listed", default=None)
+
+
+@contextmanager
+def remembering_folders() -> Iterator[None]:
+    """List each folder once within the block, however many layouts look into it."""
+    token = _REMEMBERED.set({})
+    try:
+        yield
+    finally:
+        _REMEMBERED.reset(token)
+
+
 def folders_in(root: Path) -> list[Path]:
     """Return the subfolders, sorted, without hidden ones and those that macOS adds to archives.
 
     Empty if the folder may not be read.
     """
-    return sorted(Path(entry.path) for entry in _listed(root) if is_folder(entry))
+    return [root / name for name in _names(root)[0]]
+
+
+def _names(folder: Path) -> tuple[list[str], list[str]]:
+    """Return the names of the subfolders, and of the files, of a folder, each sorted."""
+    remembered = _REMEMBERED.get()
+    if remembered is not None and folder in remembered:
+        return remembered[folder]
+    names: tuple[list[str], list[str]] = ([], [])
+    for entry in _listed(folder):
+        if is_folder(entry) or is_file(entry):
+            names[not is_folder(entry)].append(entry.name)
+    for each in names:
+        each.sort()
+    if remembered is not None:
+        remembered[folder] = names
+    return names
 
 
 def wrapper_chain(root: Path) -> list[Path]:
@@ -72,7 +102,7 @@ def files_with_suffix(folder: Path, suffix: str) -> list[Path]:
     """Return the files of a folder with a suffix in lower case, sorted; none if there is no such folder."""
     if not folder.is_dir():
         return []
-    return sorted(Path(entry.path) for entry in _listed(folder) if entry.name.lower().endswith(suffix))
+    return [folder / name for name in _names(folder)[1] if name.lower().endswith(suffix)]
 
 
 def first_with_suffix(folder: Path, suffix: str) -> list[Path]:

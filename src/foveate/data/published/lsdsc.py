@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from foveate.data.folders.coded import coded_layout
+from foveate.data.folders.listing import folders_in
 from foveate.data.folders.pairing import pair
 from foveate.data.info import DatasetInfo
 from foveate.data.layout import Layout, reader
@@ -51,7 +52,7 @@ class Fish:
 def _species(root: Path) -> list[Path]:
     """Return the folders of the species, in the root or in Fish_Dataset/ as the archive has them."""
     for base in (root, root / "Fish_Dataset", root / "Fish_Dataset" / "Fish_Dataset"):
-        folders = sorted(base.iterdir()) if base.is_dir() else []
+        folders = folders_in(base) if base.is_dir() else []
         if species := [folder for folder in folders if (folder / f"{folder.name} GT").is_dir()]:
             return species
     return []

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from foveate.data.dataset import Entry
 from foveate.data.folders.coded import coded_layout, listed
+from foveate.data.folders.listing import folders_in
 from foveate.data.info import DatasetInfo
 from foveate.data.layout import Layout, reader
 from foveate.data.pixels.codecs import binary_codec
@@ -39,7 +40,7 @@ _WHITE = 250
 class Ottawa:
     @staticmethod
     def recognise(root: Path) -> bool:
-        return any((folder / f"Ottawa-{folder.name}.tif").is_file() for folder in root.iterdir())
+        return any((folder / f"Ottawa-{folder.name}.tif").is_file() for folder in folders_in(root))
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:

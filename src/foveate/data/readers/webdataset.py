@@ -77,8 +77,9 @@ def read_webdataset(pattern: str, classes: Sequence[str] | None = None) -> Layou
 def _tars(root: Path) -> list[Path]:
     """Return the tar itself, or the tars of a folder and of its folders of splits."""
     folders = [root, *(root / part for part in SPLIT_NAMES)]
-    files = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]
-    return [path for path in files or [root] if is_archive(path) and path.suffix.lower() != ".zip"]
+    files = (path for folder in folders if folder.is_dir() for path in folder.iterdir())
+    files = files if root.is_dir() else [root]
+    return sorted(path for path in files if is_archive(path) and path.suffix.lower() != ".zip")
 
 
 def _names(path: Path) -> tuple[str, ...]:
