@@ -175,10 +175,18 @@ def test_folders_and_lists_that_nothing_reads(plant):
 
 def test_lists_of_splits(plant):
     plant.pairs()
-    (plant.root / "val.txt").write_text("00\n")
-    finding = plant.finding()
-    assert finding.title == "1 file beside the images that may list their splits"
-    assert finding.why == "They are not read: images are split anew, at random."
+    (plant.root / "val.txt").write_text("00\n01\n")
+    (plant.root / "test.txt").write_text("02\n03\n")
+    survey = visit(plant.root)
+    assert plant.findings() == ()
+    assert {part: len(entries) for part, entries in survey.folder.parts.items()} == {
+        "train": 8,
+        "val": 2,
+        "test": 2,
+    }
+    assert "the splits are those of test.txt, val.txt" in dict(gather(survey).rows)["Understood"]
+    (plant.root / "val.txt").write_text("00\nxx\n")
+    assert "val.txt:2: 'xx' names none of the images" in plant.finding().cases[0].detail
 
 
 def test_lists_of_splits_beside_folders_of_splits(plant):

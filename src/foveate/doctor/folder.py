@@ -9,8 +9,8 @@ from foveate.data.dataset import BandSet, Entry, Read, Task
 from foveate.data.folders.accounting import NOTHING, Account, account_for, take_stock
 from foveate.data.folders.class_tree import NoClasses, class_folders
 from foveate.data.folders.listing import list_images
-from foveate.data.folders.pair_folders import has_masks, unread_folders, unread_lists
-from foveate.data.folders.pairing import match_by_stem, pairing_note
+from foveate.data.folders.pair_folders import has_masks, unread_folders
+from foveate.data.folders.pairing import match_by_stem, pairing_note, without_unlisted
 from foveate.data.folders.pixel_classes import pixel_classes
 from foveate.data.folders.places import (
     Place,
@@ -21,6 +21,7 @@ from foveate.data.folders.places import (
     unread_beside,
 )
 from foveate.data.folders.rivals import refuse_rivals
+from foveate.data.folders.split_lists import divide_by_lists, lists_in, unread_lists
 from foveate.data.groups import settle_groups
 from foveate.data.layout import Layout, LayoutReader
 from foveate.data.open import is_path, read_layout, unknown
@@ -50,7 +51,7 @@ class Folder:
     masks: whether there are masks to decode. classes: names, if the layout knows them. reader_errors: the
     messages with which the layout's reader refused the folder or rows of its table. notes: how the reader
     understood the folder. tables: the readable CSV tables that pair images and masks. droppable_rows: rows of
-    the tables ("file:line") that are refused and that a copy can leave out. unread: folders and lists beside
+    the tables ("file:line") that are refused and that a copy can leave out. unread: folders and tables beside
     the pairs that are not read. columns: the cells of each column of the tables, by stem. known_groups:
     see `foveate.data.groups.Grouped`. account: of all files below the source. bands: of the images, None for
     RGB pictures.
@@ -184,28 +185,40 @@ def _list_places(root: Path, layout: LayoutReader, places: Sequence[Place]) -> F
             unpaired += [(path, what) for path in list_images(folder)] if folder else []
             continue
         matched = match_by_stem(images, masks)
+        matched = without_unlisted(matched) if lists_in(root) else matched
         for part, entries in place.divide(matched.entries).items():
             parts[part] = (*parts.get(part, ()), *entries)
         unpaired += [(path, "image") for path in matched.unpaired_images.values()]
         unpaired += [(path, "mask") for path in matched.unpaired_masks.values()]
         clashes += [(other, f"it and {kept.name} {end}") for _, kept, other, end in matched.clashes]
     colors, reader_errors = _class_dict(root)
+    divided, listed, list_errors = _divide(root, parts)
     return Folder(
         root,
         layout.name,
         layout.summary,
         "segmentation",
-        parts,
+        divided,
         tuple(unpaired),
         tuple(clashes),
         colors,
-        reader_errors=reader_errors,
-        notes=tuple(pairing_note(parts)),
+        reader_errors=(*reader_errors, *list_errors),
+        notes=(*pairing_note(parts), *listed),
         unread=(
             tuple(unread_folders(root)),
-            (*unread_lists(root), *(tables_in(root, masked=True) if colors else ())),
+            (*unread_lists(root, parts), *(tables_in(root, masked=True) if colors else ())),
         ),
     )
+
+
+def _divide(
+    root: Path, parts: Mapping[str, tuple[Entry, ...]]
+) -> tuple[Mapping[str, tuple[Entry, ...]], tuple[str, ...], tuple[str, ...]]:
+    """Return images by the splits of lists, with notes and the message of a wrong list."""
+    try:
+        return *divide_by_lists(root, parts), ()
+    except DataError as error:
+        return parts, (), (str(error),)
 
 
 def _class_dict(root: Path) -> tuple[tuple[tuple[str, Color], ...], tuple[str, ...]]:
@@ -232,12 +245,13 @@ def _class_folders(root: Path, layout: LayoutReader) -> Folder:
             Entry(path.relative_to(root).as_posix(), path, label=classes.index(each.name))
             for path in list_images(each.folder)
         )
+    divided, _, _ = _divide(root, parts)
     return Folder(
         root,
         layout.name,
         layout.summary,
         "classification",
-        parts,
+        divided,
         masks=False,
         classes=tuple(classes),
         reader_errors=reader_errors,

@@ -180,12 +180,16 @@ def test_masks_that_a_labelling_tool_exported_as_voc(make):
         make.save(f"SegmentationClass/{number}.png", colors[make.mask(number, [0, 1])])
     lists = make.root / "ImageSets" / "Segmentation"
     lists.mkdir(parents=True)
-    (lists / "train.txt").write_text("0\n")
+    (lists / "train.txt").write_text("0\n1\n2\n3\n4\n")
+    (lists / "val.txt").write_text("5\n6\n")
+    make.save("JPEGImages/9.jpg", make.photo(9))
     table = make.root / "labelmap.txt"
     table.write_text("# label:color_rgb:parts:actions\nbackground:0,0,0::\nroof:250,50,83::\n")
     dataset = open_dataset(make.root)
     assert (dataset.name, dataset.classes) == ("coloured", ("background", "roof"))
-    assert "Not read: ImageSets/Segmentation/train.txt." in dataset.describe()
+    lists = "ImageSets/Segmentation/train.txt, ImageSets/Segmentation/val.txt"
+    assert f"The splits are those of {lists}. 1 images that no list names are left out" in dataset.describe()
+    assert dataset.split_table()["test"] == ["5", "6"]
     table.write_text("background:0,0,0::\nroof:250,50::\n")
     with pytest.raises(DataError, match=r"labelmap\.txt:2: 'roof,250,50' is not name:r,g,b:: with values"):
         open_dataset(make.root)
@@ -214,8 +218,7 @@ def test_a_table_in_another_encoding_is_named(make, encoding):
         open_dataset(make.root)
 
 
-def test_folders_and_lists_that_nothing_reads_are_named(make):
+def test_folders_that_nothing_reads_are_named(make):
     make.pairs()
     make.pairs("overlays", "predictions")
-    (make.root / "train.txt").write_text("00\n01\n")
-    assert "Not read: overlays/, predictions/, train.txt." in open_dataset(make.root).describe()
+    assert "Not read: overlays/, predictions/." in open_dataset(make.root).describe()

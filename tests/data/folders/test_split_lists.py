@@ -6,7 +6,10 @@ import pytest
 
 from foveate.data.dataset import Entry
 from foveate.data.folders.split_lists import divide_by_lists
+from foveate.data.open import open_dataset
 from foveate.errors import DataError
+
+VOC = {"train": ["00", "01", "02", "03"], "val": ["04", "05"], "test": ["06", "07"]}
 
 
 def entries(root, *names):
@@ -69,12 +72,16 @@ def test_names_with_blanks_commas_and_dots(tmp_path):
 @pytest.mark.parametrize(
     ("lists", "words"),
     [
-        ({"train": ["a", "x"]}, r"train\.txt:2: 'x' names none of the images; add the image or remove"),
+        ({"train": ["a", "x"]}, r"train\.txt:2: 'x' names none of the images with a mask or label; add it"),
         (
             {"train": ["a"], "val": ["b", "a"]},
             r"train\.txt:1: 'a' is in .*val\.txt:2 already|val\.txt:2: 'a' is in",
         ),
         ({"val": ["a"], "valid": ["b"]}, r"val\.txt and valid\.txt both list val; keep one of them"),
+        (
+            {"train": ["a"]},
+            r"train\.txt: lists 1 images for train, and no list names the other 3; add val\.txt",
+        ),
         ({"train": ["1"]}, r"train\.txt:1: '1' names 2 images \(x/1, y/1, \.\.\.\); give their folders, too"),
     ],
 )
@@ -91,3 +98,28 @@ def test_folders_of_splits_go_first_and_the_lists_are_named(tmp_path):
         parts,
         ("not read: train.txt, since the folders tell the splits",),
     )
+
+
+def test_lists_beside_pairs(make):
+    make.pairs()
+    write(make.root, train=[f"images/0{n}.png" for n in range(5)], val=["05"], test=["06.png masks/06.png"])
+    dataset = open_dataset(make.root)
+    assert dataset.split_table() == {"train": [f"0{n}" for n in range(5)], "val": ["05"], "test": ["06"]}
+    assert "1 images that no list names are left out, '07' the first" in dataset.describe()
+
+
+def test_lists_beside_class_folders(make):
+    make.class_folders(cat=4, dog=4)
+    rows = [f"{name}/{number:03}.png" for name in ("cat", "dog") for number in range(4)]
+    write(make.root, train=rows[:2] + rows[4:6], val=[rows[2], rows[6]], test=[rows[3], rows[7]])
+    dataset = open_dataset(make.root)
+    assert dataset.split_table()["test"] == ["cat/003", "dog/003"]
+
+
+def test_the_folders_of_voc_with_names_and_classes_of_ones_own(make):
+    make.pairs("JPEGImages", "SegmentationClass", values=(0, 1, 2))
+    make.save("JPEGImages/not_drawn.png", make.photo(9))
+    write(make.root, **{f"ImageSets__Segmentation__{part}": rows for part, rows in VOC.items()})
+    dataset = open_dataset(make.root, ["background", "cat", "dog"])
+    assert (dataset.name, dataset.classes) == ("paired", ("background", "cat", "dog"))
+    assert dataset.split_table() == {"train": VOC["train"], "val": VOC["val"], "test": VOC["test"]}

@@ -15,6 +15,7 @@ from foveate.data.folders.listing import (
     list_images,
 )
 from foveate.data.folders.pair_folders import has_few_colors, holds_images_and_masks, split_roots
+from foveate.data.names import one_form
 from foveate.data.words import level_of, mentions_masks, names_images, split_of
 from foveate.errors import DataError
 
@@ -182,9 +183,9 @@ def _classes(top: Path, part: str) -> list[ClassFolder]:
         for folder, paths in inner.items()
     )
     if not split_inside:
-        return [ClassFolder(folder.name, folder, part) for folder in folders]
+        return [ClassFolder(one_form(folder.name), folder, part) for folder in folders]
     return [
-        ClassFolder(folder.name, path, split_of(path.name) or part)
+        ClassFolder(one_form(folder.name), path, split_of(path.name) or part)
         for folder, paths in inner.items()
         for path in paths
     ]

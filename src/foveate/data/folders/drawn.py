@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from foveate.data.dataset import SPLIT_NAMES, SPLITS, Entry, Pixels, pixels_of
+from foveate.data.dataset import SPLITS, Entry, Pixels, pixels_of
 from foveate.data.layout import Layout
 from foveate.data.names import joined_note, one_form, spellings_of
 from foveate.data.pixels.codecs import kept_names
 from foveate.data.pixels.masks import check_names, is_void
 from foveate.data.pixels.shapes import BACKGROUND, Shape, draw
+from foveate.data.words import split_of
 from foveate.errors import DataError
 from foveate.extras import require
 
@@ -122,7 +123,7 @@ def by_folders(root: Path, outlined: Sequence[Outlined]) -> dict[str, tuple[Outl
     parts: dict[str, list[Outlined]] = {}
     for each in outlined:
         folders = each.image.relative_to(root).parts[:-1]
-        split = next((SPLIT_NAMES[name.lower()] for name in folders if name.lower() in SPLIT_NAMES), "all")
+        split = next(filter(None, map(split_of, folders)), "all")
         parts.setdefault(split, []).append(each)
     if "all" in parts and len(parts) > 1:
         others = " and ".join(part for part in SPLITS if part in parts)

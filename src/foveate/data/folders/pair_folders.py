@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from foveate.data.dataset import SPLIT_NAMES, SPLITS
+from foveate.data.dataset import SPLITS
 from foveate.data.folders.listing import SEARCH_LIMIT, first_images, folders_in, holds_images
 from foveate.data.pixels.images import SUFFIXES, read_image
 from foveate.data.words import split_of
@@ -168,16 +168,9 @@ def unread_folders(root: Path) -> list[Path]:
     ]
 
 
-def unread_lists(root: Path) -> list[Path]:
-    """Return the lists of splits that lie beside pairs without folders of splits; they are not read."""
-    texts = [*sorted(root.glob("*.txt")), *sorted((root / "ImageSets" / "Segmentation").glob("*.txt"))]
-    return [path for path in texts if path.stem.lower() in SPLIT_NAMES and "all" in pairs_of(root)]
-
-
 def unread_note(root: Path) -> tuple[str, ...]:
-    """Return a note on the folders and lists that are not read; empty if there are none."""
+    """Return a note on the folders that are not read; empty if there are none."""
     names = [f"{path.relative_to(root).as_posix()}/" for path in unread_folders(root)]
-    names += [path.relative_to(root).as_posix() for path in unread_lists(root)]
     return (f"not read: {', '.join(names)}",) if names else ()
 
 

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from foveate.data.folders.foreign import masks_of_others
 from foveate.data.folders.listing import list_images
 from foveate.data.folders.pair_folders import image_stem, pairs_of, split_folders, strip_mask_suffix
 from foveate.data.folders.places import Place, by_split
+from foveate.data.folders.split_lists import lists_in
 from foveate.data.layout import Layout
 from foveate.data.names import one_form
 from foveate.data.pixels.images import SUFFIXES, read_raw, read_size
@@ -111,6 +112,8 @@ def pair_all(root: Path) -> dict[str, tuple[Entry, ...]]:
     Raises `DataError` as `pair` does, and if the folder of images or of masks is missing.
     """
     images, masks = pairs_of(root).get("all", (None, None))
+    if images and masks and lists_in(root):
+        return by_split(require_pairs(images, masks, without_unlisted(match_by_stem(images, masks))))
     if images and masks:
         return by_split(pair(images, masks))
     if images or masks:
@@ -120,6 +123,11 @@ def pair_all(root: Path) -> dict[str, tuple[Entry, ...]]:
             f"{missing} there, with the same names"
         )
     return pair_splits(root)
+
+
+def without_unlisted(matched: StemMatch) -> StemMatch:
+    """Return a match without unpaired images: where lists of splits lie, these say which images count."""
+    return replace(matched, unpaired_images={}) if matched.entries else matched
 
 
 def pair_splits(root: Path) -> dict[str, tuple[Entry, ...]]:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from foveate.data.dataset import SPLIT_NAMES, SPLITS, Entry
 from foveate.data.folders.drawn import Outlined
+from foveate.data.folders.listing import files_with_suffix
 from foveate.data.folders.named_files import slashes
 from foveate.data.folders.text import read_text
 from foveate.data.names import one_form
@@ -25,24 +26,29 @@ _MEGABYTES = 200
 Image = TypeVar("Image", Entry, Outlined)
 
 
-def split_lists(root: Path) -> dict[str, Path]:
-    """Return the lists of a folder by split, of the first of the places that has any.
+def lists_in(root: Path) -> list[Path]:
+    """Return the lists of splits of a folder, of the first of the places that has any."""
+    found = (
+        [path for path in files_with_suffix(root / place, ".txt") if path.stem.lower() in SPLIT_NAMES]
+        for place in _FOLDERS
+    )
+    return next(filter(None, found), [])
 
-    Raises `DataError` if two lists name the same split.
-    """
-    for place in _FOLDERS:
-        lists: dict[str, Path] = {}
-        for path in sorted((root / place).glob("*.txt")):
-            part = SPLIT_NAMES.get(path.stem.lower())
-            if part in lists:
-                raise DataError(
-                    f"{path.parent}: {lists[part].name} and {path.name} both list {part}; keep one of them"
-                )
-            if part:
-                lists[part] = path
-        if lists:
-            return lists
-    return {}
+
+def unread_lists(root: Path, parts: Mapping[str, Sequence[Image]]) -> list[Path]:
+    """Return the lists that are not read since folders tell the splits."""
+    return lists_in(root) if parts and set(parts) != {"all"} else []
+
+
+def _by_split(lists: Sequence[Path]) -> dict[str, Path]:
+    """Return lists by split; raise `DataError` if two list the same."""
+    files: dict[str, Path] = {}
+    for path in lists:
+        first = files.setdefault(SPLIT_NAMES[path.stem.lower()], path)
+        if first != path:
+            part = SPLIT_NAMES[path.stem.lower()]
+            raise DataError(f"{path.parent}: {first.name} and {path.name} both list {part}; keep one of them")
+    return files
 
 
 def divide_by_lists(
@@ -53,15 +59,17 @@ def divide_by_lists(
     parts: with images under "all" alone; images that have splits already keep them. Without a list of train,
     the images that no list names are train; otherwise they are left out.
 
-    Raises `DataError` for a line that names no image, or several, and for an image in two lists.
+    Raises `DataError` for a line that names no image, or several, for an image in two lists, and for a list
+    of some images as train where no list names the others.
     """
     own = {part: tuple(images) for part, images in parts.items()}
-    lists = split_lists(root)
-    shown = ", ".join(path.relative_to(root).as_posix() for path in lists.values())
-    if not lists:
+    found = lists_in(root)
+    shown = ", ".join(path.relative_to(root).as_posix() for path in found)
+    if not found or not own:
         return own, ()
-    if set(own) != {"all"}:
+    if unread_lists(root, own):
         return own, (f"not read: {shown}, since the folders tell the splits",)
+    lists = _by_split(found)
     images = _by_ends(root, own["all"])
     listed: dict[str, str] = {}
     divided: dict[str, dict[str, Image]] = {part: {} for part in SPLITS if part in lists}
@@ -77,6 +85,11 @@ def divide_by_lists(
     if rest and "train" not in divided:
         divided = {"train": rest, **divided}
         notes.append(f"the {len(rest)} images that no list names are train")
+    elif rest and set(lists) == {"train"}:
+        raise DataError(
+            f"{lists['train']}: lists {len(listed)} images for train, and no list names the other "
+            f"{len(rest)}; add val.txt or test.txt, or remove the list"
+        )
     elif rest:
         notes.append(f"{len(rest)} images that no list names are left out, '{next(iter(rest))}' the first")
     return {part: tuple(held.values()) for part, held in divided.items()}, tuple(notes)
@@ -123,4 +136,6 @@ def _named(line: str, images: Mapping[str, Sequence[Image]], where: str) -> Imag
                 )
             if found:
                 return found[0]
-    raise DataError(f"{where}: '{line}' names none of the images; add the image or remove the line")
+    raise DataError(
+        f"{where}: '{line}' names none of the images with a mask or label; add it, or remove the line"
+    )

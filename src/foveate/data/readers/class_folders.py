@@ -14,7 +14,9 @@ from foveate.data.folders.class_tree import (
 from foveate.data.folders.coded import read_labelled
 from foveate.data.folders.listing import first_files, list_images
 from foveate.data.folders.pair_folders import holds_images_and_masks, strip_mask_suffix
+from foveate.data.folders.split_lists import divide_by_lists
 from foveate.data.layout import Layout, reader
+from foveate.data.names import joined_note, one_form, spellings_of
 from foveate.data.words import split_of
 from foveate.errors import DataError, choose
 
@@ -65,8 +67,15 @@ def labelled_folders(
     unread = [f"{path.name}/" for path in unread_folders(root, found)]
     unread += sorted(name for name in first_files(root) if name.lower().endswith(".csv"))
     said = [f"not read: {', '.join(passed + unread)}"] if passed or unread else []
-    entries = {part: tuple(held.values()) for part, held in parts.items()}
-    return Layout("classification", names, entries, read_labelled, notes=(*notes, *said))
+    entries, listed = divide_by_lists(root, {part: tuple(held.values()) for part, held in parts.items()})
+    joined = joined_note(spellings_of(map(_written, found)))
+    return Layout("classification", names, entries, read_labelled, notes=(*notes, *said, *joined, *listed))
+
+
+def _written(each: ClassFolder) -> str:
+    """Return the name of a class as its folder writes it; folders of splits may lie inside."""
+    own = each.folder.name
+    return own if one_form(own) == each.name else each.folder.parent.name
 
 
 def _add(entries: dict[str, Entry], root: Path, each: ClassFolder, label: int) -> None:
@@ -78,7 +87,7 @@ def _add(entries: dict[str, Entry], root: Path, each: ClassFolder, label: int) -
         is_mask = mixed and strip_mask_suffix(path.stem) != path.stem
         if is_mask or any(path.is_relative_to(folder) for folder in passed):
             continue
-        stem = path.relative_to(root).with_suffix("").as_posix()
+        stem = one_form(path.relative_to(root).with_suffix("").as_posix())
         if stem in entries:
             raise DataError(
                 f"{each.folder}: {entries[stem].image.name} and {path.name} share a stem and are "

@@ -13,6 +13,7 @@ from pathlib import Path
 from foveate.data.dataset import Entry
 from foveate.data.folders.pair_folders import pairs_of, unread_note
 from foveate.data.folders.pairing import count_stored_values, pair_all, read_pair
+from foveate.data.folders.split_lists import divide_by_lists
 from foveate.data.folders.table import SEPARATORS
 from foveate.data.layout import Layout, reader
 from foveate.data.names import one_form
@@ -46,8 +47,9 @@ class Coloured:
                 "add them"
             )
         read_colors(path)
-        layout = read_coloured(pair_all(root), path, classes)
-        return replace(layout, notes=(*layout.notes, *unread_note(root), *_tables(root)))
+        parts, listed = divide_by_lists(root, pair_all(root))
+        layout = read_coloured(parts, path, classes)
+        return replace(layout, notes=(*layout.notes, *unread_note(root), *listed, *_tables(root)))
 
 
 def read_coloured(parts: Mapping[str, Sequence[Entry]], path: Path, classes: Sequence[str] | None) -> Layout:

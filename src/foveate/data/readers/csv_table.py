@@ -28,6 +28,7 @@ from foveate.data.folders.table import column, first_line, label_ids, read_table
 from foveate.data.layout import Layout, reader
 from foveate.data.names import joined_note, one_form, spellings_of
 from foveate.data.pixels.images import RARE, SUFFIXES, is_image_file
+from foveate.data.words import split_of
 from foveate.errors import DataError
 from foveate.files import escapes_folder
 
@@ -204,7 +205,7 @@ def tables_in(root: Path, masked: bool = False) -> list[Path]:
 
 
 def _folders(root: Path) -> list[Path]:
-    return [root, *(folder for folder in folders_in(root) if folder.name.lower() in SPLIT_NAMES)]
+    return [root, *(folder for folder in folders_in(root) if split_of(folder.name))]
 
 
 def _tables(folder: Path) -> list[Path]:
@@ -230,7 +231,7 @@ def _untold(root: Path) -> list[tuple[Path, tuple[str, ...]]]:
 
 def _split_of(root: Path, table: Path) -> str | None:
     """Return the split that the name of a table, or of its folder, says."""
-    inner = SPLIT_NAMES.get(table.parent.name.lower()) if table.parent != root else None
+    inner = split_of(table.parent.name) if table.parent != root else None
     return SPLIT_NAMES.get(table.stem.lower(), inner)
 
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from foveate.data.dataset import SPLIT_NAMES
 from foveate.data.folders.drawn import Outlined, by_folders, drawn_layout, image_stem
 from foveate.data.folders.listing import SEARCH_LIMIT, first_with_suffix, folders_in, list_images
 from foveate.data.folders.named_files import NamedFiles, slashes
@@ -24,6 +23,7 @@ from foveate.data.layout import Layout, reader
 from foveate.data.names import one_form
 from foveate.data.pixels.images import read_raw, read_size
 from foveate.data.pixels.shapes import BACKGROUND, Shape, check_polygons, placed
+from foveate.data.words import split_of
 from foveate.errors import DataError
 
 _MEGABYTES = 300
@@ -37,7 +37,7 @@ class LabelMe:
     @staticmethod
     def recognise(root: Path) -> bool:
         inner = folders_in(root)[:SEARCH_LIMIT]
-        parts = (folder for folder in inner if folder.name.lower() in SPLIT_NAMES)
+        parts = (folder for folder in inner if split_of(folder.name))
         folders = [root, *inner, *(path for part in parts for path in folders_in(part)[:SEARCH_LIMIT])]
         files = (path for folder in folders for path in first_with_suffix(folder, ".json")[:_LOOKED_AT])
         return any(map(is_labelme, files))

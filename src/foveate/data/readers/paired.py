@@ -16,6 +16,7 @@ from foveate.data.folders.pairing import pair_all, pairing_note, read_indexed
 from foveate.data.folders.pixel_classes import NAME, pixel_classes
 from foveate.data.folders.places import places_in
 from foveate.data.folders.rivals import refuse_rivals
+from foveate.data.folders.split_lists import divide_by_lists
 from foveate.data.layout import Layout, reader
 from foveate.data.pixels.masks import LEFT_OUT
 from foveate.data.readers.csv_table import unread_tables
@@ -44,8 +45,9 @@ class Paired:
                 hints += [f"; {hint}" for hint in foreign_files(*filter(None, [root, masks]))]
             raise DataError("".join([str(error), *hints])) from None
         refuse_rivals(places_in(root))
+        parts, listed = divide_by_lists(root, parts)
         layout = read_indexed(parts, classes) if classes else _named(root, parts)
-        return replace(layout, notes=(*layout.notes, *pairing_note(parts), *unread_note(root)))
+        return replace(layout, notes=(*layout.notes, *pairing_note(parts), *unread_note(root), *listed))
 
 
 def _named(root: Path, parts: Mapping[str, Sequence[Entry]]) -> Layout:
