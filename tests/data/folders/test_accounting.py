@@ -24,7 +24,6 @@ def heaps(root):
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (["a.HEIC"], "photos in HEIC): pip install 'foveate[heif]'"),
         (["a.dng", "b.CR2"], "raw photos"),
         (["a.mp4"], "videos): save their frames"),
         (["scan.dcm"], "DICOM): save the slices"),
@@ -105,7 +104,7 @@ def test_a_stray_file_is_no_reason_to_warn_and_many_are(make):
     assert dataset.cautions == ()
     assert "61 files: 60 used, 1 not read: 1 .mp4 (videos)" in dataset.describe()
     for number in range(4):
-        (make.root / f"{number}.heic").write_bytes(b"1")
+        (make.root / f"{number}.cr3").write_bytes(b"1")
     assert account(make.root).many
 
 
@@ -120,26 +119,26 @@ def test_many_files_of_an_unknown_kind_count_as_missed(make):
 def test_what_was_unpacked_is_accounted_for(make, tmp_path, monkeypatch):
     monkeypatch.setenv("FOVEATE_CACHE", str(tmp_path / "cache"))
     root = make.pairs(images="in/images", masks="in/masks", count=6)
-    (root / "in" / "images" / "a.heic").write_bytes(b"1")
+    (root / "in" / "images" / "a.cr3").write_bytes(b"1")
     (tmp_path / "packed").mkdir()
     shutil.make_archive(str(tmp_path / "packed" / "data"), "zip", root / "in")
     (caution,) = open_dataset(tmp_path / "packed").cautions
-    assert caution.startswith("13 files: 12 used, 1 not read: 1 .heic")
+    assert caution.startswith("13 files: 12 used, 1 not read: 1 .cr3")
 
 
 def test_a_class_of_photos_that_are_not_read_says_why_it_is_empty(make):
     make.class_folders(cat=6)
     (make.root / "dog").mkdir()
-    (make.root / "dog" / "a.heic").write_bytes(b"1")
-    with pytest.raises(DataError, match=r"1 \.heic \(photos in HEIC\): pip install"):
+    (make.root / "dog" / "a.cr3").write_bytes(b"1")
+    with pytest.raises(DataError, match=r"1 \.cr3 \(raw photos of a camera\): develop"):
         open_dataset(make.root)
 
 
 def test_a_folder_of_photos_that_are_not_read_says_so(tmp_path):
     for name in ("cat", "dog"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "a.heic").write_bytes(b"1")
-    with pytest.raises(DataError, match=r"Not read are 2 \.heic"):
+        (tmp_path / name / "a.cr3").write_bytes(b"1")
+    with pytest.raises(DataError, match=r"Not read are 2 \.cr3"):
         open_dataset(tmp_path)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from foveate.data.pixels import heif
 from foveate.data.pixels import raster as raster_files
 from foveate.data.pixels.conversion import array_to_rgb, image_to_rgb
 from foveate.data.pixels.limits import check_pixels, stack, too_large
@@ -22,15 +23,17 @@ from foveate.data.pixels.raster import Raster, read_header, read_values
 from foveate.errors import DataError
 
 RARE = frozenset([".jpe", ".jfif", ".jp2", ".avif", ".pbm"])
-SUFFIXES = RARE | {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".gif", ".npy"}
+_USUAL = frozenset([".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".gif"])
+SUFFIXES = RARE | _USUAL | raster_files.SUFFIXES | heif.READ
 """Suffixes of image files. For a name without a suffix, those in `RARE` are tried last."""
 
-LOSSY = ("JPEG", "MPO", "JPEG2000", "AVIF")
+LOSSY = ("JPEG", "MPO", "JPEG2000", "AVIF", "HEIF")
 """Formats that change values near every edge, which makes them useless for masks."""
 
 _IDS = "save masks as 8-bit single-channel PNG with one value per class"
 _NAME_COLORS = f"add a class_dict.csv with the columns name,r,g,b to the dataset's folder, or {_IDS}"
 
+_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError, RuntimeError)
 _SUBFILE_TAG = 254
 _NO_IMAGE = 1 | 4  # a reduced copy, or a transparency mask
 
@@ -163,6 +166,7 @@ def read_raw(
 def open_image(path: str | Path, content: bytes | None = None) -> Iterator[Image.Image]:
     """Open an image's header. Errors of opening, and of decoding in the block, become `DataError`."""
     try:
+        heif.prepare_heif(path, content)
         with _open_header(path if content is None else io.BytesIO(content)) as image:
             check_pixels(path, image.height, image.width)
             if image.format == "TIFF":
@@ -186,7 +190,7 @@ def open_image(path: str | Path, content: bytes | None = None) -> Iterator[Image
             f"{path}: not an image that can be read, despite its suffix; replace it by a PNG or JPEG, or "
             "remove it"
         ) from None
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError) as error:
+    except _DAMAGED as error:
         raise DataError(
             f"{path}: the image is damaged or truncated ({error}); copy it again or remove it"
         ) from None
