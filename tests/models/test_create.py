@@ -216,3 +216,11 @@ def test_auto_weights_are_imagenets_where_they_are_at_hand(monkeypatch):
 def test_weights_that_are_named_stay():
     spec = ModelSpec("unet", encoder_weights="weights.safetensors")
     assert resolve_encoder(spec).encoder_weights == "weights.safetensors"
+
+
+@pytest.mark.parametrize(("arch", "arm"), [("unet", "cbam@decoder"), ("deeplabv3plus", "coord@encoder5")])
+def test_attention_takes_long_odd_and_tiny_images(arch, arm):
+    model = create_model(arch, "resnet18", classes=2, arm=arm).eval()
+    for size in ((35, 53), (80, 27), (1, 1)):
+        with torch.no_grad():
+            assert model(torch.rand(1, 3, *size)).shape == (1, 2, *size)
