@@ -259,3 +259,13 @@ def test_columns_that_repeat_without_a_name_of_groups_are_told():
     assert grouped.notes == (
         "the column hospital repeats over images and groups none of them; --group hospital would",
     )
+
+
+def test_parts_that_number_their_images_anew_share_no_copies():
+    parts = {
+        part: [Entry(f"{part}/{n}{end}") for n in range(4) for end in ends]
+        for part, ends in (("train", ("", "_flip")), ("test", ("",)))
+    }
+    grouped = settle_groups(parts, {}, None)
+    assert [entry.group for entry in grouped.parts["train"][:2]] == ["train/0", "train/0"]
+    assert torn_groups(grouped.parts) == {}

@@ -6,6 +6,7 @@ to the user, see `foveate.data.suggestions`.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -72,7 +73,13 @@ def settle_groups(parts: Mapping[str, Sequence[Entry]], columns: Columns, group:
         return Grouped(with_groups(own, cells), (note, *_told(told, column)), True)
     paths = {entry.stem: image_path(entry) for entry in entries}
     sources = copy_sources(list(paths.values()))
-    copies = {stem: sources[path] for stem, path in paths.items() if path in sources}
+    often = Counter(paths.values())  # parts may number their images anew: train/1 is not test/1
+    copies = {
+        entry.stem: f"{part}/{source}" if often[source] > 1 else source
+        for part, held in own.items()
+        for entry in held
+        if (source := sources.get(paths[entry.stem])) is not None
+    }
     notes = _told(told, None)
     if copies:
         count = len(set(copies.values()))
