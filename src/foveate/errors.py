@@ -23,7 +23,11 @@ class DataWarning(UserWarning):
     """The data can be used, but may give scores that are wrong; the Python functions warn with it."""
 
 
-class SeveralDatasets(DataError):
+class Undecided(DataError):
+    """A folder can be read in several ways; the user must say which is meant, by a word that is named."""
+
+
+class SeveralDatasets(Undecided):
     """A folder holds several datasets; the user must name one of them."""
 
 

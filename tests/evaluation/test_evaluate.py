@@ -10,16 +10,17 @@ from PIL import Image
 from foveate.data.pixels.images import read_image
 from foveate.errors import UserError
 from foveate.evaluation.errors import boundary_counts
-from foveate.evaluation.evaluate import evaluate, evaluate_model, read_per_image, read_scores
+from foveate.evaluation.evaluate import data_of, evaluate, evaluate_model, read_per_image, read_scores
 from foveate.evaluation.scores import scores
 from foveate.loading.module import DataModule
 from foveate.models.checkpoints import load_model
 from foveate.prediction.predictor import load
-from foveate.specs.data import DataSpec
+from foveate.specs.data import DataSpec, FolderChoice
 from foveate.specs.model import ModelSpec
 from foveate.specs.run import RunSpec
 from foveate.specs.training import TrainingSpec
 from foveate.training.run import fit
+from foveate.training.run_directory import Run
 
 SPEC = RunSpec(
     DataSpec("synthetic:4", size=(32, 64), batch=2, workers=0),
@@ -244,3 +245,16 @@ def test_a_classifier_is_scored_and_predicts_labels(tmp_path):
     assert prediction.mask is None
     assert prediction.probabilities.sum() == pytest.approx(1, abs=1e-6)
     assert float(prediction.confidence) == prediction.probabilities.max()
+
+
+def test_what_was_said_of_the_runs_folder_holds_for_other_data(tmp_path):
+    write_pairs(tmp_path, 6, (0, 1))
+    shutil.copytree(tmp_path / "masks", tmp_path / "labels")
+    run = tmp_path / "run"
+    run.mkdir()
+    Run(run).write_spec(RunSpec(DataSpec(str(tmp_path), (32, 32), masks="labels"), SPEC.model))
+    with pytest.raises(UserError, match="labels/ and masks/ could both hold the masks"):
+        _ = DataModule(DataSpec(str(tmp_path), (32, 32))).dataset
+    for folder, name in ((FolderChoice(), "labels"), (FolderChoice(masks="masks"), "masks")):
+        dataset = data_of(run, tmp_path, None, (), folder).dataset
+        assert {entry.mask.parent.name for entry in dataset.index("test")} == {name}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
 from foveate.cli import typed
-from foveate.errors import DataError, SeveralDatasets, UserError, choose
+from foveate.errors import DataError, Undecided, UserError, choose
 
 COMMANDS = {
     "compare": "train with and without attention; report what each mechanism changes and costs",
@@ -120,7 +120,7 @@ def find_command(words: Sequence[str]) -> tuple[Callable[..., int | None], str, 
 def _doctor_hint(words: Sequence[str], error: UserError) -> str:
     """Point to `foveate doctor` after a data error that names a file of the training data."""
     data = words[1] if len(words) > 1 and words[0] in ("fit", "compare") else ""
-    is_data_error = isinstance(error, DataError) and not isinstance(error, SeveralDatasets)
+    is_data_error = isinstance(error, DataError) and not isinstance(error, Undecided)
     names_file = is_data_error and os.path.isdir(data) and f"{data.rstrip('/')}/" in str(error)
     return f". `foveate doctor {data}` lists all such problems" if names_file else ""
 

@@ -1,7 +1,7 @@
 """Open a dataset: a folder of any known layout, an address, or synthetic scenes."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -226,8 +226,7 @@ def read_layout(
             layout = ignore_outside_view(layout, root, folder.ignore_outside)
         return name, root, layout
     if folder != ANY_FOLDER:
-        flags = [f"--{name.replace('_', '-')}" for name, value in asdict(folder).items() if value]
-        raise DataError(f"{source}: {' and '.join(flags)}: for folders of files only; leave out")
+        raise DataError(f"{source}: {folder.flags.strip()} is for folders of files; leave it out")
     if synthetic.is_synthetic(source):
         return "synthetic", None, synthetic.read(str(source), classes)
     if str(source).startswith(PREFIX):

@@ -54,7 +54,7 @@ class Folder:
     the tables ("file:line") that are refused and that a copy can leave out. unread: folders and tables beside
     the pairs that are not read. columns: the cells of each column of the tables, by stem. known_groups:
     see `foveate.data.groups.Grouped`. account: of all files below the source. bands: of the images, None for
-    RGB pictures.
+    RGB pictures. choice: what the user says about the folder.
     """
 
     root: Path
@@ -74,6 +74,7 @@ class Folder:
     droppable_rows: frozenset[str] = frozenset()
     unread: tuple[tuple[Path, ...], tuple[Path, ...]] = ((), ())
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    choice: FolderChoice = ANY_FOLDER
     known_groups: bool = False
     account: Account = NOTHING
     bands: BandSet | None = None
@@ -108,7 +109,7 @@ def scan_folder(source: str | Path, group: str | None = None, choice: FolderChoi
     is nothing to list (no such folder, or no known layout), if the user must say which layout or masks are
     meant, and for a group that groups nothing.
     """
-    folder = _with_bands(_scan(source, choice))
+    folder = replace(_with_bands(_scan(source, choice)), choice=choice)
     if not folder.entries:
         return folder
     grouped = settle_groups(folder.parts, folder.columns, group)

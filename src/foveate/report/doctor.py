@@ -18,6 +18,7 @@ from foveate.errors import DataError, UserError
 from foveate.files import write_whole
 from foveate.report import outlines
 from foveate.report.html import render_template
+from foveate.specs.data import FolderChoice
 
 if TYPE_CHECKING:
     from foveate.experiments.advice import Advice
@@ -121,7 +122,8 @@ def as_text(diagnosis: Diagnosis) -> str:
         if finding.mend:
             lines.append(f"  With --fix: {finding.mend.words}.")
     if diagnosis.advice:
-        lines += ["", f"{diagnosis.advice_heading}: {_command(diagnosis.advice, source)}"]
+        command = _command(diagnosis.advice, source, diagnosis.survey.folder.choice)
+        lines += ["", f"{diagnosis.advice_heading}: {command}"]
         lines += [f"  {_sentence(reason)}" for reason in diagnosis.advice.why]
         lines.append(f"  Judge by {diagnosis.advice.score}.")
     return "\n".join(lines)
@@ -183,13 +185,15 @@ def as_html(diagnosis: Diagnosis) -> str:
         samples=_draw(diagnosis.survey, _sample(diagnosis.survey)),
         advice=diagnosis.advice,
         advice_heading=diagnosis.advice_heading,
-        command=_command(diagnosis.advice, source) if diagnosis.advice else "",
+        command=_command(diagnosis.advice, source, diagnosis.survey.folder.choice)
+        if diagnosis.advice
+        else "",
         reasons=[_sentence(reason) for reason in diagnosis.advice.why] if diagnosis.advice else [],
     )
 
 
-def _command(advice: "Advice", source: str) -> str:
-    return f"foveate compare {shlex.quote(source)} {advice.flags}"
+def _command(advice: "Advice", source: str, folder: FolderChoice) -> str:
+    return f"foveate compare {shlex.quote(source)} {folder.flags}{advice.flags}"
 
 
 def _finding_view(diagnosis: Diagnosis, finding: Finding) -> dict[str, Any]:

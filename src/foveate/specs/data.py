@@ -1,6 +1,7 @@
 """The data of a run, and how it is augmented and shown to the network."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from shlex import quote
 
 from foveate.specs.shares import SHARES, Shares
 
@@ -94,6 +95,16 @@ class FolderChoice:
     layout: str | None = None
     masks: str | None = None
     ignore_outside: str | None = None
+
+    @property
+    def flags(self) -> str:
+        """The words of the command line, with a blank behind each.
+
+        >>> FolderChoice(masks="lung masks", ignore_outside="view").flags
+        "--masks 'lung masks' --ignore-outside view "
+        """
+        said = {field.name.replace("_", "-"): getattr(self, field.name) for field in fields(self)}
+        return "".join(f"--{flag} {quote(word)} " for flag, word in said.items() if word)
 
 
 ANY_FOLDER = FolderChoice()

@@ -100,7 +100,7 @@ def test_words_that_do_not_fit_the_folder(tmp_path, flags, words):
 
 
 def test_words_on_folders_are_not_for_drawn_data():
-    with pytest.raises(UserError, match="--layout: for folders of files only"):
+    with pytest.raises(UserError, match="--layout paired is for folders of files"):
         open_dataset("synthetic:8", layout="paired")
 
 

@@ -17,7 +17,7 @@ from foveate.data.folders.listing import (
 from foveate.data.folders.pair_folders import has_few_colors, holds_images_and_masks, split_roots
 from foveate.data.names import one_form
 from foveate.data.words import level_of, mentions_masks, names_images, split_of
-from foveate.errors import DataError
+from foveate.errors import DataError, Undecided
 
 _LOOKED_AT = 3
 """Number of files of a folder that are decoded to see whether they are masks."""
@@ -26,7 +26,7 @@ _FEWEST_GROUPS = 3
 """Fewer groups cannot be divided into train, val and test."""
 
 
-class NoClasses(DataError):
+class NoClasses(Undecided):
     """Folders that do not look like classes; the message names the layouts that would settle it."""
 
 

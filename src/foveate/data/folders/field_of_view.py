@@ -80,7 +80,8 @@ def _views(entries: Sequence[Entry], root: Path, name: str) -> dict[str, Path]:
         by_folder.setdefault(entry.image.parent, []).append(entry)
     for folder, held in by_folder.items():
         where = _beside(folder, root, name)
-        files = {each.image: each.mask for each in match_by_stem(folder, where).entries} if where else {}
+        matched = match_by_stem(folder, where).entries if where else ()
+        files = {each.image: each.mask for each in matched if each.mask is not None}
         missing = [entry.image.name for entry in held if entry.image not in files]
         if missing:
             place = where or f"a folder {name}/ beside {folder}"

@@ -9,12 +9,12 @@ from foveate.data.folders.pair_folders import IMAGE_FOLDERS, has_few_colors
 from foveate.data.folders.pairing import match_by_stem
 from foveate.data.folders.places import Place
 from foveate.data.words import names_derived, names_images
-from foveate.errors import DataError
+from foveate.errors import Undecided
 
 _LOOKED_AT = 3
 
 
-class SeveralMasks(DataError):
+class SeveralMasks(Undecided):
     """Several folders could hold the masks; the user must name one of them."""
 
 

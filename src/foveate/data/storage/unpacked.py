@@ -39,8 +39,9 @@ def archives_in(source: Path) -> tuple[Path, ...]:
     """Return the archive at `source`, or the archives in the folder there; shards are not among them."""
     if (source / INDEX).is_file():
         return ()
-    files = [source] if source.is_file() else source.iterdir()
-    return tuple(sorted(path for path in files if is_archive(path) and not is_shard(path)))
+    names = () if source.is_file() else os.listdir(source)
+    files = sorted(source / name for name in names if name.lower().endswith(ENDINGS))
+    return tuple(path for path in files or [source] if is_archive(path) and not is_shard(path))
 
 
 def unpacked(source: Path) -> Unpacked:
