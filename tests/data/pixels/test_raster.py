@@ -168,3 +168,17 @@ def test_nothing_is_written_to_the_console(tmp_path, capfd):
     with pytest.raises(DataError):
         read_image(tmp_path / "b.tif", (tmp_path / "b.tif").read_bytes().replace(b"\x78", b"\x00"))
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("compress", ["lzw", "deflate", "zstd"])
+def test_compressed_tiffs_of_gdal(tmp_path, compress):
+    rasterio = pytest.importorskip("rasterio")
+    stored = values(6, np.uint16)
+    shape = {"count": 6, "height": 12, "width": 16, "dtype": "uint16"}
+    options = {"compress": compress, "predictor": 2, "interleave": "pixel", "driver": "GTiff"}
+    with rasterio.open(tmp_path / "a.tif", "w", **shape, **options) as file:
+        file.write(np.moveaxis(stored, -1, 0))
+        file.set_band_description(1, "blue")
+    assert np.array_equal(read_values(tmp_path / "a.tif"), stored)
+    assert np.array_equal(read_values("x", (tmp_path / "a.tif").read_bytes()), stored)

@@ -7,11 +7,13 @@ stored, and what is marked as missing as NaN.
 import io
 import re
 import struct
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float32, Shaped
@@ -21,6 +23,7 @@ from foveate.data.pixels.limits import check_pixels, stack
 from foveate.data.pixels.orientation import ORIENTATION_TAG, turn_array
 from foveate.data.pixels.quiet import quiet_decoders
 from foveate.errors import DataError
+from foveate.extras import require
 
 SUFFIXES = frozenset([".tif", ".tiff", ".npy"])
 
@@ -94,7 +97,10 @@ def read_values(path: str | Path, content: bytes | None = None) -> Shaped[np.nda
         raise DataError(f"{path}: neither a TIFF nor a NumPy array")
     check_pixels(path, *header.size)
     with _opened(path, content) as file:
-        values = _npy_values(path, file) if header.kind == "NumPy array" else _tiff_values(path, file, header)
+        if header.kind == "NumPy array":
+            values = _npy_values(path, file)
+        else:
+            values = _tiff_values(path, file, header, content)
     return values[..., : header.bands]
 
 
@@ -121,7 +127,7 @@ def read_bands(
     return pixels
 
 
-def _tags(file: BinaryIO, start: bytes) -> TiffImagePlugin.ImageFileDirectory_v2:
+def _tags(file: BufferedIOBase, start: bytes) -> TiffImagePlugin.ImageFileDirectory_v2:
     tags = TiffImagePlugin.ImageFileDirectory_v2(start[: 16 if start[2] == 43 else 8])
     file.seek(tags.next)
     tags.load(file)
@@ -154,7 +160,9 @@ def tiff_header(tags: Any) -> Raster:
     )
 
 
-def _tiff_values(path: str | Path, file: BinaryIO, header: Raster) -> Shaped[np.ndarray, "h w bands"]:
+def _tiff_values(
+    path: str | Path, file: BufferedIOBase, header: Raster, content: bytes | None
+) -> Shaped[np.ndarray, "h w bands"]:
     import tifffile
 
     quiet_decoders()
@@ -164,18 +172,27 @@ def _tiff_values(path: str | Path, file: BinaryIO, header: Raster) -> Shaped[np.
             raise stack(path, *header.size)
         try:
             values = page.asarray()
-        except ValueError as error:
-            if "imagecodecs" not in str(error):
+        except (ValueError, ImportError) as error:
+            if isinstance(error, ValueError) and "imagecodecs" not in str(error):
                 raise
-            raise DataError(
-                f"{path}: a {header} with {page.compression.name} compression, for which another package is "
-                "needed: pip install imagecodecs, or save the image without compression"
-            ) from None
+            return _gdal_values(path, content, f"{path}: a {header} with {page.compression.name} compression")
         tag = page.tags.get(ORIENTATION_TAG)
         if page.samplesperpixel > 1 and page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
             values = np.moveaxis(values, 0, -1)
     values = values[..., None] if values.ndim == 2 else values
     return turn_array(values, int(tag.value) if tag else 1)
+
+
+def _gdal_values(path: str | Path, content: bytes | None, what: str) -> Shaped[np.ndarray, "h w bands"]:
+    """Read the values of a TIFF in a compression that GDAL knows and tifffile alone does not."""
+    rasterio = require("rasterio", "geo", what)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        try:
+            with rasterio.open(path if content is None else io.BytesIO(content)) as file:
+                return np.moveaxis(file.read(), 0, -1)
+        except rasterio.errors.RasterioError as error:
+            raise OSError(str(error)) from None
 
 
 def _band_names(metadata: str, bands: int) -> tuple[str, ...]:
@@ -196,7 +213,7 @@ def _number(text: Any) -> float | None:
         return None
 
 
-def _npy_header(path: str | Path, file: BinaryIO) -> Raster:
+def _npy_header(path: str | Path, file: BufferedIOBase) -> Raster:
     shape, dtype = _npy_shape(file)
     kind = {"u": "whole", "b": "whole", "i": "signed", "f": "float"}.get(dtype.kind)
     last = channels_last(shape)
@@ -233,7 +250,7 @@ def channels_last(shape: Sequence[int]) -> bool | None:
     return False if 2 * first <= min(middle, last) and first <= _MOST_CHANNELS else None
 
 
-def _npy_shape(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
+def _npy_shape(file: BufferedIOBase) -> tuple[tuple[int, ...], np.dtype]:
     file.seek(0)
     version = np.lib.format.read_magic(file)
     if version == (1, 0):
@@ -243,7 +260,7 @@ def _npy_shape(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
     return shape, dtype
 
 
-def _npy_values(path: str | Path, file: BinaryIO) -> Shaped[np.ndarray, "h w bands"]:
+def _npy_values(path: str | Path, file: BufferedIOBase) -> Shaped[np.ndarray, "h w bands"]:
     file.seek(0)
     values = np.load(file, allow_pickle=False)
     if values.ndim == 2:
@@ -252,7 +269,7 @@ def _npy_values(path: str | Path, file: BinaryIO) -> Shaped[np.ndarray, "h w ban
 
 
 @contextmanager
-def _opened(path: str | Path, content: bytes | None) -> Iterator[BinaryIO]:
+def _opened(path: str | Path, content: bytes | None) -> Iterator[BufferedIOBase]:
     """Open a file; errors of reading it in the block become `DataError`."""
     try:
         with open(path, "rb") if content is None else io.BytesIO(content) as file:
