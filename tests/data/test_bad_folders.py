@@ -309,3 +309,13 @@ def test_pairs_whose_names_differ_in_their_form_of_unicode(make):
         make.save(f"images/caf\u00e9 {number}.jpg", make.photo(number))
         make.save(f"masks/cafe\u0301 {number}.png", make.mask(number, [0, 255]))
     assert len(open_dataset(make.root)) == 8
+
+
+def test_class_folders_whose_names_are_one_name_are_one_class(make):
+    make.class_folders(**{"cat": 4, "dog": 4, "dog ": 3, "caf\u00e9": 3})
+    for number in range(4, 8):
+        make.save(f"cafe\u0301/{number:03d}.png", make.photo(number, (8, 8)))
+    dataset = open_dataset(make.root)
+    assert dataset.classes == ("caf\u00e9", "cat", "dog")
+    assert "'dog' and 'dog ' are one class" in dataset.describe()
+    assert len(dataset) == 18
