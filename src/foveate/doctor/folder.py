@@ -8,6 +8,7 @@ from foveate.data.bands import find_bands
 from foveate.data.dataset import BandSet, Entry, Read, Task
 from foveate.data.folders.accounting import NOTHING, Account, account_for, take_stock
 from foveate.data.folders.class_tree import NoClasses, class_folders
+from foveate.data.folders.image_tables import tables_in
 from foveate.data.folders.listing import list_images
 from foveate.data.folders.pair_folders import has_masks, unread_folders
 from foveate.data.folders.pairing import match_by_stem, pairing_note, without_unlisted
@@ -27,7 +28,7 @@ from foveate.data.layout import Layout, LayoutReader
 from foveate.data.open import is_path, read_layout, unknown
 from foveate.data.pixels.palette import Color
 from foveate.data.readers.coloured import colors_file, read_colors
-from foveate.data.readers.csv_table import entries_of, read_rows, tables_in
+from foveate.data.readers.csv_table import entries_of, read_rows
 from foveate.data.recognise import recognise
 from foveate.data.storage.archives import is_archive
 from foveate.errors import DataError

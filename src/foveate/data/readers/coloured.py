@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from foveate.data.dataset import Entry
+from foveate.data.folders.image_tables import tables_in
 from foveate.data.folders.pair_folders import pairs_of, unread_note
 from foveate.data.folders.pairing import count_stored_values, pair_all, read_pair
 from foveate.data.folders.split_lists import divide_by_lists
@@ -20,7 +21,6 @@ from foveate.data.names import one_form
 from foveate.data.pixels.codecs import table_codec
 from foveate.data.pixels.masks import MaskCodec, is_void
 from foveate.data.pixels.palette import Color
-from foveate.data.readers.csv_table import tables_in
 from foveate.errors import DataError, choose
 
 _LABELMAP = "labelmap.txt"

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from foveate.data.dataset import SPLIT_NAMES, SPLITS, Entry
 from foveate.data.folders.coded import read_labelled
-from foveate.data.folders.json_lines import first_keys, read_json_lines
-from foveate.data.folders.listing import files_with_suffix, folders_in, holds_images
+from foveate.data.folders.image_tables import IMAGE, LABEL, MASK, tables_in, untold_tables
+from foveate.data.folders.json_lines import read_json_lines
+from foveate.data.folders.listing import folders_in
 from foveate.data.folders.pair_folders import (
     IMAGE_FOLDERS,
     MASK_FOLDERS,
@@ -24,17 +25,13 @@ from foveate.data.folders.pair_folders import (
     split_folders,
 )
 from foveate.data.folders.pairing import by_split, read_indexed
-from foveate.data.folders.table import column, first_line, label_ids, read_table
+from foveate.data.folders.table import column, label_ids, read_table
 from foveate.data.layout import Layout, reader
 from foveate.data.names import joined_note, one_form, spellings_of
 from foveate.data.pixels.images import RARE, SUFFIXES, is_image_file
 from foveate.data.words import split_of
 from foveate.errors import DataError
 from foveate.files import escapes_folder
-
-IMAGE = ("image", "image_path", "image_id", "file_name", "filename", "image_name", "file", "path")
-MASK = ("mask", "mask_path", "mask_file_name", "mask_name", "segmentation", "segmentation_mask")
-LABEL = ("label", "class", "target", "category", "dx", "diagnosis")
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ class CsvTable:
         pairs = bool(find_folder(root, IMAGE_FOLDERS) and find_folder(root, UNAMBIGUOUS_MASK_FOLDERS))
         images = any(path.is_dir() or is_image_file(path) for path in root.iterdir())
         pairs = pairs or bool(split_folders(root))
-        return images and bool(tables_in(root, masked=pairs) or (not pairs and _untold(root)))
+        return images and bool(tables_in(root, masked=pairs) or (not pairs and untold_tables(root)))
 
     @staticmethod
     def read(root: Path, classes: Sequence[str] | None) -> Layout:
@@ -105,7 +102,7 @@ def read_rows(root: Path, classes: Sequence[str] | None = None) -> Table:
     """Read the tables of a folder. Raises `DataError` if they cannot be read or contradict one another."""
     tables = tables_in(root)
     if not tables:
-        path, columns = _untold(root)[0]
+        path, columns = untold_tables(root)[0]
         raise DataError(
             f"{path}: names images in the column {column(columns, IMAGE)}, but has no column of masks "
             f"({', '.join(MASK)}) or labels ({', '.join(LABEL)}); its columns are {', '.join(columns)}; "
@@ -163,17 +160,6 @@ def entries_of(
     return parts, faults, columns
 
 
-def unread_tables(root: Path) -> str:
-    """Say what to do about the tables of a folder that do not name images; empty if there are none."""
-    names = [path.name for path in sorted(root.glob("*.csv")) if path.name != "class_dict.csv"]
-    if not names:
-        return ""
-    return (
-        f"if {' or '.join(names[:3])} lists the masks or labels of the images, name its columns, in the "
-        "first line, image and mask, or image and label"
-    )
-
-
 def _entry(root: Path, row: Row, ids: Mapping[str, int]) -> Entry:
     image = find_file(row.folder, IMAGE_FOLDERS, row.image, "image", row.where)
     mask = find_file(row.folder, MASK_FOLDERS, row.mask, "mask", row.where) if row.mask is not None else None
@@ -190,43 +176,6 @@ def _duplicate_error(first: Row, row: Row) -> DataError:
         f"{row.where}: the image {image} is in {first.where} already; keep one row per image, and give "
         "images names that differ in more than their suffixes"
     )
-
-
-def tables_in(root: Path, masked: bool = False) -> list[Path]:
-    """Return the tables whose header has a column of images, for any separator, without hidden files.
-
-    If the folder itself has none, those in its folders of splits. masked: only those that also have a column
-    of masks; otherwise a column of masks or of labels.
-    """
-    wanted = MASK if masked else MASK + LABEL
-    found = ([path for path in _tables(folder) if column(_header(path), wanted)] for folder in _folders(root))
-    own = next(found)
-    return own or [path for tables in found for path in tables]
-
-
-def _folders(root: Path) -> list[Path]:
-    return [root, *(folder for folder in folders_in(root) if split_of(folder.name))]
-
-
-def _tables(folder: Path) -> list[Path]:
-    """Return the tables of a folder that have a column of images."""
-    paths = [*files_with_suffix(folder, ".csv"), *files_with_suffix(folder, ".jsonl")]
-    return [path for path in paths if path.is_file() and column(_header(path), IMAGE)]
-
-
-def _header(path: Path) -> tuple[str, ...]:
-    return first_keys(path) if path.suffix.lower() == ".jsonl" else first_line(path)
-
-
-def _untold(root: Path) -> list[tuple[Path, tuple[str, ...]]]:
-    """Return Hugging Face's tables beside images that name neither masks nor labels, with their columns."""
-    folders = [folder for folder in _folders(root) if holds_images(folder)]
-    return [
-        (path, _header(path))
-        for folder in folders
-        for path in _tables(folder)
-        if path.stem.lower() == "metadata"
-    ]
 
 
 def _split_of(root: Path, table: Path) -> str | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from foveate.data.dataset import Entry
 from foveate.data.folders.foreign import foreign_files
+from foveate.data.folders.image_tables import unread_tables
 from foveate.data.folders.listing import first_images
 from foveate.data.folders.pair_folders import pairs_of, unread_note
 from foveate.data.folders.pairing import pair_all, pairing_note, read_indexed
@@ -19,7 +20,6 @@ from foveate.data.folders.rivals import refuse_rivals
 from foveate.data.folders.split_lists import divide_by_lists
 from foveate.data.layout import Layout, reader
 from foveate.data.pixels.masks import LEFT_OUT
-from foveate.data.readers.csv_table import unread_tables
 from foveate.errors import DataError
 
 

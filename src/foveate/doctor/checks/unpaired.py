@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from foveate.data.folders.foreign import masks_of_others
+from foveate.data.folders.image_tables import unread_tables
 from foveate.data.folders.pair_folders import UNAMBIGUOUS_MASK_FOLDERS, strip_mask_suffix
-from foveate.data.readers.csv_table import unread_tables
 from foveate.doctor.finding import Case, Finding, Mend, check, counted
 from foveate.doctor.survey import Survey
 
