@@ -3,6 +3,7 @@
 To add a form, add one `Tree`; then `python tests/data/layouts/trees.py` writes the table of the page anew.
 """
 
+import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -79,7 +80,11 @@ def images(*folders: str, count: int = 6, suffix: str = ".png") -> Write:
 
 
 def text(name: str, content: str) -> Write:
-    return lambda root: (root / name).write_text(content)
+    def write(root: Path) -> None:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(content)
+
+    return write
 
 
 def all_of(*writes: Write) -> Write:
@@ -126,6 +131,52 @@ _NNUNET = all_of(
     text("dataset.json", '{"channel_names": {"0": "RGB"}, "labels": {"background": 0, "disk": 1}}'),
 )
 _PATIENTS = tuple(f"TCGA_CS_49{number}" for number in range(6))
+
+
+def outlined(root: Path) -> None:
+    """Write Label Studio's export: result.json in COCO's format, with the paths of Windows."""
+    for n in range(8):
+        save(root / f"images/{n}.jpg", photo(n))
+    box = {"iscrowd": 0, "category_id": 1, "segmentation": [[2, 2, 9, 2, 9, 8, 2, 8]]}
+    rows = [{"id": n, "file_name": f"images\\{n}.jpg", "height": 12, "width": 16} for n in range(8)]
+    shapes = [{"id": n, "image_id": n, **box} for n in range(8)]
+    content = {"images": rows, "annotations": shapes, "categories": [{"id": 1, "name": "cell"}]}
+    (root / "result.json").write_text(json.dumps(content))
+
+
+def labelme(root: Path) -> None:
+    for n in range(8):
+        save(root / f"{n}.jpg", photo(n))
+        shape = {"label": "cell", "points": [[2, 2], [9, 2], [9, 8]], "shape_type": "polygon"}
+        content = {"shapes": [shape], "imagePath": f"{n}.jpg", "imageHeight": 12, "imageWidth": 16}
+        (root / f"{n}.json").write_text(json.dumps(content))
+
+
+def cvat(root: Path) -> None:
+    polygon = '<polygon label="cell" points="2,2;9,2;9,8" z_order="0"/>'
+    for n in range(8):
+        save(root / f"images/{n}.jpg", photo(n))
+    rows = (f'<image name="{n}.jpg" width="16" height="12">{polygon}</image>' for n in range(8))
+    (root / "annotations.xml").write_text(f"<annotations><version>1.1</version>{''.join(rows)}</annotations>")
+
+
+def yolo(line: str) -> Write:
+    def write(root: Path) -> None:
+        for part, count in (("train", 8), ("valid", 4), ("test", 4)):
+            for n in range(count):
+                save(root / f"{part}/images/{n}.jpg", photo(n))
+                text(f"{part}/labels/{n}.txt", line)(root)
+        (root / "data.yaml").write_text("names: [cell]")
+
+    return write
+
+
+def one_mask_an_object(root: Path) -> None:
+    for n in range(8):
+        save(root / f"id{n}/images/id{n}.png", photo(n))
+        for k in range(3):
+            save(root / f"id{n}/masks/object{n}{k}.png", mask(n + k))
+
 
 TREES = (
     Tree(
@@ -373,6 +424,90 @@ TREES = (
         12,
         groups=6,
         says="columns image_id and dx",
+    ),
+    Tree(
+        "lists",
+        "`images/ masks/` and `train.txt val.txt test.txt`, beside them or in `ImageSets/Segmentation/`",
+        "pairs in the splits of the lists",
+        all_of(
+            pairs(("images/{n}.png", "masks/{n}.png")),
+            text("train.txt", "0\n1\n2\n3\n"),
+            text("val.txt", "images/4.png\n5.png\n"),
+            text("test.txt", "6\n7\n"),
+        ),
+        "paired",
+        ("background", "foreground"),
+        8,
+        (4, 2, 2),
+        says="The splits are those of test.txt, train.txt, val.txt",
+    ),
+    Tree(
+        "metadata",
+        "`metadata.csv` or `metadata.jsonl` (file_name, label) beside the images, or in `train/` and `test/`",
+        "the rows of the table",
+        all_of(
+            images("."),
+            text("metadata.csv", "file_name,label\n" + "".join(f"{n}.png,{'ab'[n % 2]}\n" for n in range(6))),
+        ),
+        "csv",
+        ("a", "b"),
+        6,
+    ),
+    Tree(
+        "coco",
+        "COCO JSON: `annotations/instances_train.json`, `_annotations.coco.json` (Roboflow), or any JSON of "
+        "that form, such as `result.json` (Label Studio)",
+        "the outlines as masks; where they overlap, the smaller is on top",
+        outlined,
+        "coco",
+        ("background", "cell"),
+        8,
+        says="the one of fewer pixels is on top",
+    ),
+    Tree(
+        "yolo",
+        "`train/images/ train/labels/*.txt ... data.yaml` (YOLO), polygons",
+        "the outlines as masks",
+        yolo("0 0.1 0.1 0.6 0.1 0.6 0.7"),
+        "yolo",
+        ("background", "cell"),
+        16,
+        (8, 4, 4),
+    ),
+    Tree(
+        "yolo_boxes",
+        "the same with boxes",
+        "refused: boxes are no masks",
+        yolo("0 0.5 0.5 0.2 0.2"),
+        says="boxes are no masks; export the annotations as segmentation",
+    ),
+    Tree(
+        "labelme",
+        "`a.json` beside `a.jpg` (LabelMe)",
+        "the shapes as masks; images without a JSON are left out",
+        labelme,
+        "labelme",
+        ("background", "cell"),
+        8,
+    ),
+    Tree(
+        "cvat",
+        "`annotations.xml` and `images/` (CVAT for images)",
+        "the shapes as masks",
+        cvat,
+        "cvat",
+        ("background", "cell"),
+        8,
+    ),
+    Tree(
+        "one_mask_an_object",
+        "`ID/images/ID.png ID/masks/*.png` (Data Science Bowl 2018), or `images/a.png masks/a/*.png`",
+        "one mask an object: their union is the foreground",
+        one_mask_an_object,
+        "objects",
+        ("background", "foreground"),
+        8,
+        says="the union of the 24 masks of 8 images is the foreground",
     ),
 )
 
