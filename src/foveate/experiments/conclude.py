@@ -51,6 +51,7 @@ def _findings(
     costs_by_arm = costs(
         models,
         plan.data.size,
+        plan.data.dataset.channels,
         device=device,
         progress=lambda arm: report("cost", next(numbers), len(models)),
     )

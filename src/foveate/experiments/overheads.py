@@ -66,7 +66,9 @@ def measure_overheads(plan: "Plan", step: float) -> Overheads:
         whole = time.perf_counter() - start
         score = _seconds(lambda: evaluate(folder))
         model = load_model(folder)
-        cost = _seconds(lambda: costs({"none": with_views(model)}, plan.data.size, repeats=REPEATS))
+        measured = {"none": with_views(model)}
+        channels = plan.data.dataset.channels
+        cost = _seconds(lambda: costs(measured, plan.data.size, channels, REPEATS))
         load = _seconds(lambda: load_model(folder))
     between_epochs = [
         later - earlier
