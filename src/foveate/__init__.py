@@ -17,6 +17,7 @@ _HOMES = {
     "fit": "foveate.api.fit",
     "compare": "foveate.api.compare",
     "sweep": "foveate.api.sweep",
+    "results": "foveate.api.collected",
     "evaluate": "foveate.api.evaluate",
     "create_model": "foveate.models.create",
     "create_attention": "foveate.attention.registry",
@@ -39,6 +40,7 @@ __all__ = [  # noqa: RUF022 (in the order in which they are met)
     "fit",
     "compare",
     "sweep",
+    "results",
     "evaluate",
     "create_model",
     "create_attention",
@@ -57,6 +59,7 @@ __all__ = [  # noqa: RUF022 (in the order in which they are met)
 ]
 
 if TYPE_CHECKING:
+    from foveate.api.collected import results
     from foveate.api.compare import ComparisonResult, compare
     from foveate.api.doctor import doctor
     from foveate.api.evaluate import evaluate

@@ -16,6 +16,7 @@ from foveate.experiments.compare import compare
 from foveate.experiments.gallery import load_gallery
 from foveate.experiments.plan import forecast, make_plan
 from foveate.experiments.result import load_comparison
+from foveate.experiments.sweeps.collect import collect
 from foveate.loading.module import DataModule
 from foveate.models.create import resolve_encoder
 from foveate.report.page import write_report
@@ -242,6 +243,15 @@ def test_remaining_time_is_unknown_in_the_first_steps_of_an_arm(continued):
     assert clock.seconds_left("none", 0, early) is None
     known = ProgressEvent(1, 1, 4, 64, 0.5, None, seconds_elapsed=24.0, seconds_left=360.0)
     assert clock.seconds_left("none", 0, known) > 360
+
+
+def test_results_of_a_folder_have_the_comparison_with_its_verdicts(continued):
+    found = collect(continued.out)
+    assert len(found.rows) == 6
+    assert [entry.arm for entry in found.entries] == ["none", "cbam@decoder", PLACEBO]
+    assert found.questions == 1
+    cbam = continued.comparison.result("cbam@decoder")
+    assert (found.entries[1].verdict, found.entries[1].p) == (cbam.verdict, cbam.p_holm)
 
 
 def _sha(path):

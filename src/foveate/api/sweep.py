@@ -44,6 +44,10 @@ class EngineChoice:
 
     def opener(self) -> "OpenEngine":
         """Return what opens the engine for so many runs at once."""
+        if self.name == "ray":
+            from foveate.experiments.engines.ray_cluster import RayCluster
+
+            return lambda jobs, out: RayCluster(self.address, self.cpus or 1, self.gpus, jobs or None)
         from foveate.experiments.engines.local import local_processes
 
         return partial(local_processes, threads=self.cpus)
@@ -111,12 +115,17 @@ def sweep_folder(sweep: object, out: str | Path | None) -> Path:
 def jobs_of_sweep(
     plan: "SweepPlan", out: Path, choice: EngineChoice, accelerator: str, seconds: float | None = None
 ) -> int:
-    """Return how many runs to train at once here. seconds: forecast of all, one after the other."""
+    """Return how many runs to train at once; 0 for as many as a cluster has room for.
+
+    seconds: forecast of all runs on this machine, one after the other.
+    """
     import torch
 
     from foveate.experiments.job_count import choose_jobs
     from foveate.experiments.sweeps.forecast import forecast_sweep
 
+    if choice.name == "ray":
+        return 0
     if choice.cpus is not None:
         return max(1, torch.get_num_threads() // choice.cpus)
 

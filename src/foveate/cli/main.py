@@ -12,6 +12,7 @@ from foveate.errors import DataError, Undecided, UserError, choose
 COMMANDS = {
     "compare": "train with and without attention; report what each mechanism changes and costs",
     "sweep": "train every combination of data, settings, arms, seeds and folds",
+    "results": "show the runs and verdicts of all sweeps and comparisons in a folder",
     "fit": "train one arm on your images",
     "evaluate": "score a trained run",
     "predict": "predict masks (or labels) for new images with a trained run",

@@ -26,7 +26,7 @@ class TrainingJob:
 
     folder: its run directory. A run that was begun there is resumed, a complete one is kept. data: opened
     data, as in `fit`. trainer_flags: arguments of Lightning's Trainer. All must be picklable if several jobs
-    are trained at once.
+    are trained at once. splits: as in `fit`, for a job without data.
     """
 
     spec: RunSpec
@@ -34,13 +34,14 @@ class TrainingJob:
     data: DataModule | None = None
     trainer_flags: Mapping[str, Any] = field(default_factory=dict)
     log: Path | None = None
+    splits: Mapping[str, Any] | None = None
 
     @property
     def is_complete(self) -> bool:
         return Run(self.folder).is_complete
 
     def run(self, report: Report) -> None:
-        fit(self.spec, self.folder, True, (), self.trainer_flags, report, data=self.data)
+        fit(self.spec, self.folder, True, (), self.trainer_flags, report, self.splits, self.data)
 
     def beside(self, processes: int) -> "TrainingJob":
         """Return the job with its share of the processes that read images, unless the user chose them."""
@@ -50,6 +51,13 @@ class TrainingJob:
         workers = max(1, data.workers // processes)
         data.spec = replace(data.spec, workers=workers)
         return replace(self, spec=replace(self.spec, data=replace(self.spec.data, workers=workers)))
+
+    def portable(self) -> "TrainingJob":
+        """Return the job with paths that hold on every machine, and with the splits in place of the data."""
+        splits = self.splits if self.data is None else self.data.dataset.split_table()
+        return replace(
+            self, spec=self.spec.everywhere(), folder=self.folder.absolute(), data=None, splits=splits
+        )
 
     def again(self, error: Exception) -> "TrainingJob":
         return self

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
@@ -53,6 +53,12 @@ class RunSpec:
         }
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 
+    def everywhere(self) -> "RunSpec":
+        """Return the spec with absolute paths, which hold in every process that sees the same files."""
+        data = replace(self.data, source=_absolute(self.data.source))
+        model = replace(self.model, encoder_weights=_absolute(self.model.encoder_weights))
+        return replace(self, data=data, model=model)
+
     def to_yaml(self) -> str:
         """Write the spec as YAML of plain types; `from_yaml` returns an equal spec."""
         return yaml.safe_dump(to_plain(self), sort_keys=False, allow_unicode=True)
@@ -81,3 +87,8 @@ class RunSpec:
             return cls.from_yaml(Path(path).read_text(), str(path))
         except FileNotFoundError:
             raise UserError(f"{path}: there is no such file; a run directory has its spec.yaml") from None
+
+
+def _absolute(text: str) -> str:
+    """Return an existing path as an absolute one; names of data and of weights as they are."""
+    return str(Path(text).absolute()) if Path(text).exists() else text

@@ -129,6 +129,11 @@ class SweepSpec:
                 raise UserError(f"{name} is set in {' and in '.join(places)}; set it once")
 
     @property
+    def units(self) -> int:
+        """How often each combination is trained: for every seed and fold."""
+        return self.seeds * max(1, self.folds)
+
+    @property
     def swept(self) -> tuple[str, ...]:
         """The swept fields."""
         return tuple(dict.fromkeys([*(name for fields in self.variants for name in fields), *self.grid]))

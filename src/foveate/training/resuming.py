@@ -18,8 +18,8 @@ def same_spec(spec: RunSpec, run: Run) -> RunSpec:
     reading = {"workers": spec.data.workers, "memory_gb": spec.data.memory_gb}
     original = replace(original, data=replace(original.data, **reading))
     size, batch = spec.data.size or original.data.size, spec.data.batch or original.data.batch
-    now = flatten(to_plain(replace(spec, data=replace(spec.data, size=size, batch=batch))))
-    before = flatten(to_plain(original))
+    now = flatten(to_plain(replace(spec, data=replace(spec.data, size=size, batch=batch)).everywhere()))
+    before = flatten(to_plain(original.everywhere()))
     differing = [
         f"{key} was {before.get(key)!r} and is now {now.get(key)!r}"
         for key in {**before, **now}

@@ -65,7 +65,7 @@ def sweep(
     if dry_run:
         for run in plan.runs:
             print(f"{run.digest}  {run.cell}")
-    print(f"{expected.describe(count)}", flush=True)
+    print(f"{expected.describe(max(1, count))}", flush=True)
     return 0 if dry_run else _run(plan, folder, choice, count, accelerator)
 
 

@@ -42,6 +42,10 @@ class Job(Protocol):
         """Return the job as one of so many that share a machine."""
         ...
 
+    def portable(self) -> "Job":
+        """Return the job as it can be sent to another machine, without opened data."""
+        ...
+
     def again(self, error: Exception) -> "Job":
         """Return the job to run after one that ended with this error."""
         ...

@@ -79,7 +79,7 @@ class Processes:
                 found.append(News(job, "failed", value))
             else:
                 self._processes.remove(process)
-                _wait_until_free(job.folder)
+                wait_until_free(job.folder, PATIENCE)
                 found.append(News(job, "killed", _killed(job, value, process.memory)))
         return found
 
@@ -193,9 +193,9 @@ def _with_news(processes: Sequence[_Process]) -> list[_Process]:
     return [one for one in processes if one.connection in ready or one.process.poll() is not None]
 
 
-def _wait_until_free(folder: Path) -> None:
-    """Wait until no process that reads images for a killed one holds the lock of its folder."""
-    deadline = time.monotonic() + PATIENCE
+def wait_until_free(folder: Path, seconds: float) -> None:
+    """Wait until no process holds the lock of a folder, such as one that reads images for a killed one."""
+    deadline = time.monotonic() + seconds
     while folder.is_dir() and time.monotonic() < deadline:
         with suppress(UserError), folder_lock(folder):
             return

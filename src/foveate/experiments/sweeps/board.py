@@ -17,7 +17,8 @@ class Board:
 
     runs: by their folder. at_once: how many run at once. done: their number, those included that were done
     before. failed: the error of each, by folder. under_way: when each was begun, by folder, on the clock of
-    this process: the clocks of other machines play no part.
+    this process: the clocks of other machines play no part. begun_again: how often a run was begun that had
+    failed or was lost.
     """
 
     runs: dict[Path, PlannedRun]
@@ -25,6 +26,7 @@ class Board:
     done: int = 0
     failed: dict[Path, Exception] = field(default_factory=dict)
     under_way: dict[Path, float] = field(default_factory=dict)
+    begun_again: int = 0
     _seconds: dict[str, list[float]] = field(default_factory=dict)
     _left: Counter[str] = field(default_factory=Counter)
 
@@ -39,6 +41,7 @@ class Board:
         self._finish(run, seconds)
 
     def note_begun(self, job: Job) -> None:
+        self.begun_again += job.folder in self.under_way
         self.under_way[job.folder] = time.monotonic()
 
     def note_finished(self, job: Job) -> None:

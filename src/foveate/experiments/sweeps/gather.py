@@ -39,7 +39,7 @@ def rows_of_sweep(out: Path) -> Iterator[Row]:
 
 def _outcome(out: Path, digest: str) -> Row:
     folder = out / "runs" / digest
-    empty = dict.fromkeys((*SCORES, "epochs", "best_epoch", "seconds", "parameters", "batch", "host"))
+    empty = dict.fromkeys((*SCORES, "epochs", "best_epoch", "seconds", "parameters", "batch", "machine"))
     try:
         mark = read_mark(folder)
     except UserError:
@@ -58,7 +58,7 @@ def _outcome(out: Path, digest: str) -> Row:
         "seconds": result.seconds,
         "parameters": mark.parameters,
         "batch": mark.batch,
-        "host": mark.host,
+        "machine": mark.host,
     }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from foveate.errors import UserError
 from foveate.files import write_whole
+from foveate.loading.module import DataModule
 from foveate.plain import flatten, from_json, to_json, to_plain
 from foveate.specs.run import READING, RunSpec
 from foveate.training.run_directory import Run
@@ -31,6 +32,8 @@ class Mark:
     digest, asked: of the spec that was asked for, and the spec as plain values. files: the fingerprint of
     each file by its name. batch: images a step, which is smaller than asked for if memory ran out.
     parameters: of the network. seconds: of training. host: name of the machine. foveate: its version.
+    task: of the data. tested: whether the attention could open in so short a run. groups: of the test images
+    that are in one, by their names.
     """
 
     digest: str
@@ -41,20 +44,27 @@ class Mark:
     seconds: float
     host: str
     foveate: str
+    task: str
+    tested: bool
+    groups: dict[str, str]
 
 
-def mark(folder: Path, asked: RunSpec, parameters: int) -> None:
-    """Mark the run in `folder` as finished. asked: the spec as the sweep has it."""
+def mark(folder: Path, asked: RunSpec, parameters: int, data: DataModule, tested: bool) -> None:
+    """Mark the run in `folder` as finished. asked: the spec as the sweep has it. The rest is as in `Mark`."""
+    test = data.dataset.index("test")
     run = Run(folder)
     done = Mark(
         digest=asked.digest,
         asked=to_plain(asked),
-        files=_fingerprints(folder),
+        files=fingerprints(folder),
         batch=run.spec.data.batch or 0,
         parameters=parameters,
         seconds=run.result.seconds,
         host=socket.gethostname(),
         foveate=version("foveate"),
+        task=data.task,
+        tested=tested,
+        groups={entry.stem: entry.group for entry in test if entry.group is not None},
     )
     with write_whole(folder / FILE, "w") as file:
         json.dump({"format": FORMAT, **to_json(done)}, file, indent=1)
@@ -81,8 +91,8 @@ def read_mark(folder: Path, asked: RunSpec | None = None) -> Mark | None:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: cannot be read ({error}); move the folder {folder} away") from None
-    changed = [name for name, print_ in _fingerprints(folder).items() if found.files.get(name) != print_]
-    if changed or len(found.files) != len(_fingerprints(folder)):
+    changed = [name for name, print_ in fingerprints(folder).items() if found.files.get(name) != print_]
+    if changed or len(found.files) != len(fingerprints(folder)):
         what = ", ".join(changed) or ", ".join(name for name in found.files if not (folder / name).is_file())
         raise UserError(
             f"{folder}: {what} was changed or removed after the run was finished, so its scores cannot be "
@@ -96,7 +106,8 @@ def read_mark(folder: Path, asked: RunSpec | None = None) -> Mark | None:
     return found
 
 
-def _fingerprints(folder: Path) -> dict[str, str]:
+def fingerprints(folder: Path) -> dict[str, str]:
+    """Return the fingerprint of each file of a run that its results rest on."""
     files = {name: folder / name for name in READ if (folder / name).is_file()}
     prints = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
     weights = Run(folder).best_weights

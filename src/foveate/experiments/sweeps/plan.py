@@ -15,9 +15,11 @@ from foveate.plain import from_plain, to_plain
 from foveate.specs.model import ModelSpec
 from foveate.specs.run import RunSpec
 from foveate.specs.sweep import Cell, SweepSpec
+from foveate.verdicts.looks import Looks
 
-CELLS, SPEC, WEIGHTS = "cells.jsonl", "sweep.json", "weights.json"
-"""Files of a sweep: its runs, one a line; its spec; the weights that encoders with "auto" start from."""
+CELLS, SPEC, WEIGHTS, LOOKS = "cells.jsonl", "sweep.json", "weights.json", "looks.json"
+"""Files of a sweep: its runs, one a line; its spec; the weights that encoders with "auto" start from; the
+numbers of trainings at which its verdicts were looked at."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,7 @@ class SweepPlan:
             model = run.spec.model
             kept = weights.get(_encoder(model))
             model = resolve_encoder(model.continuing(ModelSpec(encoder_weights=kept)) if kept else model)
-            spec = replace(
-                run.spec,
-                data=replace(run.spec.data, source=_everywhere(run.spec.data.source)),
-                model=replace(model, encoder_weights=_everywhere(model.encoder_weights)),
-            )
+            spec = replace(run.spec, model=model).everywhere()
             folder = run.folder(out).absolute()
             yield SweptRun(run.spec, folder, spec, dict(trainer_flags), self.spec.smaller_batches)
 
@@ -78,6 +76,19 @@ class SweepPlan:
         with write_whole(out / CELLS, "w") as file:
             for run in self.runs:
                 file.write(json.dumps({"run": run.digest, **to_plain(run.cell)}) + "\n")
+
+
+def take_look(out: Path, units: int) -> None:
+    """Record that the finished sweep in a folder is looked at with so many trainings of each combination."""
+    looks = read_looks(out, units)
+    _write_json(out / LOOKS, to_plain(looks.plan((units,)).take(units)))
+
+
+def read_looks(out: Path, units: int) -> Looks:
+    """Return the looks at the sweep in a folder; a single one at so many trainings if none is recorded."""
+    if not (out / LOOKS).is_file():
+        return Looks.once(units).take(units)
+    return from_plain(Looks, _read_json(out / LOOKS))
 
 
 def load_sweep(out: Path) -> SweepSpec:
@@ -97,11 +108,6 @@ def load_cells(out: Path) -> Iterator[tuple[str, Cell]]:
 
 def _encoder(model: ModelSpec) -> str:
     return f"{model.arch}/{model.encoder}"
-
-
-def _everywhere(path: str) -> str:
-    """Return an existing path as an absolute one, which holds in every process; other texts as they are."""
-    return str(Path(path).absolute()) if Path(path).exists() else path
 
 
 def _read_weights(out: Path) -> dict[str, str]:

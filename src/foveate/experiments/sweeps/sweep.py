@@ -11,7 +11,7 @@ from foveate.experiments.engines.engine import Job, OpenEngine
 from foveate.experiments.jobs import run_jobs
 from foveate.experiments.sweeps.board import Board
 from foveate.experiments.sweeps.gather import write_results
-from foveate.experiments.sweeps.plan import SPEC, SweepPlan
+from foveate.experiments.sweeps.plan import SPEC, SweepPlan, take_look
 from foveate.experiments.sweeps.swept_run import SweptRun
 from foveate.files import folder_lock, write_whole
 from foveate.training.run import Interrupted
@@ -81,6 +81,8 @@ def run_sweep(
             ) from stop
         finally:
             write_results(out)
+        if board.done == len(board.runs):
+            take_look(out, plan.spec.units)
     return board
 
 

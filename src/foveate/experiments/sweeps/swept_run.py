@@ -1,5 +1,6 @@
 """A run of a sweep as a job: train, score, mark as finished."""
 
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ import torch
 from foveate.errors import UserError
 from foveate.evaluation.evaluate import evaluate
 from foveate.experiments.engines.engine import KilledForMemory, Report
+from foveate.experiments.openings import NEEDED_TRAVEL, read_openings
 from foveate.experiments.sweeps.marker import mark, read_mark
 from foveate.loading.module import DataModule
 from foveate.models.checkpoints import load_model
 from foveate.specs.run import RunSpec
+from foveate.training.optimization import gate_travel
 from foveate.training.run import fit
 from foveate.training.run_directory import Run
 
@@ -74,10 +77,13 @@ class SweptRun:
             ) from error
         parameters = sum(parameter.numel() for parameter in load_model(self.folder).parameters())
         Run(self.folder).last_checkpoint.unlink(missing_ok=True)
-        mark(self.folder, self.asked, parameters)
+        mark(self.folder, self.asked, parameters, data, _is_tested(spec, self.folder, data))
 
     def beside(self, processes: int) -> "SweptRun":
         return replace(self, processes=processes)
+
+    def portable(self) -> "SweptRun":
+        return replace(self, spec=self.spec.everywhere(), folder=self.folder.absolute())
 
     def again(self, error: Exception) -> "SweptRun":
         """Return the run with half the batch after an end for want of memory, if that was allowed."""
@@ -99,6 +105,15 @@ class SweptRun:
         run = Run(self.folder)
         for path in (run.last_checkpoint, run.metrics_file, run.best_weights, run.spec_file):
             path.unlink(missing_ok=True)
+
+
+def _is_tested(spec: RunSpec, folder: Path, data: DataModule) -> bool:
+    """Return whether the run was long enough for the gates of its attention, if it has any, to open."""
+    steps = spec.training.epochs * math.ceil(len(data.dataset.index("train")) / data.batch)
+    if gate_travel(steps, spec.training, published=spec.model.gate == "none") >= NEEDED_TRAVEL:
+        return True
+    points = read_openings(Run(folder), spec.model.arm, spec.seed)
+    return not points or any(math.isnan(point.gate) for point in points)
 
 
 def _with_batch(spec: RunSpec, batch: int) -> RunSpec:
