@@ -27,7 +27,7 @@ def programs(tmp_path) -> Path:
     note = f'echo "$(basename "$0") $*" >> {tmp_path}/calls\n'
     bodies = {
         "ray": note,
-        "foveate": note,
+        "foveate": f"until [[ $(grep -c '^ray start' {tmp_path}/calls) == 2 ]]; do :; done\n{note}",
         "scontrol": "printf 'localhost\\nlocalhost\\n'\n",
         "srun": 'while [[ $1 == -* ]]; do [[ $1 == -w ]] && shift; shift; done; "$@"\n',
     }
