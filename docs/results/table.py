@@ -1,19 +1,73 @@
-"""Write the page of one comparison: python docs/results/table.py runs/NAME "Title" > docs/results/NAME.md
+"""Write the page of one comparison, or the overview of several.
 
-Reads the folder that `foveate compare` wrote; trains and scores nothing.
+    python docs/results/table.py runs/NAME "Title" > docs/results/NAME.md
+    python docs/results/table.py --overview runs/NAME ...
+
+Reads the folders that `foveate compare` wrote; trains and scores nothing.
 """
 
-import sys
+import argparse
+from collections import Counter
+from pathlib import Path
 
 from foveate.experiments.result import Comparison, Contender, load_comparison
 from foveate.report import sentences, words
 from foveate.report.tables import compared
 from foveate.verdicts.statistics import IntervalEstimate
 
+DECIDED = ("helps", "hurts", "no difference")
+
 
 def main() -> None:
-    folder, title = sys.argv[1:3]
-    print("\n".join(page(load_comparison(folder), title)))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--overview", nargs="+", metavar="FOLDER")
+    parser.add_argument("page", nargs="*", metavar="FOLDER TITLE")
+    given = parser.parse_args()
+    if given.overview:
+        print("\n".join(overview({Path(name).name: load_comparison(name) for name in given.overview})))
+    else:
+        folder, title = given.page
+        print("\n".join(page(load_comparison(folder), title)))
+
+
+def overview(comparisons: dict[str, Comparison]) -> list[str]:
+    """Return how many arms of each comparison are decided, and the verdict on each arm."""
+    head = ["data", "host's score, %", "margin, points", "seeds", "training", "arms", *DECIDED, "open"]
+    rows, total = [], Counter()
+    for name, comparison in comparisons.items():
+        host = comparison.result(comparison.baseline.arm).score
+        verdicts = Counter(comparison.result(arm.arm).verdict for arm in comparison.arms)
+        open_ = len(comparison.arms) - sum(verdicts[verdict] for verdict in DECIDED)
+        total += verdicts + Counter(arms=len(comparison.arms), open=open_)
+        seeds = {len(comparison.result(arm.arm).seeds) for arm in comparison.arms}
+        rows.append(
+            [
+                f"[{name}]({name}.md)",
+                f"{words.score_name(comparison.score)} {words.percent(host.mean)}",
+                f"{100 * comparison.findings.margin:g}",
+                " to ".join(map(str, sorted({min(seeds), max(seeds)}))),
+                f"{comparison.seconds / 60:.0f} min",
+                str(len(comparison.arms)),
+                *(str(verdicts[verdict]) for verdict in DECIDED),
+                str(open_),
+            ]
+        )
+    decided = sum(total[verdict] for verdict in DECIDED)
+    counts = [str(total[key]) for key in ("arms", *DECIDED, "open")]
+    rows.append([f"all: {decided} of {total['arms']} decided", *[""] * 4, *counts])
+    return [*table(head, rows), "", *verdicts_by_arm(comparisons)]
+
+
+def verdicts_by_arm(comparisons: dict[str, Comparison]) -> list[str]:
+    """Return a table of each arm's difference and verdict."""
+    rows = []
+    for name, comparison in comparisons.items():
+        for arm in comparison.arms:
+            result = comparison.result(arm.arm)
+            change = result.paired
+            interval = words.interval(change.low, change.high)
+            rows.append([name, f"`{arm.arm}`", words.points(change.mean), interval, str(result.verdict)])
+    return table(["data", "arm", "difference, points", "95% interval", "verdict"], rows)
 
 
 def page(comparison: Comparison, title: str) -> list[str]:
