@@ -146,6 +146,11 @@ def test_the_forecast_counts_the_time_outside_training_steps(small_spec):
     assert expected.seconds - expected.in_steps > least
 
 
+def test_a_comparison_that_validates_rarely_is_forecast(small_spec):
+    rarely = replace(small_spec.training, epochs=4, validate_every=4)
+    assert forecast(make_plan(replace(small_spec, training=rarely)), steps=1).seconds > 0
+
+
 def test_a_comparison_keeps_the_weights_it_began_with_when_downloads_work_again(
     small_spec, tmp_path, monkeypatch
 ):

@@ -3,7 +3,7 @@
 import itertools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -43,12 +43,7 @@ def measure_overheads(plan: "Plan", step: float) -> Overheads:
     step: duration of a training step in seconds. Only a temporary folder is written.
     """
     epochs = min(2, plan.spec.training.epochs)
-    limits = {
-        "max_epochs": epochs,
-        "limit_train_batches": 1,
-        "limit_val_batches": 1,
-        "check_val_every_n_epoch": 1,
-    }
+    limits = {"max_epochs": epochs, "limit_train_batches": 1, "limit_val_batches": 1}
     events: list[tuple[int, float]] = []
 
     def record(event: ProgressEvent) -> None:
@@ -57,6 +52,7 @@ def measure_overheads(plan: "Plan", step: float) -> Overheads:
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / "run"
         spec = plan.spec.run("none", plan.spec.first_seed)
+        spec = replace(spec, training=replace(spec.training, validate_every=1))
         start = time.perf_counter()
         try:
             flags = {**plan.trainer_flags, **limits}
