@@ -8,6 +8,7 @@ import tifffile
 import torch
 from PIL import Image
 
+from foveate.api.compare import compare
 from foveate.data.bands import BandScale
 from foveate.errors import UserError
 from foveate.evaluation.evaluate import evaluate
@@ -111,3 +112,12 @@ def test_values_of_any_size_can_be_recorded(run):
     notes = json.loads((run / "config.json").read_text())["notes"]["bands"]
     notes["high"] = [1e30] * 6
     assert from_json(BandScale, notes).high[0] == 1e30
+
+
+def test_arms_are_compared_on_bands_with_a_report(data, tmp_path):
+    out = tmp_path / "comparison"
+    small = {"size": (32, 32), "batch": 4, "encoder": "mobilenet_v2", "encoder_weights": "none"}
+    compare(data, ["none", "se@decoder"], seeds=2, epochs=1, folds=0, out=out, jobs=1, **small)
+    assert (out / "report.html").is_file()
+    with np.load(out / "gallery.npz", allow_pickle=False) as gallery:
+        assert gallery["0/image"].shape == (32, 32, 3)
