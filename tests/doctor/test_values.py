@@ -232,10 +232,13 @@ def test_masks_of_fractions(plant):
     plant.pairs()
     for number in range(12):
         (plant.root / "masks" / f"{number:02d}.png").unlink()
-        plant.save(f"masks/{number:02d}.tif", (plant.mask(number) / 255).astype(np.float32))
+        plant.save(f"masks/{number:02d}.tif", (plant.mask(number) / 510).astype(np.float32))
     finding = plant.finding()
     assert (finding.check, finding.mend) == ("unreadable", None)
-    assert "mask values run from 0.0 to 1.0 (float32); save masks as 8-bit PNG" in finding.cases[0].detail
+    assert (
+        "mask values run from 0.0 to 0.5 (float32); save masks as PNG of 8 or 16 bits"
+        in finding.cases[0].detail
+    )
 
 
 def test_images_of_12_bits_in_16(plant):

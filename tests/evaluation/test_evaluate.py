@@ -1,6 +1,6 @@
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -10,11 +10,20 @@ from PIL import Image
 from foveate.data.pixels.images import read_image
 from foveate.errors import UserError
 from foveate.evaluation.errors import boundary_counts
-from foveate.evaluation.evaluate import data_of, evaluate, evaluate_model, read_per_image, read_scores
+from foveate.evaluation.evaluate import (
+    absent_note,
+    data_of,
+    evaluate,
+    evaluate_model,
+    guess_note,
+    read_per_image,
+    read_scores,
+)
 from foveate.evaluation.scores import scores
 from foveate.loading.module import DataModule
 from foveate.models.checkpoints import load_model
 from foveate.prediction.predictor import load
+from foveate.specs.bindings import written_names
 from foveate.specs.data import DataSpec, FolderChoice
 from foveate.specs.model import ModelSpec
 from foveate.specs.run import RunSpec
@@ -129,14 +138,49 @@ def test_other_data_is_scored_whole_and_may_lack_a_class(tmp_path):
     assert found.images == 9
     assert sorted(stems) == [str(k) for k in range(9)]
     assert (confusions.sum((0, 2)) > 0).tolist() == [True, False, True]
+    assert np.isnan(found.iou[1])
+    assert found.miou == np.mean([found.iou[0], found.iou[2]])
+    assert absent_note(found) == "Absent from these data: class 1. Means are over the other 2 of 3 classes."
     few = evaluate(run, data=write_pairs(tmp_path / "few", 2, (1,)))
     assert few.images == 2
+    stranger = write_pairs(tmp_path / "stranger", 2, (0, 3))
+    with pytest.raises(
+        UserError, match=r"\.png: no class is bound to 3 \(.*% of all pixels, in 2 of 2 masks\)"
+    ):
+        evaluate(run, data=stranger)
+    words = {"class 0": 0, "class 1": 3}
+    found = evaluate(run, data=stranger, classes=written_names(words))
+    assert found.classes[1].share > 0
+
+
+def test_255_keeps_the_meaning_that_it_had_in_training(tmp_path):
+    own = write_pairs(tmp_path / "own", 6, (0, 1, 255))
+    spec = DataSpec(str(own), size=(32, 32), batch=2, workers=0)
+    run = tmp_path / "run"
+    fit(RunSpec(spec, ModelSpec(arch="unet", encoder="resnet18"), TrainingSpec(epochs=1)), run)
+    assert Run(run).spec.data.classes == ("background=0", "foreground=1", "ignore=255")
+    found = evaluate(run, data=write_pairs(tmp_path / "new", 3, (0, 255)))
+    assert found.classes[0].share == 1
+    assert np.isnan(found.iou[1])
+    assert not guess_note(run, tmp_path / "new")
+
+
+def test_a_run_that_does_not_record_its_values_says_that_they_are_guessed(tmp_path):
+    own = write_pairs(tmp_path / "own", 6, (0, 1, 255))
+    spec = DataSpec(str(own), size=(32, 32), batch=2, workers=0)
+    run = tmp_path / "run"
+    fit(RunSpec(spec, ModelSpec(arch="unet", encoder="resnet18"), TrainingSpec(epochs=1)), run)
+    older = Run(run).spec
+    Run(run).write_spec(replace(older, data=replace(older.data, classes=None)))
+    new = write_pairs(tmp_path / "new", 3, (0, 255))
+    assert evaluate(run, data=new).classes[1].share > 0
+    assert "were taken for background=0, foreground=255" in guess_note(run, new)
 
 
 def test_data_with_other_classes_is_refused(run, tmp_path):
     folder = write_classes(tmp_path / "animals", ("cat", "dog"))
     with pytest.raises(
-        UserError, match=r"animals has the classes cat, dog, but .* was trained on .*same order"
+        UserError, match=r"animals: the data hold 'cat', 'dog', and .* was trained on .*rename what means"
     ):
         evaluate(run, data=folder)
     assert not list(run.glob("scores*"))

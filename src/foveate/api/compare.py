@@ -271,6 +271,7 @@ def open_comparison(
     from foveate.data.open import open_unsplit, require_source
     from foveate.models.attaching.check import check_arm
     from foveate.specs.arm import parse_named_arm
+    from foveate.specs.data import resumed_classes
 
     require_source(settings.data.source)
     given_folds = parse_folds(folds)
@@ -279,26 +280,32 @@ def open_comparison(
     from foveate.evaluation.judges import parse_judge
     from foveate.experiments.defaults import default_comparison, default_folds
     from foveate.experiments.plan import recorded_splits
-    from foveate.experiments.resuming import check_data, recorded_folds
+    from foveate.experiments.resuming import check_data, recorded_data, recorded_folds
 
     data = settings.data
     if out:
         check_data(Path(out), data.source)
+    by_path = Path("runs", Path(data.source).resolve().name) if Path(data.source).exists() else None
+    recorded = recorded_data(Path(out or by_path)) if out or by_path else None
+    if recorded is not None:
+        data = replace(data, classes=resumed_classes(recorded, data))
     unsplit = open_unsplit(data.source, data.classes, data.group, data.folder, data.bands)
-    name = Path(data.source).resolve().name if Path(data.source).exists() else unsplit.name
-    folder = Path(out or Path("runs", name))
+    folder = Path(out or by_path or Path("runs", unsplit.name))
     check_data(folder, data.source)
     count = given_folds
     if count == "auto":
-        recorded = recorded_folds(folder)
-        count = default_folds(unsplit, data) if recorded is None else recorded
+        kept = recorded_folds(folder)
+        count = default_folds(unsplit, data) if kept is None else kept
     fold = fold_of(seed, count) or data.fold
     options = (data.split_seed, data.val_from_train)
     # Defaults depend on the splits.
     splits = recorded_splits(folder, fold_of(seed, count))
     dataset = check(unsplit.split(*options, splits, data.split, fold))
     default = default_comparison(dataset)
-    data = settings.images(default.data)
+    classes = dataset.table or data.classes
+    data = replace(settings.images(default.data), classes=classes)
+    if recorded is not None:
+        data = replace(data, classes=resumed_classes(recorded, data))
     spec = replace(
         default,
         data=replace(data, size=data.size or default.data.size, batch=data.batch or default.data.batch),

@@ -1,10 +1,11 @@
 """`foveate.evaluate`: score a trained run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from foveate.models.weights_file import find_weights
+from foveate.specs.bindings import written_names
 from foveate.specs.data import ANY_FOLDER, FolderChoice
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def evaluate(
     device: str | None = None,
     progress: Callable[[int, int], None] | None = None,
     folder: FolderChoice = ANY_FOLDER,
+    classes: Mapping[str, Any] | Sequence[str] | None = None,
 ) -> "Scores":
     """Score a trained run on its own test images, or on other data with the same classes.
 
@@ -26,12 +28,15 @@ def evaluate(
 
     Args:
         run: a run directory.
-        data: other data with the same classes, all of it unless it has splits. Default: the run's own data.
+        data: other data with classes of the run, all of it unless it has splits. Its masks are read as those
+            of training were. Classes may be absent: their scores are NaN. Default: the run's own data.
         split: "test", "val" or "train".
         size: height and width in pixels to which images are resized. Default: the size of training.
         device: "cpu" or "cuda". Default: cuda if there is a GPU.
         progress: called as `progress(done, images)` after each batch.
         folder: layout, masks and ignore_outside of other data, as in `DataSpec`. Default: those of the run.
+        classes: what the mask values of the other data stand for, if they do not stand for what they did in
+            training: {"background": 0, "disk": 255}.
 
     Raises `UserError` for a folder that is not a finished run, an unknown split, or other classes.
 
@@ -41,4 +46,5 @@ def evaluate(
     find_weights(run)
     from foveate.evaluation.evaluate import evaluate as score
 
-    return score(run, data, split, size, device, progress, folder)
+    bound = None if classes is None else written_names(classes)
+    return score(run, data, split, size, device, progress, folder, bound)

@@ -1,6 +1,7 @@
 """`foveate.fit`: train one arm with one seed, and score it, into a run directory."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from inspect import signature
 from pathlib import Path
@@ -140,7 +141,8 @@ def open_run(settings: Settings, arm: str, epochs: int, seed: int) -> "tuple[Run
     default = default_comparison(module.dataset)
     if "arch" not in settings.model:
         check_host(settings, arm, {module.task: default.model})
-    if (images := settings.images(default.data)) != module.spec:
+    images = replace(settings.images(default.data), classes=module.spec.classes)
+    if images != module.spec:
         module = DataModule(images, seed, epochs)
     return RunSpec(images, settings.host(default.model, arm), settings.schedule(epochs), seed), module
 

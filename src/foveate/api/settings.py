@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from foveate.errors import DataWarning, UserError, choose
 from foveate.plain import from_plain
+from foveate.specs.bindings import written_names
 from foveate.specs.data import DataSpec
 from foveate.specs.model import ModelSpec
 from foveate.specs.shares import parse_shares
@@ -156,9 +157,11 @@ def parse_settings(
 
 
 def _parsed(name: str, value: Any) -> Any:
-    """Parse sizes and split shares given as strings, as on the command line."""
+    """Parse sizes and split shares given as strings, as on the command line, and classes as a mapping."""
     if name in ("size", "crop") and isinstance(value, str | int):
         return parse_size(str(value), name)
+    if name == "classes" and isinstance(value, Mapping):
+        return written_names(value)
     if name == "split" and isinstance(value, str):
         return parse_shares(value, name)
     return value

@@ -8,6 +8,7 @@ from typing import Any, get_type_hints
 
 from foveate.api.settings import Settings
 from foveate.errors import UserError
+from foveate.specs.bindings import split_words, written_names
 from foveate.specs.data import ANY_FOLDER, DataSpec, FolderChoice
 from foveate.specs.model import ModelSpec
 from foveate.specs.shares import SHARES, parse_shares, write_shares
@@ -57,7 +58,7 @@ class DataFlags:
     """Data."""
 
     size: str | None = None
-    classes: list[str] | None = None
+    classes: list[str] | dict[str, Any] | None = None
     split: str = write_shares(SHARES)
     crop: str | None = None
     crop_schedule: list[str] | None = None
@@ -128,15 +129,15 @@ def build_settings(data: str, images: DataFlags, model: ModelFlags, training: Tr
     return Settings(images.spec(data), model.specified(), asdict(training))
 
 
-def parse_names(words: list[str] | None) -> tuple[str, ...] | None:
-    """Split names at spaces and commas.
+def parse_names(classes: list[str] | dict[str, Any] | None) -> tuple[str, ...] | None:
+    """Return the names and bindings of --classes, or of the mapping in a config file.
 
-    >>> parse_names(["sky,road", "car"])
-    ('sky', 'road', 'car')
+    >>> parse_names(["sky,road", "car=13,14"]), parse_names({"cup": 0, "disc": [128, 129]})
+    (('sky', 'road', 'car=13,14'), ('cup=0', 'disc=128-129'))
     """
-    if words is None:
+    if classes is None:
         return None
-    return tuple(name.strip() for word in words for name in word.split(",") if name.strip())
+    return written_names(classes) if isinstance(classes, dict) else split_words(classes)
 
 
 def _parse_stage(text: str) -> tuple[float, tuple[int, int]]:

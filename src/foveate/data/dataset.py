@@ -87,7 +87,7 @@ class Dataset:
     folder, None for other sources. reader: reads an entry. counts: pixels per class of the masks, by stem, if
     known. notes: sentences for the user on how the data was interpreted. cautions: sentences on what may make
     scores wrong. counted: pixels per class of masks that were decoded to count them, filled as needed.
-    bands: of the images, None for RGB pictures.
+    bands: of the images, None for RGB pictures. table: as in `Layout`.
     """
 
     name: str
@@ -103,6 +103,7 @@ class Dataset:
     cautions: tuple[str, ...] = ()
     counted: dict[str, Int64[np.ndarray, " classes"]] = field(default_factory=dict, repr=False, compare=False)
     bands: BandSet | None = None
+    table: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len({entry.stem for entries in self.splits.values() for entry in entries})

@@ -23,8 +23,9 @@ class Layout:
     per class of the masks, by stem, if known. notes, cautions: sentences for the user, see
     `Dataset`. columns: the cells of each column of the dataset's table, by stem. below: the folder below
     which every file is accounted for, None for other sources. files: files that were read beside those of the
-    entries and that look like images, such as fields of view. bands: of the images, None for RGB
-    pictures.
+    entries and that look like images, such as fields of view. bands: of the images, None for RGB pictures.
+    table: what the stored values of the masks stand for, as bindings (see `foveate.specs.bindings`); empty if
+    the data name their classes.
     """
 
     task: Task
@@ -39,6 +40,7 @@ class Layout:
     below: Path | None = None
     files: tuple[Path, ...] = ()
     bands: BandSet | None = None
+    table: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,14 @@
 Class 0 is the rest and class 1 the named class. Ignored pixels stay ignored.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
-import numpy as np
-from jaxtyping import UInt8
-
-from foveate.data.dataset import Entry, KnowsClasses, Pixels, Read
 from foveate.data.layout import Layout
-from foveate.data.pixels.masks import IGNORE
+from foveate.data.pixels.masks import LEFT_OUT
+from foveate.data.renumber import renumber
 from foveate.errors import DataError, choose
+from foveate.specs.bindings import bind, parse_bindings
 
 REST = "rest"
 """Name of the class that joins all others."""
@@ -44,45 +42,18 @@ def against_rest(layout: Layout, name: str) -> Layout:
     others = [other for i, other in enumerate(layout.classes) if i != number]
     shown = ", ".join(others[:6]) + ", ..." * (len(others) > 6)
     notes = (*layout.notes, f"the rest is {shown}")
-    if layout.task == "classification":
-        parts = {
-            part: tuple(replace(entry, label=int(entry.label == number)) for entry in entries)
-            for part, entries in layout.parts.items()
-        }
-        return replace(layout, classes=(REST, name), colors=(), parts=parts, notes=notes)
-    kind = KnownAgainstRest if isinstance(layout.reader, KnowsClasses) else AgainstRest
+    numbers = [int(each == number) for each in range(len(layout.classes))]
     return replace(
-        layout,
-        classes=(REST, name),
-        colors=(),
-        reader=kind(layout.reader, number),
-        counts={
-            stem: np.array([counts.sum() - counts[number], counts[number]])
-            for stem, counts in layout.counts.items()
-        },
+        renumber(layout, (REST, name), numbers),
         notes=notes,
+        table=_table(layout, layout.classes[number], name),
     )
 
 
-@dataclass(frozen=True)
-class AgainstRest:
-    """Reads an entry with `reader` and maps the class `number` to 1 and all others to 0."""
-
-    reader: Read
-    number: int
-
-    def __call__(self, entry: Entry) -> tuple[Pixels, UInt8[np.ndarray, "h w"]]:
-        image, mask = self.reader(entry)
-        ids = np.zeros(256, dtype=np.uint8)
-        ids[self.number], ids[IGNORE] = 1, IGNORE
-        return image, ids[mask]
-
-
-class KnownAgainstRest(AgainstRest):
-    """`AgainstRest` for a reader that knows the classes of an entry from annotations."""
-
-    reader: KnowsClasses
-
-    def classes_of(self, entry: Entry) -> Collection[int]:
-        """Return the class ids of an entry, 0 and 1."""
-        return {int(number == self.number) for number in self.reader.classes_of(entry)}
+def _table(layout: Layout, original: str, name: str) -> tuple[str, ...]:
+    """Return the layout's table with all classes but `original` joined."""
+    values: dict[str, list] = {REST: [], name: []}
+    for binding in parse_bindings(layout.table):
+        known = LEFT_OUT if binding.name == LEFT_OUT else name if binding.name == original else REST
+        values.setdefault(known, []).extend(binding.values)
+    return tuple(str(bind(key, held)) for key, held in values.items() if held)

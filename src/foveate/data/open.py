@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int64
@@ -14,7 +15,9 @@ from foveate.data.folders.field_of_view import ignore_outside_view
 from foveate.data.folders.foreign import foreign_files
 from foveate.data.folders.listing import SEARCH_LIMIT, folders_in
 from foveate.data.groups import describe_torn, settle_groups
+from foveate.data.known import KnownClasses
 from foveate.data.layout import Layout, layout_readers
+from foveate.data.matching import match_classes
 from foveate.data.named_masks import read_named_masks
 from foveate.data.names import alike_note, one_form
 from foveate.data.one_class import against_rest
@@ -28,6 +31,7 @@ from foveate.data.storage.archives import is_archive
 from foveate.data.suggestions import describe_suggestion
 from foveate.data.synthetic import source as synthetic
 from foveate.errors import DataError
+from foveate.specs.bindings import is_binding, written_names
 from foveate.specs.data import ANY_FOLDER, FolderChoice
 from foveate.specs.shares import SHARES
 
@@ -40,7 +44,7 @@ _LIKE = (
 
 def open_dataset(
     source: str | Path,
-    classes: Sequence[str] | None = None,
+    classes: Sequence[str] | Mapping[str, Any] | None = None,
     split_seed: int = 0,
     val_from_train: bool = True,
     splits: Mapping[str, Sequence[str]] | None = None,
@@ -60,9 +64,10 @@ def open_dataset(
             s3://bucket/shards, or s3://bucket/train-{000..003}.tar for WebDataset tars; "hf:NAME" for a
             dataset of the Hugging Face hub; or drawn data, "synthetic[:NAME][:COUNT[:HxW]]" (COUNT training
             images of that size).
-        classes: names in the order of the mask values, "ignore" for values to ignore; or, if the data names
-            its classes, those to keep. A single name is a class against the rest, see
-            `foveate.data.one_class`.
+        classes: names in the order of the mask values, "ignore" for values to ignore; names bound to values,
+            as ["cup=0", "disc=128"] or {"cup": 0, "disc": 128}, see `foveate.specs.bindings`; or, if the data
+            names its classes, those to keep. A single name is a class against the rest, see
+            `foveate.data.one_class`. The classes of a run, see `foveate.data.known`, read data as it did.
         split_seed: draws the split of a folder without splits.
         val_from_train: if the folder has train and val only, use val as test and cut a new val from train.
             False uses val for both.
@@ -90,7 +95,8 @@ def open_dataset(
     >>> [len(dataset.index(split)) for split in ("train", "val", "test")]
     [8, 3, 3]
     """
-    unsplit = open_unsplit(source, classes, group, FolderChoice(layout, masks, ignore_outside), bands)
+    names = written_names(classes) if isinstance(classes, Mapping) else classes
+    unsplit = open_unsplit(source, names, group, FolderChoice(layout, masks, ignore_outside), bands)
     if to_score and splits is None:
         return unsplit.whole()
     dataset = unsplit.split(split_seed, val_from_train, splits, shares, fold)
@@ -183,6 +189,7 @@ class Unsplit:
             cautions=(*layout.cautions, *cautions),
             counted=self.counted,
             bands=layout.bands,
+            table=layout.table,
         )
 
 
@@ -215,10 +222,22 @@ def read_layout(
 
     Raises `DataError` as `open_dataset` does.
     """
+    if isinstance(classes, KnownClasses):
+        name, root, layout = _read_source(source, classes, folder)
+        try:
+            return name, root, match_classes(layout, classes)
+        except DataError as error:
+            raise DataError(f"{source}: {error}") from None
     classes = None if classes is None else [one_form(name) for name in classes]
-    if classes is not None and len(classes) == 1:
+    if classes is not None and len(classes) == 1 and not is_binding(classes[0]):
         name, root, layout = read_layout(source, folder=folder)
         return name, root, against_rest(layout, classes[0])
+    return _read_source(source, classes, folder)
+
+
+def _read_source(
+    source: str | Path, classes: Sequence[str] | None, folder: FolderChoice
+) -> tuple[str, Path | None, Layout]:
     if is_path(source):
         root = Path(source).expanduser()
         name, layout = _recognise(root, classes, folder)

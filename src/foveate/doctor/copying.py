@@ -146,7 +146,7 @@ def _copy_mask(exam: Exam, changes: list[Mend], colored: bool, root: Path, out: 
     turn = _UPRIGHT[exam.image.orientation] if lies_as_stored(exam) else None
     if turn is None and all(mend.mask is None for mend in changes):
         return _copy(exam.entry.mask, root, out)
-    mask, _, _ = stored_mask(exam.entry.mask, colored)
+    mask = stored_mask(exam.entry.mask, colored).values
     if turn is not None:
         mask = turn(mask)
     for mend in changes:

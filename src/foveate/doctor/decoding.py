@@ -1,47 +1,53 @@
 """Decode masks as they are stored, without judging their values."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int64, UInt8
-from PIL import ImageOps
+from jaxtyping import Int64, Integer, UInt8
 
 from foveate.data.pixels.images import open_image
+from foveate.data.pixels.masks import pack
+from foveate.data.pixels.orientation import upright
 from foveate.data.pixels.palette import Color
+from foveate.data.pixels.stored import read_stored, whole_values
 
 SAME_COLOR = 24.0
 """Euclidean distance in RGB up to which a colour counts as a named colour that JPEG changed a little."""
 
 
-def pack(colors: UInt8[np.ndarray, "*axes 3"]) -> Int64[np.ndarray, "*axes"]:
-    """Pack each RGB colour into one integer, red << 16 | green << 8 | blue.
+@dataclass(frozen=True)
+class Decoded:
+    """A mask as it is stored, upright. mode, format: as in `Stored`.
 
-    >>> pack(np.array([0, 1, 2], dtype=np.uint8))
-    array(258)
+    values: uint8 ids, int64 numbers of deeper masks, or int64 packed colours if `colored`.
     """
-    red, green, blue = np.moveaxis(colors.astype(np.int64), -1, 0)
-    return np.asarray(red << 16 | green << 8 | blue)
+
+    values: Integer[np.ndarray, "h w"]
+    mode: str
+    format: str
+    colored: bool = False
 
 
-def stored_mask(path: Path, colored: bool = False) -> tuple[np.ndarray, str, str]:
-    """Return a mask's stored values, turned upright, with the file's Pillow mode and format.
+def stored_mask(path: Path, colored: bool = False) -> Decoded:
+    """Decode a mask. One in RGB that is grey everywhere gives ids, unless `colored`.
 
-    The values, `h w`, are uint8 ids, int64 numbers of deeper masks, or int64 packed colours. An RGB mask that
-    is grey everywhere gives ids, unless `colored`. Raises `DataError` if the file cannot be decoded.
+    Raises `DataError` if the file cannot be decoded, and for fractions.
     """
-    with open_image(path) as file:
-        mode, file_format = file.mode, file.format or "?"
-        upright = ImageOps.exif_transpose(file)
-        if upright.mode in ("L", "P", "1") and not colored:
-            return np.asarray(upright).astype(np.uint8), mode, file_format
-        if upright.mode.startswith(("I", "F")):
-            return np.rint(np.asarray(upright)).astype(np.int64), mode, file_format
-        channels = np.asarray(upright.convert("RGB"))
-    if not colored and (channels == channels[..., :1]).all():
-        return channels[..., 0], mode, file_format
-    return pack(channels), mode, file_format
+    stored = read_stored(path)
+    mode, file_format = stored.mode, stored.format
+    if colored:
+        with open_image(path) as file:
+            return Decoded(pack(np.asarray(upright(file).convert("RGB"))), mode, file_format, True)
+    channels = stored.channels
+    if channels.shape[-1] == 3 and (channels != channels[..., :1]).any():
+        return Decoded(pack(channels), mode, file_format, True)
+    values = channels[..., 0]
+    if values.dtype.kind == "f":
+        values = whole_values(values, path)
+    return Decoded(values if values.dtype == np.uint8 else values.astype(np.int64), mode, file_format)
 
 
 def nearest_named(
@@ -78,11 +84,6 @@ def palette(path: Path, values: Int64[np.ndarray, " values"]) -> dict[int, int]:
     with open_image(path) as file:
         colors = np.array(file.getpalette("RGB") or [], dtype=np.uint8).reshape(-1, 3)
     return {value: int(pack(colors[value])) for value in values.tolist() if value < len(colors)}
-
-
-def is_colored(mode: str, stored: np.ndarray) -> bool:
-    """Whether stored values are packed colours."""
-    return stored.dtype == np.int64 and not mode.startswith(("I", "F"))
 
 
 def packed_to_rgb(stored: Int64[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:

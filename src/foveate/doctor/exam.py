@@ -10,12 +10,12 @@ from jaxtyping import Float32, Int64, UInt8
 from PIL import Image
 
 from foveate.data.dataset import Entry, Pixels, Read, pixels_of
-from foveate.data.pixels.images import read_form, read_raw
-from foveate.data.pixels.masks import MAX_UNNAMED
+from foveate.data.pixels.images import read_form
+from foveate.data.pixels.meaning import MAX_UNNAMED
 from foveate.data.pixels.palette import Color
 from foveate.doctor.agreement import SIDE, Agreement, agree, edges, outlines
 from foveate.doctor.bands import BandValues, measure, stretched
-from foveate.doctor.decoding import is_colored, palette, stored_mask, unnamed_share
+from foveate.doctor.decoding import palette, stored_mask, unnamed_share
 from foveate.doctor.objects import objects
 from foveate.errors import DataError
 
@@ -156,13 +156,11 @@ def _examine_mask(
     path: Path, colors: Sequence[tuple[str, Color]] = ()
 ) -> tuple[UInt8[np.ndarray, "h w"], MaskFacts]:
     """Return a mask with its values replaced by their ranks (255 for all above), and its measurements."""
-    stored, mode, file_format = stored_mask(path, bool(colors))
-    if mode == "F":
-        read_raw(path)  # raises the `DataError` for fractional values
-    ranks, facts = _mask_facts(stored, mode, file_format, is_colored(mode, stored))
+    decoded = stored_mask(path, bool(colors))
+    ranks, facts = _mask_facts(decoded.values, decoded.mode, decoded.format, decoded.colored)
     if colors:
-        return ranks, replace(facts, unnamed=unnamed_share(stored, [color for _, color in colors]))
-    return ranks, replace(facts, palette=palette(path, facts.values)) if mode == "P" else facts
+        return ranks, replace(facts, unnamed=unnamed_share(decoded.values, [color for _, color in colors]))
+    return ranks, replace(facts, palette=palette(path, facts.values)) if decoded.mode == "P" else facts
 
 
 def _mask_facts(

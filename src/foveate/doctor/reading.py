@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from foveate.data.pixels.masks import IGNORE, MAX_UNNAMED
+from foveate.data.pixels.masks import IGNORE
+from foveate.data.pixels.meaning import MAX_UNNAMED
 from foveate.doctor.exam import MaskFacts
 
 Kind = Literal["colours", "one value", "0/1", "0/255", "smoothed", "ids"]

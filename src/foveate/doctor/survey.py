@@ -8,12 +8,12 @@ import numpy as np
 from jaxtyping import Int64
 
 from foveate.data.pixels.images import LOSSY
-from foveate.data.pixels.masks import IGNORE, LEFT_OUT, MAX_UNNAMED, MaskCodec, choose_codec
+from foveate.data.pixels.masks import IGNORE, LEFT_OUT, MaskCodec, pack
+from foveate.data.pixels.meaning import MAX_UNNAMED, choose_codec
 from foveate.data.pixels.palette import Color
 from foveate.data.published.camvid import CAMVID
 from foveate.data.readers.coloured import color_codec, colors_file
 from foveate.doctor.bands import BandFacts, summarise
-from foveate.doctor.decoding import pack
 from foveate.doctor.exam import OCTAVES, Exam, MaskFacts
 from foveate.doctor.folder import Folder
 from foveate.doctor.reading import RAMPS, Convention, convention, stray_ids

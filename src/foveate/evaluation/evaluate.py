@@ -15,13 +15,14 @@ from torch import nn
 
 from foveate.data.bands import BandScale
 from foveate.data.dataset import Dataset
+from foveate.data.known import KnownClasses, known_classes
 from foveate.data.open import is_path
 from foveate.errors import UserError, choose
 from foveate.evaluation.calibration import CalibrationBins
 from foveate.evaluation.confusion import confusion_matrices
 from foveate.evaluation.errors import ErrorCounts
 from foveate.evaluation.per_image import write_per_image
-from foveate.evaluation.scores import Scores, scores
+from foveate.evaluation.scores import Scores, over_present, scores
 from foveate.files import write_whole
 from foveate.loading.module import DataModule
 from foveate.models.checkpoints import load_model
@@ -29,6 +30,7 @@ from foveate.models.host import Host
 from foveate.plain import from_json, to_json
 from foveate.prediction.bands import scale_of
 from foveate.prediction.views import with_views
+from foveate.specs.bindings import class_names, is_binding, parse_bindings
 from foveate.specs.data import ANY_FOLDER, DataSpec, FolderChoice
 from foveate.training.run_directory import Run
 
@@ -58,19 +60,23 @@ def evaluate(
     progress: Progress | None = None,
     opened: DataModule | None = None,
     folder: FolderChoice = ANY_FOLDER,
+    classes: Sequence[str] | None = None,
 ) -> Scores:
     """Score a run's best weights on a split (train, val or test), and write the scores into the run.
 
     The model predicts in the run's test-time views (`DataSpec.test_scales`, `test_flip`).
 
     Args:
-        data: another data set with the same classes; its split of that name is scored, or all images if it
-            has no splits. Default: the run's own data.
+        data: another data set with classes of the run; its split of that name is scored, or all images if it
+            has no splits. Default: the run's own data. Classes may be absent: their scores are NaN, and means
+            are over the others.
         size: height and width to which images and masks are resized; default: the run's size.
         device: default: CUDA if there is a GPU.
         progress: called as `progress(done, images)` after each batch.
         opened: the run's data, if it is open; used if it has the run's splits.
         folder: what the user says about other data; by default as for the data of the run.
+        classes: what the mask values of other data stand for, as bindings; default: what they stood for in
+            training.
 
     Writes `scores.json`, `per_image.csv` and `per_image.npz` (see `read_scores`, `per_image_table`,
     `read_per_image`). If split, size or data differ from the defaults, they are part of the names, as in
@@ -86,13 +92,15 @@ def evaluate(
     if own and opened.serves(Run(run).spec.data, Run(run).splits):
         module = opened
     else:
-        module = data_of(run, data, size, trained, folder, scale_of(model))
+        module = data_of(run, data, size, trained, folder, scale_of(model), classes)
     check_classes(run, trained or module.classes, module.spec.source, module.classes)
     check_bands(run, model, module.dataset)
     total = len(module.dataset.index(split))
     evaluation = evaluate_model(
         with_views(model), module.eval_dataloader(split), module.classes, module.task, device, progress, total
     )
+    if data is not None:
+        evaluation = replace(evaluation, scores=over_present(evaluation.scores))
     about = {"split": split, "data": str(module.spec.source), "size": list(module.size)}
     _write(run, _suffix(split, size, data), evaluation, about, module.task)
     return evaluation.scores
@@ -159,14 +167,19 @@ def read_per_image(
 
 
 def seen_in_training(
-    run: str | Path, data: str | Path, split: str = "test", folder: FolderChoice = ANY_FOLDER
+    run: str | Path,
+    data: str | Path,
+    split: str = "test",
+    folder: FolderChoice = ANY_FOLDER,
+    classes: Sequence[str] | None = None,
 ) -> tuple[int, int]:
     """Count the images of a split of other data whose names occur in the run's train or val split, and all.
 
     Returns (images with such a name, images in the split), for the images that `evaluate` would score.
     """
     trained = tuple(load_model(run).notes.get("classes", ()))
-    stems = [entry.stem for entry in data_of(Path(run), data, None, trained, folder).dataset.index(split)]
+    dataset = data_of(Path(run), data, None, trained, folder, classes=classes).dataset
+    stems = [entry.stem for entry in dataset.index(split)]
     splits = Run(run).splits
     return len(set(stems) & {*splits["train"], *splits["val"]}), len(stems)
 
@@ -176,10 +189,11 @@ def caution(
     data: str | Path | None = None,
     split: str = "test",
     folder: FolderChoice = ANY_FOLDER,
+    classes: Sequence[str] | None = None,
 ) -> str:
     """Return a warning if scores on these images overestimate scores on new images, else an empty string."""
     if data is not None:
-        seen, total = seen_in_training(run, data, split, folder)
+        seen, total = seen_in_training(run, data, split, folder, classes)
         if not seen:
             return ""
         return (
@@ -199,26 +213,84 @@ def data_of(
     trained: tuple[str, ...],
     folder: FolderChoice = ANY_FOLDER,
     scale: BandScale | None = None,
+    classes: Sequence[str] | None = None,
 ) -> DataModule:
     """Open the images to evaluate or inspect a run with.
 
     data: another data set, taken whole unless it has splits; default: the run's own data in its own splits.
-    size: height and width; default: the run's. trained: the run's classes, used if the masks of other data
-    are numbered and do not name their classes. folder: what the user says about other data; what was said
-    of the run's own folder holds for another, unless it is said anew. scale: of the run's bands.
+    size: height and width; default: the run's. trained: the run's classes, by which other data are read.
+    classes: what the mask values of other data stand for, as bindings; default: what they stood for in
+    training. folder: what the user says about other data; what was said of the run's own folder holds for
+    another, unless it is said anew. scale: of the run's bands.
+
+    Raises `UserError` if there are no such images, or if they hold a class or a value that the run does not
+    know.
     """
     spec = Run(run).spec
     data_spec = replace(spec.data, size=size or spec.data.size)
     if data is None:
         return DataModule(data_spec, spec.seed, spec.training.epochs, Run(run).splits, scale=scale)
-    # Classes of unnamed masks are the values that occur; a few images may lack some of them.
-    numbered = trained == tuple(f"class {value}" for value in range(len(trained)))
-    classes = data_spec.classes or (trained if trained and numbered else None)
+    known = known_by(run, data_spec, trained, classes)
     said = asdict(data_spec.folder) if is_path(data) else {}
     said |= {name: value for name, value in asdict(folder).items() if value}
     said |= {"batch": data_spec.batch, "workers": data_spec.workers, "bands": data_spec.bands}
-    other = DataSpec(str(data), data_spec.size, classes, **said)
+    other = DataSpec(str(data), data_spec.size, known, **said)
     return DataModule(other, spec.seed, to_score=True, scale=scale)
+
+
+def known_by(
+    run: Path, data: DataSpec, trained: Sequence[str], classes: Sequence[str] | None = None
+) -> KnownClasses:
+    """Return what a run knows of its classes. data: its own. classes: bindings that replace its table.
+
+    Raises `UserError` for a class that the run was not trained on.
+    """
+    if classes:
+        for name in class_names(classes):
+            choose(name, trained, f"class of {run}")
+        if not parse_bindings(classes):
+            raise UserError(f"--classes: bind the values of the masks, such as {trained[0]}=0")
+        return known_classes(str(run), trained, classes)
+    if any(map(is_binding, data.classes or ())):
+        return known_classes(str(run), trained, data.classes or ())
+    numbered = tuple(trained) == tuple(f"class {value}" for value in range(len(trained)))
+    names = data.classes or (trained if numbered else None)
+    return known_classes(str(run), trained, names or (), data.classes)
+
+
+def guess_note(
+    run: str | Path,
+    data: str | Path | None,
+    folder: FolderChoice = ANY_FOLDER,
+    classes: Sequence[str] | None = None,
+) -> str:
+    """Return a sentence if mask values of other data are interpreted anew, else an empty string.
+
+    So it is with runs of older versions and runs on data that name their classes: neither records what mask
+    values stand for.
+    """
+    spec = Run(run).spec.data
+    if data is None or classes or any(map(is_binding, spec.classes or ())):
+        return ""
+    trained = tuple(load_model(run).notes.get("classes", ()))
+    table = data_of(Path(run), data, None, trained, folder).dataset.table
+    if not table:
+        return ""
+    return (
+        f"{run} does not record what mask values stand for; those of {data} were taken for "
+        f"{', '.join(table)}. Where that is wrong, add --classes with the right values."
+    )
+
+
+def absent_note(scores: Scores) -> str:
+    """Return a sentence on the classes that the scored data do not hold, or an empty string."""
+    absent = [scored.name for scored in scores.classes if not scored.share]
+    if not absent:
+        return ""
+    return (
+        f"Absent from these data: {', '.join(absent)}. Means are over the other "
+        f"{len(scores.classes) - len(absent)} of {len(scores.classes)} classes."
+    )
 
 
 def check_classes(run: Path, trained: tuple[str, ...], data: str | Path, classes: tuple[str, ...]) -> None:

@@ -14,7 +14,7 @@ Mean class accuracy, balanced accuracy and mean recall are the same number.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -131,6 +131,33 @@ class Scores:
         }
         percents = ", ".join(f"{name} {100 * value:.1f}%" for name, value in means.items())
         return f"Scores({percents}; {len(self.classes)} classes, {self.images} images)"
+
+
+def over_present(scores: Scores) -> Scores:
+    """Return scores in which classes without a true pixel (or image) are NaN and left out of the means.
+
+    For data that hold some of the classes of a run. What is taken for an absent class is counted where it
+    belongs: as missed by the class that it is.
+
+    >>> found = over_present(scores(np.array([[3, 1], [0, 0]]), ["road", "car"]))
+    >>> found.iou, found.miou
+    ((0.75, nan), 0.75)
+    """
+    absent = ClassScores("", 0.0, *[float("nan")] * 4)
+    classes = tuple(c if c.share > 0 else replace(absent, name=c.name) for c in scores.classes)
+    names = ("iou", "dice", "precision", "recall")
+    means = {name: mean_over_classes(np.array([getattr(c, name) for c in classes])) for name in names}
+    iou, dice, precision, recall = (float(means[name]) for name in names)
+    return replace(
+        scores,
+        classes=classes,
+        miou=iou,
+        dice=dice,
+        f1=dice,
+        precision=precision,
+        recall=recall,
+        mean_accuracy=recall,
+    )
 
 
 def scores(confusion: Num[ndarray, "c c"], classes: Sequence[str], images: int = 0) -> Scores:

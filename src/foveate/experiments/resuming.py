@@ -6,6 +6,7 @@ from foveate.errors import UserError
 from foveate.plain import flatten, to_plain
 from foveate.specs.arm import parse_named_arm
 from foveate.specs.comparison import ComparisonSpec
+from foveate.specs.data import DataSpec
 
 MAY_DIFFER = ("placebo:", "until_decided:", "max_seeds:", "data.workers:", "data.memory_gb:")
 """Settings that may change, because they have no effect on trained runs and on what is asked of them."""
@@ -32,6 +33,12 @@ def check_continues(spec: ComparisonSpec, out: Path) -> None:
             f"{out} holds a comparison with another spec ({'; '.join(changed)}). Resume it with its own spec "
             "(arms, contrasts and seeds may be added, names of arms stay), or choose another folder"
         )
+
+
+def recorded_data(out: Path) -> DataSpec | None:
+    """Return the data of the comparison in `out`; None if there is no comparison."""
+    path = out / "comparison.yaml"
+    return ComparisonSpec.load(path).data if path.is_file() else None
 
 
 def recorded_folds(out: Path) -> int | None:

@@ -23,6 +23,9 @@ from foveate.specs.sizes import check_views
 class DataModule:
     """Data loaders of one dataset.
 
+    Once the data are open, the classes of `spec` are what the values of the masks stand for
+    (`Dataset.table`), so that the data are read alike whenever they are opened with it.
+
     A batch is a dict: image (float32 b c h w; RGB in [0, 1], or bands as `BandScale` scales them), mask
     (int64 b h w) or label (int64 b), index (int64 b, position in the split) and stem (list of str).
 
@@ -53,6 +56,7 @@ class DataModule:
         self.spec, self.seed, self.epochs, self.recorded_splits = spec, seed, epochs, splits
         self.to_score = to_score
         self._scale = scale
+        self._asked = spec.classes
         self._dataset: Dataset | None = None
         self._size: tuple[int, int] | None = None
         self._unsplit: Unsplit | None = None
@@ -69,6 +73,8 @@ class DataModule:
             self._size = tuple(spec.size) if spec.size else choose_size(dataset)
             self._check()
             self._dataset = dataset
+            if dataset.table and not self.to_score:
+                self.spec = replace(spec, classes=dataset.table)
 
     def _split(self, unsplit: Unsplit) -> Dataset:
         spec, splits = self.spec, self.recorded_splits
@@ -99,6 +105,8 @@ class DataModule:
     def serves(self, spec: DataSpec, splits: Mapping[str, Sequence[str]] | None) -> bool:
         """Return whether `spec` describes this training data, in the given splits (None: any)."""
         own = replace(self.spec, size=self.size, batch=self.batch)
+        if spec.classes == self._asked:
+            spec = replace(spec, classes=self.spec.classes)
         other = replace(spec, size=spec.size or self.size, batch=spec.batch or self.batch)
         return own == other and not self.to_score and splits in (None, self.dataset.split_table())
 

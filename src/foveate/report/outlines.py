@@ -25,7 +25,7 @@ def draw(entry: Entry, colored: bool = False, read: Read | None = None) -> str:
         pixels = stretched(pixels)
     else:
         pixels = picture(entry)
-        mask = None if entry.mask is None else stored_mask(entry.mask, colored)[0]
+        mask = None if entry.mask is None else stored_mask(entry.mask, colored).values
     image = Image.fromarray(pixels)
     image.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR)
     drawn = np.array(image)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from shlex import quote
 
+from foveate.specs.bindings import class_names, is_binding
 from foveate.specs.shares import SHARES, Shares
 
 
@@ -15,7 +16,9 @@ class DataSpec:
         size: height and width in pixels to which all images are resized; chosen from the data if not
             given.
         classes: class names in the order of their ids; taken from the data if not given. The word ignore in
-            place of a name ignores the pixels of that value. A single name is a class against the rest.
+            place of a name ignores the pixels of that value. A single name is a class against the rest. To
+            say which values of the masks stand for a class, bind them: background=255 cup=0 disc=128,
+            car=13,14 for several, lesion=1-5 for a range, road=#804080 for a colour, ignore=254 to ignore.
         layout: the layout of the folder, by a name of `foveate list datasets`; recognised if not given.
         masks: the name of the folder of masks, where several folders could hold them, such as 1st_manual.
         ignore_outside: the name of a folder of masks that are 0 outside the field of view; the pixels there
@@ -109,3 +112,23 @@ class FolderChoice:
 
 ANY_FOLDER = FolderChoice()
 """Nothing is said about a folder; all is recognised."""
+
+
+def resumed_classes(recorded: DataSpec, given: DataSpec) -> tuple[str, ...] | None:
+    """Return the classes of `given` as a recorded run has them, if both mean the same.
+
+    Runs record what the values of their masks stand for; those of older versions did not. Classes that are
+    not given are the recorded ones.
+
+    >>> recorded = DataSpec("photos", classes=("cup=0", "disc=128", "ignore=255"))
+    >>> resumed_classes(recorded, DataSpec("photos", classes=("cup", "disc"))) == recorded.classes
+    True
+    >>> resumed_classes(recorded, DataSpec("photos", classes=("disc", "sky")))
+    ('disc', 'sky')
+    """
+    before, now = recorded.classes, given.classes
+    if now is None or (before is None and any(map(is_binding, now))):
+        return before
+    alike = any(map(is_binding, before or ())) == any(map(is_binding, now))
+    one, other = sorted((class_names(before or ()), class_names(now)), key=len)
+    return before if not alike and set(one) <= set(other) else now

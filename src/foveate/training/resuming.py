@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from foveate.errors import UserError
 from foveate.plain import flatten, to_plain
+from foveate.specs.data import resumed_classes
 from foveate.specs.run import RunSpec
 from foveate.training.run_directory import Run
 
@@ -18,7 +19,9 @@ def same_spec(spec: RunSpec, run: Run) -> RunSpec:
     reading = {"workers": spec.data.workers, "memory_gb": spec.data.memory_gb}
     original = replace(original, data=replace(original.data, **reading))
     size, batch = spec.data.size or original.data.size, spec.data.batch or original.data.batch
-    now = flatten(to_plain(replace(spec, data=replace(spec.data, size=size, batch=batch)).everywhere()))
+    classes = resumed_classes(original.data, spec.data)
+    completed = replace(spec, data=replace(spec.data, size=size, batch=batch, classes=classes))
+    now = flatten(to_plain(completed.everywhere()))
     before = flatten(to_plain(original.everywhere()))
     differing = [
         f"{key} was {before.get(key)!r} and is now {now.get(key)!r}"

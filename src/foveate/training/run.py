@@ -81,7 +81,8 @@ def fit(
         if data is None or not data.serves(spec.data, splits):
             data = DataModule(spec.data, spec.seed, epochs=spec.training.epochs, splits=splits)
         data = data.reseeded(spec.seed, spec.training.epochs)
-        spec = replace(spec, data=replace(spec.data, size=data.size, batch=data.batch))
+        chosen = {"size": data.size, "batch": data.batch, "classes": data.spec.classes}
+        spec = replace(spec, data=replace(spec.data, **chosen))
         task = build_task(spec, data)
         if data.in_memory or rank_zero_only.rank == 0:
             data.decode()

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from foveate.data.open import open_dataset
-from foveate.data.pixels.images import image_files, read_image, read_raw, read_size
+from foveate.data.pixels.images import image_files, read_image, read_size
+from foveate.data.pixels.stored import read_raw
 from foveate.errors import DataError
 
 heif = pytest.importorskip("pillow_heif")

@@ -8,7 +8,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from foveate.data.pixels.images import image_files, read_image, read_raw, read_size
+from foveate.data.pixels.images import image_files, read_image, read_size
+from foveate.data.pixels.stored import read_raw
 from foveate.errors import DataError
 
 
@@ -207,14 +208,6 @@ def test_coloured_mask_without_its_table(make):
         read_raw(path)
     with pytest.raises(DataError, match=r"a\.tar/m\.png: the mask is in colour; save masks as 8-bit"):
         read_raw("a.tar/m.png", content=path.read_bytes())
-
-
-def test_mask_values_beyond_8_bits(make):
-    path = make.save("m.png", np.array([[0, 65535]], dtype=np.uint16))
-    with pytest.raises(
-        DataError, match=r"m\.png: mask values run from 0 to 65535 .* save masks as 8-bit PNG"
-    ):
-        read_raw(path)
 
 
 def turned(photo: np.ndarray, orientation: int) -> np.ndarray:

@@ -123,18 +123,18 @@ def pack(
         out: a new folder, or an address such as s3://bucket/photos; shards/ and the name of the data if not
             given.
         shard_mb: size of a shard in megabytes.
-        classes: class names in the order of their ids, separated by spaces or commas.
+        classes: class names in the order of their ids, or bound to mask values, as for fit.
 
     Example:
       foveate data pack photos/ --out shards/photos --shard-mb 256
     """
-    from foveate.cli.flags import parse_names
     from foveate.cli.progress import progress
     from foveate.data.pack import pack as write
+    from foveate.specs.bindings import split_words
 
     target = out or f"shards/{Path(data).name}"
     with progress("Packing") as advance:
-        done = write(data, target, parse_names(classes), shard_mb, advance, folder.choice)
+        done = write(data, target, classes and split_words(classes), shard_mb, advance, folder.choice)
     print(f"{done.images} images in {done.shards} shards ({_size(done.bytes)}): {target}")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from foveate.data.dataset import Entry, Pixels, Read, pixels_of
 from foveate.data.folders.pairing import read_pair
 from foveate.data.info import DatasetInfo
+from foveate.data.known import by_name
 from foveate.data.layout import Layout
 from foveate.data.names import joined_note, one_form, spellings_of
 from foveate.data.pixels.masks import MaskCodec
@@ -62,15 +63,15 @@ def labelled_layout(
             for part, entries in parts.items()
         }
     names, notes = tuple(spellings), (*joined_note(spellings), *notes)
-    if classes:
-        classes = tuple(dict.fromkeys(classes))
+    if wanted := by_name(classes, names):
+        classes = tuple(dict.fromkeys(wanted))
         numbers = [names.index(choose(name, names, "class of this dataset")) for name in classes]
         ids = {number: label for label, number in enumerate(numbers)}
         parts = {
             part: tuple(replace(entry, label=ids[entry.label]) for entry in entries if entry.label in ids)
             for part, entries in parts.items()
         }
-    return Layout("classification", tuple(classes or names), parts, reader, notes=notes)
+    return Layout("classification", tuple(dict.fromkeys(wanted or names)), parts, reader, notes=notes)
 
 
 def read_list(path: Path) -> list[tuple[int, list[str]]]:

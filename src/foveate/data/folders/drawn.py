@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from foveate.data.dataset import SPLITS, Entry, Pixels, pixels_of
+from foveate.data.known import by_name
 from foveate.data.layout import Layout
 from foveate.data.names import joined_note, one_form, spellings_of
 from foveate.data.pixels.codecs import kept_names
@@ -86,12 +87,13 @@ def drawn_layout(
     drawn = {shape.name for each in outlined for shape in each.shapes if not shape.ignored} - {BACKGROUND}
     spellings = spellings_of(written)
     spellings |= {name: [name] for name in sorted(drawn - spellings.keys())}
-    void = [name for name in spellings if is_void(name.strip("_")) and name not in (classes or ())]
+    asked = by_name(classes, spellings)
+    void = [name for name in spellings if is_void(name.strip("_")) and name not in (asked or ())]
     left_out = {BACKGROUND, *void}
-    wanted = [name for name in spellings if name not in left_out and (classes or name in drawn)]
-    kept = kept_names((BACKGROUND, *wanted), classes)
+    wanted = [name for name in spellings if name not in left_out and (asked or name in drawn)]
+    kept = kept_names((BACKGROUND, *wanted), asked)
     check_names(kept)
-    if not drawn - left_out and not classes:
+    if not drawn - left_out and not asked:
         raise DataError(nothing)
     entries = {
         part: tuple(Entry(e.stem, e.image, e.annotations) for e in held) for part, held in parts.items()

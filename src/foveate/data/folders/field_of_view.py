@@ -13,8 +13,8 @@ from foveate.data.dataset import Entry, Read
 from foveate.data.folders.listing import folders_in
 from foveate.data.folders.pairing import match_by_stem
 from foveate.data.layout import Layout
-from foveate.data.pixels.images import read_raw
 from foveate.data.pixels.masks import IGNORE
+from foveate.data.pixels.stored import read_raw
 from foveate.errors import DataError
 from foveate.waiting import with_progress
 

@@ -2,11 +2,12 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Int64, UInt8
@@ -20,11 +21,16 @@ from foveate.data.folders.places import Place, by_split
 from foveate.data.folders.split_lists import lists_in
 from foveate.data.layout import Layout
 from foveate.data.names import one_form
-from foveate.data.pixels.images import SUFFIXES, read_raw, read_size
-from foveate.data.pixels.masks import IGNORE, LEFT_OUT, MaskCodec, check_binary, choose_codec, read_mask
+from foveate.data.pixels.images import SUFFIXES, read_size
+from foveate.data.pixels.masks import IGNORE, LEFT_OUT, MaskCodec, read_mask
+from foveate.data.pixels.meaning import infer_meaning
 from foveate.data.pixels.palette import Color
+from foveate.data.pixels.tally import Tally, pixels_by_value, tally_mask
 from foveate.errors import DataError
+from foveate.specs.bindings import binds_colors
 from foveate.waiting import with_progress
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -162,16 +168,26 @@ def pair_places(places: Sequence[Place]) -> dict[str, tuple[Entry, ...]]:
     return parts
 
 
-def count_stored_values(
-    entries: Sequence[Entry], codec: MaskCodec | None = None
-) -> Int64[np.ndarray, "entries 256"]:
-    """Read every mask once and count its pixels per stored value, or per class id with a codec.
+def count_classes(entries: Sequence[Entry], codec: MaskCodec) -> Int64[np.ndarray, "entries classes"]:
+    """Read every mask once and count its pixels per class id.
 
     Raises `DataError` for the first mask that cannot be read or differs in size from its image.
     """
+    rows = _over_masks(partial(_count_ids, codec=codec), entries)
+    return np.stack(list(rows))[:, : len(codec.classes)]
+
+
+def tally_masks(entries: Sequence[Entry], colored: bool = False) -> list[Tally]:
+    """Read every mask once and count its pixels per stored value; with `colored`, per colour.
+
+    Raises `DataError` for the first mask that cannot be read or differs in size from its image.
+    """
+    return list(_over_masks(partial(_tally, colored=colored), entries))
+
+
+def _over_masks(read: Callable[[Entry], T], entries: Sequence[Entry]) -> Iterator[T]:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        rows = pool.map(partial(_count_stored_values, codec=codec), entries)
-        return np.stack(list(with_progress(rows, len(entries), "Reading masks")))
+        yield from with_progress(pool.map(read, entries), len(entries), "Reading masks")
 
 
 def read_indexed(
@@ -185,22 +201,21 @@ def read_indexed(
     They are used if no `classes` are given and the highest id is that of the last class or the ignored one.
     """
     entries = [entry for part in parts.values() for entry in part]
-    stored = count_stored_values(entries)
-    holders = {
-        int(value): entries[stored[:, value].argmax()].mask for value in stored.any(axis=0).nonzero()[0]
-    }
-    if classes is None and colors and max({*holders} - {IGNORE}, default=0) in (len(colors) - 1, len(colors)):
+    tallies = tally_masks(entries, binds_colors(classes))
+    values = pixels_by_value(tallies)
+    if not classes and colors and max({*values} - {IGNORE}, default=0) in (len(colors) - 1, len(colors)):
         classes = (*colors, LEFT_OUT)
-    check_binary(stored, [entry.mask for entry in entries], classes)
-    codec = choose_codec(holders, classes)
+    meaning = infer_meaning(tallies, classes)
+    codec = meaning.codec
     return Layout(
         task="segmentation",
         classes=codec.classes,
         colors=tuple(colors.values()) if colors and codec.classes == tuple(colors) else (),
         parts=parts,
         reader=partial(read_pair, codec=codec),
-        counts={entry.stem: codec.count(row) for entry, row in zip(entries, stored, strict=True)},
+        counts={entry.stem: counts for entry, counts in zip(entries, meaning.counts, strict=True)},
         notes=(codec.reading,),
+        table=meaning.table,
     )
 
 
@@ -211,10 +226,16 @@ def read_pair(entry: Entry, codec: MaskCodec) -> tuple[Pixels, UInt8[np.ndarray,
     return image, mask
 
 
-def _count_stored_values(entry: Entry, codec: MaskCodec | None) -> Int64[np.ndarray, "256"]:
-    stored = read_raw(entry.mask) if codec is None else read_mask(entry.mask, codec)
-    _same_size(entry, read_size(entry.image), stored.shape)
-    return np.bincount(stored.ravel(), minlength=256)
+def _count_ids(entry: Entry, codec: MaskCodec) -> Int64[np.ndarray, "256"]:
+    ids = read_mask(entry.mask, codec)
+    _same_size(entry, read_size(entry.image), ids.shape)
+    return np.bincount(ids.ravel(), minlength=256)
+
+
+def _tally(entry: Entry, colored: bool) -> Tally:
+    tally = tally_mask(entry.mask, colored)
+    _same_size(entry, read_size(entry.image), tally.size)
+    return tally
 
 
 def _same_size(entry: Entry, image: Sequence[int], mask: Sequence[int]) -> None:

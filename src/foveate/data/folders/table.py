@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from foveate.data.known import by_name
 from foveate.errors import DataError
 
 _LONGEST = 10_000
@@ -82,7 +83,7 @@ def label_ids(
     """
     distinct = dict.fromkeys(label for _, label in labels)
     numbers = all(label.isdecimal() for label in distinct)
-    names = tuple(classes or sorted(distinct, key=int if numbers else None))
+    names = tuple(by_name(classes) or sorted(distinct, key=int if numbers else None))
     ids = {name: number for number, name in enumerate(names)}
     if numbers and not distinct.keys() <= ids.keys():
         ids = {label: int(label) for label in distinct if int(label) < len(names)}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from foveate.data.known import by_name
 from foveate.data.pixels.masks import IGNORE, MaskCodec
 from foveate.data.pixels.palette import Color
 from foveate.errors import choose
@@ -14,7 +15,7 @@ def kept_names(names: Sequence[str], classes: Sequence[str] | None) -> tuple[str
 
     Raises `UserError` for a class that is not among `names`.
     """
-    wanted = {choose(name, names, "class of this dataset") for name in classes or names}
+    wanted = {choose(name, names, "class of this dataset") for name in by_name(classes, names) or names}
     return tuple(name for name in names if name in wanted)
 
 

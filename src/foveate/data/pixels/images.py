@@ -17,7 +17,7 @@ from foveate.data.pixels import heif
 from foveate.data.pixels import raster as raster_files
 from foveate.data.pixels.conversion import array_to_rgb, image_to_rgb
 from foveate.data.pixels.limits import check_pixels, stack, too_large
-from foveate.data.pixels.orientation import orientation, upright
+from foveate.data.pixels.orientation import orientation
 from foveate.data.pixels.quiet import quiet_decoders
 from foveate.data.pixels.raster import Raster, read_header, read_values
 from foveate.errors import DataError
@@ -29,9 +29,6 @@ SUFFIXES = RARE | _USUAL | raster_files.SUFFIXES | heif.READ
 
 LOSSY = ("JPEG", "MPO", "JPEG2000", "AVIF", "HEIF")
 """Formats that change values near every edge, which makes them useless for masks."""
-
-_IDS = "save masks as 8-bit single-channel PNG with one value per class"
-_NAME_COLORS = f"add a class_dict.csv with the columns name,r,g,b to the dataset's folder, or {_IDS}"
 
 _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError, RuntimeError)
 _SUBFILE_TAG = 254
@@ -123,43 +120,6 @@ def _raster(path: str | Path, content: bytes | None) -> Raster | None:
         return None
     raster = read_header(path, content)
     return None if raster is None or raster.plain else raster
-
-
-def read_raw(
-    path: str | Path, colored: bool = False, content: bytes | None = None, brightness: bool = False
-) -> UInt8[np.ndarray, "h w"] | UInt8[np.ndarray, "h w 3"]:
-    """Decode a mask file to its stored values; palette files give the palette indices.
-
-    colored: return RGB instead. brightness: return the grey value of each pixel instead, JPEG included.
-    content: as in `read_image`. Raises `DataError` for a JPEG, which changes the stored values, and for
-    colours if ids are expected.
-    """
-    with open_image(path, content) as image:
-        if image.format in LOSSY and not brightness:
-            name = "JPEG" if image.format == "MPO" else image.format
-            raise DataError(
-                f"{path}: the mask is a {name}, and {name} compression changes class values near every edge; "
-                "export the masks again as PNG from the original annotations"
-            )
-        turned = upright(image)
-        if colored:
-            return np.asarray(turned.convert("RGB"))
-        if brightness:
-            return np.asarray(turned.convert("L"))
-        raw = np.asarray(turned)
-        if raw.ndim == 3:
-            channels = raw[..., : 1 if turned.mode in ("LA", "PA") else 3]
-            if (channels != channels[..., :1]).any():
-                raise DataError(f"{path}: the mask is in colour; {_NAME_COLORS if content is None else _IDS}")
-            raw = channels[..., 0]
-        if raw.dtype == np.uint8:
-            return raw.copy()
-        if raw.dtype.kind == "f" or not 0 <= raw.min() <= raw.max() <= 255:
-            raise DataError(
-                f"{path}: mask values run from {raw.min()} to {raw.max()} ({raw.dtype}); save masks as "
-                "8-bit PNG with whole values from 0 to 255"
-            )
-        return raw.astype(np.uint8)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from foveate.data.folders.coded import coded_layout
 from foveate.data.folders.listing import locate_folder
 from foveate.data.folders.pairing import pair
 from foveate.data.info import DatasetInfo, Download
+from foveate.data.known import by_name
 from foveate.data.layout import Layout, reader
 from foveate.data.pixels.codecs import table_codec
 from foveate.data.pixels.palette import Color
@@ -91,7 +92,7 @@ class CamVidOriginal:
             parts[split_of(entry.stem)].append(entry)
         values = {color: name or OTHER for color, name in COLORS.items()}
         reading = "32 colours are joined into the classes of SegNet"
-        codec = table_codec(INFO.classes, values, classes or tuple(CAMVID), reading)
+        codec = table_codec(INFO.classes, values, by_name(classes) or tuple(CAMVID), reading)
         return coded_layout({part: entries for part, entries in parts.items() if entries}, codec, INFO)
 
 

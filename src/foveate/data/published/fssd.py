@@ -15,7 +15,8 @@ from foveate.data.folders.pairing import pair_splits
 from foveate.data.info import DatasetInfo
 from foveate.data.layout import Layout, reader
 from foveate.data.pixels.codecs import binary_codec
-from foveate.data.pixels.images import image_files, read_raw
+from foveate.data.pixels.images import image_files
+from foveate.data.pixels.stored import read_raw
 from foveate.errors import DataError
 
 NAMES = ("background", "flood")

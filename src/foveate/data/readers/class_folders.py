@@ -15,6 +15,7 @@ from foveate.data.folders.coded import read_labelled
 from foveate.data.folders.listing import first_files, list_images
 from foveate.data.folders.pair_folders import holds_images_and_masks, strip_mask_suffix
 from foveate.data.folders.split_lists import divide_by_lists
+from foveate.data.known import KnownClasses, by_name
 from foveate.data.layout import Layout, reader
 from foveate.data.names import joined_note, one_form, spellings_of
 from foveate.data.words import split_of
@@ -45,8 +46,10 @@ def labelled_folders(
 ) -> Layout:
     """Return the layout of class folders. notes: sentences for the user."""
     there = sorted({each.name for each in found})
-    names = tuple(dict.fromkeys(choose(name, there, "class folder") for name in classes or there))
-    if len(names) < 2:
+    to_score = isinstance(classes, KnownClasses)
+    names = by_name(classes, there) or there
+    names = tuple(dict.fromkeys(choose(name, there, "class folder") for name in names))
+    if len(names) < 2 and not to_score:
         raise DataError(
             f"{root}: has one class folder only ('{''.join(names)}'); classification needs two or more. "
             "For segmentation, put the masks into masks/ and the images into images/"
@@ -60,7 +63,7 @@ def labelled_folders(
     parts: dict[str, dict[str, Entry]] = {each.part: {} for each in found}
     for each in sorted(found, key=lambda each: names.index(each.name) if each.name in names else -1):
         if each.name in names:
-            _add(parts[each.part], root, each, names.index(each.name))
+            _add(parts[each.part], root, each, names.index(each.name), to_score)
     passed = sorted({f"{path.name}/" for each in found for path in masks_inside(each.folder)})
     if any(holds_images_and_masks(each.folder) for each in found):
         passed.append("the masks beside the images")
@@ -78,10 +81,10 @@ def _written(each: ClassFolder) -> str:
     return own if one_form(own) == each.name else each.folder.parent.name
 
 
-def _add(entries: dict[str, Entry], root: Path, each: ClassFolder, label: int) -> None:
+def _add(entries: dict[str, Entry], root: Path, each: ClassFolder, label: int, may_be_empty: bool) -> None:
     files = list_images(each.folder)
     passed, mixed = masks_inside(each.folder), holds_images_and_masks(each.folder)
-    if not files:
+    if not files and not may_be_empty:
         raise DataError(f"{each.folder}: the class folder holds no images; add some or remove the folder")
     for path in files:
         is_mask = mixed and strip_mask_suffix(path.stem) != path.stem

@@ -13,9 +13,10 @@ from pathlib import Path
 from foveate.data.dataset import Entry
 from foveate.data.folders.image_tables import tables_in
 from foveate.data.folders.pair_folders import pairs_of, unread_note
-from foveate.data.folders.pairing import count_stored_values, pair_all, read_pair
+from foveate.data.folders.pairing import count_classes, pair_all, read_pair
 from foveate.data.folders.split_lists import divide_by_lists
 from foveate.data.folders.table import SEPARATORS
+from foveate.data.known import by_name
 from foveate.data.layout import Layout, reader
 from foveate.data.names import one_form
 from foveate.data.pixels.codecs import table_codec
@@ -57,7 +58,7 @@ def read_coloured(parts: Mapping[str, Sequence[Entry]], path: Path, classes: Seq
     table = read_colors(path)
     codec = color_codec(table, classes, path.name)
     entries = [entry for part in parts.values() for entry in part]
-    counts = count_stored_values(entries, codec)[:, : len(codec.classes)]
+    counts = count_classes(entries, codec)
     return Layout(
         task="segmentation",
         classes=codec.classes,
@@ -138,7 +139,7 @@ def color_codec(
     are ignored. named: the file with the table, for messages.
     """
     names = [name for name, _ in table]
-    kept = [choose(name, names, f"class of {named}") for name in classes or ()]
+    kept = [choose(name, names, f"class of {named}") for name in by_name(classes, names) or ()]
     void = [name for name in names if is_void(name) and name not in kept]
     return table_codec(
         [name for name in names if name not in void],

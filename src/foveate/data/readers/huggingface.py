@@ -17,10 +17,13 @@ from jaxtyping import Bool, UInt8
 from foveate.data.dataset import SPLIT_NAMES, Entry
 from foveate.data.folders.coded import labelled_layout
 from foveate.data.layout import Layout, reader
-from foveate.data.pixels.images import read_image, read_raw
-from foveate.data.pixels.masks import MaskCodec, choose_codec
+from foveate.data.pixels.images import read_image
+from foveate.data.pixels.masks import MaskCodec, read_mask
+from foveate.data.pixels.meaning import infer_meaning
+from foveate.data.pixels.tally import tally_mask
 from foveate.errors import DataError
 from foveate.extras import require
+from foveate.specs.bindings import binds_colors
 from foveate.waiting import with_progress
 
 PREFIX = "hf:"
@@ -78,17 +81,16 @@ def read_huggingface(source: str, classes: Sequence[str] | None = None) -> Layou
         read = ReadRow(source, image)
         return labelled_layout(parts, features[label].names, classes, *notes, reader=read)
     places = [(e.stem.partition("/")[0], e.part) for entries in parts.values() for e in entries]
-    mask_values = with_progress(
-        (np.unique(_raw(source, *place, mask)) for place in places), len(places), "Reading masks"
+    colored = binds_colors(classes)
+    counting = (
+        tally_mask(f"{source} ({split}, row {row})", colored, _content(source, split, row, mask))
+        for split, row in places
     )
-    holders = {
-        int(value): f"{source} ({split}, row {row})"
-        for (split, row), values in zip(places, mask_values, strict=True)
-        for value in values
-    }
-    codec = choose_codec(holders, classes)
+    meaning = infer_meaning(list(with_progress(counting, len(places), "Reading masks")), classes)
+    codec = meaning.codec
     read = ReadRow(source, image, mask, codec)
-    return Layout("segmentation", codec.classes, parts, read, notes=(codec.reading, *notes))
+    notes = (codec.reading, *notes)
+    return Layout("segmentation", codec.classes, parts, read, notes=notes, table=meaning.table)
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class ReadRow:
         image = read_image(where, _content(self.source, split, entry.part, self.image))
         if self.mask is None:
             return image, entry.label
-        mask = self.codec.decode(_raw(self.source, split, entry.part, self.mask), where)
+        mask = read_mask(where, self.codec, _content(self.source, split, entry.part, self.mask))
         if mask.shape != image.shape[:2]:
             raise DataError(f"{where}: the mask is {mask.shape} pixels and the image {image.shape[:2]}")
         return image, mask
@@ -167,8 +169,3 @@ def _content(source: str, split: str, row: int, column: str) -> bytes:
     if cell is None:
         raise DataError(f"{source} ({split}, row {row}): the column {column} is empty")
     return cell["bytes"] if cell["bytes"] is not None else Path(cell["path"]).read_bytes()
-
-
-def _raw(source: str, split: str, row: int, column: str) -> UInt8[np.ndarray, "h w"]:
-    where = f"{source} ({split}, row {row})"
-    return read_raw(where, content=_content(source, split, row, column))

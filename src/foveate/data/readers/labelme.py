@@ -21,8 +21,9 @@ from foveate.data.folders.split_lists import divide_by_lists
 from foveate.data.folders.text import read_json
 from foveate.data.layout import Layout, reader
 from foveate.data.names import one_form
-from foveate.data.pixels.images import read_raw, read_size
+from foveate.data.pixels.images import read_size
 from foveate.data.pixels.shapes import BACKGROUND, Shape, check_polygons, placed
+from foveate.data.pixels.stored import read_raw
 from foveate.data.words import split_of
 from foveate.errors import DataError
 

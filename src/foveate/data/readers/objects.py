@@ -22,8 +22,9 @@ from foveate.data.folders.pair_folders import (
     strip_mask_suffix,
 )
 from foveate.data.folders.split_lists import divide_by_lists
+from foveate.data.known import by_name
 from foveate.data.layout import Layout, reader
-from foveate.data.pixels.images import read_raw
+from foveate.data.pixels.stored import read_raw
 from foveate.errors import DataError
 
 _CLASSES = ("background", "foreground")
@@ -54,10 +55,11 @@ class OneMaskAnObject:
                 f"{root}: is a single image with one mask an object; give the folder of such folders, "
                 f"{root.absolute().parent}"
             )
-        if classes and len(classes) != len(_CLASSES):
+        asked = by_name(classes)
+        if asked and len(asked) != len(_CLASSES):
             raise DataError(
                 f"{root}: holds one mask an object, which are two classes, background and foreground; "
-                f"--classes names {len(classes)}"
+                f"--classes names {len(asked)}"
             )
         parts: dict[str, list[Entry]] = {}
         bare, files = [], 0
@@ -77,7 +79,7 @@ class OneMaskAnObject:
             f"one mask an object: the union of the {files} masks of {len(entries)} images is the foreground"
         ]
         notes += [f"{len(bare)} images without masks are left out"] * bool(bare)
-        names = tuple(classes or _CLASSES)
+        names = asked or _CLASSES
         return Layout("segmentation", names, divided, read_objects, notes=(*notes, *listed))
 
 

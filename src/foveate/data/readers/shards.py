@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from foveate.data.known import names_others
 from foveate.data.layout import Layout, reader
 from foveate.data.pixels.masks import IGNORE, MaskCodec
 from foveate.data.storage.addresses import read_bytes
@@ -49,7 +50,7 @@ def read_shards(address: str, classes: Sequence[str] | None = None) -> Layout:
         ) from None
     if layout is None:
         raise DataError(f"{where}: has the format '{index['format']}', not '{FORMAT}'; pack the data again")
-    if classes is not None and tuple(classes) != layout.classes:
+    if names_others(classes, layout.classes):
         raise DataError(
             f"{where}: the shards hold the classes {', '.join(layout.classes)}; leave --classes out, or give "
             "it to `foveate data pack`"

@@ -13,17 +13,18 @@ from functools import partial
 from os.path import commonprefix
 from pathlib import Path
 
-import numpy as np
-
 from foveate.data.dataset import SPLIT_NAMES
 from foveate.data.folders.table import label_ids
+from foveate.data.known import KnownClasses, by_name
 from foveate.data.layout import Layout, reader
-from foveate.data.pixels.masks import check_binary, choose_codec, without_void
+from foveate.data.pixels.masks import without_void
+from foveate.data.pixels.meaning import infer_meaning
 from foveate.data.storage.archives import is_archive
 from foveate.data.storage.braces import expand
 from foveate.data.storage.shards import read_packed
 from foveate.data.storage.webdataset import Sample, index_shard, is_shard
 from foveate.errors import DataError
+from foveate.specs.bindings import binds_colors
 from foveate.waiting import with_progress
 
 
@@ -50,7 +51,8 @@ class WebDataset:
         folder = root if root.is_dir() else root.parent
         plain = [path for path in tars if path.suffix.lower() == ".tar"]
         shards = {path.relative_to(folder).with_suffix("").as_posix(): str(path) for path in plain}
-        return _read(shards, classes, () if classes else _names(folder / "classes.txt"))
+        named_by_user = classes and not isinstance(classes, KnownClasses)
+        return _read(shards, classes, () if named_by_user else _names(folder / "classes.txt"))
 
 
 def is_pattern(source: str | Path) -> bool:
@@ -104,7 +106,7 @@ def _read(shards: Mapping[str, str], classes: Sequence[str] | None, own: Sequenc
     names of its classes, used if `classes` are not given.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        indexing = pool.map(index_shard, shards.values(), shards)
+        indexing = pool.map(partial(index_shard, colored=binds_colors(classes)), shards.values(), shards)
         indexed = dict(zip(shards, with_progress(indexing, len(shards), "Reading shards"), strict=True))
     parts: dict[str, list[Sample]] = {}
     for name, samples in indexed.items():
@@ -117,7 +119,9 @@ def _read(shards: Mapping[str, str], classes: Sequence[str] | None, own: Sequenc
             "rename it, or move it elsewhere"
         )
     masked = any(sample.stored is not None for samples in parts.values() for sample in samples)
-    return _masked(parts, classes or without_void(own)) if masked else _labelled(parts, classes or own)
+    if masked:
+        return _masked(parts, without_void(own) if own else classes)
+    return _labelled(parts, own or by_name(classes) or ())
 
 
 def _part(name: str) -> str:
@@ -144,19 +148,18 @@ def _labelled(parts: Mapping[str, Sequence[Sample]], classes: Sequence[str]) -> 
     return Layout("classification", names, entries, partial(read_packed, codec=None))
 
 
-def _masked(parts: Mapping[str, Sequence[Sample]], classes: Sequence[str]) -> Layout:
+def _masked(parts: Mapping[str, Sequence[Sample]], classes: Sequence[str] | None) -> Layout:
     samples = [sample for each in parts.values() for sample in each]
     if labelled := next((sample for sample in samples if sample.stored is None), None):
         raise DataError(f"{labelled.where}: is a label, and other images have masks; add this image's mask")
-    stored, where = np.stack([sample.stored for sample in samples]), [sample.where for sample in samples]
-    holders = {int(value): where[stored[:, value].argmax()] for value in stored.any(axis=0).nonzero()[0]}
-    check_binary(stored, where, classes)
-    codec = choose_codec(holders, classes)
+    meaning = infer_meaning([sample.stored for sample in samples], classes)
+    codec = meaning.codec
     return Layout(
         "segmentation",
         codec.classes,
         {part: tuple(sample.entry for sample in each) for part, each in parts.items()},
         partial(read_packed, codec=codec),
-        counts={sample.entry.stem: codec.count(row) for sample, row in zip(samples, stored, strict=True)},
+        counts={sample.entry.stem: counts for sample, counts in zip(samples, meaning.counts, strict=True)},
         notes=(codec.reading,),
+        table=meaning.table,
     )

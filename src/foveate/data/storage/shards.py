@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from foveate.data.dataset import Entry
-from foveate.data.pixels.images import read_image, read_raw
-from foveate.data.pixels.masks import MaskCodec
+from foveate.data.pixels.images import read_image
+from foveate.data.pixels.masks import MaskCodec, read_mask
 from foveate.data.storage.addresses import Span, read_bytes
 from foveate.errors import DataError
 
@@ -40,7 +40,7 @@ def read_packed(
     image = read_image(where, content)
     if codec is None:
         return image, entry.label
-    ids = codec.decode(read_raw(where, content=mask[0]), where)
+    ids = read_mask(where, codec, mask[0])
     if ids.shape != image.shape[:2]:
         raise DataError(
             f"{where}: the mask is {ids.shape[0]} x {ids.shape[1]} pixels (height x width) and its image "

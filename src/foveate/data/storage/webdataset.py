@@ -18,11 +18,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import Int64
-
-from foveate.data.pixels.images import read_raw
 from foveate.data.pixels.limits import MAX_PIXELS
+from foveate.data.pixels.tally import Tally, tally_mask
 from foveate.data.storage.addresses import read_bytes
 from foveate.data.storage.archives import is_archive
 from foveate.data.storage.shards import Packed
@@ -39,7 +36,7 @@ MAX_IMAGE_BYTES = 6 * MAX_PIXELS
 MAX_LABEL_BYTES = 1 << 20
 """Largest label in bytes."""
 
-Annotation = str | Int64[np.ndarray, "256"]
+Annotation = str | Tally
 """A label's text, or a mask's pixels per stored value."""
 
 _LOOKED_AT = 100
@@ -59,7 +56,7 @@ class Sample:
     entry: Packed
     where: str
     label: str = ""
-    stored: Int64[np.ndarray, "256"] | None = None
+    stored: Tally | None = None
 
 
 def is_shard(path: Path) -> bool:
@@ -88,12 +85,12 @@ def _open_start(path: Path) -> io.BufferedIOBase:
     return path.open("rb")
 
 
-def index_shard(address: str, name: str) -> list[Sample]:
+def index_shard(address: str, name: str, colored: bool = False) -> list[Sample]:
     """Return the samples of one shard in its order, with their labels and masks read.
 
-    name: first part of the entries' stems. Raises `DataError` for a shard that is damaged or holds no sample,
-    for a member that occurs twice or is too large, for an image without label and mask, and for a label or
-    mask without image.
+    name: first part of the entries' stems. colored: count the colours of masks, not their values. Raises
+    `DataError` for a shard that is damaged or holds no sample, for a member that occurs twice or is too
+    large, for an image without label and mask, and for a label or mask without image.
     """
     samples_by_key: dict[str, dict[str, Member]] = {}
     annotations: dict[str, Annotation] = {}
@@ -108,11 +105,11 @@ def index_shard(address: str, name: str) -> list[Sample]:
         files[ending] = member
         _, mask, label = _roles(files)  # images are not read here
         if ending == mask:
-            annotations[member.where] = _count(member.where, member.read())
+            annotations[member.where] = tally_mask(member.where, colored, member.read())
         elif ending == label:
             annotations[member.where] = _text(member, member.read())
     samples = [
-        _sample(Packed(f"{name}/{key}", shard=address), files, annotations)
+        _sample(Packed(f"{name}/{key}", shard=address), files, annotations, colored)
         for key, files in samples_by_key.items()
         if set(files) != {"json"}  # a JSON alone describes the shard, not an image
     ]
@@ -143,7 +140,9 @@ def _roles(endings: Collection[str]) -> tuple[str, str, str]:
     return image, mask, next((ending for ending in LABELS if ending in endings), "")
 
 
-def _sample(entry: Packed, files: Mapping[str, Member], annotations: Mapping[str, Annotation]) -> Sample:
+def _sample(
+    entry: Packed, files: Mapping[str, Member], annotations: Mapping[str, Annotation], colored: bool
+) -> Sample:
     image, mask, label = _roles(files)
     if not image:
         first = next(iter(files.values())).where
@@ -154,7 +153,7 @@ def _sample(entry: Packed, files: Mapping[str, Member], annotations: Mapping[str
     entry = replace(entry, image_span=files[image].span)
     if mask:
         span, where = files[mask].span, files[mask].where
-        stored = annotations[where] if where in annotations else _count(where, read_bytes(entry.shard, span))
+        stored = annotations.get(where) or tally_mask(where, colored, read_bytes(entry.shard, span))
         return Sample(replace(entry, mask_span=span), where, stored=stored)
     text = annotations[files[label].where] if label else ""
     if not text:
@@ -163,10 +162,6 @@ def _sample(entry: Packed, files: Mapping[str, Member], annotations: Mapping[str
             f"({', '.join(MASKS)}) of its name; add one, or remove the image"
         )
     return Sample(entry, files[label].where, text)
-
-
-def _count(where: str, content: bytes) -> Int64[np.ndarray, "256"]:
-    return np.bincount(read_raw(where, content=content).ravel(), minlength=256)
 
 
 def _text(member: Member, content: bytes) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from foveate.data.dataset import SPLITS, Entry
+from foveate.data.known import names_others
 from foveate.data.layout import Layout
 from foveate.data.synthetic.drawing import Drawing, Size, drawings
 from foveate.errors import DataError, UserError, choose
@@ -77,7 +78,7 @@ def read(source: str, classes: Sequence[str] | None = None) -> Layout:
     """Layout of drawn data, with other scenes in each part."""
     address = parse(source)
     drawn = address.drawing
-    if classes is not None and tuple(classes) != drawn.classes:
+    if names_others(classes, drawn.classes):
         raise DataError(
             f"'{source}': the classes are fixed ({', '.join(drawn.classes)}); leave --classes out"
         )

@@ -6,7 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from foveate.data.pixels.masks import IGNORE, MAX_UNNAMED
+from foveate.data.pixels.masks import IGNORE
+from foveate.data.pixels.meaning import MAX_UNNAMED
 from foveate.data.readers.coloured import colors_file
 from foveate.doctor.checks.jpeg import is_jpeg
 from foveate.doctor.exam import Exam, MaskFacts

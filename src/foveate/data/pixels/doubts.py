@@ -1,0 +1,167 @@
+"""Refuse masks whose values would have to be guessed, with the flags that say what they stand for."""
+
+from collections.abc import Collection, Sequence
+from itertools import pairwise
+
+from foveate.data.pixels.masks import IGNORE, LEFT_OUT, MaskCodec
+from foveate.data.pixels.tally import Tally, holders, pixels_by_value
+from foveate.errors import DataError
+
+SHOWN = 8
+"""At most this many values are listed in a message."""
+
+_SHADES_APART = 16
+_SHADE = 64
+_BINARY = ("background", "foreground")
+
+
+def suggest(values: Sequence[int], names: Sequence[str] | None = None) -> str:
+    """Return the flag that binds values, with the user's names if there are as many.
+
+    >>> suggest([0, 128, 255], ["cup", "disc", "background"]), suggest([0, 5])
+    ('--classes cup=0 disc=128 background=255', '--classes name0=0 name5=5')
+    """
+    fitting = names if names and len(names) == len(values) else [f"name{value}" for value in values]
+    return "--classes " + " ".join(f"{name}={v}" for name, v in zip(fitting, values, strict=True))
+
+
+def are_shades(values: Collection[int]) -> bool:
+    """Whether values with 255 among them look like shades of grey, drawn for the eye, rather than class ids.
+
+    >>> are_shades([0, 128, 255]), are_shades([0, 51, 102, 153, 204, 255])
+    (True, True)
+    >>> [are_shades(values) for values in ([0, 255], [0, 1, 2, 255], [0, 7, 11, 255], [0, 15, 255])]
+    [False, False, False, False]
+    """
+    inner = sorted(set(values) - {0, IGNORE})
+    if IGNORE not in values or not inner or inner[-1] < _SHADE or inner[-1] > IGNORE:
+        return False
+    steps = [0, *inner, IGNORE]
+    return min(b - a for a, b in pairwise(steps)) >= _SHADES_APART
+
+
+def check_binary(tallies: Sequence[Tally], classes: Sequence[str] | None = None) -> None:
+    """Raise `DataError` if a few pixels of masks of 0 and 255 hold another value.
+
+    Resampling or a slip of the brush leaves such values. With them, `choose_codec` would read all values as
+    class ids and ignore 255. A value is refused if it has fewer than a twentieth of the pixels of 255; others
+    may be rare classes. classes: with three names or more, nothing is refused.
+
+    >>> import numpy as np
+    >>> from foveate.data.pixels.tally import tally_values
+    >>> mask = np.array([[0] * 50 + [255] * 50 + [7]])
+    >>> check_binary([tally_values("b.png", mask)])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    foveate.errors.DataError: b.png: the mask holds the value 7 in 1 pixel, and all others are 0 ...
+    """
+    pixels = pixels_by_value(tallies)
+    odd = [value for value in pixels if value not in (0, 255)]
+    if not odd or not pixels.get(0) or not pixels.get(255) or len(classes or ()) > 2:
+        return
+    if 20 * sum(pixels[value] for value in odd) >= pixels[255]:
+        return
+    value = odd[0]
+    holder, *rest = [tally for tally in tallies if tally.of(value)]
+    count = holder.of(value)
+    also = f", as in {len(rest)} more masks" if rest else ""
+    others = f" (others like it: {', '.join(map(str, odd[1:6]))})" if len(odd) > 1 else ""
+    raise DataError(
+        f"{holder.where}: the mask holds the value {value}{others} in {count} pixel{'s' * (count > 1)}"
+        f"{also}, and all others are 0 and 255, background and foreground. Mend the mask; or say what each "
+        f"value stands for, such as {suggest([0, 255, value])} ({LEFT_OUT}={value} to ignore it)"
+    )
+
+
+def refuse_unbound(codec: MaskCodec, tallies: Sequence[Tally]) -> None:
+    """Raise `DataError` with the values that the codec does not know, and how many pixels hold them."""
+    known = {_packed(value) for value, _ in codec.values}
+    pixels = pixels_by_value(tallies)
+    unknown = sorted((value for value in pixels if value not in known), key=lambda value: -pixels[value])
+    if not unknown:
+        return
+    total, files = sum(pixels.values()), holders(tallies)
+    listed = ", ".join(
+        f"{_shown(value, codec.colored)} ({_percent(pixels[value], total)} of all pixels, in "
+        f"{sum(value in tally.values for tally in tallies)} of {len(tallies)} masks)"
+        for value in unknown[:SHOWN]
+    )
+    more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
+    first = _shown(unknown[0], codec.colored)
+    raise DataError(
+        f"{files[unknown[0]]}: no class is bound to {listed}{more}. Bind each value to a class, as in "
+        f"--classes name={first} (or {LEFT_OUT}={first} to ignore it), or mend the masks"
+    )
+
+
+def refuse_shades(tallies: Sequence[Tally], classes: Sequence[str] | None) -> None:
+    """Raise `DataError` for masks without class names in which 255 lies beside shades of grey."""
+    pixels = pixels_by_value(tallies)
+    if classes or not are_shades(pixels):
+        return
+    holder, total = holders(tallies)[IGNORE], sum(pixels.values())
+    others = " and ".join(", ".join(str(v) for v in pixels if v != IGNORE).rsplit(", ", 1))
+    raise DataError(
+        f"{holder}: 255 covers {_percent(pixels[IGNORE], total)} of all pixels beside the "
+        f"value{'s' * (len(pixels) > 2)} {others}. Beside class ids, 255 is ignored; but these look like "
+        "shades of grey, of which 255 is one more class. Say what each value stands for, in your own names: "
+        f"{suggest(list(pixels))} (or {LEFT_OUT}=255 to ignore it)"
+    )
+
+
+def refuse_two_whites(tallies: Sequence[Tally], classes: Sequence[str] | None) -> None:
+    """Raise `DataError` if some masks hold 0 and 1, the others 0 and 255, and none both 1 and 255.
+
+    A grey PNG of 1 bit stores white as 1, one of 8 bits as 255.
+    """
+    pixels = pixels_by_value(tallies)
+    if not {1, IGNORE} <= set(pixels) <= {0, 1, IGNORE} or len(classes or _BINARY) != 2:
+        return
+    if any(tally.of(1) and tally.of(IGNORE) for tally in tallies):
+        return
+    files = holders(tallies)
+    background, foreground = classes or _BINARY
+    raise DataError(
+        f"{files[IGNORE]}: holds 255 and no 1, and {files[1]} holds 1 and no 255. If both stand for the same "
+        f"class, add --classes {background}=0 {foreground}=1,255; if 255 is to be ignored, --classes "
+        f"{background}=0 {foreground}=1 {LEFT_OUT}=255"
+    )
+
+
+def refuse_palettes(tallies: Sequence[Tally]) -> None:
+    """Raise `DataError` if a colour has one number in the palette of a mask and another in another mask."""
+    numbers: dict[int, tuple[int, Tally]] = {}
+    for tally in tallies:
+        if len(set(tally.palette.values())) < len(tally.palette):
+            continue
+        for value, color in tally.palette.items():
+            first, other = numbers.setdefault(color, (value, tally))
+            if first != value:
+                raise DataError(
+                    f"{tally.where}: the colour {_shown(color, True)} has the number {value} in this "
+                    f"palette, and {first} in that of {other.where}. Export all masks with one palette; or "
+                    f"say what the colours stand for, such as {_suggest_colors(tallies)}; or, if the numbers "
+                    f"are right, what they stand for: {suggest(list(pixels_by_value(tallies))[:SHOWN])}"
+                )
+
+
+def _suggest_colors(tallies: Sequence[Tally]) -> str:
+    colors = sorted({color for tally in tallies for color in tally.palette.values()})[:SHOWN]
+    return "--classes " + " ".join(f"name{n}={_shown(color, True)}" for n, color in enumerate(colors))
+
+
+def _percent(part: int, total: int) -> str:
+    """Return a share in percent, with as many digits as it takes not to be 0.
+
+    >>> _percent(1, 8), _percent(1, 100_000)
+    ('12.5%', '0.001%')
+    """
+    share = part / max(1, total)
+    return f"{share:.1%}" if share >= 0.001 else f"{100 * share:.1g}%"
+
+
+def _shown(value: int, colored: bool) -> str:
+    return f"#{value:06x}" if colored else str(value)
+
+
+def _packed(value: int | tuple[int, int, int]) -> int:
+    return value if isinstance(value, int) else value[0] << 16 | value[1] << 8 | value[2]
