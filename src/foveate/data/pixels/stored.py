@@ -199,11 +199,10 @@ def _read_with_pillow(image: Image.Image, path: str | Path, content: bytes | Non
 
 def _raw_mode(image: Image.Image) -> tuple[str, int]:
     """Return how the file's samples are stored, in Pillow's words, and the largest value of a PNM."""
-    arguments: Any = image.tile[0].args if image.tile else ""
-    if isinstance(arguments, tuple) and arguments:
-        largest = arguments[1] if image.format == "PPM" and len(arguments) > 1 else 0
-        return str(arguments[0]), largest
-    return str(arguments or ""), 0
+    words: Any = image.tile[0].args if image.tile else ""
+    words = words if isinstance(words, tuple) else (words,)
+    largest = words[1] if image.format == "PPM" and len(words) > 1 else 0
+    return str(words[0] or ""), largest
 
 
 def _palette(image: Image.Image) -> UInt8[np.ndarray, "colors 3"] | None:
