@@ -15,9 +15,9 @@ def match_classes(layout: Layout, known: KnownClasses) -> Layout:
     """Return a layout with the classes of a run in the run's order; some may be absent.
 
     Classes that the run left out are left out here, too. Raises `DataError` if another class occurs that the
-    run was not trained on.
+    run was not trained on. Nothing is matched with a run whose classes are not known.
     """
-    if layout.classes == known.trained:
+    if known.trained in ((), layout.classes):
         return layout
     if is_against_rest(known.trained) and REST not in layout.classes:
         return _against_rest(layout, known)
