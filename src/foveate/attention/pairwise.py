@@ -83,6 +83,8 @@ def chosen_queries(
     foveate.errors.UserError: queries=[12]: expected flat positions from 0 to 11 in a map of 3x4
     """
     batch, _, height, width = x.shape
+    if torch.compiler.is_exporting() and isinstance(queries, Tensor):  # a graph cannot look at values
+        return queries
     count = height * width
     chosen = torch.as_tensor(range(count) if queries is None else queries, device=x.device)
     integers = (

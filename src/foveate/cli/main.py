@@ -16,6 +16,7 @@ COMMANDS = {
     "fit": "train one arm on your images",
     "evaluate": "score a trained run",
     "predict": "predict masks (or labels) for new images with a trained run",
+    "export": "export a trained run to ONNX, OpenVINO or PyTorch, checked against the run",
     "pack": "pack a trained run into one zip file",
     "inspect": "draw the attention of a trained run, and save it as numbers",
     "doctor": "find problems in a dataset, and say how to fix them and how to train on it",

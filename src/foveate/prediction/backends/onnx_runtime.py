@@ -34,7 +34,7 @@ class OnnxNetwork(ExportedNetwork):
             raise UserError(f"{path}: ONNX Runtime cannot read the file ({_first_line(error)})") from None
         metadata = session.get_modelmeta().custom_metadata_map
         facts = read_facts(metadata, str(path))
-        check_seal(path, metadata.get("hash", ""), content)
+        check_seal(path, metadata.get("hash", "").strip('"'), content)
         (image, *_), (logits, *_) = session.get_inputs(), session.get_outputs()
         shape: OpenShape = tuple(n if isinstance(n, int) else None for n in image.shape)
         super().__init__(path, facts, shape)

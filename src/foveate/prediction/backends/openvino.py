@@ -35,7 +35,7 @@ class OpenVinoNetwork(ExportedNetwork):
             raise UserError(f"{path}: OpenVINO cannot read the file ({_last_line(error)})") from None
         metadata = _metadata(network)
         facts = read_facts(metadata, str(path))
-        check_seal(path, metadata.get("hash", ""), path.read_bytes(), weights.read_bytes())
+        check_seal(path, metadata.get("hash", "").strip('"'), path.read_bytes(), weights.read_bytes())
         settings = {"INFERENCE_PRECISION_HINT": "f32"}
         if threads:
             settings["INFERENCE_NUM_THREADS"] = str(threads)

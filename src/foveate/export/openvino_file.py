@@ -1,0 +1,27 @@
+"""Turn an ONNX file from `onnx_file` into OpenVINO's two files, NAME.xml and NAME.bin."""
+
+import json
+import tempfile
+from pathlib import Path
+
+from foveate.extras import require
+from foveate.files import write_whole
+from foveate.prediction.backends.openvino import SECTION
+from foveate.prediction.facts import Facts
+from foveate.prediction.seal import BLANK, seal
+
+
+def write_openvino(onnx_file: Path, path: Path, facts: Facts) -> None:
+    """Write `path` (.xml) and its .bin with the metadata and one hash of both; weights stay float32."""
+    openvino = require("openvino", "openvino", f"{path}: an OpenVINO file")
+    network = openvino.convert_model(onnx_file)
+    for name, value in {**facts.metadata(), "hash": json.dumps(BLANK)}.items():
+        network.set_rt_info(value, [SECTION, name])
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as draft:
+        xml = Path(draft, path.name)
+        openvino.save_model(network, xml, compress_to_fp16=False)
+        weights = xml.with_suffix(".bin").read_bytes()
+        with write_whole(path.with_suffix(".bin")) as file:
+            file.write(weights)
+        with write_whole(path) as file:
+            file.write(seal(xml.read_bytes(), weights))

@@ -1,0 +1,40 @@
+"""PyTorch's exported programs (.pt2), for C++ and for Python without foveate.
+
+PyTorch reads them with pickle, which can run code. So `foveate.load` refuses them; `read_program` here is for
+files that this process has just written.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+
+from foveate.export.graph import quiet
+from foveate.files import write_whole
+from foveate.prediction.facts import Facts
+
+
+def write_program(program: ExportedProgram, path: Path, facts: Facts) -> None:
+    """Write a traced network; the metadata is the extra file `foveate.json`, see `torch.export.load`."""
+    with write_whole(path) as file, quiet():
+        torch.export.save(program, file, extra_files={"foveate.json": json.dumps(facts.metadata())})
+
+
+def read_program(path: Path) -> nn.Module:
+    """Read a program that this process has written, as a module from images to logits."""
+    with quiet():
+        return Logits(torch.export.load(path).module())
+
+
+class Logits(nn.Module):
+    """The first output of a module."""
+
+    def __init__(self, module: nn.Module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, image: Tensor) -> Tensor:
+        output = self.module(image)
+        return output[0] if isinstance(output, tuple) else output
