@@ -17,6 +17,7 @@ from foveate.experiments.gallery import load_gallery
 from foveate.experiments.plan import forecast, make_plan
 from foveate.experiments.result import load_comparison
 from foveate.experiments.sweeps.collect import collect
+from foveate.experiments.verdict_on import verdict_on
 from foveate.loading.module import DataModule
 from foveate.models.create import resolve_encoder
 from foveate.report.page import write_report
@@ -93,6 +94,18 @@ def test_comparison_json_holds_the_scores_of_the_runs(continued):
     difference = read.result("cbam@decoder").difference.mean
     ours, hosts = (read.contenders[number].scores["miou"] for number in (1, 0))
     assert difference == pytest.approx(np.mean(ours) - np.mean(hosts), abs=0.02)
+
+
+def test_a_run_knows_the_verdict_on_its_arm(continued, tmp_path):
+    by_arm = {
+        item.arm: continued.out / "runs" / item.folder / "seed0" for item in continued.comparison.contenders
+    }
+    verdict = continued.comparison.result("cbam@decoder").verdict
+    assert f"cbam@decoder against none on unet with mobilenet_v2: {verdict}, " in verdict_on(
+        by_arm["cbam@decoder"]
+    )
+    assert verdict_on(by_arm["none"]) == ""
+    assert verdict_on(tmp_path / "a" / "b" / "c") == ""
 
 
 def test_the_csv_has_one_row_for_each_number(continued):

@@ -21,7 +21,7 @@ SIZE = (40, 56)
 
 @dataclass(frozen=True)
 class Setting:
-    """A run, the images that its exports are checked on, its export to ONNX, and the graph before it was written."""
+    """A run, the images that its exports are checked on, its export to ONNX, and the graph of that."""
 
     run: Path
     data: Path

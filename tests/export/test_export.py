@@ -19,6 +19,7 @@ from foveate.cli.main import main
 from foveate.errors import UserError
 from foveate.export import export as exporting
 from foveate.export.departs import first_departure
+from foveate.export.forms import COMPILED, EAGER, FORMS, prepare_forms, time_forms
 from foveate.export.graph import open_example, trace
 from foveate.export.onnx_file import write_onnx
 from foveate.export.openvino_file import write_openvino
@@ -306,3 +307,38 @@ def test_facts_of_a_file_must_fit_together():
     for name, value in {"task": '"detection"', "classes": '["a"]', "size": '["1", 2]', "colors": "{"}.items():
         with pytest.raises(UserError, match=r"a\.onnx: has not the metadata"):
             foveate.prediction.facts.read_facts({**metadata, name: value}, "a.onnx")
+
+
+def test_every_form_of_a_network_is_timed(setting, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    shutil.copy(setting.exported.path, tmp_path / "network.onnx")  # tracing takes long
+    found, left_out = prepare_forms(load_model(setting.run), tmp_path, SIZE, threads=1)
+    assert list(found) == [form for form in FORMS if form != COMPILED]
+    assert left_out == {COMPILED: "a C++ compiler"}
+    image = torch.rand(1, 3, 33, 41)
+    with torch.inference_mode():
+        expected = found[EAGER](image)
+        for form, network in found.items():
+            limit = 0.1 if "INT8" in form else 1e-4
+            assert (network(image) - expected).abs().max() < limit * max(1, expected.abs().max())
+    times = time_forms(found, (33, 41), rounds=3)
+    assert all(0 < one.low_ms <= one.median_ms <= one.high_ms for one in times.values())
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--sizes", "big"], r"--sizes: "),
+        (["--rounds", "0"], r"--rounds, --threads: give 1 or more"),
+        (["--threads", "0"], r"--rounds, --threads: give 1 or more"),
+    ],
+)
+def test_wrong_flags_of_benchmark(setting, capsys, flags, message):
+    assert main(["benchmark", str(setting.run), *flags]) == 2
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_exported_files_are_not_exported_again(setting, capsys):
+    for command in ("benchmark", "export"):
+        assert main([command, str(setting.exported.path)]) == 2
+        assert "is an exported file" in capsys.readouterr().err

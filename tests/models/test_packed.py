@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import foveate
+from foveate.cli.main import main
 from foveate.errors import UserError
 from foveate.models.checkpoints import save_model
 from foveate.models.create import create_model
@@ -99,3 +101,18 @@ def test_a_truncated_packed_run_is_refused(packed, tmp_path):
     path.write_bytes(packed.read_bytes()[:-100])
     with pytest.raises(UserError, match=r"cut\.zip: the archive is damaged or truncated"):
         foveate.load(path)
+
+
+def test_the_command_packs_a_run_that_predict_takes(run, tmp_path, capsys):
+    out, photos = tmp_path / "winner.zip", tmp_path / "photos"
+    photos.mkdir()
+    Image.fromarray(np.zeros((40, 30, 3), np.uint8)).save(photos / "a.png")
+    assert main(["pack", str(run), "--out", str(out)]) == 0
+    assert "best.safetensors, config.json, scores.json" in capsys.readouterr().out
+    assert main(["predict", str(out), str(photos), "--out", str(tmp_path / "masks")]) == 0
+    with Image.open(tmp_path / "masks" / "a.png") as mask:
+        assert mask.size == (30, 40)
+    assert main(["pack", str(run), "--out", str(out)]) == 2
+    assert "winner.zip is there already" in capsys.readouterr().err
+    assert main(["pack", str(photos)]) == 2
+    assert "there is no such checkpoint" in capsys.readouterr().err

@@ -160,11 +160,12 @@ class LevelBands(torch.autograd.Function):
 def _predicted_classes(logits: Float[Tensor, "b classes h w"]) -> Int[Tensor, "b h w"]:
     """Return the class of each pixel as int16, since those of all bands are kept for backward.
 
-    Of equal logits the first wins, as in argmax. Where a logit is NaN, the result is the number of classes,
-    which stands for no class.
+    In exports it is int32, because ONNX has no maximum of int16. Of equal logits the first wins, as in
+    argmax. Where a logit is NaN, the result is the number of classes, which stands for no class.
     """
     classes = logits.shape[1]
-    ranks = torch.arange(classes, 0, -1, dtype=torch.int16, device=logits.device)
+    dtype = torch.int32 if torch.compiler.is_exporting() else torch.int16
+    ranks = torch.arange(classes, 0, -1, dtype=dtype, device=logits.device)
     tops = (logits == logits.amax(1, keepdim=True)) * rearrange(ranks, "classes -> classes 1 1")
     return classes - tops.amax(1)
 
