@@ -18,6 +18,13 @@ def test_writes_the_whole_file_and_leaves_no_temporary_file(tmp_path):
     assert (tmp_path / "a.bin").read_bytes() == b"new"
 
 
+@pytest.mark.parametrize("name", ["x" * 255, "图" * 85], ids=["ASCII", "Chinese"])
+def test_a_file_of_the_longest_name_is_written(name, tmp_path):
+    with write_whole(tmp_path / name) as file:
+        file.write(b"whole")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_a_failed_write_keeps_the_old_content(tmp_path):
     (tmp_path / "a.txt").write_text("old")
 

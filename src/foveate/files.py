@@ -25,7 +25,7 @@ def write_whole(path: str | Path, mode: str = "wb") -> Iterator[IO]:
 
     A reader sees the old content or the new content, never a part, even if the process is killed. If the
     block raises (on a full disk, for example), the temporary file is removed and `path` keeps its old
-    content. The folder must exist.
+    content. The folder must exist. The temporary name is short, whatever the length of the name of `path`.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -35,7 +35,7 @@ def write_whole(path: str | Path, mode: str = "wb") -> Iterator[IO]:
     ('whole', 1)
     """
     path = Path(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     try:
         with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8") as file:
             yield file
@@ -80,6 +80,32 @@ def folder_lock(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def shortened(name: str, room: int = 200) -> str:
+    """Return a file name cut to at most `room` bytes, between characters: file systems allow 255 bytes.
+
+    >>> shortened("photos"), shortened("图" * 100, room=7)
+    ('photos', '图图')
+    """
+    return os.fsencode(name)[:room].decode(errors="ignore")
+
+
+def make_cache(folder: Path, variable: str) -> None:
+    """Create a cache folder if it is missing.
+
+    variable: the environment variable that chooses another folder. Raises `UserError`, which names it, if the
+    folder cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"{folder}: this cache cannot be written to ({error.strerror or error}); name another folder in "
+            f"the environment variable {variable}"
+        ) from None
 
 
 def leftover_parts(folder: Path) -> list[Path]:

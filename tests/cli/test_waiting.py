@@ -24,6 +24,14 @@ def test_a_line_is_printed_at_the_beginning_and_every_20_seconds(capsys, monkeyp
     ]
 
 
+def test_the_clock_starts_with_the_first_file_and_not_with_the_imports(capsys, monkeypatch):
+    clock = iter([420.0, 420.01, 420.02, 420.03])
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
+    with print_data_progress():
+        assert list(with_progress(range(4), 4, "Reading masks")) == [0, 1, 2, 3]
+    assert capsys.readouterr().err == ""
+
+
 def test_packed_data_says_once_where_it_is_unpacked(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("FOVEATE_CACHE", str(tmp_path / "cache"))
     assert main(["data", "pack", "synthetic:4:16x24", "--out", str(tmp_path / "shards")]) == 0

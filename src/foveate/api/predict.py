@@ -1,6 +1,8 @@
 """Predict an image or a folder of images, and write masks or labels to files."""
 
 import csv
+import errno
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,10 +19,21 @@ if TYPE_CHECKING:
 
 ENDINGS = (".png", "_color.png", "_overlay.jpg")
 
+NAME_BYTES = 255
+"""The longest name of a file, in bytes, on all common file systems."""
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+"""Errors of the disk that results are written to, not of one image."""
+
+_MEMORY = ("out of memory", "can't allocate memory")
+"""What PyTorch says on a GPU and on a CPU."""
+
 
 @dataclass(frozen=True)
 class PredictedFolder:
-    """The result of `predict`. images: number of images. left_out: an error for each unreadable image."""
+    """The result of `predict`. images: number of images. left_out: an error for each image without a
+    result.
+    """
 
     folder: Path
     task: str
@@ -40,8 +53,9 @@ def predict(
 
     For each image: NAME.png with class ids, NAME_color.png with class colours, and NAME_overlay.jpg with the
     colours over the image, all at its own size. For a classifier: predictions.csv. If two images would write
-    the same file, such as a.jpg and a.png, NAME keeps the suffix: a.jpg.png, a.png.png. Unreadable images are
-    skipped. `progress(done, images, name)` is called after each image.
+    the same file, such as a.jpg and a.png, NAME keeps the suffix: a.jpg.png, a.png.png. An image that cannot
+    be read, that the memory is too small for, or whose result cannot be written under its name, is left out.
+    `progress(done, images, name)` is called after each image.
 
     Raises `UserError` if there is no run or no image, if results would replace the images or (unless
     `overwrite`) existing results, and if `out` cannot be written to.
@@ -65,8 +79,8 @@ def predict(
     for number, path in enumerate(paths, 1):
         try:
             rows += _predict_one(predictor, path, target / names[path])
-        except UserError as error:
-            unread.append(error)
+        except (UserError, OSError, MemoryError, RuntimeError) as error:
+            unread.append(_of_one_image(path, error))
         if progress is not None:
             progress(number, len(paths), path.name)
     if predictor.task == "classification" and rows:
@@ -74,8 +88,19 @@ def predict(
     return PredictedFolder(target, predictor.task, len(paths), tuple(unread))
 
 
+def _of_one_image(path: Path, error: Exception) -> UserError:
+    """Return the reason why one image is left out; raise an error that every image would meet."""
+    if isinstance(error, UserError):
+        return error
+    if isinstance(error, OSError) and error.errno not in _DISK:
+        return UserError(f"{path}: {error.strerror or error}")
+    if isinstance(error, MemoryError) or any(words in str(error) for words in _MEMORY):
+        return UserError(f"{path}: the memory is too small for an image of this size; make it smaller")
+    raise error
+
+
 def _image_paths(source: Path) -> list[Path]:
-    from foveate.data.pixels.images import SUFFIXES, image_files
+    from foveate.data.pixels.images import SUFFIXES, image_files, is_image_file
     from foveate.data.storage.archives import is_archive
 
     if not source.exists():
@@ -84,7 +109,7 @@ def _image_paths(source: Path) -> list[Path]:
         if is_archive(source):
             raise UserError(f"{source}: an archive; unpack it, and name the folder that the images are in")
         return [source]
-    paths = image_files(source.iterdir())
+    paths = sorted(filter(is_image_file, source.iterdir()))
     if not paths:
         inside = [path for path in sorted(source.iterdir()) if path.is_dir() and image_files(path.iterdir())]
         below = f"; did you mean {inside[0]}?" if inside else ""
@@ -113,6 +138,12 @@ def _result_names(paths: list[Path]) -> dict[Path, str]:
 
 
 def _predict_one(predictor: "Predictor", path: Path, base: Path) -> list[list[object]]:
+    from foveate.data.pixels.images import require_unicode
+
+    require_unicode([path])
+    longest = max((base.name + ending for ending in ENDINGS), key=len)
+    if predictor.task == "segmentation" and len(os.fsencode(longest)) > NAME_BYTES:
+        raise UserError(f"{path}: the name of its result, {longest}, would be too long; rename the image")
     image = predictor.read(path)
     prediction = predictor.predict_pixels(image)
     if prediction.mask is None:

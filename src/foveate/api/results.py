@@ -1,5 +1,6 @@
 """Check and create the folder for results before work begins; never overwrite files without `overwrite`."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -22,7 +23,9 @@ def check_folder(target: Path, images: Path | None = None) -> None:
 
 def check_free(target: Path, names: Iterable[str], overwrite: bool) -> None:
     """Raise `UserError` if one of the files `names` exists in `target`, unless `overwrite`."""
-    existing = [] if overwrite else [name for name in names if (target / name).exists()]
+    existing = (
+        [] if overwrite else [name for name in names if os.path.exists(target / name)]
+    )  # False for a name that is too long
     if existing:
         others = f" and {len(existing) - 1} more of the results" if len(existing) > 1 else ""
         are = "are" if len(existing) > 1 else "is"

@@ -1,5 +1,6 @@
 """The program `foveate`: find the command, parse its flags, run it, and report an error in one message."""
 
+import logging
 import os
 import sys
 import traceback
@@ -7,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
 from foveate.cli import typed
+from foveate.cli.console import print_anywhere
 from foveate.errors import DataError, Undecided, UserError, choose
 
 COMMANDS = {
@@ -57,6 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     2
     """
     _set_wait_policy()
+    print_anywhere()
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns where HOME cannot be written to
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         return _run(words)

@@ -1,5 +1,6 @@
 """Print progress while data opens slowly: a line when unpacking starts, then a line every 20 s."""
 
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -14,8 +15,12 @@ QUIET_SECONDS = 20.0
 
 @contextmanager
 def print_data_progress() -> Iterator[None]:
-    """Print lines on standard error while the block opens data; a bar may already be shown there."""
-    printed, last_done, pace = time.monotonic(), 0, Pace()
+    """Print lines on standard error while the block opens data; a bar may already be shown there.
+
+    Time counts from the first report of a task, not from the beginning of the block, which may import
+    libraries first.
+    """
+    printed, last_done, pace = 0.0, math.inf, Pace()
 
     def print_line(done: int, total: int | None, note: str) -> None:
         nonlocal printed, last_done, pace

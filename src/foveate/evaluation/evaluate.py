@@ -25,6 +25,7 @@ from foveate.evaluation.per_image import write_per_image
 from foveate.evaluation.scores import Scores, over_present, scores
 from foveate.files import write_whole
 from foveate.loading.module import DataModule
+from foveate.loading.workers import dead_workers_told
 from foveate.models.checkpoints import load_model
 from foveate.models.host import Host
 from foveate.plain import from_json, to_json
@@ -124,7 +125,7 @@ def evaluate_model(
     confusions, stems = [], []
     calibration = CalibrationBins()
     errors = ErrorCounts(len(classes)) if task == "segmentation" else None
-    with _inference(model, device) as used_device:
+    with _inference(model, device) as used_device, dead_workers_told():
         for batch in batches:
             truth = batch[target].to(used_device)
             probabilities = model(batch["image"].to(used_device)).float().softmax(1)
@@ -149,7 +150,7 @@ def read_scores(run: str | Path, name: str = "scores.json") -> Scores:
     path = Path(run) / name
     if not path.exists():
         raise UserError(f"{path}: there are no such scores; run `foveate evaluate {run}` first")
-    return from_json(Scores, json.loads(path.read_text()))
+    return from_json(Scores, json.loads(path.read_text(encoding="utf-8")))
 
 
 def read_per_image(

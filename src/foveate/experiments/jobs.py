@@ -26,7 +26,7 @@ class TrainingJob:
 
     folder: its run directory. A run that was begun there is resumed, a complete one is kept. data: opened
     data, as in `fit`. trainer_flags: arguments of Lightning's Trainer. All must be picklable if several jobs
-    are trained at once. splits: as in `fit`, for a job without data.
+    are trained at once. splits: as in `fit`, for a job without data. processes: how many jobs run at once.
     """
 
     spec: RunSpec
@@ -35,22 +35,26 @@ class TrainingJob:
     trainer_flags: Mapping[str, Any] = field(default_factory=dict)
     log: Path | None = None
     splits: Mapping[str, Any] | None = None
+    processes: int = 1
 
     @property
     def is_complete(self) -> bool:
         return Run(self.folder).is_complete
 
     def run(self, report: Report) -> None:
+        if self.data is not None:
+            self.data.check_shared_memory(self.processes)
         fit(self.spec, self.folder, True, (), self.trainer_flags, report, self.splits, self.data)
 
     def beside(self, processes: int) -> "TrainingJob":
         """Return the job with its share of the processes that read images, unless the user chose them."""
         data = self.data
         if data is None or data.spec.workers is not None or not data.workers:
-            return self
+            return replace(self, processes=processes)
         workers = max(1, data.workers // processes)
         data.spec = replace(data.spec, workers=workers)
-        return replace(self, spec=replace(self.spec, data=replace(self.spec.data, workers=workers)))
+        spec = replace(self.spec, data=replace(self.spec.data, workers=workers))
+        return replace(self, spec=spec, processes=processes)
 
     def portable(self) -> "TrainingJob":
         """Return the job with paths that hold on every machine, and with the splits in place of the data."""

@@ -9,6 +9,7 @@ from collections import Counter
 import torch
 
 from foveate.loading.module import DataModule
+from foveate.loading.workers import dead_workers_told
 from foveate.specs.run import RunSpec
 from foveate.specs.training import TrainingSpec
 from foveate.training.build import build_task
@@ -32,7 +33,7 @@ def step_seconds(spec: RunSpec, data: DataModule, accelerator: str = "auto", ste
     dtype = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
     crops = [data.crop_at(epoch) for epoch in range(spec.training.epochs)]
     seconds = 0.0
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), dead_workers_told():
         task = build_task(spec, data).to(device).train()
         groups = parameter_groups(task.model, task.encoder[0], spec.training, steps)
         optimizer = create_optimizer(groups, spec.training, fused=True)

@@ -14,8 +14,9 @@ from foveate.errors import DataError
 from foveate.loading.frames import Batch, DiskFrames, Frames, FrameStore, MemoryFrames
 from foveate.loading.intact import check_intact
 from foveate.loading.sampler import EpochSampler
-from foveate.loading.sizes import choose_batch, choose_size
+from foveate.loading.sizes import CropSizes, choose_batch, choose_size
 from foveate.loading.transforms import Augmentation
+from foveate.loading.workers import check_shared_memory, end_with_the_queue
 from foveate.specs.data import DataSpec
 from foveate.specs.sizes import check_views
 
@@ -111,7 +112,11 @@ class DataModule:
         return own == other and not self.to_score and splits in (None, self.dataset.split_table())
 
     def decode(self) -> None:
-        """Decode every image of all splits, into memory if they fit; raise `DataError` for a broken file."""
+        """Decode every image of all splits, into memory if they fit; raise `DataError` for a broken file.
+
+        Also checks the shared memory that workers need (`check_shared_memory`).
+        """
+        self.check_shared_memory()
         if not self.in_memory:
             check_intact(self.dataset)
             return
@@ -180,13 +185,22 @@ class DataModule:
         budget = f"more than {self.spec.memory_gb:g} GB"
         return f"{images} would need {amount}, {budget}: {reading} them from disk each time"
 
-    def crop_at(self, epoch: int) -> tuple[int, int]:
-        """Height and width of the training images in this epoch, counted from 0."""
-        crop = self.spec.crop or self.size
-        for fraction, later in self.spec.crop_schedule:
-            if epoch >= fraction * (self.epochs or 1):
-                crop = later
-        return tuple(crop)
+    @property
+    def crop_at(self) -> CropSizes:
+        """Height and width of the training images by epoch."""
+        return CropSizes(self.spec.crop or self.size, tuple(self.spec.crop_schedule), self.epochs or 1)
+
+    def check_shared_memory(self, loaders: int = 1) -> None:
+        """Raise `UserError` if the workers of so many loaders at once need more shared memory than is free.
+
+        Loaders share the workers of the default; a number that the user chose is that of each.
+        """
+        workers = self.workers
+        if workers and self.spec.workers is None:
+            workers = max(1, workers // loaders)
+        channels = self.dataset.channels if self.dataset.bands else 3
+        pixel = 4 * channels + (8 if self.task == "segmentation" else 0)  # float32 images, int64 masks
+        check_shared_memory(workers, self.batch * self.size[0] * self.size[1] * pixel, loaders)
 
     def train_dataloader(self) -> DataLoader:
         sampler = EpochSampler(len(self.dataset.index("train")), self.seed)
@@ -210,6 +224,7 @@ class DataModule:
         augmentation: Augmentation | None = None,
         drop_last: bool = False,
     ) -> DataLoader:
+        self.check_shared_memory()
         frames = Frames(self._frames(split), augmentation, self.seed, self.crop_at, self.scale)
         return DataLoader(
             frames,
@@ -219,6 +234,7 @@ class DataModule:
             collate_fn=_identity,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
+            worker_init_fn=end_with_the_queue,
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator().manual_seed(self.seed),
         )

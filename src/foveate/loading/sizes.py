@@ -1,5 +1,6 @@
 """Default image sizes and batch sizes for a dataset."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,3 +43,25 @@ def choose_batch(task: str, train: int) -> int:
     """
     most = 8 if task == "segmentation" else 64
     return min(most, max(2, 2 ** int(np.log2(max(1, train / 8)))))
+
+
+@dataclass(frozen=True)
+class CropSizes:
+    """Height and width of the training images in an epoch, counted from 0.
+
+    first: from the beginning. later: (share of the epochs after which it holds, size), in rising order.
+
+    >>> [CropSizes((16, 16), ((0.5, (32, 32)),), epochs=4)(epoch) for epoch in range(4)]
+    [(16, 16), (16, 16), (32, 32), (32, 32)]
+    """
+
+    first: tuple[int, int]
+    later: tuple[tuple[float, tuple[int, int]], ...] = ()
+    epochs: int = 1
+
+    def __call__(self, epoch: int) -> tuple[int, int]:
+        size = self.first
+        for share, later in self.later:
+            if epoch >= share * self.epochs:
+                size = later
+        return tuple(size)

@@ -84,7 +84,7 @@ class RunSpec:
     def load(cls, path: Path) -> "RunSpec":
         """Read a spec.yaml; errors name the file and the key."""
         try:
-            return cls.from_yaml(Path(path).read_text(), str(path))
+            return cls.from_yaml(Path(path).read_text(encoding="utf-8"), str(path))
         except FileNotFoundError:
             raise UserError(f"{path}: there is no such file; a run directory has its spec.yaml") from None
 

@@ -105,7 +105,10 @@ class FiniteLoss(Callback):
 
 
 class Progress(Callback):
-    """Call `callback` with a `ProgressEvent` after each training step and each validation."""
+    """Call `callback` with a `ProgressEvent` after each training step and each validation.
+
+    The pace is measured from the end of the first step, which also starts the processes that read images.
+    """
 
     def __init__(self, callback: Callable[[ProgressEvent], None], score_name: str):
         self.callback = callback
@@ -114,6 +117,7 @@ class Progress(Callback):
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         self._began, self._first_step = time.monotonic(), trainer.global_step
+        self._counted: tuple[int, float] | None = None
 
     def on_train_batch_end(
         self,
@@ -136,6 +140,10 @@ class Progress(Callback):
         step, steps = trainer.global_step, int(trainer.estimated_stepping_batches)
         elapsed = time.monotonic() - self._began
         pace = elapsed / max(1, step - self._first_step)
+        if self._counted is None:
+            self._counted = step, elapsed
+        elif step > self._counted[0]:
+            pace = (elapsed - self._counted[1]) / (step - self._counted[0])
         self.callback(
             ProgressEvent(
                 epoch=trainer.current_epoch + 1,

@@ -15,6 +15,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from foveate.errors import UserError
 from foveate.files import folder_lock
 from foveate.loading.module import DataModule
+from foveate.loading.workers import dead_workers_told
 from foveate.models.create import resolve_encoder
 from foveate.specs.run import RunSpec
 from foveate.specs.training import TrainingSpec
@@ -138,7 +139,8 @@ def _train(trainer: Trainer, task: Task, data: DataModule, run: Run) -> None:
     handler = signal.getsignal(signal.SIGINT)
     last = run.last_checkpoint if run.last_checkpoint.exists() else None
     try:
-        trainer.fit(task, datamodule=Batches(data), ckpt_path=last, weights_only=True)
+        with dead_workers_told():
+            trainer.fit(task, datamodule=Batches(data), ckpt_path=last, weights_only=True)
     except (KeyboardInterrupt, SystemExit) as error:
         # Lightning turns Ctrl-C into sys.exit and leaves the signal ignored.
         if not trainer.interrupted:

@@ -120,7 +120,7 @@ class Run:
         If attention has auxiliary losses, train_auxiliary is their sum.
         """
         try:
-            with open(self.metrics_file, newline="") as file:
+            with open(self.metrics_file, newline="", encoding="utf-8") as file:
                 return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
         except FileNotFoundError:
             message = f"{self.metrics_file}: does not exist yet; it is written after the first epoch"
@@ -195,7 +195,7 @@ def release(created: Sequence[Path]) -> None:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; is {path.parent} a complete run?") from None
     except json.JSONDecodeError as error:

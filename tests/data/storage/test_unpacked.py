@@ -8,7 +8,7 @@ import pytest
 
 from foveate.data.open import open_dataset
 from foveate.data.storage.unpacked import cache_folder, unpacked
-from foveate.errors import DataError
+from foveate.errors import DataError, UserError
 from foveate.waiting import progress_listener
 
 
@@ -67,3 +67,32 @@ def test_damage_leaves_nothing(photos):
     with pytest.raises(DataError, match=r"all\.zip: the archive is damaged or truncated"):
         open_dataset(photos)
     assert list(cache_folder().rglob("*")) == [cache_folder() / "unpacked"]
+
+
+def without_home(monkeypatch, home: str) -> None:
+    for variable in ("FOVEATE_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("HOME", home)
+
+
+@pytest.mark.parametrize("home", ["/proc/none", "/dev/null"], ids=["read-only", "a file"])
+def test_where_the_home_cannot_be_written_the_variable_is_named(home, photos, monkeypatch):
+    without_home(monkeypatch, home)
+    with pytest.raises(UserError, match=rf"{home}/\.cache/foveate.* cannot be written to .*FOVEATE_CACHE"):
+        open_dataset(photos)
+
+
+def test_a_user_without_a_home_is_told_the_variable(photos, monkeypatch):
+    def unknown(path: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    without_home(monkeypatch, "")
+    monkeypatch.setattr(Path, "expanduser", unknown)
+    with pytest.raises(UserError, match=r"no home folder for the cache; name .*FOVEATE_CACHE"):
+        unpacked(photos)
+
+
+def test_an_archive_with_the_longest_name_is_unpacked(photos):
+    (photos / "all.zip").rename(photos / f"{'图' * 83}.zip")
+    assert len(open_dataset(photos)) == 8
+    assert len(open_dataset(photos / f"{'图' * 83}.zip")) == 8

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from foveate import online as network
 from foveate.errors import UserError
 from foveate.models.create import create_model
+from foveate.models.hosts import pretrained as module
 from foveate.models.places.find import find_places
 
 
@@ -159,6 +160,17 @@ def test_a_proxy_that_never_answers_times_out_within_five_seconds(proxy, empty_c
 def test_offline_mode_raises_a_clear_error(arch, encoder, empty_caches, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     refuses_to_download(arch, encoder, "HF_HUB_OFFLINE is set")
+
+
+@pytest.mark.parametrize(("arch", "encoder"), ENCODERS)
+def test_where_the_cache_cannot_be_written_its_variable_is_named(arch, encoder, empty_caches, monkeypatch):
+    monkeypatch.setattr(module, "unreachable_reason", lambda url: None)
+    monkeypatch.setenv("TORCH_HOME", "/proc/none")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", "/proc/none")
+    with pytest.raises(
+        UserError, match=r"/proc/none.* cannot be written to .* variable (TORCH_HOME|HF_HOME)"
+    ):
+        create_model(arch, encoder, encoder_weights="imagenet")
 
 
 @pytest.mark.parametrize(

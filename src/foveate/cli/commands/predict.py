@@ -10,8 +10,8 @@ def predict(
 
     Writes for each image, at its size: NAME.png with class ids, NAME_color.png with class colours, and
     NAME_overlay.jpg with the image and the colours. A classifier writes predictions.csv. An image that cannot
-    be read is reported and left out; the exit code is then 2. If images would write the same file, such as
-    a.jpg and a.png, NAME keeps the ending: a.jpg.png, a.png.png.
+    be read, or whose result cannot be written, is reported at the end and left out; the exit code is then 2.
+    If images would write the same file, such as a.jpg and a.png, NAME keeps the ending: a.jpg.png, a.png.png.
 
     Args:
         run: a run directory, a packed run (.zip), or a file from `foveate export` (.onnx, .xml).

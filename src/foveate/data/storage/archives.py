@@ -59,7 +59,7 @@ def unpack(
     """
     archive, folder = Path(archive), Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".part"))
+    draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".", suffix=".part"))
     try:
         written = _fill(archive, draft, limit_bytes, progress)
         draft.chmod(0o755)

@@ -8,12 +8,13 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from foveate.data.storage.archives import ENDINGS, LIMIT, is_archive, unpack, unpacked_size
 from foveate.data.storage.shards import INDEX
 from foveate.data.storage.webdataset import is_shard
-from foveate.errors import DataError
-from foveate.files import write_whole
+from foveate.errors import DataError, UserError
+from foveate.files import make_cache, shortened, write_whole
 from foveate.waiting import report_progress
 
 MAX_NESTING = 4
@@ -29,10 +30,19 @@ class Unpacked:
 
 
 def cache_folder() -> Path:
-    """Return the cache folder: FOVEATE_CACHE if that is set, or else foveate/ in the user's cache."""
+    """Return the cache folder: FOVEATE_CACHE if that is set, or else foveate/ in the user's cache.
+
+    Raises `UserError` for a user without a home folder.
+    """
     chosen = os.environ.get("FOVEATE_CACHE")
     user = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(chosen or Path(user) / "foveate").expanduser()
+    try:
+        return Path(chosen or Path(user) / "foveate").expanduser()
+    except RuntimeError:
+        raise UserError(
+            "this user has no home folder for the cache; name a folder in the environment variable "
+            "FOVEATE_CACHE"
+        ) from None
 
 
 def archives_in(source: Path) -> tuple[Path, ...]:
@@ -49,17 +59,14 @@ def unpacked(source: Path) -> Unpacked:
 
     Archives inside archives are unpacked too. The folder is made at the first call, which reports its
     progress (`foveate.waiting`). A file FOLDER.json beside it records the source. Raises `DataError` for
-    damaged or unsafe archives, as `archives.unpack` does.
+    damaged or unsafe archives, as `archives.unpack` does, and `UserError` if the cache cannot be written to.
     """
     archives = archives_in(source)
-    folder = (
-        cache_folder()
-        / "unpacked"
-        / f"{strip_archive_suffix(source.resolve().name)}-{_key(source, archives)}"
-    )
+    name = shortened(strip_archive_suffix(source.resolve().name))
+    folder = cache_folder() / "unpacked" / f"{name}-{_key(source, archives)}"
     record = folder.with_name(f"{folder.name}.json")
     if not (folder.is_dir() and record.is_file()):
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_cache(folder.parent, "FOVEATE_CACHE")
         draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".", suffix=".part"))
         try:
             written = _fill(draft, source, archives, folder)
@@ -71,7 +78,7 @@ def unpacked(source: Path) -> Unpacked:
                 raise
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-    return Unpacked(folder, json.loads(record.read_text())["bytes"])
+    return Unpacked(folder, _recorded(record)["bytes"])
 
 
 def unpack_into(
@@ -113,7 +120,7 @@ def _unpack_nested(
     archive: Path, folder: Path, progress: Callable[[int], None] | None, limit_bytes: int, depth: int
 ) -> int:
     name = strip_archive_suffix(archive.name)
-    draft = folder / f".{name}.unpacked"
+    draft = folder / f".{shortened(name)}.unpacked"
     written = unpack(archive, draft, limit_bytes, progress)
     inside = sorted(path for path in draft.rglob("*") if is_archive(path) and not is_shard(path))
     for inner in (path for path in inside if not (path.parent / INDEX).is_file()):  # shards stay as they are
@@ -183,10 +190,14 @@ def _stale_note(source: Path, folder: Path) -> str:
     old = [
         path.with_suffix("")
         for path in sorted(folder.parent.glob("*.json"))
-        if path.with_suffix("") != folder and json.loads(path.read_text())["source"] == str(source.resolve())
+        if path.with_suffix("") != folder and _recorded(path)["source"] == str(source.resolve())
     ]
     left = ", ".join(str(path) for path in old if path.is_dir())
     return f"; {left} holds an earlier state and may be deleted" if left else ""
+
+
+def _recorded(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _key(source: Path, archives: tuple[Path, ...]) -> str:

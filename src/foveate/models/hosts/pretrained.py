@@ -17,6 +17,7 @@ from torch import Tensor
 from torchvision.models import get_weight
 
 from foveate.errors import UserError, choose
+from foveate.files import make_cache
 from foveate.models.host import Host
 from foveate.online import unreachable_reason
 
@@ -53,13 +54,15 @@ def imagenet_at_hand(arch: str, encoder_name: str) -> bool:
 
 
 def require_download(weights: str, arch: str, encoder_name: str) -> None:
-    """Raise a `UserError` unless an encoder's weights are cached or their server answers."""
+    """Raise a `UserError` unless an encoder's weights are cached or can be downloaded into the cache."""
+    cache, variable = Path(constants.HF_HUB_CACHE), "HF_HOME"
     if encoder_name == "none":
         raise UserError(f"{arch} has no encoder with weights '{weights}'; use encoder_weights=None")
     if arch == "fcn_torchvision":
         choose(weights, ("imagenet",), f"weights of {encoder_name}")
         url = get_weight(f"ResNet{encoder_name.removeprefix('resnet')}_Weights.IMAGENET1K_V1").url
-        cached = any(Path(torch.hub.get_dir(), "checkpoints").glob(f"{encoder_name}-*.pth"))
+        cache, variable = Path(torch.hub.get_dir(), "checkpoints"), "TORCH_HOME"
+        cached = any(cache.glob(f"{encoder_name}-*.pth"))
     elif arch == "classifier" or encoder_name.startswith("tu-"):
         choose(weights, ("imagenet",), f"weights of {encoder_name}")
         cfg = timm.get_pretrained_cfg(encoder_name.removeprefix("tu-"))
@@ -81,6 +84,7 @@ def require_download(weights: str, arch: str, encoder_name: str) -> None:
             f"cannot download the {weights} weights of {encoder_name}: {reason}; use encoder_weights=None "
             "(--encoder-weights none) or the path of a .safetensors file, or run once with a network"
         )
+    make_cache(cache, variable)
 
 
 def normalisation(
