@@ -65,6 +65,10 @@ def test_a_comparison_may_grow_but_not_change(tmp_path):
     for other, words in (
         (replace(SPEC, seeds=3), "seeds: 4, now 3"),
         (replace(SPEC, first_seed=1), "first_seed: 0, now 1"),
+        (
+            replace(SPEC, training=replace(SPEC.training, epochs=99)),
+            "not 99. The learning rate follows .* not be trained under identical conditions; choose another",
+        ),
         (replace(SPEC, data=replace(SPEC.data, size=(64, 64))), r"data\.size: \[96, 128\], now \[64, 64\]"),
     ):
         with pytest.raises(UserError, match=words):

@@ -4,12 +4,15 @@ from dataclasses import replace
 import pytest
 import torch
 
+from foveate.errors import UserError
 from foveate.specs.model import ModelSpec
+from foveate.training.resuming import continuation
 from foveate.training.run import fit
 from foveate.training.run_directory import Run
 
 KILLED_IN_MID_EPOCH = """
 import os, signal, torch
+from foveate.training.resuming import continuation
 from foveate.training.run import fit
 
 def kill(event):
@@ -83,3 +86,84 @@ def test_a_run_keeps_the_weights_it_began_with_when_downloads_work_again(small_s
     began = fit(spec, tmp_path / "a")
     monkeypatch.setattr("foveate.models.create.imagenet_at_hand", lambda *_: True)
     assert fit(spec, tmp_path / "a", resume=True) == began
+
+
+def test_a_finished_run_goes_on_for_more_epochs_with_a_new_schedule(small_spec, tmp_path):
+    run = Run(tmp_path / "run")
+    first = fit(small_spec(epochs=2), run.folder)
+    run.last_checkpoint.unlink()  # as after scoring
+    weights = run.best_weights.read_bytes()
+    longer = small_spec(epochs=5)
+    sentence = f"goes on from epoch 2, with its best weights (of epoch {first.best_epoch}) and a new cosine"
+    assert sentence in continuation(longer, run)
+    steps = []
+
+    def show(event):
+        steps.append((event.epoch, event.epochs, event.step, event.steps))
+        if event.step == 10:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        fit(longer, run.folder, resume=True, progress=show)
+    assert steps[0] == (3, 5, 7, 15)
+    assert not run.is_complete
+    assert run.start_weights.read_bytes() == weights
+    result = fit(longer, run.folder, resume=True)
+    undisturbed = Run(tmp_path / "undisturbed")
+    fit(small_spec(epochs=2), undisturbed.folder)
+    fit(longer, undisturbed.folder, resume=True)
+    assert run.best_weights.read_bytes() == undisturbed.best_weights.read_bytes()
+    assert run.is_complete
+    assert not run.start_weights.exists()
+    rows = run.metrics()
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5]
+    assert [row["step"] for row in rows] == [3, 6, 9, 12, 15]
+    assert rows[2]["lr"] > rows[1]["lr"] > rows[4]["lr"] >= 0, "the rate rises again, and falls to the end"
+    assert result.epochs == 5
+    assert result.best_score >= first.best_score
+    assert continuation(longer, run) == ""
+    assert fit(longer, run.folder, resume=True) == result, "it is finished"
+
+
+def test_a_run_that_ended_early_has_its_patience_again(small_spec, tmp_path):
+    run = Run(tmp_path)
+    spec = small_spec(epochs=6, patience=1, lr=1e-9, warmup=0.0)
+    short = fit(spec, run.folder).epochs
+    assert short < 6
+    longer = replace(spec, training=replace(spec.training, epochs=8))
+    assert fit(longer, run.folder, resume=True).epochs > short
+
+
+def test_a_run_that_dies_as_it_goes_on_is_still_finished(small_spec, tmp_path, monkeypatch):
+    run = Run(tmp_path)
+    result = fit(small_spec(epochs=1), run.folder)
+
+    def die(*arguments):
+        raise InterruptedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "write_spec", die)
+        with pytest.raises(InterruptedError):
+            fit(small_spec(epochs=2), run.folder, resume=True)
+    assert run.is_complete
+    assert run.result == result
+    assert fit(small_spec(epochs=2), run.folder, resume=True).epochs == 2
+
+
+def test_other_numbers_of_epochs_are_refused_with_what_to_do(small_spec, tmp_path):
+    fit(small_spec(epochs=2), tmp_path / "done")
+    with pytest.raises(
+        UserError, match=r"of 2 epochs, and 1 are fewer; .*with --epochs 2, or choose another"
+    ):
+        fit(small_spec(epochs=1), tmp_path / "done", resume=True)
+
+    def stop(event):
+        if event.epoch == 2:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        fit(small_spec(epochs=3), tmp_path / "begun", progress=stop)
+    with pytest.raises(UserError, match=r"not finished, .*--epochs 3, and then again with --epochs 5"):
+        fit(small_spec(epochs=5), tmp_path / "begun", resume=True)
+    with pytest.raises(UserError, match=r"training.lr was .* \(a finished run may get more epochs\)"):
+        fit(small_spec(epochs=4, lr=0.5), tmp_path / "done", resume=True)

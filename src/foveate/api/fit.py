@@ -91,7 +91,8 @@ def fit(
         epochs: passes over the training images.
         seed: fixes the initial weights, the order of the images and the augmentation.
         out: the run directory. It must be new or empty, unless `resume`.
-        resume: continue from the last finished epoch in `out`.
+        resume: continue from the last finished epoch in `out`; with more epochs than a finished run has, go
+            on from its best weights with a new schedule.
         accelerator: "auto", "cpu" or "gpu".
         progress: called after every training step and every validation.
         fields: fields of `DataSpec`, `ModelSpec` and `TrainingSpec`, such as `size=(192, 256)`,
@@ -145,6 +146,14 @@ def open_run(settings: Settings, arm: str, epochs: int, seed: int) -> "tuple[Run
     if images != module.spec:
         module = DataModule(images, seed, epochs)
     return RunSpec(images, settings.host(default.model, arm), settings.schedule(epochs), seed), module
+
+
+def describe_continuation(spec: RunSpec, out: str | Path, resume: bool) -> str:
+    """Return a sentence on how a finished run goes on for more epochs; "" if it does not."""
+    from foveate.training.resuming import continuation
+    from foveate.training.run_directory import Run
+
+    return continuation(spec, Run(out)) if resume else ""
 
 
 def score_run(out: str | Path, progress: Callable[[int, int], None] | None = None) -> FitResult:

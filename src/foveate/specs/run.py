@@ -22,6 +22,9 @@ READING = ("data.workers", "data.memory_gb")
 class RunSpec:
     """One training run: data, model, training, and the seed of all random numbers.
 
+    after: epochs that the run had when it was finished and then resumed for more; those that follow have a
+    learning-rate schedule of their own.
+
     >>> spec = RunSpec(DataSpec("synthetic"), ModelSpec(arm="cbam@decoder"), seed=3)
     >>> RunSpec.from_yaml(spec.to_yaml()) == spec
     True
@@ -34,6 +37,18 @@ class RunSpec:
     model: ModelSpec = field(default_factory=ModelSpec)
     training: TrainingSpec = field(default_factory=TrainingSpec)
     seed: int = 0
+    after: int = 0
+
+    @property
+    def part(self) -> TrainingSpec:
+        """The settings of the epochs after `after`, counted on their own.
+
+        >>> RunSpec(DataSpec("synthetic"), training=TrainingSpec(epochs=5), after=2).part.epochs
+        3
+        """
+        if not self.after:
+            return self.training
+        return replace(self.training, epochs=self.training.epochs - self.after, validate_every=1)
 
     @property
     def digest(self) -> str:

@@ -42,7 +42,7 @@ def build_task(spec: RunSpec, data: DataModule) -> Task:
     }
     encoder = model.network.get_submodule(model.encoder) if model.encoder else None
     loss = build_loss(spec.training, data, one_logit)
-    return Task(model, loss, spec.training, data.task, len(data.classes), encoder)
+    return Task(model, loss, spec.part, data.task, len(data.classes), encoder, spec.after)
 
 
 def seeded_model(

@@ -27,16 +27,30 @@ class Recorder(Callback):
     """Write the run directory at the end of each epoch, and stop the run when `patience` is used up.
 
     Files are written in the order best weights, metrics, last checkpoint. A run that dies in between resumes
-    from the previous checkpoint and writes the same files again.
+    from the previous checkpoint and writes the same files again. after: epochs of an earlier part of the run,
+    in which patience is not used up.
     """
 
     def __init__(
-        self, run: Run, model: Host, spec: TrainingSpec, score_name: str, average: WeightAverage | None
+        self,
+        run: Run,
+        model: Host,
+        spec: TrainingSpec,
+        score_name: str,
+        average: WeightAverage | None,
+        after: int = 0,
     ):
         self.run, self.model, self.spec, self.score_name, self.average = run, model, spec, score_name, average
+        self.after = after
         self.rows: list[dict[str, float]] = []
         self.best_epoch = 0
         self.best_value = -math.inf
+
+    def take_up(self, rows: list[dict[str, float]], best_epoch: int) -> None:
+        """Go on after the rows of an earlier part of the run, whose best epoch is known."""
+        self.rows = [{**row, "epoch": int(row["epoch"]), "step": int(row["step"])} for row in rows]
+        self.best_epoch = best_epoch
+        self.best_value = self._monitored(self.rows[best_epoch - 1])
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         self._begin(module)
@@ -116,7 +130,7 @@ class Recorder(Callback):
         return -row["val_loss"] if self.spec.monitor == "loss" or math.isnan(score) else score
 
     def _patience_is_used_up(self) -> bool:
-        waited = len(self.rows) - self.best_epoch
+        waited = len(self.rows) - max(self.best_epoch, self.after)
         return self.spec.patience is not None and self.best_epoch > 0 and waited >= self.spec.patience
 
     def _save_best(self, trainer: Trainer) -> None:

@@ -27,7 +27,7 @@ from foveate.training.checkpoint_file import CheckpointFile
 from foveate.training.environment import describe_environment, device_kind, lightning_precision
 from foveate.training.quiet import quiet_lightning
 from foveate.training.recorder import Recorder
-from foveate.training.resuming import same_spec
+from foveate.training.resuming import begin_part, resumed_spec, start_part
 from foveate.training.run_directory import Run, RunResult, claim, release
 from foveate.training.task import Task
 
@@ -50,8 +50,9 @@ def fit(
 
     Args:
         resume: continue the run in `out` from the end of its last finished epoch. Start it if there is none;
-            return its result if it is complete. On a CPU with the same number of threads, the weights equal
-            those of an undisturbed run bit for bit.
+            return its result if it is complete. If `spec` has more epochs than a complete run, go on from its
+            best weights with a new schedule over the epochs that are left. On a CPU with the same number of
+            threads, the weights equal those of an undisturbed run bit for bit.
         callbacks: additional Lightning callbacks.
         trainer_flags: additional arguments of Lightning's Trainer, such as accelerator, devices, strategy.
         progress: called after each training step and each validation.
@@ -74,9 +75,9 @@ def fit(
     precision = flags.pop("precision", None) or lightning_precision(spec.training.precision, device)
     created = claim(run.folder, resume) if rank_zero_only.rank == 0 else []
     if resume and run.spec_file.is_file():
-        spec = same_spec(spec, run)
+        recorded, spec = run.spec, resumed_spec(spec, run)
         splits = run.splits
-        if run.is_complete:
+        if run.is_complete and spec.after == recorded.after:
             return run.result
     try:
         if data is None or not data.serves(spec.data, splits):
@@ -94,9 +95,11 @@ def fit(
         if rank_zero_only.rank == 0:
             run.write_splits(data.dataset.split_table())
             run.write_environment(describe_environment(device, precision))
+            if run.is_complete:
+                begin_part(spec, run)
             run.write_spec(spec)
         average = WeightAverage(task.model, spec.training.ema) if spec.training.ema else None
-        recorder = Recorder(run, task.model, spec.training, task.score_name, average)
+        recorder = Recorder(run, task.model, spec.training, task.score_name, average, spec.after)
         averaging = [average] if average else []
         run_callbacks = [SeedEachEpoch(spec.seed), FiniteLoss(run), *averaging, *callbacks]
         if progress:
@@ -104,9 +107,12 @@ def fit(
         run_callbacks.append(recorder)
         with quiet_lightning():
             trainer = Trainer(**_trainer_arguments(spec.training, run, precision, run_callbacks, flags))
+            if spec.after and not run.last_checkpoint.exists():
+                start_part(trainer, task.model, recorder, run, spec.after)
             _train(trainer, task, data, run)
         if trainer.is_global_zero:
             run.write_result(recorder.result)
+            run.start_weights.unlink(missing_ok=True)
         return recorder.result
 
 

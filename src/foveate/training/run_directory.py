@@ -7,6 +7,7 @@ metrics.csv        one row per epoch
 last.ckpt          the training state to resume from
 best.safetensors   the weights with the best monitored value; prediction needs only this and config.json
 result.json        the result, written when the run is complete
+start.safetensors  the best weights of a finished run that was resumed for more epochs, until these are done
 log.txt            what the process of a sweep's run has printed
 tb/                TensorBoard's event files, if TensorBoard is installed
 """
@@ -78,6 +79,10 @@ class Run:
         return self.folder / "best.safetensors"
 
     @property
+    def start_weights(self) -> Path:
+        return self.folder / "start.safetensors"
+
+    @property
     def result_file(self) -> Path:
         return self.folder / "result.json"
 
@@ -87,8 +92,10 @@ class Run:
 
     @property
     def is_complete(self) -> bool:
-        """Whether training is finished."""
-        return self.result_file.is_file()
+        """Whether training is finished. A run that goes on for more epochs is not, until these are done."""
+        if not self.result_file.is_file():
+            return False
+        return not self.start_weights.is_file() or self.result.epochs > self.spec.after
 
     @property
     def spec(self) -> RunSpec:
@@ -111,7 +118,10 @@ class Run:
 
     @property
     def result(self) -> RunResult:
-        """The result of a complete run. Raises `UserError` if the run is not complete."""
+        """The result of a complete run, or of its earlier part while it goes on for more epochs.
+
+        Raises `UserError` if the run was never complete.
+        """
         return RunResult(folder=self.folder, **_read_json(self.result_file))
 
     def metrics(self) -> list[dict[str, float]]:

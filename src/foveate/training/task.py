@@ -23,6 +23,8 @@ class Task(LightningModule):
 
     Validation logs `val_loss` and the `scores()` of one confusion matrix over all validation images. Each of
     several processes validates on all images, and the values of the first process are logged.
+
+    spec: of the epochs that follow the first `after`; the schedule is theirs.
     """
 
     def __init__(
@@ -33,12 +35,13 @@ class Task(LightningModule):
         task: str,
         classes: int,
         encoder: nn.Module | None = None,
+        after: int = 0,
     ):
         super().__init__()
         self.model = model.to(memory_format=torch.channels_last)
         keep_dilated_in_float32(self.model)
         self.loss = loss
-        self.spec = spec
+        self.spec, self.after = spec, after
         self.encoder = (encoder,)  # in a tuple, so that its weights are not registered twice
         self.target = "mask" if task == "segmentation" else "label"
         self.score_name = score_name(task)
@@ -83,7 +86,8 @@ class Task(LightningModule):
             nn.utils.clip_grad_norm_(self.model.parameters(), self.spec.clip, foreach=True)
 
     def configure_optimizers(self) -> dict[str, Any]:
-        steps = int(self.trainer.estimated_stepping_batches)
+        epochs = self.trainer.max_epochs
+        steps = int(self.trainer.estimated_stepping_batches) * (epochs - self.after) // epochs
         groups = parameter_groups(self.model, self.encoder[0], self.spec, steps)
         # fp16 scales gradients, and a fused step would unscale them only after clipping.
         fused = self.trainer.precision != "16-mixed"

@@ -33,7 +33,8 @@ def fit(
         epochs: passes over the training images.
         seed: the seed of the initial weights, the order of the images and the augmentation.
         out: the run directory.
-        resume: continue from the last finished epoch in --out.
+        resume: continue from the last finished epoch in --out; with more --epochs than a finished run has, go
+            on from its best weights with a new schedule.
 
     Example:
       foveate fit photos/ --arch unet --encoder resnet18 --arm cbam@decoder \\
@@ -50,12 +51,15 @@ def fit(
     with progress("Opening the data") if first else nullcontext():
         spec, module = open_run(settings, arm, epochs, seed)
     if first:
+        from foveate.api.fit import describe_continuation
         from foveate.experiments.briefing import weights_note
         from foveate.models.create import resolve_encoder
 
         print(f"{module.dataset.describe()}\n{module.plan}", flush=True)
-        if note := weights_note(spec.model, resolve_encoder(spec.model)):
-            print(note, flush=True)
+        weights = weights_note(spec.model, resolve_encoder(spec.model))
+        for note in (weights, describe_continuation(spec, out, resume)):
+            if note:
+                print(note, flush=True)
     data_module = None if resume else module  # a resumed run has its own splits
     _train(spec, out, resume, devices, data_module)
     if first:

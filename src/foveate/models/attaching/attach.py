@@ -11,7 +11,7 @@ model as a whole.
 """
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -33,12 +33,13 @@ Model = TypeVar("Model", bound=nn.Module)
 
 
 def attach(
-    model: Model, arm: str | Arm | Sequence[str | Arm], gate: str = "zero", example: Tensor | None = None
+    model: Model, arm: str | Arm | Sequence[str | Arm], gate: str = "zero", example: Any = None
 ) -> Model:
     """Attach an arm, or the parts of several in a list, to `model`, in place, and return the model.
 
-    `example` (b c h w) is needed for models that foveate did not build: one forward on it finds the places
-    and their channels. New modules start in training or evaluation as the model is, on its device and in its
+    `example` is needed for models that foveate did not build: one forward on it finds the places and their
+    channels. It is a tensor b c h w, a tuple of the arguments, a dict of the keywords, or a list where the
+    model takes one. New modules start in training or evaluation as the model is, on its device and in its
     dtype; building them leaves the global random state as it was, so that all arms of a seed share the host's
     weights.
 
@@ -52,6 +53,11 @@ def attach(
     True
     >>> list(attached(model))
     ['se@1']
+
+    A model of the transformers library, or one with two images:
+
+        attach(model, "cbam@encoder4", example={"pixel_values": image})
+        attach(model, "cbam@stem", example=(before, after))
     """
     if not isinstance(model, nn.Module):
         raise UserError(f"attention is attached to an nn.Module, and {model!r} is a {type(model).__name__}")

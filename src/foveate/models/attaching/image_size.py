@@ -4,13 +4,13 @@ A hook on the submodule that takes the image writes it down, so that calls of a 
 `forward_features`) are served too. Each thread has its own.
 """
 
-import inspect
 import threading
 from typing import Any
 
 from torch import nn
 
 from foveate.models.places.axes import Size
+from foveate.models.places.nested import first_map
 
 
 class ImageSize(threading.local):
@@ -20,8 +20,7 @@ class ImageSize(threading.local):
 
     def on_input(self, module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
         """A forward pre-hook of the submodule that takes the image."""
-        first = "" if args else next(iter(inspect.signature(module.forward).parameters), "")
-        image = args[0] if args else kwargs[first]
+        image = first_map(args, kwargs)
         self.size = (image.shape[-2], image.shape[-1])
 
     def __reduce__(self):

@@ -5,7 +5,6 @@ What they hold meanwhile is each thread's own. A training loss beside the logits
 `forward_with_auxiliary`, and from it alone.
 """
 
-import inspect
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +17,7 @@ from foveate.attention.registry import attention_options
 from foveate.errors import UserError
 from foveate.models.attaching.image_size import ImageSize
 from foveate.models.host import Host
-from foveate.models.places.nested import reach
+from foveate.models.places.nested import first_map, reach
 from foveate.models.places.parts import model_parts
 from foveate.models.places.place import Place
 from foveate.models.places.probe import Probe
@@ -66,8 +65,7 @@ class Refinement:
         ]
 
     def on_image(self, module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
-        first = "" if args else next(iter(inspect.signature(module.forward).parameters), "")
-        self.seen.image, self.seen.feature = args[0] if args else kwargs.get(first), None
+        self.seen.image, self.seen.feature = first_map(args, kwargs), None
 
     def on_level(self, module: nn.Module, args: tuple, output: Any) -> None:
         self.seen.feature = self.level.axes.to_map(reach(output, self.level.path), self.size.size)
@@ -127,7 +125,12 @@ def context_of(probe: Probe, named: dict[str, Place], part: AttentionAt, place: 
         raise UserError(f"arm '{text}': {part.name} refines logits; write {part.name}@logits")
     name = model.config["arch"] if isinstance(model, Host) else type(model).__name__
     network = model_parts(model).prefix.rstrip(".")
-    entered = probe.calls(network)[0].args[0]
+    call = probe.calls(network)[0]
+    entered = first_map(call.args, call.kwargs)
+    if entered is None:
+        raise UserError(
+            f"arm '{text}': {part.name} sees the image, and {name} is not called with one b c h w"
+        )
     image = Place("image", network, "input", entered.shape[1], tuple(entered.shape[2:]), stride=1)
     levels = {k: named[f"encoder{k}"] for k in range(1, 6) if f"encoder{k}" in named}
     levels = {k: level for k, level in levels.items() if level.stride == 2**k}
@@ -139,7 +142,7 @@ def context_of(probe: Probe, named: dict[str, Place], part: AttentionAt, place: 
         raise UserError(
             f"arm '{text}': {name} has no encoder level {wanted}, a feature at stride 2^{wanted}; {there}"
         )
-    size = tuple(probe.calls("")[0].args[0].shape[2:])
+    size = tuple(probe.image.shape[2:])
     if place.size != size:
         raise UserError(
             f"arm '{text}': {part.name} refines logits of the image's size, and {name} gives "

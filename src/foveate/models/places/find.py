@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from foveate.errors import UserError, choose
 from foveate.models.host import Host
+from foveate.models.places.example import FORMS
 from foveate.models.places.parts import ModelParts, model_parts
 from foveate.models.places.place import Place, is_map, output_place, place_of
 from foveate.models.places.probe import Probe
@@ -36,16 +37,16 @@ SHOWN = 30
 """The most submodules that a message lists."""
 
 
-def find_places(model: nn.Module, example: Tensor | None = None) -> dict[str, Place]:
+def find_places(model: nn.Module, example: Any = None) -> dict[str, Place]:
     """The named places of a model, in the order encoder, skip, skips, decoder, logits.
 
-    `example` is an input (b c h w) for models that foveate did not build. Skips that the output does not
-    depend on are left out. Submodules by dotted name are found by `match_places`.
+    `example` is an input for models that foveate did not build (see `as_example`). Skips that the output does
+    not depend on are left out. Submodules by dotted name are found by `match_places`.
     """
     return named_places(probe_model(model, example))
 
 
-def describe_places(model: nn.Module, example: Tensor | None = None) -> list[tuple[str, int, float, str]]:
+def describe_places(model: nn.Module, example: Any = None) -> list[tuple[str, int, float, str]]:
     """Rows (name, channels, stride, where it is) of the named places, for people to read."""
     return [
         (
@@ -58,13 +59,12 @@ def describe_places(model: nn.Module, example: Tensor | None = None) -> list[tup
     ]
 
 
-def probe_model(model: nn.Module, example: Tensor | None = None) -> Probe:
+def probe_model(model: nn.Module, example: Any = None) -> Probe:
     """Watch one forward on `example`; models that foveate built bring their own."""
     if example is None:
         if not isinstance(model, Host):
             raise UserError(
-                f"{type(model).__name__} is not a model that create_model made: "
-                "pass example=, an input b c h w"
+                f"{type(model).__name__} is not a model that create_model made: pass example=, {FORMS}"
             )
         example = model.example()
     parts = model_parts(model)

@@ -39,12 +39,30 @@ def replace(nested: Any, path: tuple, value: Any) -> Any:
 
 def tensors_in(nested: Any, path: tuple = ()) -> Iterator[tuple[tuple, Tensor]]:
     """(path, tensor) of every floating tensor in nested lists, tuples and dicts."""
+    return ((where, tensor) for where, tensor in all_tensors_in(nested, path) if tensor.is_floating_point())
+
+
+def all_tensors_in(nested: Any, path: tuple = ()) -> Iterator[tuple[tuple, Tensor]]:
+    """(path, tensor) of every tensor in nested lists, tuples and dicts."""
     if isinstance(nested, Tensor):
-        if nested.is_floating_point():
-            yield path, nested
+        yield path, nested
     elif isinstance(nested, dict):
         for key, item in nested.items():
-            yield from tensors_in(item, (*path, key))
+            yield from all_tensors_in(item, (*path, key))
     elif isinstance(nested, list | tuple):
         for index, item in enumerate(nested):
-            yield from tensors_in(item, (*path, index))
+            yield from all_tensors_in(item, (*path, index))
+
+
+def first_map(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
+    """The first floating tensor of four axes among the arguments of a call, or inside them; None without one.
+
+    >>> import torch
+    >>> first_map((), {"mask": None, "pixel_values": torch.rand(1, 3, 4, 4)}).shape
+    torch.Size([1, 3, 4, 4])
+    """
+    values = [*args, *kwargs.values()]
+    for value in values:  # a plain loop, which torch.compile follows
+        if isinstance(value, Tensor) and value.ndim == 4 and value.is_floating_point():
+            return value
+    return next((tensor for _, tensor in tensors_in(values) if tensor.ndim == 4), None)

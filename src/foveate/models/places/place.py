@@ -47,7 +47,7 @@ def place_of(
 ) -> Place | str:
     """The place of a tensor that was met in a probed forward, or why no attention can sit there."""
     tensor = probe.calls(module)[0].reach(where, path)
-    if tensor.ndim in (3, 4) and tensor.shape[0] != probe.image.shape[0]:
+    if tensor.ndim in (3, 4) and tensor.shape[0] != probe.batch:
         return f"of shape {tuple(tensor.shape)}, whose first axis is not the batch"
     axes = read_axes(probe.seen(module, where, path), hints)
     if isinstance(axes, str):
@@ -61,12 +61,14 @@ def place_of(
 def output_place(probe: Probe, name: str, module: str, hints: Hints = NO_HINTS) -> Place | str:
     """The place of the one feature map that a submodule returns, or why no attention can sit there.
 
-    Of several maps (branches of HRNet, CrossViT) it is the one that the hints mean.
+    Of several maps (branches of HRNet, CrossViT) it is the one that the hints mean. A submodule that is
+    called once for each of several images (siamese encoders) is a place in every call.
     """
     calls = probe.calls(module)
     if not calls:
         return "is never called in a forward"
-    if len(calls) > 1:
+    shapes = {tuple(tuple(tensor.shape) for _, tensor in tensors_in(call.output)) for call in calls}
+    if len(calls) > 1 and not (len(calls) == probe.views and len(shapes) == 1):
         return f"is called {len(calls)} times in one forward"
     tensors = dict(tensors_in(calls[0].output))
     if not tensors:

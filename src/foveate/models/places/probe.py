@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from foveate.errors import UserError
+from foveate.models.places.example import Example, as_example
 from foveate.models.places.modes import evaluating, zero_layers_passing
-from foveate.models.places.nested import reach, replace, tensors_in
+from foveate.models.places.nested import first_map, reach, replace, tensors_in
 from foveate.models.places.reading import Seen
 
 
@@ -26,7 +27,7 @@ class Call:
 
 
 class Probe:
-    """The record of one forward of `model` on `example`, which leaves the model as it was.
+    """The record of one forward of `model` on `example` (see `as_example`), which leaves the model as it was.
 
     The forward runs in evaluation mode (no statistics move, no dropout draws), and the random state is kept.
     `cut` names the encoder: its features are passed on as fresh leaves, so that `used` can tell from their
@@ -36,26 +37,29 @@ class Probe:
     Attributes:
         names: every submodule by its dotted name, the model itself as ""
         finished: names in the order in which the submodules finished
-        image: the example as the forward got it, a leaf
+        image: the image of the example as the forward got it, a leaf
+        batch: the number of images; views: how many of these batches one call gets
         output: what the model returned
         reader: the first submodule to finish that was called with the network's image
         size: height and width of what entered the encoder, or of the network's image
         features: (path, tensor) of every map in the encoder's output
     """
 
-    def __init__(self, model: nn.Module, example: Tensor, cut: str | None = None, network: str = ""):
-        self.model, self._example, self._encoder, self._network = model, example, cut, network
+    def __init__(self, model: nn.Module, example: Any, cut: str | None = None, network: str = ""):
+        self._example = as_example(model, example)
+        self.model, self._encoder, self._network = model, cut, network
         self.names = dict(model.named_modules())
         self.finished: list[str] = []
         self.features: list[tuple[tuple, Tensor]] = []
         self._calls: dict[str, list[Call]] = {}
         self._leaves: dict[tuple, Tensor] = {}
         self._used: set[tuple] = set()
-        self.image = example.detach().clone().requires_grad_(example.is_floating_point())
+        image = self._example.image.detach().clone()
+        self.image = image.requires_grad_(image.is_floating_point())
+        self.batch, self.views = self._example.images, self._example.views
         self.output = self._run()
         self.reader = self._find_reader()
-        entered = self.calls(cut if cut is not None else self.reader)[0].args
-        self.size = tuple((entered[0] if entered else example).shape[-2:])
+        self.size = self._size(self._calls)
 
     def calls(self, name: str) -> list[Call]:
         return self._calls.get(name, [])
@@ -99,7 +103,7 @@ class Probe:
         handles.append(self.names[self._encoder].register_forward_hook(stop))
         try:
             with evaluating(self.model), torch.random.fork_rng(devices=[]), torch.no_grad():
-                self.model(self._example)
+                self._example.call(self.model)
         except _EncoderDone:
             pass
         finally:
@@ -110,13 +114,13 @@ class Probe:
     def _run(self) -> Any:
         try:
             with torch.enable_grad(), zero_layers_passing(self.model):
-                output = self._forward(self.image.clone(), self._record, self._cut)
+                image = self.image.clone()
+                output = self._forward(self._example, image, self._record, self._cut)
         except UserError:
             raise
         except Exception as error:
             raise UserError(
-                f"{type(self.model).__name__} fails on an input of shape {tuple(self._example.shape)}: "
-                f"{error}"
+                f"{type(self.model).__name__} fails on an input of shape {tuple(self.image.shape)}: {error}"
             ) from error
         self.output = output
         if self._leaves:
@@ -127,23 +131,34 @@ class Probe:
     @cached_property
     def _other(self) -> tuple[tuple[int, int], dict[str, list[Call]]] | None:
         """The size and the calls of a forward on an image of another size; None where none runs."""
-        h, w = self._example.shape[-2:]
+        h, w = self.image.shape[-2:]
         for height, width in ((h + 32, w), (2 * h, w)):
             calls: dict[str, list[Call]] = {}
-            image = self._example.new_zeros(*self._example.shape[:-2], height, width)
+            blank = self._example.blank(height, width)
             try:
                 with torch.no_grad():
-                    self._forward(image, lambda name, call, to=calls: to.setdefault(name, []).append(call))
+                    self._forward(
+                        blank, None, lambda name, call, to=calls: to.setdefault(name, []).append(call)
+                    )
             except Exception:  # whatever a model says to a size that is not its own
                 continue
-            entered = calls[self._encoder if self._encoder is not None else self.reader][0].args
-            size = tuple((entered[0] if entered else image).shape[-2:])
+            size = self._size(calls)
             if size != self.size and calls.keys() == self._calls.keys():
                 return size, calls
         return None
 
+    def _size(self, calls: dict[str, list[Call]]) -> tuple[int, int]:
+        """Height and width of what entered the encoder, or of the network's image."""
+        call = calls[self._encoder if self._encoder is not None else self.reader][0]
+        entered = first_map(call.args, call.kwargs)
+        return tuple((self.image if entered is None else entered).shape[-2:])
+
     def _forward(
-        self, image: Tensor, record: Callable[[str, Call], None], cut: Callable | None = None
+        self,
+        example: Example,
+        image: Tensor | None,
+        record: Callable[[str, Call], None],
+        cut: Callable | None = None,
     ) -> Any:
         handles = [
             module.register_forward_hook(partial(_watch, record, name), with_kwargs=True)
@@ -153,7 +168,7 @@ class Probe:
             handles.append(self.names[self._encoder].register_forward_hook(cut))
         try:
             with evaluating(self.model), torch.random.fork_rng(devices=[]):
-                return self.model(image)
+                return example.call(self.model, image)
         finally:
             for handle in handles:
                 handle.remove()
@@ -170,11 +185,16 @@ class Probe:
         return output
 
     def _find_reader(self) -> str:
-        entered = self.calls(self._network)[0].args
-        image = entered[0] if entered else self.image
+        """The first submodule to finish that got the network's image.
+
+        A network that makes the batch itself, from a list of images (torchvision's detectors), has another
+        image: what is first of its channels.
+        """
+        call = self.calls(self._network)[0]
+        image = first_map(call.args, call.kwargs)
         for name in self.finished:
-            first = next(iter(self.calls(name)[0].args), None)
-            if isinstance(first, Tensor) and first.shape == image.shape:
+            got = first_map(self.calls(name)[0].args, self.calls(name)[0].kwargs)
+            if got is not None and (image is None or got.shape == image.shape):
                 return name
         return self._network
 
