@@ -118,7 +118,7 @@ def test_a_finished_run_goes_on_for_more_epochs_with_a_new_schedule(small_spec, 
     rows = run.metrics()
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5]
     assert [row["step"] for row in rows] == [3, 6, 9, 12, 15]
-    assert rows[2]["lr"] > rows[1]["lr"] > rows[4]["lr"] >= 0, "the rate rises again, and falls to the end"
+    assert rows[2]["lr"] > 0 == rows[1]["lr"] == rows[4]["lr"], "the rate rises again, and falls to the end"
     assert result.epochs == 5
     assert result.best_score >= first.best_score
     assert continuation(longer, run) == ""

@@ -8,7 +8,7 @@ import torch
 from foveate.attention.maps import AttentionMap
 from foveate.data.dataset import Pixels
 from foveate.errors import UserError
-from foveate.inspection.record import mechanisms, record
+from foveate.inspection.record import attention_of, record
 from foveate.inspection.sources import Truth
 from foveate.inspection.subjects import (
     Pixel,
@@ -47,7 +47,7 @@ def inspect_image(
     model, input_size = predictor.model, predictor.size or size
     padded = model.padded(input_size)
 
-    modules = mechanisms(model)
+    modules = attention_of(model)
     patch_sizes: list[Any] = [
         module.patch_size for module in modules.values() if hasattr(module, "query_grid")
     ]
@@ -68,8 +68,10 @@ def inspect_image(
         model(predictor.prepared(image))
     recorded_maps = []
     for label, maps in recording.maps.items():
-        inputs, output = recording.features[label][-1]
-        gate, before, after = gate_of(model, modules[label]), inputs[0][0], output[0]
+        # A transformer's own attention keeps its features as tokens, which no figure draws.
+        inputs, output = recording.features[label][-1] if label in recording.features else ((), None)
+        before, after = (None, None) if output is None else (inputs[0][0], output[0])
+        gate = gate_of(model, modules[label])
         for number, attention in enumerate(maps):
             covers, key_covers = _map_coverage(attention, inputs, input_size, padded)
             recorded_maps.append(

@@ -11,7 +11,7 @@ from foveate.errors import UserError, choose
 from foveate.files import write_whole
 from foveate.inspection.figures.registry import FigureKind, figure_kinds, figures_for
 from foveate.inspection.image import inspect_image
-from foveate.inspection.record import mechanisms
+from foveate.inspection.record import attention_of
 from foveate.inspection.sources import Source, evenly_spaced, find_sources
 from foveate.inspection.subjects import Pixel, RecordedMap, View
 from foveate.inspection.values import save_values
@@ -79,10 +79,11 @@ def inspect(
     """
     kinds = _select_kinds(figures)
     predictor = load(run, device)
-    if not mechanisms(predictor.model) and {kind.name for kind in kinds} != {"panels"}:
+    if not attention_of(predictor.model) and {kind.name for kind in kinds} != {"panels"}:
         raise UserError(
             f"{run}: the run has no attention to look at (its arm is {predictor.facts.arm}); "
-            "inspect one with an arm, as `foveate fit --arm cbam@decoder` trains it, or draw nothing but "
+            "inspect one with an arm, as `foveate fit --arm cbam@decoder` trains it, or a transformer, which "
+            "has attention of its own, or draw nothing but "
             "--figures panels"
         )
     if limit < 1:

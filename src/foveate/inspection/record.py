@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 
 import torch
 from jaxtyping import Int64
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from foveate.attention.maps import AttentionMap
 from foveate.attention.registry import attention_class, attention_names
 from foveate.errors import UserError
+from foveate.inspection.own_attention import own_attention, watch_own_attention
 from foveate.models.attaching.attach import attached
 
 Queries = Int64[Tensor, " q"] | Callable[[int, int], Int64[Tensor, " q"]]
@@ -44,14 +46,15 @@ class Recording:
 
 @contextmanager
 def record(model: nn.Module, queries: Queries | None = None, features: bool = False) -> Iterator[Recording]:
-    """Record the maps of all attention in `model` (see `mechanisms`) while the block runs.
+    """Record the maps of all attention in `model` (see `attention_of`) while the block runs.
 
     A forward hook passes each module's input to its `weights`, without gradients. The model's output does not
     change. All hooks are removed when the block ends, also after an exception.
 
     queries: flat positions (row * width + column) in the module's feature map from which pairwise attention
     is recorded, or a function of a map's height and width that returns them; by default the centres of the
-    map and of its quadrants. features: whether to keep each module's inputs and output, too.
+    map and of its quadrants. features: whether to keep each module's inputs and output, too; not for a
+    transformer's own attention, whose maps are `SelfAttentionMap`s.
 
     Raises `UserError` for a model without attention.
 
@@ -65,19 +68,28 @@ def record(model: nn.Module, queries: Queries | None = None, features: bool = Fa
     >>> recording.maps["se@0"][0].values.shape
     torch.Size([2, 8])
     """
-    modules = mechanisms(model)
+    modules, attached_ones = attention_of(model), mechanisms(model)
     if not modules:
         raise UserError(
-            "the model has no attached attention, so there is nothing to record; attach an arm first"
+            "the model has no attached attention, and none of its own, so there is nothing to record; attach "
+            "an arm first"
         )
-    recording = Recording({name: [] for name in modules}, {name: [] for name in modules if features})
+    recording = Recording({name: [] for name in modules}, {name: [] for name in attached_ones if features})
     with ExitStack() as hooks:
-        for name, module in modules.items():
+        if not attached_ones:
+            watching = watch_own_attention(model, modules, recording.passes, partial(_chosen, queries))
+            hooks.enter_context(watching)
+        for name, module in attached_ones.items():
             features_of_module = recording.features.get(name)
             hook = _recording_hook(recording.passes[name], features_of_module, queries)
             handle = module.register_forward_hook(hook)
             hooks.callback(handle.remove)
         yield recording
+
+
+def attention_of(model: nn.Module) -> dict[str, nn.Module]:
+    """Return what `record` records, by label: `mechanisms`, or a transformer's own attention without them."""
+    return mechanisms(model) or own_attention(model)
 
 
 def mechanisms(model: nn.Module) -> dict[str, nn.Module]:
@@ -142,7 +154,7 @@ def _compute_maps(
     inputs = [x.detach() for x in args]
     # Queries are positions of the input map, unless the module defines another grid, such as one of patches.
     grid = module.query_grid(inputs[0]) if hasattr(module, "query_grid") else inputs[0].shape[-2:]
-    chosen = queries if isinstance(queries, Tensor) else (queries or spread_queries)(*grid)
+    chosen = _chosen(queries, *grid)
     try:
         # Evaluation mode leaves batch statistics unchanged.
         maps = module.eval().weights(*inputs, queries=chosen.to(inputs[0].device))
@@ -150,6 +162,10 @@ def _compute_maps(
     finally:
         for m, mode in training.items():
             m.training = mode
+
+
+def _chosen(queries: Queries | None, height: int, width: int) -> Int64[Tensor, " q"]:
+    return queries if isinstance(queries, Tensor) else (queries or spread_queries)(height, width)
 
 
 def _on_cpu(attention: AttentionMap) -> AttentionMap:

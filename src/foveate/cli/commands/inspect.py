@@ -22,6 +22,8 @@ def inspect(
 ) -> int:
     """Draw the attention of a run on images, and save it as numbers.
 
+    That is the attention of its arm, or of the network itself where a transformer was trained without one.
+
     Writes index.html, a page of all figures, and a folder for each image. The folder holds panels.png (image,
     truth, prediction, errors), the figures of each attention, such as smooth@encoder5/matrix.png, and the
     attention maps in maps.npz, explained by maps.json. An image that cannot be read is reported and left out;
@@ -35,7 +37,8 @@ def inspect(
         pixels: pixels from which pairwise attention is drawn, as ROW,COLUMN in the images; the centres of the
             image and its quadrants if not given.
         figures: the figures to draw, of panels, channels, spatial, mask, pixels, matrix, surface, scatter,
-            bars, bubbles, grid, cumulative, channel_pairs, memory and levels; all that apply if not given.
+            bars, bubbles, grid, cumulative, channel_pairs, memory, levels and self; all that apply if not
+            given.
         limit: at most this many images, evenly spread.
         overwrite: replace existing figures.
         device: cpu or cuda; by default cuda if available.
