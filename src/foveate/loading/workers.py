@@ -60,7 +60,7 @@ def dead_workers_told() -> Iterator[None]:
         death = _DEAD.search(str(error))
         if not death:
             raise
-        how = death[1] or "it could not hand over a batch"
+        how = death[1] or "it was killed, or could not hand over a batch"
         raise UserError(
             f"a worker process that reads images died ({how}); the memory, or {SHARED}, may be too small. "
             "Read with fewer workers (--workers 1), or in the main process (--workers 0); for a container, "
