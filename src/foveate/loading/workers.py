@@ -56,11 +56,12 @@ def dead_workers_told() -> Iterator[None]:
     """Inside the block, the death of a worker is a `UserError`."""
     try:
         yield
-    except RuntimeError as error:
+    except (RuntimeError, EOFError, ConnectionResetError, ConnectionRefusedError) as error:
+        # The last three come from the socket of a worker that has died since it sent a batch.
         death = _DEAD.search(str(error))
-        if not death:
+        if isinstance(error, RuntimeError) and not death:
             raise
-        how = death[1] or "it was killed, or could not hand over a batch"
+        how = (death and death[1]) or "it was killed, or could not hand over a batch"
         raise UserError(
             f"a worker process that reads images died ({how}); the memory, or {SHARED}, may be too small. "
             "Read with fewer workers (--workers 1), or in the main process (--workers 0); for a container, "
