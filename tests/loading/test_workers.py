@@ -116,6 +116,7 @@ READ_WITH_A_WORKER = """
 import os, signal
 from pathlib import Path
 from foveate.errors import UserError
+from foveate.loading.frames import Frames
 from foveate.loading.module import DataModule
 from foveate.loading.workers import dead_workers_told
 from foveate.specs.data import DataSpec
