@@ -104,6 +104,44 @@ def test_words_on_folders_are_not_for_drawn_data():
         open_dataset("synthetic:8", layout="paired")
 
 
+def test_splits_with_a_word_before_them(tmp_path):
+    images(*(f"{part}/{part}/{name}" for part in ("seg_train", "seg_test") for name in ("sea", "street")))(
+        tmp_path
+    )
+    dataset = open_dataset(tmp_path)
+    assert dataset.classes == ("sea", "street")
+    assert [len(dataset.index(split)) for split in SPLITS] == [10, 2, 12]
+
+
+def test_classes_with_masks_beside_their_images(tmp_path):
+    forms = ((f"{name}/{{n}}.png", f"{name}/{{n}}_mask.png") for name in ("benign", "normal"))
+    pairs(*forms)(tmp_path)
+    with pytest.raises(
+        UserError, match="--layout pairs_in_folders; for classification, --layout class_folders"
+    ):
+        open_dataset(tmp_path)
+    assert len(open_dataset(tmp_path, layout="class_folders")) == 16
+    assert open_dataset(tmp_path, layout="pairs_in_folders").task == "segmentation"
+
+
+def test_masks_deep_inside_a_class_are_no_images(tmp_path):
+    forms = (
+        (f"{name}/images/img/{{n}}.png", f"{name}/images/lung masks/{{n}}.png") for name in ("cat", "dog")
+    )
+    pairs(*forms)(tmp_path)
+    with pytest.raises(UserError, match="cat/images/lung masks/ looks like masks"):
+        open_dataset(tmp_path)
+    assert len(open_dataset(tmp_path, layout="class_folders")) == 16
+
+
+def test_folders_inside_a_class_are_said_to_be_joined(tmp_path):
+    images(*product(("cat", "dog"), ("images",), ("part1", "part2")), count=3)(tmp_path)
+    assert (
+        "Folders inside a class are joined, such as part1/ and part2/ of cat/"
+        in open_dataset(tmp_path).describe()
+    )
+
+
 def test_folders_called_as_sets_that_hold_no_classes(tmp_path):
     images("seg_train", "seg_test")(tmp_path)
     with pytest.raises(UserError, match="are splits, and hold images alone"):
@@ -218,7 +256,7 @@ def test_no_arrangement_of_folders_is_read_in_a_way_that_is_not_said(tmp_path_fa
         # Classes are words of one level that names classes, and no mask is an image.
         assert any(set(dataset.classes) == set(level) for level in (("cat", "dog"), ("10", "11", "12")))
         assert not any("masks" in entry.stem or "labels" in entry.stem for entry in entries(dataset))
-        joined = {"fold_0", "part1", "patient1", "10"} & words - {*dataset.classes}
+        joined = {"fold_0", "part1", "patient1", "10", "cat"} & words - {*dataset.classes}
         assert not joined or "are joined" in said
     else:
         assert all(entry.mask != entry.image for entry in entries(dataset))

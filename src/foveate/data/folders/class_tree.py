@@ -97,6 +97,17 @@ def unread_folders(root: Path, found: Sequence[ClassFolder]) -> list[Path]:
     return [path for path in folders_in(root) if path not in used | above and holds_images(path)]
 
 
+def inner_note(found: Sequence[ClassFolder]) -> list[str]:
+    """Return a note if images of a class lie in several folders inside it, which are joined."""
+    for each in found[:SEARCH_LIMIT]:
+        masks = masks_inside(each.folder)
+        for top in [each.folder, *_below(each.folder)]:
+            inner = [path for path in folders_in(top) if path not in masks]
+            if len(inner) > 1:
+                return [f"folders inside a class are joined, such as {_shown(inner)} of {each.name}/"]
+    return []
+
+
 def check_classes(root: Path, found: Sequence[ClassFolder]) -> None:
     """Raise `NoClasses`, with what was seen, if folders do not look like classes.
 
@@ -116,8 +127,8 @@ def check_classes(root: Path, found: Sequence[ClassFolder]) -> None:
     if pairs := next((folder for folder in folders if holds_images_and_masks(folder)), None):
         raise NoClasses(
             f"{pairs}: holds images together with their masks; for segmentation, put all of them into one "
-            "folder, or join such folders with --layout pairs_in_folders; for classification, move the masks "
-            "elsewhere"
+            "folder, or join such folders with --layout pairs_in_folders; for classification, --layout "
+            "class_folders reads the images alone"
         )
     if level in ("folds", "parts", "groups"):
         what = f"{_named(names)} look like {level.replace('groups', 'patients or sites')}, not like classes"
@@ -155,8 +166,8 @@ def _masks_remedy(names: Sequence[str]) -> str:
     images = next(filter(names_images, names))
     masks = next(name for name in names if mentions_masks(name) and name != images)
     return (
-        f"for segmentation, put the images of {images}/ into images/ and the masks of {masks}/ into masks/, "
-        f"with the same names, or name the masks with --masks {quote(masks)}"
+        "for segmentation, call the folders images/ and masks/, with the same names in both, or name the "
+        f"masks with --masks {quote(masks)}"
     )
 
 
@@ -203,10 +214,13 @@ def _shared_names(folders: Sequence[tuple[str, Path]]) -> list[str]:
 
 
 def masks_inside(folder: Path) -> list[Path]:
-    """Return the folders of masks, by their names or files, in a class folder that holds others or images."""
-    inner = folders_in(folder)
-    masks = [path for path in inner if mentions_masks(path.name) or _looks_like_masks(path)]
-    return masks if len(masks) < len(inner) or holds_images(folder) else []
+    """Return the folders of masks, by their names or files, beside others or images in a class folder."""
+    found = []
+    for top in [folder, *_below(folder)]:
+        inner = folders_in(top)
+        masks = [path for path in inner if mentions_masks(path.name) or _looks_like_masks(path)]
+        found += masks if len(masks) < len(inner) or holds_images(top) else []
+    return found
 
 
 def _looks_like_masks(folder: Path) -> bool:

@@ -212,7 +212,9 @@ def _split_folders(root: Path, split: str, endings: Iterable[str]) -> list[Path]
     Returns the folders that contain images, or the first folder if none does.
     """
     folders = {path.name.strip(): path for path in folders_in(root)}
-    has_train = any(name.lower().startswith("train") and (split_of(name) or "_" in name) for name in folders)
+    has_train = any(
+        split_of(name) == "train" or (name.lower().startswith("train") and "_" in name) for name in folders
+    )
     for ending in endings:
         begins = {
             path: name[: len(name) - len(ending)]

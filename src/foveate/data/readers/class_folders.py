@@ -8,6 +8,7 @@ from foveate.data.folders.class_tree import (
     ClassFolder,
     check_classes,
     class_folders,
+    inner_note,
     masks_inside,
     unread_folders,
 )
@@ -72,7 +73,13 @@ def labelled_folders(
     said = [f"not read: {', '.join(passed + unread)}"] if passed or unread else []
     entries, listed = divide_by_lists(root, {part: tuple(held.values()) for part, held in parts.items()})
     joined = joined_note(spellings_of(map(_written, found)))
-    return Layout("classification", names, entries, read_labelled, notes=(*notes, *said, *joined, *listed))
+    return Layout(
+        "classification",
+        names,
+        entries,
+        read_labelled,
+        notes=(*notes, *inner_note(found), *said, *joined, *listed),
+    )
 
 
 def _written(each: ClassFolder) -> str:
