@@ -156,16 +156,14 @@ def _predict_one(predictor: "Predictor", path: Path, base: Path) -> list[list[ob
 
 
 def _write_masks(base: Path, image, prediction: "Prediction") -> None:
-    import numpy as np
     from PIL import Image
 
     from foveate.files import write_whole
-    from foveate.inspection.overlays import colorize, overlay
+    from foveate.inspection.overlays import colorize, over_image
 
     color = colorize(prediction.mask, prediction.colors)
-    # Black is background: the image is left as it is there.
-    blended = np.where(color.any(-1, keepdims=True), overlay(image, color), image)
-    for ending, pixels in zip(ENDINGS, (prediction.mask, color, blended), strict=True):
+    shown = (prediction.mask, color, over_image(image, color))
+    for ending, pixels in zip(ENDINGS, shown, strict=True):
         with write_whole(base.with_name(base.name + ending)) as file:
             Image.fromarray(pixels).save(file, "JPEG" if ending.endswith(".jpg") else "PNG")
 

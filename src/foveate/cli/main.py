@@ -20,6 +20,7 @@ COMMANDS = {
     "predict": "predict masks (or labels) for new images with a trained run",
     "export": "export a trained run to ONNX, OpenVINO or PyTorch, checked against the run",
     "benchmark": "time a trained run in PyTorch, ONNX Runtime, OpenVINO and INT8",
+    "serve": "answer predictions of a trained run over HTTP",
     "pack": "pack a trained run into one zip file",
     "inspect": "draw the attention of a trained run, and save it as numbers",
     "doctor": "find problems in a dataset, and say how to fix them and how to train on it",

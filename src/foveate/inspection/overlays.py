@@ -41,6 +41,15 @@ def overlay(image: Rgb, colored: Rgb, alpha: float = 0.5) -> Rgb:
     return np.round(image * (1 - alpha) + colored * alpha).astype(np.uint8)
 
 
+def over_image(image: Rgb, colored: Rgb) -> Rgb:
+    """Blend the colours of a mask over its image. Black is background: the image is left as it is there.
+
+    >>> over_image(np.full((1, 2, 3), 100, np.uint8), np.array([[[0, 0, 0], [200, 0, 0]]], np.uint8)).tolist()
+    [[[100, 100, 100], [150, 50, 50]]]
+    """
+    return np.where(colored.any(-1, keepdims=True), overlay(image, colored), image)
+
+
 def error_map(prediction: Integer[ndarray, "h w"], truth: Integer[ndarray, "h w"]) -> Rgb:
     """Colour wrong pixels vermilion, right ones pale, and ignored ones (truth 255) grey.
 

@@ -30,12 +30,17 @@ def scale_of(model: Host) -> BandScale | None:
         ) from error
 
 
-def read_file(path: str | Path, scale: BandScale) -> Float32[ndarray, "h w bands"]:
-    """Read the bands of a file. Raises `DataError`, and `UserError` for another number of bands."""
-    header = read_header(path)
+def read_file(
+    path: str | Path, scale: BandScale, content: bytes | None = None
+) -> Float32[ndarray, "h w bands"]:
+    """Read the bands of a file. Raises `DataError`, and `UserError` for another number of bands.
+
+    content: the file's bytes, if they are not to be read from `path`.
+    """
+    header = read_header(path, content)
     if header is not None:
         _check_number(str(path), header.bands, scale)
-    return read_bands(path, scale.bands.numbers)
+    return read_bands(path, scale.bands.numbers, content)
 
 
 def read_array(values: ndarray, scale: BandScale) -> Float32[ndarray, "h w bands"]:

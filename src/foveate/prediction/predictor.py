@@ -24,7 +24,7 @@ from foveate.prediction.backends.exported import ExportedNetwork
 from foveate.prediction.backends.onnx_runtime import OnnxNetwork
 from foveate.prediction.backends.openvino import OpenVinoNetwork
 from foveate.prediction.facts import facts_of
-from foveate.prediction.prepare import Picture, prepare, read_pixels
+from foveate.prediction.prepare import Picture, prepare, read_content, read_pixels
 from foveate.prediction.views import Views, needs_views
 
 
@@ -82,6 +82,10 @@ class Predictor:
     def read(self, image: Picture) -> Pixels:
         """Return the pixels of a picture as the network's data were read: RGB, or its bands."""
         return read_pixels(image, self.facts.bands)
+
+    def read_content(self, content: bytes, name: str) -> Pixels:
+        """Return what `read` returns for a file with these bytes; name: what errors call it."""
+        return read_content(content, name, self.facts.bands)
 
     def shown(self, pixels: Pixels) -> UInt8[ndarray, "h w 3"]:
         """Return an RGB picture of what `read` returned."""

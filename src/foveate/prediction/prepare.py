@@ -35,6 +35,11 @@ def read_pixels(image: Picture, bands: BandScale | None = None) -> Pixels:
     return array_to_rgb(_array(image), "the array")
 
 
+def read_content(content: bytes, name: str, bands: BandScale | None = None) -> Pixels:
+    """Return what `read_pixels` returns for a file with these bytes; name: what errors call it."""
+    return read_image(name, content) if bands is None else read_file(name, bands, content)
+
+
 def _array(image: object) -> ndarray:
     """Return an array, a PIL image or a tensor as an array; grey and RGB with the channels last."""
     if isinstance(image, Image.Image):

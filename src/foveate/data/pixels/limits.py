@@ -8,16 +8,20 @@ MAX_PIXELS = 89_478_485
 """Images with more pixels are refused before decoding. The number is Pillow's own warning level."""
 
 
-def too_large(path: str | Path, pixels: str) -> DataError:
+class TooLarge(DataError):
+    """An image has more pixels than are decoded."""
+
+
+def too_large(path: str | Path, pixels: str) -> TooLarge:
     """Return the error for an image of too many pixels."""
-    return DataError(
+    return TooLarge(
         f"{path}: {pixels} pixels are more than the limit of {MAX_PIXELS}; cut the image into tiles or "
         "scale it down"
     )
 
 
 def check_pixels(path: str | Path, height: int, width: int) -> None:
-    """Raise `DataError` for an image of more than `MAX_PIXELS` pixels."""
+    """Raise `TooLarge` for an image of more than `MAX_PIXELS` pixels."""
     if height * width > MAX_PIXELS:
         raise too_large(path, f"{width} x {height}")
 

@@ -1,0 +1,89 @@
+"""The work of a server without its web part: from the bytes of an image to the body of an answer."""
+
+import asyncio
+import math
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from foveate.data.dataset import Pixels
+from foveate.prediction.assemble import Prediction, assemble
+from foveate.prediction.predictor import Predictor
+from foveate.serving.answers import ANSWERS
+from foveate.serving.batching import Batcher
+from foveate.serving.metrics import Metrics
+from foveate.serving.picture import decode
+from foveate.serving.refusal import Refusal
+from foveate.specs.serving import ServingSpec
+
+_READERS = 2
+"""Threads that decode images and encode answers, beside the one that computes."""
+
+
+class Service:
+    """Predicts images for several clients at once, in batches, within the limits of `spec`."""
+
+    def __init__(self, predictor: Predictor, spec: ServingSpec):
+        self.predictor, self.spec, self.metrics = predictor, spec, Metrics()
+        self.readers = ThreadPoolExecutor(_READERS, "reader")
+        self.computer = ThreadPoolExecutor(1, "network")
+        self.batcher = Batcher(
+            predictor.probabilities, self.computer, spec.batch, spec.wait_ms / 1e3, self.metrics.batch
+        )
+        self.in_work = 0
+        self.ready = False
+
+    async def start(self) -> None:
+        """Predict a blank image: the first prediction takes longest."""
+        bands = self.predictor.facts.bands
+        blank = np.zeros((*(self.predictor.size or (64, 64)), 3), np.uint8)
+        if bands is not None:
+            blank = np.zeros((*blank.shape[:2], len(bands.bands.numbers)), np.float32)
+        await self._prediction(blank)
+        self.ready = True
+
+    async def stop(self) -> None:
+        """Stop the threads; every request must have been answered."""
+        self.ready = False
+        await self.batcher.close()
+        for pool in (self.readers, self.computer):
+            pool.shutdown(cancel_futures=True)
+
+    async def answer(self, content: bytes, kind: str) -> bytes:
+        """Return the prediction of an image as the media type `kind` (see `ANSWERS`).
+
+        Raises `Refusal` with 429 if too many requests are in work, 503 if the answer takes too long, and as
+        `decode` does.
+        """
+        if self.in_work >= self.spec.queue:
+            raise Refusal(429, "the server is busy; send the request again later", self._seconds_of_work())
+        self.in_work += 1
+        self.metrics.in_work.set(self.in_work)
+        try:
+            async with asyncio.timeout(self.spec.timeout):
+                return await self._answer(content, kind)
+        except TimeoutError:
+            limit = f"{self.spec.timeout:g} seconds"
+            raise Refusal(
+                503, f"the answer took longer than {limit}; send the request again later", 1
+            ) from None
+        finally:
+            self.in_work -= 1
+            self.metrics.in_work.set(self.in_work)
+
+    async def _answer(self, content: bytes, kind: str) -> bytes:
+        run = asyncio.get_running_loop().run_in_executor
+        most = int(self.spec.max_megapixels * 1e6)
+        pixels = await run(self.readers, decode, self.predictor, content, most)
+        prediction = await self._prediction(pixels)
+        return await run(self.readers, ANSWERS[kind], self.predictor, pixels, prediction)
+
+    async def _prediction(self, pixels: Pixels) -> Prediction:
+        run = asyncio.get_running_loop().run_in_executor
+        image = await run(self.readers, self.predictor.prepared, pixels)
+        probabilities = await self.batcher.submit(image)
+        return await run(self.readers, assemble, self.predictor.facts, probabilities, pixels.shape[:2])
+
+    def _seconds_of_work(self) -> int:
+        """Return about how long the requests in work will take, from 1 to 60 seconds."""
+        return min(60, max(1, math.ceil(self.in_work * self.batcher.seconds_an_image)))
