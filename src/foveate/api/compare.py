@@ -7,6 +7,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foveate.api.engine import EngineChoice
 from foveate.api.settings import Settings, check_budget, check_jobs, parse_settings, warn_of
 from foveate.errors import UserError
 from foveate.specs.folds import FOLDS, fold_of, parse_folds
@@ -178,6 +179,10 @@ def compare(
     folds: int | str = FOLDS,
     accelerator: str = "auto",
     jobs: int | str = "auto",
+    engine: str = "local",
+    address: str | None = None,
+    cpus: int | None = None,
+    gpus: float = 0.0,
     progress: "Callable[[ComparisonEvent], None] | None" = None,
     **fields: Any,
 ) -> ComparisonResult:
@@ -208,7 +213,8 @@ def compare(
             split for all seeds; "auto" for 5, or half as many as there are groups.
         accelerator: "auto", "cpu" or "gpu".
         jobs: runs to train at once, in processes that share the cores of this one; "auto" chooses by cores,
-            memory and the duration, and takes 1 on a GPU.
+            memory and the duration, takes 1 on a GPU, and what a cluster has room for.
+        engine: "local" or "ray", see `foveate.api.engine.EngineChoice`; also address, cpus and gpus.
         progress: called with a `ComparisonEvent` after every training step and in the stages after training.
         fields: fields of `DataSpec`, `ModelSpec` and `TrainingSpec`, such as `size=(192, 256)`,
             `encoder="resnet34"` or `lr=3e-4`. Defaults depend on the data.
@@ -220,7 +226,8 @@ def compare(
         result = foveate.compare("photos", arms=["cbam@decoder"], seeds=3, out="runs/photos")
         result.verdicts, result.report
     """
-    at_once = check_jobs(jobs)
+    at_once, choice = check_jobs(jobs), EngineChoice(engine, address, cpus, gpus)
+    choice.check_answers()
     settings = parse_settings(data, fields, "foveate.compare", signature(compare).parameters)
     arms = [arms] if isinstance(arms, str) else arms
     question = {
@@ -239,7 +246,9 @@ def compare(
     from foveate.report.page import write_report
 
     plan = make_plan(opened.spec, opened.folder, {"accelerator": accelerator})
-    run(opened.spec, opened.folder, progress, plan=plan, jobs=at_once, budget=seconds)
+    count = at_once or 0 if choice.is_cluster else at_once
+    opener = choice.opener()
+    run(opened.spec, opened.folder, progress, plan=plan, jobs=count, budget=seconds, open_engine=opener)
     write_report(opened.folder)
     if control:
         from foveate.experiments.control import compare_control

@@ -1,56 +1,22 @@
 """`foveate.sweep`: train and score every combination of data, fields, arms, seeds and folds."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foveate.api.engine import EngineChoice
 from foveate.api.settings import Settings, check_jobs, parse_settings
-from foveate.errors import UserError, choose
+from foveate.errors import UserError
+from foveate.specs.data import DataSpec
 from foveate.specs.sweep import Cell, SweepSpec
 
 if TYPE_CHECKING:
     from foveate.data.dataset import Dataset
-    from foveate.experiments.engines.engine import OpenEngine
     from foveate.experiments.sweeps.board import Board
     from foveate.experiments.sweeps.plan import SweepPlan
+    from foveate.loading.module import DataModule
     from foveate.specs.run import RunSpec
-
-ENGINES = ("local", "ray")
-
-
-@dataclass(frozen=True)
-class EngineChoice:
-    """Where the runs of a sweep or a comparison are trained.
-
-    name: local or ray. address: of a Ray cluster, "auto" for the one that this machine is in. cpus, gpus: of
-    each run; cpus is also its number of threads.
-    """
-
-    name: str = "local"
-    address: str | None = None
-    cpus: int | None = None
-    gpus: float = 0.0
-
-    def __post_init__(self):
-        choose(self.name, ENGINES, "engine")
-        if self.address is not None and self.name != "ray":
-            raise UserError("--address: is of a Ray cluster; add --engine ray")
-        if self.cpus is not None and self.cpus < 1:
-            raise UserError(f"--cpus: {self.cpus} is too few; a run needs at least 1")
-        if self.gpus < 0:
-            raise UserError(f"--gpus: {self.gpus:g} is below 0")
-
-    def opener(self) -> "OpenEngine":
-        """Return what opens the engine for so many runs at once."""
-        if self.name == "ray":
-            from foveate.experiments.engines.ray_cluster import RayCluster
-
-            return lambda jobs, out: RayCluster(self.address, self.cpus or 1, self.gpus, jobs or None)
-        from foveate.experiments.engines.local import local_processes
-
-        return partial(local_processes, threads=self.cpus)
 
 
 def sweep(
@@ -87,13 +53,14 @@ def sweep(
         foveate.sweep({"data": "photos", "grid": {"lr": [1e-3, 3e-4]}, "seeds": 3}, out="runs/rates")
     """
     at_once, choice = check_jobs(jobs), EngineChoice(engine, address, cpus, gpus)
+    choice.check_answers()
     spec = read_sweep(sweep)
     folder = sweep_folder(sweep, out)
     plan = open_sweep(spec)
     from foveate.experiments.sweeps.sweep import run_sweep
 
     count = at_once or jobs_of_sweep(plan, folder, choice, accelerator)
-    return run_sweep(plan, folder, choice.opener(), count, {"accelerator": accelerator}, watch)
+    return run_sweep(plan, folder, choice.opener(processes=True), count, {"accelerator": accelerator}, watch)
 
 
 def read_sweep(sweep: str | Path | Mapping[str, Any] | SweepSpec) -> SweepSpec:
@@ -124,7 +91,7 @@ def jobs_of_sweep(
     from foveate.experiments.job_count import choose_jobs
     from foveate.experiments.sweeps.forecast import forecast_sweep
 
-    if choice.name == "ray":
+    if choice.is_cluster:
         return 0
     if choice.cpus is not None:
         return max(1, torch.get_num_threads() // choice.cpus)
@@ -153,11 +120,31 @@ def open_sweep(spec: SweepSpec) -> "SweepPlan":
     return plan
 
 
+SHOWING = (
+    "size",
+    "crop",
+    "crop_schedule",
+    "scale",
+    "rotation",
+    "shear",
+    "flip",
+    "flip_vertical",
+    "color",
+    "test_scales",
+    "test_flip",
+    "batch",
+    "workers",
+    "memory_gb",
+)
+"""Fields that say how images are shown, and not which images, masks and splits there are."""
+
+
 class _Opener:
     """Completes the runs of a sweep; each dataset is opened once, and each network built once."""
 
     def __init__(self, sweep: SweepSpec) -> None:
         self.sweep = sweep
+        self.opened: dict[str, DataModule] = {}
         self.datasets: dict[str, Dataset] = {}
         self.networks: dict[str, tuple[RunSpec, Dataset, Cell]] = {}
         self.settings: dict[str, Settings] = {}
@@ -185,18 +172,21 @@ class _Opener:
             self.settings[key] = parse_settings(source, fields, "a sweep")
         return self.settings[key]
 
-    def _dataset(self, data: Any) -> "Dataset":
-        from foveate.data.dataset import check
-        from foveate.data.open import open_unsplit, require_source
+    def _dataset(self, data: DataSpec) -> "Dataset":
+        """Return the opened data in the splits of their fold. What does not decide on them is left out."""
+        from foveate.data.open import require_source
+        from foveate.loading.module import DataModule
 
-        options = (data.split_seed, data.val_from_train, None, data.split, data.fold)
-        unsplit_key = repr((data.source, data.classes, data.group))
-        key = unsplit_key + repr(options)
-        if key not in self.datasets:
-            require_source(data.source)
-            unsplit = open_unsplit(data.source, data.classes, data.group)
-            self.datasets[key] = check(unsplit.split(*options))
-        return self.datasets[key]
+        opening = replace(data, **{name: getattr(DataSpec(""), name) for name in SHOWING})
+        if repr(opening) not in self.datasets:
+            unfolded = repr(replace(opening, fold=None))
+            if unfolded not in self.opened:
+                require_source(data.source)
+                self.opened[unfolded] = DataModule(opening)
+            opened = self.opened[unfolded]
+            same = opened.spec.fold == data.fold
+            self.datasets[repr(opening)] = (opened if same else opened.in_fold(data.fold)).dataset
+        return self.datasets[repr(opening)]
 
     def build_networks(self) -> None:
         """Build every network once, without its weights, to find places and options that do not fit."""

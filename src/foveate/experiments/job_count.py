@@ -19,7 +19,8 @@ GAIN = 0.8
 
 
 def choose_jobs(jobs: int | None, runs: int, accelerator: str, seconds: Callable[[], float]) -> int:
-    """Return how many of `runs` runs to train at once. jobs: the user's number, None to choose one.
+    """Return how many of `runs` runs to train at once. jobs: the user's number, None to choose one, 0 to
+    leave it to a cluster.
 
     The choice is 1 on a GPU and with one thread. Otherwise it is the `fastest` number, as far as the free
     memory suffices for as many processes as large as this one.
@@ -28,7 +29,7 @@ def choose_jobs(jobs: int | None, runs: int, accelerator: str, seconds: Callable
     and must train some steps, which show how much memory a run takes.
     """
     if jobs is not None:
-        return max(1, min(jobs, runs))
+        return max(1, min(jobs, runs)) if jobs else 0
     threads = torch.get_num_threads()
     if min(runs, threads) < 2 or sys.platform == "win32" or device_kind(accelerator) != "cpu":
         return 1

@@ -5,6 +5,7 @@ import shutil
 import socket
 import tempfile
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from types import SimpleNamespace
 
 import psutil
@@ -14,8 +15,11 @@ from foveate.api.sweep import open_sweep, read_sweep
 from foveate.errors import UserError
 from foveate.experiments.engines.here import Here
 from foveate.experiments.engines.ray_cluster import RayCluster
+from foveate.experiments.jobs import TrainingJob, run_jobs
 from foveate.experiments.sweeps.gather import rows_of_sweep
 from foveate.experiments.sweeps.sweep import run_sweep
+from foveate.loading.module import DataModule
+from foveate.training.run_directory import Run
 
 pytest.importorskip("ray")
 
@@ -113,6 +117,21 @@ def test_the_results_are_those_of_the_local_engine(story):
         for name in ("ray", "here")
     )
     assert on_ray == here
+
+
+def test_a_run_with_opened_data_and_its_splits_is_sent_without_them(cluster, story, tmp_path):
+    spec = story.plan.runs[0].spec
+    spec = replace(spec, training=replace(spec.training, epochs=1))
+    data = DataModule(
+        spec.data, splits={**DataModule(spec.data).dataset.split_table(), "val": ["scene000008"]}
+    )
+    with RayCluster(cluster.address) as engine:
+        run_jobs([TrainingJob(spec, tmp_path / "ray", data)], engine)
+    run_jobs([TrainingJob(spec, tmp_path / "here", data)], Here())
+    on_ray, here = Run(tmp_path / "ray"), Run(tmp_path / "here")
+    assert on_ray.splits == here.splits
+    assert on_ray.splits["val"] == ["scene000008"]
+    assert on_ray.best_weights.read_bytes() == here.best_weights.read_bytes()
 
 
 def test_a_machine_without_the_data_is_named(story, cluster, make):

@@ -7,6 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from foveate.api.cross_validation import cross_validation, pooled_scores
+from foveate.api.settings import parse_settings
 from foveate.api.sweep import open_sweep, read_sweep
 from foveate.errors import UserError
 from foveate.experiments.engines.engine import KilledForMemory
@@ -196,3 +198,25 @@ def test_a_run_that_memory_ended_gets_half_the_batch_only_if_told(story, tmp_pat
         assert job.again(KilledForMemory("killed")).spec.data.batch == batch
         assert job.again(UserError("bad")).spec.data.batch == 4
         assert job.again(KilledForMemory("killed")).folder == job.folder
+
+
+def test_a_cross_validation_pools_the_images_that_each_run_has_not_seen(make, tmp_path):
+    for number in range(12):
+        make.save(f"d/images/{number:02d}.png", make.photo(number, (32, 48)))
+        make.save(f"d/masks/{number:02d}.png", make.mask(number, [0, 255], (32, 48)))
+    flags = {name: TREE[name] for name in ("size", "batch", "precision", "arch", "encoder", "options")}
+    settings = parse_settings(make.root / "d", {**flags, "encoder_weights": "none"})
+    spec = cross_validation(settings, "none", 1, 0, 3)
+    board, _ = go_on(open_sweep(spec), tmp_path / "out")
+    assert board.done == 3
+    pooled, task = pooled_scores(tmp_path / "out")
+    assert (pooled.images, task) == (12, "segmentation")
+    tested = [json.loads((path / "splits.json").read_text())["test"] for path in board.runs]
+    assert len({stem for stems in tested for stem in stems}) == 12
+    rows = list(rows_of_sweep(tmp_path / "out"))
+    assert pooled.accuracy == pytest.approx(sum(row["accuracy"] for row in rows) / 3)
+
+
+def test_folds_and_one_fold_do_not_go_together():
+    with pytest.raises(UserError, match="give one of --fold and --folds"):
+        cross_validation(parse_settings("photos", {"fold": "1/5"}), "none", 1, 0, 5)

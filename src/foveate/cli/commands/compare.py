@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foveate.api.engine import EngineChoice
 from foveate.cli.flags import DataFlags, DeviceFlags, ModelFlags, TrainingFlags, build_settings
 from foveate.specs.folds import FOLDS
 
@@ -30,6 +31,7 @@ def compare(
     training: TrainingFlags,
     images: DataFlags,
     devices: DeviceFlags,
+    engine: EngineChoice,
     *,
     arms: list[str] | None = None,
     placebo: bool = False,
@@ -79,7 +81,7 @@ def compare(
         control: then train the same host, with the same schedule, number of images, size and seeds, on drawn
             images where a mechanism is known to help, and say whether this set-up finds it.
         jobs: runs to train at once, in processes that share the cores; auto chooses by cores, memory and the
-            duration, and takes 1 on a GPU.
+            duration, takes 1 on a GPU, and what a cluster has room for.
         folds: where the data have no part to test on, each seed tests another of so many folds, so that all
             seeds together test more images. 0 tests the same images with every seed. auto takes 5 folds, or
             half as many as there are groups, unless --split is given.
@@ -92,6 +94,7 @@ def compare(
     from foveate.api.settings import check_budget, check_jobs
     from foveate.cli.progress import progress
 
+    engine.check_answers()
     at_once, seconds = check_jobs(jobs, "--jobs"), check_budget(budget, until_decided, "--budget")
     question = {
         "until_decided": until_decided,
@@ -133,21 +136,22 @@ def compare(
     print("\n".join(f"  {label}" for label in labels), flush=True)
     with progress("Timing a few steps of each arm"):
         expected = forecast(plan, folder)
-    at_once = jobs_for(plan, folder, at_once, expected.in_steps)
-    expected = expected.at_once(at_once)
+    at_once = (at_once or 0) if engine.is_cluster else jobs_for(plan, folder, at_once, expected.in_steps)
+    expected = expected.at_once(max(1, at_once))
     short = note_on_budget(seconds, expected) if seconds else ""
     print(f"\n{expected.describe()}\n{short}".rstrip() + "\n", flush=True)
-    _run(plan, folder, at_once, seconds)
+    _run(plan, folder, at_once, seconds, engine)
     _conclude(folder)
     if control:
         _run_control(plan, folder, at_once)
 
 
-def _run(plan: "Plan", folder: Path, jobs: int, budget: float | None) -> None:
+def _run(plan: "Plan", folder: Path, jobs: int, budget: float | None, engine: EngineChoice) -> None:
     from foveate.cli.typed import command_line
     from foveate.experiments.compare import compare as run
 
-    _show("Comparing", lambda show: run(plan.spec, folder, show, command_line(), None, plan, jobs, budget))
+    given = {"plan": plan, "jobs": jobs, "budget": budget, "open_engine": engine.opener()}
+    _show("Comparing", lambda show: run(plan.spec, folder, show, command_line(), **given))
 
 
 def _run_control(plan: "Plan", folder: Path, jobs: int | None) -> None:

@@ -2,13 +2,16 @@
 
 import os
 from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foveate.api.cross_validation import cross_validation
 from foveate.cli.flags import DataFlags, DeviceFlags, ModelFlags, TrainingFlags, build_settings
 
 if TYPE_CHECKING:
     from foveate.loading.module import DataModule
     from foveate.specs.run import RunSpec
+    from foveate.specs.sweep import SweepSpec
 
 
 def fit(
@@ -23,7 +26,8 @@ def fit(
     seed: int = 0,
     out: str = "runs/fit",
     resume: bool = False,
-) -> None:
+    folds: int = 0,
+) -> int:
     """Train one arm on your images and score it on the test images.
 
     Args:
@@ -35,6 +39,8 @@ def fit(
         out: the run directory.
         resume: continue from the last finished epoch in --out; with more --epochs than a finished run has, go
             on from its best weights with a new schedule.
+        folds: train once for each of so many folds, and pool the scores of the images that each run has not
+            seen; --out then holds a sweep, which the same command continues.
 
     Example:
       foveate fit photos/ --arch unet --encoder resnet18 --arm cbam@decoder \\
@@ -44,6 +50,8 @@ def fit(
 
     first = os.environ.get("LOCAL_RANK", "0") == "0"  # only the first process prints
     settings = build_settings(data, images, model, training)
+    if folds:
+        return _cross_validate(cross_validation(settings, arm, epochs, seed, folds), Path(out), devices)
     if first:
         check_run(settings, arm, epochs, out, resume)
     from foveate.cli.progress import progress
@@ -64,6 +72,27 @@ def fit(
     _train(spec, out, resume, devices, data_module)
     if first:
         _report(out)
+    return 0
+
+
+def _cross_validate(spec: "SweepSpec", out: Path, devices: DeviceFlags) -> int:
+    """Train once for each fold, print the pooled scores, and return the exit code."""
+    from foveate.api.cross_validation import pooled_scores
+    from foveate.api.engine import EngineChoice
+    from foveate.api.sweep import jobs_of_sweep, open_sweep
+    from foveate.cli.commands.sweep import run_and_show
+    from foveate.cli.progress import progress
+    from foveate.cli.table import score_table
+
+    choice = EngineChoice()
+    with progress("Opening the data"):
+        plan = open_sweep(spec)
+    jobs = jobs_of_sweep(plan, out, choice, devices.accelerator)
+    code = run_and_show(plan, out, choice, jobs, devices.accelerator)
+    if code == 0:
+        pooled, task = pooled_scores(out)
+        print(f"\nOver all folds:\n\n{score_table(pooled, task)}\n\n{out}")
+    return code
 
 
 def _train(spec: "RunSpec", out: str, resume: bool, devices: DeviceFlags, data: "DataModule | None") -> None:

@@ -3,20 +3,18 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foveate.api.engine import EngineChoice
+
 if TYPE_CHECKING:
-    from foveate.api.sweep import EngineChoice
     from foveate.experiments.sweeps.plan import SweepPlan
 
 
 def sweep(
     file: str,
+    choice: EngineChoice,
     *,
     out: str | None = None,
-    engine: str = "local",
-    address: str | None = None,
     jobs: str = "auto",
-    cpus: int | None = None,
-    gpus: float = 0.0,
     folds: int | None = None,
     accelerator: str = "auto",
     dry_run: bool = False,
@@ -30,12 +28,7 @@ def sweep(
         file: a YAML file with data (one or several), grid (for each swept field the list of its values), and
             as wanted arms, seeds, folds, variants, and any flag of foveate fit.
         out: the folder of the sweep; runs/ and the name of the file if not given.
-        engine: local (processes of this machine) or ray (a Ray cluster).
-        address: of the Ray cluster, such as 10.0.0.1:6379 or ray://head:10001; the cluster that this machine
-            is in if not given.
         jobs: runs to train at once; auto chooses by cores, memory and duration, or takes what a cluster has.
-        cpus: cores and threads of each run; with local its share of all, with ray 1 if not given.
-        gpus: GPUs of each run on a Ray cluster; a part of one, such as 0.5, is shared.
         folds: replaces the folds of the file.
         accelerator: auto, cpu or gpu.
         dry_run: list the runs, the hours and the disk space, and train nothing.
@@ -47,10 +40,11 @@ def sweep(
     from dataclasses import replace
 
     from foveate.api.settings import check_jobs
-    from foveate.api.sweep import EngineChoice, jobs_of_sweep, open_sweep, read_sweep, sweep_folder
+    from foveate.api.sweep import jobs_of_sweep, open_sweep, read_sweep, sweep_folder
     from foveate.cli.progress import progress
 
-    at_once, choice = check_jobs(jobs, "--jobs"), EngineChoice(engine, address, cpus, gpus)
+    at_once = check_jobs(jobs, "--jobs")
+    choice.check_answers()
     spec = read_sweep(file)
     if folds is not None:
         spec = replace(spec, folds=folds)
@@ -66,18 +60,19 @@ def sweep(
         for run in plan.runs:
             print(f"{run.digest}  {run.cell}")
     print(f"{expected.describe(max(1, count))}", flush=True)
-    return 0 if dry_run else _run(plan, folder, choice, count, accelerator)
+    return 0 if dry_run else run_and_show(plan, folder, choice, count, accelerator)
 
 
-def _run(plan: "SweepPlan", folder: Path, choice: "EngineChoice", jobs: int, accelerator: str) -> int:
-    """Run the sweep, print what failed, and return the exit code."""
+def run_and_show(plan: "SweepPlan", folder: Path, choice: EngineChoice, jobs: int, accelerator: str) -> int:
+    """Run a sweep, show how it goes on and what failed, and return the exit code."""
     from foveate.cli.live import watching
     from foveate.experiments.sweeps.sweep import FAILURES, end_of_log, error_words, run_sweep
     from foveate.training.run import Interrupted
 
     try:
         with watching() as watch:
-            board = run_sweep(plan, folder, choice.opener(), jobs, {"accelerator": accelerator}, watch)
+            opener, flags = choice.opener(processes=True), {"accelerator": accelerator}
+            board = run_sweep(plan, folder, opener, jobs, flags, watch)
     except Interrupted as stop:
         raise KeyboardInterrupt(str(stop)) from stop
     for path, error in board.failed.items():
