@@ -87,8 +87,10 @@ class SweptRun:
 
     def again(self, error: Exception) -> "SweptRun":
         """Return the run with half the batch after an end for want of memory, if that was allowed."""
+        if not (self.smaller_batches and isinstance(error, KilledForMemory)):
+            return self
         batch = self._continued().data.batch or 1
-        if not (self.smaller_batches and isinstance(error, KilledForMemory)) or batch == 1:
+        if batch == 1:
             return self
         self._leave_epochs()
         return replace(self, spec=_with_batch(self.spec, batch // 2))
