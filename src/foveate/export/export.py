@@ -16,7 +16,7 @@ from foveate.export.graph import Shape, open_example, parse_shape, trace
 from foveate.export.maps import WithMaps
 from foveate.export.onnx_file import check_opset, to_onnx, write_onnx, write_proto
 from foveate.export.openvino_file import write_openvino
-from foveate.export.parity import BATCHES, FLOAT, INT8, Parity, Size, measure, prepared_at, trial_sizes
+from foveate.export.parity import BATCHES, FLOAT, INT8, Parity, Size, measure, trial_sizes
 from foveate.export.quantise import quantise
 from foveate.export.samples import CALIBRATED, CHECKED, read_samples
 from foveate.export.torch_file import read_program, write_program
@@ -25,6 +25,7 @@ from foveate.models.host import Host
 from foveate.prediction.backends.onnx_runtime import OnnxNetwork
 from foveate.prediction.backends.openvino import OpenVinoNetwork
 from foveate.prediction.facts import Facts, facts_of
+from foveate.prediction.prepare import prepare
 
 SUFFIXES = {"onnx": ".onnx", "openvino": ".xml", "torch": ".pt2"}
 """By format, the suffix of its file."""
@@ -94,7 +95,7 @@ def export_run(
                 tell("Calibrating on training images")
                 _to_int8(onnx_file, run, facts, images, size, model, maps)
             if request.to == "openvino":
-                write_openvino(onnx_file, file, facts)
+                write_openvino(onnx_file, file, facts, maps)
                 onnx_file.unlink()
             exported = OpenVinoNetwork(file) if request.to == "openvino" else OnnxNetwork(file)
         tell("Comparing with PyTorch")
@@ -125,7 +126,7 @@ def _to_int8(
 
     samples = read_samples(run, facts.classes, images, "train", CALIBRATED)
     quantised = onnx_file.with_name(f"{onnx_file.stem}.int8.onnx")
-    quantise(onnx_file, quantised, [prepared_at(image, size) for image, _ in samples])
+    quantise(onnx_file, quantised, [prepare(image, size) for image, _ in samples])
     write_proto(onnx.load(quantised), onnx_file, facts, maps)
     quantised.unlink()
 
@@ -152,7 +153,7 @@ def _compare(
 
 def _first_departure(wrapped: torch.nn.Module, proto, samples: list, size: Size, parity: Parity) -> str:
     worst = max(parity.trials, key=lambda trial: (trial.changed, trial.difference))
-    images = prepared_at(samples[0][0], worst.shape[2:]).repeat(worst.shape[0], 1, 1, 1)
+    images = prepare(samples[0][0], worst.shape[2:]).repeat(worst.shape[0], 1, 1, 1)
     return first_departure(wrapped, proto, images)
 
 

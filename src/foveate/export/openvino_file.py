@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from foveate.extras import require
@@ -11,11 +12,17 @@ from foveate.prediction.facts import Facts
 from foveate.prediction.seal import BLANK, seal
 
 
-def write_openvino(onnx_file: Path, path: Path, facts: Facts) -> None:
-    """Write `path` (.xml) and its .bin with the metadata and one hash of both; weights stay float32."""
+def write_openvino(
+    onnx_file: Path, path: Path, facts: Facts, maps: Mapping[str, Mapping[str, str]] | None = None
+) -> None:
+    """Write `path` (.xml) and its .bin with the metadata and one hash of both; weights stay float32.
+
+    maps: what further outputs hold.
+    """
     openvino = require("openvino", "openvino", f"{path}: an OpenVINO file")
     network = openvino.convert_model(onnx_file)
-    for name, value in {**facts.metadata(), "hash": json.dumps(BLANK)}.items():
+    described = {"maps": json.dumps(maps, ensure_ascii=False)} if maps else {}
+    for name, value in {**facts.metadata(), **described, "hash": json.dumps(BLANK)}.items():
         network.set_rt_info(value, [SECTION, name])
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as draft:
         xml = Path(draft, path.name)

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from numpy import ndarray
 from torch import Tensor, nn
 
 from foveate.evaluation.confusion import confusion_matrices
 from foveate.evaluation.scores import scores
-from foveate.loading.resizing import resize_image, resize_mask
+from foveate.loading.resizing import resize_mask
+from foveate.prediction.prepare import prepare
 
 Size = tuple[int, int]
 Truth = UInt8[ndarray, "h w"] | int | None
@@ -59,7 +60,7 @@ class Parity:
 
     trials: each batch. mean: mean difference of logits over their standard deviation. changed: share of all
     pixels whose class changes. score, score_exported: mean IoU (accuracy) of both on these images, NaN
-    without truth. eager_ms, exported_ms: median time of one image at the first size.
+    without truth. eager_ms, exported_ms: median time of one image at the first size. task: as of a `Host`.
     """
 
     trials: tuple[Trial, ...]
@@ -69,6 +70,17 @@ class Parity:
     score_exported: float
     eager_ms: float
     exported_ms: float
+    task: str = "segmentation"
+
+    @property
+    def counted(self) -> str:
+        """The word for what has a class."""
+        return "images" if self.task == "classification" else "pixels"
+
+    @property
+    def score_name(self) -> str:
+        """The word for the score."""
+        return "accuracy" if self.task == "classification" else "mean IoU"
 
     @property
     def difference(self) -> float:
@@ -82,11 +94,12 @@ class Parity:
         shape = "x".join(map(str, worst.shape))
         if not self.changed <= bounds.changed:
             return (
-                f"{self.changed:.2%} of the pixels change their class, at most {bounds.changed:.2%} may; "
-                f"most, {worst.changed:.2%}, on images {shape}"
+                f"{self.changed:.2%} of the {self.counted} change their class, at most {bounds.changed:.2%} "
+                f"may; most, {worst.changed:.2%}, on images {shape}"
             )
         if change > bounds.score:
-            return f"the score changes by {100 * change:.2f} points, at most {100 * bounds.score:g} may"
+            points = f"{100 * change:.2f} points"
+            return f"the {self.score_name} changes by {points}, at most {100 * bounds.score:g} may"
         if not self.mean <= bounds.mean:
             return (
                 f"logits change by {self.mean:.2g} of their standard deviation on average, at most "
@@ -121,6 +134,7 @@ def measure(
     samples: real images, taken in turn. classes: their names, for the score of both.
     """
     plan = [(size, count) for size in sizes for count in batches]
+    task = getattr(network, "task", "segmentation")
     trials: list[Trial] = []
     pixels = changed = absolute = 0.0
     spreads: list[float] = []
@@ -129,7 +143,7 @@ def measure(
     for done, (size, count) in enumerate(plan, 1):
         chosen = [samples[(place + number) % len(samples)] for number in range(count)]
         place += count
-        images = torch.cat([prepared_at(image, size) for image, _ in chosen])
+        images = torch.cat([prepare(image, size) for image, _ in chosen])
         with torch.inference_mode():
             expected, found = network(images).float(), exported(images).float()
         difference = (expected - found).abs()
@@ -141,21 +155,15 @@ def measure(
         confusions += _confusions(chosen, size, expected, found)
         if progress is not None:
             progress(done, len(plan))
-    first = prepared_at(samples[0][0], sizes[0]).repeat(batches[0], 1, 1, 1)
+    first = prepare(samples[0][0], sizes[0]).repeat(batches[0], 1, 1, 1)
     return Parity(
         tuple(trials),
         absolute / len(plan) / max(float(np.mean(spreads)), 1e-12),
         changed / pixels,
-        *_scores(confusions, classes),
+        *_scores(confusions, classes, task),
         _time(network, first),
         _time(exported, first),
-    )
-
-
-def prepared_at(image: UInt8[ndarray, "h w 3"], size: Size) -> Float[Tensor, "1 c h w"]:
-    """Return an image as the network takes it, at a size."""
-    return (
-        resize_image(torch.from_numpy(np.array(image)).movedim(-1, 0), size)[None].contiguous().float() / 255
+        task,
     )
 
 
@@ -175,12 +183,15 @@ def _confusions(
     return pairs
 
 
-def _scores(confusions: list[tuple[Tensor, Tensor]], classes: Sequence[str]) -> tuple[float, float]:
+def _scores(
+    confusions: list[tuple[Tensor, Tensor]], classes: Sequence[str], task: str
+) -> tuple[float, float]:
     if not confusions:
         return float("nan"), float("nan")
     totals = (torch.stack(matrices).sum(0).numpy() for matrices in zip(*confusions, strict=True))
     results = [scores(total, classes, len(confusions)) for total in totals]
-    return results[0].miou, results[1].miou
+    values = [one.accuracy if task == "classification" else one.miou for one in results]
+    return values[0], values[1]
 
 
 def _time(network: nn.Module, image: Tensor) -> float:

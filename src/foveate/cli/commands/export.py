@@ -52,12 +52,12 @@ def _lines(parity: "Parity") -> list[str]:
     shapes = ", ".join("x".join(map(str, trial.shape)) for trial in parity.trials)
     known = parity.score == parity.score
     change = (
-        f"{100 * (parity.score_exported - parity.score):+.2f} points" if known else "not known without masks"
+        f"{100 * (parity.score_exported - parity.score):+.2f} points" if known else "not known without truth"
     )
     return [
         f"Compared with the run on images of {shapes}:",
         f"  largest difference of a logit   {parity.difference:.1e}",
-        f"  pixels whose class changes      {parity.changed:.4%}",
-        f"  change of the mean IoU          {change}",
+        f"  {parity.counted} whose class changes      {parity.changed:.4%}",
+        f"  change of the {parity.score_name}          {change}",
         f"  time of one image               {parity.exported_ms:.1f} ms, in PyTorch {parity.eager_ms:.1f} ms",
     ]

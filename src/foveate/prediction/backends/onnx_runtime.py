@@ -1,5 +1,6 @@
 """Networks in ONNX files, computed by ONNX Runtime."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ class OnnxNetwork(ExportedNetwork):
         runtime = require("onnxruntime", "export", f"{path}: an ONNX file")
         options = runtime.SessionOptions()
         options.log_severity_level = 4  # errors are raised; they are not printed as well
+        if os.environ.get("OMP_WAIT_POLICY") == "PASSIVE":  # on a busy machine, as for PyTorch's threads
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if threads:
             options.intra_op_num_threads = threads
         try:

@@ -1,0 +1,60 @@
+"""What breaks in graphs for any size if it is exported as it is; see `benchmarks/export_table.py` for all."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from torch import nn
+
+import foveate
+from foveate.export.graph import open_example, parse_shape, trace
+from foveate.export.onnx_file import to_onnx
+
+
+def session_of(program: torch.export.ExportedProgram, folder: Path) -> onnxruntime.InferenceSession:
+    onnx.save(to_onnx(program), folder / "a.onnx")
+    return onnxruntime.InferenceSession(folder / "a.onnx")
+
+
+def test_adaptive_pools_keep_their_function_at_any_size(tmp_path, untyped):
+    pools = [nn.AdaptiveAvgPool2d((2, 3)), nn.AdaptiveMaxPool2d((3, 2)), nn.AdaptiveAvgPool2d(1)]
+
+    class Pooled(nn.Module):
+        def forward(self, x):
+            return torch.cat([pool(x).flatten(1) for pool in pools], 1)
+
+    session = session_of(trace(Pooled(), torch.rand(2, 3, 17, 23)), tmp_path)
+    for shape in ((1, 3, 8, 30), (3, 3, 6, 7), (2, 3, 2, 3)):
+        image = torch.randn(shape)
+        (found,) = session.run(None, {"image": image.numpy()})
+        np.testing.assert_allclose(found, Pooled()(image), atol=1e-5)
+
+
+@pytest.mark.parametrize("arm", ["afma@logits(level=2,patch_size=4)", "swin_window@decoder"])
+def test_mechanisms_of_patches_and_windows_export_for_any_size(arm, tmp_path, untyped):
+    torch.manual_seed(0)
+    model = foveate.create_model("mssa", classes=3, arm=arm, gate="none").eval()
+    session = session_of(trace(model, open_example(model)), tmp_path)
+    for shape in ((1, 3, 40, 72), (3, 3, 57, 51)):
+        image = torch.rand(shape)
+        (found,) = session.run(None, {"image": image.numpy()})
+        with torch.inference_mode():
+            np.testing.assert_allclose(found, model(image), atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(31, 33), (64, 64), (1, 1), (65, 200)])
+def test_images_are_padded_alike_in_graphs_and_outside(size):
+    model = foveate.create_model("mssa", classes=2)
+    height, width = model.padded(size)
+    assert (height % model.multiple, width % model.multiple) == (0, 0)
+    assert 0 <= height - size[0] < model.multiple
+    assert 0 <= width - size[1] < model.multiple
+
+
+@pytest.mark.parametrize("text", ["", "3x360x480", "0x3x8x8", "1x3x8", "1x1x8x8", "1x3x8x999999"])
+def test_shapes_that_are_none(text):
+    with pytest.raises(foveate.UserError, match=r"--fixed: '.*' is no shape that the network takes"):
+        parse_shape(text, channels=3)
