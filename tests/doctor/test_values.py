@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from foveate.api.doctor import doctor
+
 
 def stored(plant, name: str) -> np.ndarray:
     return np.array(Image.open(plant.root / "masks" / f"{name}.png"))
@@ -177,8 +179,8 @@ def test_255_that_is_ignored_among_shades_of_grey(plant):
         name = f"{number:02d}"
         plant.save(f"masks/{name}.png", np.array([0, 128, 255], dtype=np.uint8)[stored(plant, name)])
     finding = plant.finding()
-    assert (finding.severity, finding.check) == ("warning", "ignored")
-    assert finding.title.startswith("255 is ignored in 12 masks, ")
+    assert (finding.severity, finding.check) == ("error", "ignored")
+    assert finding.title.startswith("255 lies beside shades of grey in 12 masks, ")
 
 
 def test_255_that_is_ignored_among_class_ids(plant):
@@ -256,3 +258,26 @@ def test_a_folder_without_an_image(plant):
     (plant.root / "masks").mkdir()
     finding = plant.finding()
     assert (finding.severity, finding.check) == ("error", "empty")
+
+
+def test_a_shape_in_the_transparency_is_read_and_said(plant):
+    plant.pairs()
+    for number in range(12):
+        mask = plant.mask(number)
+        plant.save(f"masks/{number:02d}.png", np.dstack([np.zeros_like(mask)] * 3 + [mask]))
+    diagnosis = doctor(plant.root)
+    assert diagnosis.clean
+    assert "the shapes are in the transparency of the masks" in str(diagnosis)
+
+
+def test_shades_of_grey_are_refused_with_flags_that_mend_it(plant):
+    plant.pairs()
+    for number in range(12):
+        mask = plant.mask(number)
+        mask[:2] = 128
+        plant.save(f"masks/{number:02d}.png", mask)
+    finding = next(f for f in doctor(plant.root).findings if f.check == "ignored")
+    assert "--classes name0=0 name128=128 name255=255" in finding.remedy
+    bound = doctor(plant.root, classes={"sky": 0, "sea": 128, "disk": 255})
+    assert [shown.name for shown in bound.facts.classes] == ["sky", "sea", "disk"]
+    assert not [f for f in bound.findings if f.check in ("ignored", "stray")]

@@ -1,9 +1,10 @@
 """`foveate.doctor`: find the faults of a dataset, and recommend fixes and training settings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from foveate.specs.bindings import written_names
 from foveate.specs.data import ANY_FOLDER, FolderChoice
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ def doctor(
     progress: Callable[[int, int], None] | None = None,
     group: str | None = None,
     folder: FolderChoice = ANY_FOLDER,
+    classes: Mapping[str, Any] | Sequence[str] | None = None,
 ) -> "Diagnosis":
     """Check all images and masks of a dataset, and recommend fixes and training settings.
 
@@ -28,6 +30,7 @@ def doctor(
         progress: called as `progress(done, images)` after each image.
         group: the images that belong together, as in `DataSpec`.
         folder: layout, masks and ignore_outside, as in `DataSpec`.
+        classes: of the masks, in the order of their values or bound to them, as in `DataSpec`.
 
     Raises `DataError` if there are no images.
 
@@ -40,7 +43,8 @@ def doctor(
     """
     from foveate.doctor.visit import visit
 
-    return diagnose(visit(data, limit, progress, group=group, folder=folder), data)
+    words = None if classes is None else written_names(classes)
+    return diagnose(visit(data, limit, progress, group=group, folder=folder, classes=words), data)
 
 
 def diagnose(survey: "Survey", data: str | Path) -> "Diagnosis":

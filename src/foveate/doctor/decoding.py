@@ -12,7 +12,7 @@ from foveate.data.pixels.images import open_image
 from foveate.data.pixels.masks import pack
 from foveate.data.pixels.orientation import upright
 from foveate.data.pixels.palette import Color
-from foveate.data.pixels.stored import read_stored, whole_values
+from foveate.data.pixels.stored import Stored, read_stored, whole_values
 
 SAME_COLOR = 24.0
 """Euclidean distance in RGB up to which a colour counts as a named colour that JPEG changed a little."""
@@ -22,13 +22,15 @@ SAME_COLOR = 24.0
 class Decoded:
     """A mask as it is stored, upright. mode, format: as in `Stored`.
 
-    values: uint8 ids, int64 numbers of deeper masks, or int64 packed colours if `colored`.
+    values: uint8 ids, int64 numbers of deeper masks, or int64 packed colours if `colored`. in_alpha: whether
+    they are those of the alpha channel.
     """
 
     values: Integer[np.ndarray, "h w"]
     mode: str
     format: str
     colored: bool = False
+    in_alpha: bool = False
 
 
 def stored_mask(path: Path, colored: bool = False) -> Decoded:
@@ -42,12 +44,21 @@ def stored_mask(path: Path, colored: bool = False) -> Decoded:
         with open_image(path) as file:
             return Decoded(pack(np.asarray(upright(file).convert("RGB"))), mode, file_format, True)
     channels = stored.channels
+    if _is_shape_in_alpha(stored):
+        return Decoded(whole_values(stored.alpha, path), mode, file_format, in_alpha=True)
     if channels.shape[-1] == 3 and (channels != channels[..., :1]).any():
         return Decoded(pack(channels), mode, file_format, True)
     values = channels[..., 0]
     if values.dtype.kind == "f":
         values = whole_values(values, path)
     return Decoded(values if values.dtype == np.uint8 else values.astype(np.int64), mode, file_format)
+
+
+def _is_shape_in_alpha(stored: Stored) -> bool:
+    """Whether a mask is of a single colour, and transparent in places."""
+    if stored.alpha is None or not (stored.channels == stored.channels[:1, :1]).all():
+        return False
+    return bool(stored.alpha.min() < stored.alpha.max() or not stored.alpha.any())
 
 
 def nearest_named(

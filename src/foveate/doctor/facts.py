@@ -59,6 +59,8 @@ def gather(survey: Survey) -> Facts:
             ("Stored as", _tally(kind(mask) for mask in masks)),
         ]
     reading = (survey.codec.reading,) if survey.codec and folder.read is None else ()
+    if any(mask.in_alpha for mask in masks):
+        reading = ("the shapes are in the transparency of the masks", *reading)
     understood = (*folder.notes, *reading)
     if understood:
         rows.append(("Understood", "; ".join(understood)))

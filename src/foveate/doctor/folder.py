@@ -32,6 +32,7 @@ from foveate.data.readers.csv_table import entries_of, read_rows
 from foveate.data.recognise import recognise
 from foveate.data.storage.archives import is_archive
 from foveate.errors import DataError
+from foveate.specs.bindings import binds_colors
 from foveate.specs.data import ANY_FOLDER, FolderChoice
 
 PLAIN = ("coloured", "camvid", "paired")
@@ -116,6 +117,22 @@ def scan_folder(source: str | Path, group: str | None = None, choice: FolderChoi
     grouped = settle_groups(folder.parts, folder.columns, group)
     notes = (*folder.notes, *grouped.notes)
     return replace(folder, parts=grouped.parts, notes=notes, known_groups=grouped.known)
+
+
+def named(folder: Folder, classes: Sequence[str] | None) -> Folder:
+    """Return a folder of masks whose values the user names, or binds to classes.
+
+    Raises `DataError` if the data name their classes, and for colours.
+    """
+    if not classes:
+        return folder
+    if folder.task != "segmentation" or folder.read is not None or folder.colors:
+        raise DataError(f"{folder.root}: --classes: these data name their classes; leave it out")
+    if binds_colors(classes):
+        raise DataError(
+            f"{folder.root}: --classes: the doctor takes colours from a class_dict.csv (name,r,g,b); add one"
+        )
+    return replace(folder, classes=tuple(classes))
 
 
 def _with_bands(folder: Folder) -> Folder:

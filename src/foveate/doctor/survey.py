@@ -19,6 +19,7 @@ from foveate.doctor.folder import Folder
 from foveate.doctor.reading import RAMPS, Convention, convention, stray_ids
 from foveate.doctor.twins import Twins, find_twins
 from foveate.errors import DataError
+from foveate.specs.bindings import parse_bindings
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class Survey:
             return frozenset()
         if self.folder.colors:
             return frozenset(values - {packed(color) for _, color in self.folder.colors})
+        if bindings := parse_bindings(self.folder.classes):
+            return frozenset(values - {value for binding in bindings for value in binding.values})
         if self.convention == "colours":
             return frozenset()
         if self.convention == "0/255":

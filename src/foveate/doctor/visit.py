@@ -2,14 +2,14 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 from foveate.data.dataset import Entry
 from foveate.doctor.exam import Exam, examine
-from foveate.doctor.folder import Folder, scan_folder
+from foveate.doctor.folder import Folder, named, scan_folder
 from foveate.doctor.survey import Survey
 from foveate.errors import DataError
 from foveate.specs.data import ANY_FOLDER, FolderChoice
@@ -24,11 +24,13 @@ def visit(
     workers: int | None = None,
     group: str | None = None,
     folder: FolderChoice = ANY_FOLDER,
+    classes: Sequence[str] | None = None,
 ) -> Survey:
     """Examine the images of a dataset, or `limit` of them, evenly spread.
 
     advance: called with the images done and all images, after every image. workers: threads; one per core if
-    not given. group: as in `open_dataset`. folder: what the user says about it.
+    not given. group: as in `open_dataset`. folder: what the user says about it. classes: of the
+    masks, as in `open_dataset`.
     Memory: about 5 kB per image, and the few images that are being decoded.
 
     Raises `DataError` if there is no such folder, no known layout, the group groups nothing, or the limit is
@@ -36,7 +38,7 @@ def visit(
     """
     if limit is not None and limit < 1:
         raise DataError(f"limit {limit} leaves nothing to look at; give 1 or more")
-    scanned = scan_folder(source, group, folder)
+    scanned = named(scan_folder(source, group, folder), classes)
     entries = evenly_spaced(scanned.entries, limit)
     exams = []
     for exam in _parallel(partial(_examine, folder=scanned), entries, workers):

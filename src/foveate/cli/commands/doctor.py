@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foveate.cli.flags import FolderFlags
+from foveate.cli.flags import FolderFlags, parse_names
 from foveate.errors import UserError
 from foveate.specs.data import FolderChoice
 
@@ -21,6 +21,7 @@ def doctor(
     fix: str | None = None,
     limit: int | None = None,
     group: str | None = None,
+    classes: list[str] | None = None,
 ) -> int:
     """Check every image and mask of a dataset; report problems, and advise how to train on it.
 
@@ -35,13 +36,15 @@ def doctor(
         limit: check at most this many images, evenly spread.
         group: images that belong together, as in compare: a regular expression for what their names share, or
             a column of the data's table.
+        classes: of the masks, as in fit: names in the order of the values, or bound to them, such as cup=0
+            disc=128.
 
     Example:
       foveate doctor photos/ --out photos.html --fix photos-mended
     """
     for flag, path in (("--out", out), ("--json", json)):
         _check_target(flag, path)
-    survey = _visit(data, limit, group, folder.choice)
+    survey = _visit(data, limit, group, folder.choice, parse_names(classes))
     from foveate.api.doctor import diagnose
     from foveate.cli.progress import progress
     from foveate.report.doctor import write_json, write_page
@@ -69,12 +72,18 @@ def _check_target(flag: str, path: str | None) -> None:
         raise UserError(f"{flag}: {path} cannot be written; name a file in a folder that exists")
 
 
-def _visit(data: str, limit: int | None, group: str | None, folder: FolderChoice) -> "Survey":
+def _visit(
+    data: str,
+    limit: int | None,
+    group: str | None,
+    folder: FolderChoice,
+    classes: tuple[str, ...] | None,
+) -> "Survey":
     from foveate.cli.progress import progress
     from foveate.doctor.visit import visit
 
     with progress("Reading images") as advance:
-        return visit(data, limit, advance, group=group, folder=folder)
+        return visit(data, limit, advance, group=group, folder=folder, classes=classes)
 
 
 def _fix(diagnosis: "Diagnosis", folder: Path) -> None:
