@@ -47,4 +47,4 @@ def evaluate(
     from foveate.evaluation.evaluate import evaluate as score
 
     bound = None if classes is None else written_names(classes)
-    return score(run, data, split, size, device, progress, folder, bound)
+    return score(run, data, split, size, device, progress, folder=folder, classes=bound)
