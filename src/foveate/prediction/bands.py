@@ -39,7 +39,7 @@ def read_file(
     """
     header = read_header(path, content)
     if header is not None:
-        _check_number(str(path), header.bands, scale)
+        check_bands(str(path), header.bands, scale)
     return read_bands(path, scale.bands.numbers, content)
 
 
@@ -54,13 +54,14 @@ def read_array(values: ndarray, scale: BandScale) -> Float32[ndarray, "h w bands
         raise UserError(f"an array of shape {values.shape} and type {values.dtype} is not an image of bands")
     if values.shape[-1] != scale.bands.of and channels_last(values.shape) is False:
         values = np.moveaxis(values, 0, -1)
-    _check_number("the array", values.shape[-1], scale)
+    check_bands("the array", values.shape[-1], scale)
     pixels = np.ascontiguousarray(values[..., list(scale.bands.numbers)], dtype=np.float32)
     pixels[~np.isfinite(pixels)] = np.nan
     return pixels
 
 
-def _check_number(where: str, found: int, scale: BandScale) -> None:
+def check_bands(where: str, found: int, scale: BandScale) -> None:
+    """Raise `UserError` unless an image has as many bands as those that the network was trained on."""
     if found != scale.bands.of:
         raise UserError(
             f"{where}: has {found} band{'s' * (found != 1)}, and the run was trained on images of "

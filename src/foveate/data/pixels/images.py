@@ -87,11 +87,16 @@ def read_image(path: str | Path, content: bytes | None = None) -> UInt8[np.ndarr
     if raster.spare and (values[..., 3] == values[0, 0, 3]).all():
         return array_to_rgb(values[..., :3], path)
     if not raster.colour:
-        raise DataError(
-            f"{path}: a {raster}, and grey or RGB is needed here; train on images of such bands to predict "
-            "from them, or save the three bands to use as RGB"
-        )
+        raise not_rgb(path, raster)
     return array_to_rgb(values, path)
+
+
+def not_rgb(path: str | Path, raster: Raster) -> DataError:
+    """Return the error for an image of other bands than grey or RGB."""
+    return DataError(
+        f"{path}: a {raster}, and grey or RGB is needed here; train on images of such bands to predict "
+        "from them, or save the three bands to use as RGB"
+    )
 
 
 def read_size(path: str | Path) -> tuple[int, int]:

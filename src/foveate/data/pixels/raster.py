@@ -78,7 +78,7 @@ def read_header(path: str | Path, content: bytes | None = None) -> Raster | None
     content: the file's bytes, if they are not to be read from `path`. Raises `DataError` for a file that is
     damaged, and for an array that is no image.
     """
-    with _opened(path, content) as file:
+    with opened(path, content) as file:
         start = file.read(16)
         if start.startswith(_NPY):
             return _npy_header(path, file)
@@ -96,7 +96,7 @@ def read_values(path: str | Path, content: bytes | None = None) -> Shaped[np.nda
     if header is None:
         raise DataError(f"{path}: neither a TIFF nor a NumPy array")
     check_pixels(path, *header.size)
-    with _opened(path, content) as file:
+    with opened(path, content) as file:
         if header.kind == "NumPy array":
             values = _npy_values(path, file)
         else:
@@ -118,11 +118,15 @@ def read_bands(
         )
     if max(bands) >= header.bands:
         raise DataError(f"{path}: a {header}, of which {max(bands) + 1} are needed")
-    values = read_values(path, content)[..., list(bands)]
+    return with_missing(read_values(path, content)[..., list(bands)], header.nodata)
+
+
+def with_missing(values: Shaped[np.ndarray, "h w bands"], nodata: float | None) -> Float32[np.ndarray, "h w bands"]:
+    """Return values as float32, with NaN for those that are infinite or equal to `nodata`."""
     pixels = np.ascontiguousarray(values, dtype=np.float32)
     missing = ~np.isfinite(pixels)
-    if header.nodata is not None:
-        missing |= values == header.nodata
+    if nodata is not None:
+        missing |= values == nodata
     pixels[missing] = np.nan
     return pixels
 
@@ -269,8 +273,8 @@ def _npy_values(path: str | Path, file: BufferedIOBase) -> Shaped[np.ndarray, "h
 
 
 @contextmanager
-def _opened(path: str | Path, content: bytes | None) -> Iterator[BufferedIOBase]:
-    """Open a file; errors of reading it in the block become `DataError`."""
+def opened(path: str | Path, content: bytes | None = None) -> Iterator[BufferedIOBase]:
+    """Open a file, or its bytes `content`; errors of reading it in the block become `DataError`."""
     try:
         with open(path, "rb") if content is None else io.BytesIO(content) as file:
             yield file
