@@ -55,14 +55,14 @@ def test_a_name_that_is_not_utf8_is_left_out(fitted, photos, tmp_path):
     ids=["the system", "Python's memory", "PyTorch's memory"],
 )
 def test_trouble_with_one_image_leaves_out_that_image(trouble, words, fitted, photos, tmp_path, monkeypatch):
-    one = module._predict_one
+    one = module._predict_mask
 
-    def trip(predictor, path, base):
+    def trip(predictor, path, *rest):
         if path.name == "b.png":
             raise trouble
-        return one(predictor, path, base)
+        return one(predictor, path, *rest)
 
-    monkeypatch.setattr(module, "_predict_one", trip)
+    monkeypatch.setattr(module, "_predict_mask", trip)
     done = predict(fitted[0].folder, photos, tmp_path / "out")
     assert predicted(tmp_path / "out") == ["a", "最"]
     assert words in str(*done.left_out)
@@ -72,6 +72,6 @@ def test_a_full_disk_ends_the_prediction(fitted, photos, tmp_path, monkeypatch):
     def trip(*arguments):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(module, "_predict_one", trip)
+    monkeypatch.setattr(module, "_predict_mask", trip)
     with pytest.raises(OSError, match="No space left"):
         predict(fitted[0].folder, photos, tmp_path / "out")

@@ -4,20 +4,19 @@ import csv
 import errno
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foveate.api.masks_out import MasksOut
 from foveate.api.results import check_folder, check_free, make_folder
+from foveate.api.tiles import Tiles
 from foveate.errors import UserError
 from foveate.models.weights_file import find_model
 
 if TYPE_CHECKING:
-    from foveate.prediction.assemble import Prediction
     from foveate.prediction.predictor import Predictor
-
-ENDINGS = (".png", "_color.png", "_overlay.jpg")
 
 NAME_BYTES = 255
 """The longest name of a file, in bytes, on all common file systems."""
@@ -32,13 +31,14 @@ _MEMORY = ("out of memory", "can't allocate memory")
 @dataclass(frozen=True)
 class PredictedFolder:
     """The result of `predict`. images: number of images. left_out: an error for each image without a
-    result.
+    result. notes: how images were read, where that can be done in several ways.
     """
 
     folder: Path
     task: str
     images: int
     left_out: tuple[UserError, ...]
+    notes: tuple[str, ...] = ()
 
 
 def predict(
@@ -47,7 +47,10 @@ def predict(
     out: str | Path = "predictions",
     overwrite: bool = False,
     device: str | None = None,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Callable[[float, int, str], None] | None = None,
+    tile: int | None = None,
+    overlap: int | str = "auto",
+    format: str | None = None,
 ) -> PredictedFolder:
     """Predict an image or a folder of images, and write the results to the folder `out`.
 
@@ -55,7 +58,12 @@ def predict(
     colours over the image, all at its own size. For a classifier: predictions.csv. If two images would write
     the same file, such as a.jpg and a.png, NAME keeps the suffix: a.jpg.png, a.png.png. An image that cannot
     be read, that the memory is too small for, or whose result cannot be written under its name, is left out.
-    `progress(done, images, name)` is called after each image.
+    `progress(done, images, name)` is called after each image, and within an image that is cut into tiles.
+
+    An image that is too large for the memory is predicted in overlapping tiles at its own scale, and gives
+    NAME.tif alone. A command that was stopped within it continues at the row of tiles that it had reached.
+    tile, overlap: pixels; a tile given here cuts every image. format: of masks, one of `png`, `palette`,
+    `npz`, `cityscapes`, `geotiff` (see `foveate.prediction.mask_files`), or `coco` for one annotations.json.
 
     Raises `UserError` if there is no run or no image, if results would replace the images or (unless
     `overwrite`) existing results, and if `out` cannot be written to.
@@ -67,25 +75,48 @@ def predict(
     from foveate.prediction.predictor import load
 
     predictor = load(run, device)
-    names = _result_names(paths)
-    if predictor.task == "classification":
-        written = ["predictions.csv"]
-    else:
-        written = [name + ending for name in names.values() for ending in ENDINGS]
-    check_free(target, written, overwrite)
+    tiles = Tiles(find_model(run), tile, overlap)
+    masks = None if predictor.task == "classification" else MasksOut(target, predictor.facts, format)
+    endings = masks.endings if masks else ()
+    names = _result_names(paths, endings)
+    check_free(target, _written(names, masks), overwrite)
     make_folder(target)
     rows: list[list[object]] = []
     unread: list[UserError] = []
     for number, path in enumerate(paths, 1):
+        advance = _within(progress, number, len(paths), path.name)
         try:
-            rows += _predict_one(predictor, path, target / names[path])
+            _check_name(path, names[path], endings)
+            if masks is not None:
+                _predict_mask(predictor, path, names[path], masks, tiles, advance)
+            else:
+                rows.append(_predict_label(predictor, path))
         except (UserError, OSError, MemoryError, RuntimeError) as error:
             unread.append(_of_one_image(path, error))
-        if progress is not None:
-            progress(number, len(paths), path.name)
-    if predictor.task == "classification" and rows:
+        advance(1)
+    if masks is not None:
+        masks.finish()
+    elif rows:
         _write_labels(target / "predictions.csv", predictor.classes, rows)
-    return PredictedFolder(target, predictor.task, len(paths), tuple(unread))
+    return PredictedFolder(target, predictor.task, len(paths), tuple(unread), tuple(tiles.notes))
+
+
+def _within(
+    progress: Callable[[float, int, str], None] | None, number: int, images: int, name: str
+) -> Callable[[float], None]:
+    """Return the progress within image `number`, from 1, as a function of the share that is done."""
+
+    def advance(share: float) -> None:
+        if progress is not None:
+            progress(number - 1 + share, images, name)
+
+    return advance
+
+
+def _written(names: dict[Path, str], masks: MasksOut | None) -> list[str]:
+    if masks is None:
+        return ["predictions.csv"]
+    return [*masks.shared, *(name + ending for name in names.values() for ending in masks.endings)]
 
 
 def _of_one_image(path: Path, error: Exception) -> UserError:
@@ -119,53 +150,56 @@ def _image_paths(source: Path) -> list[Path]:
     return paths
 
 
-def _result_names(paths: list[Path]) -> dict[Path, str]:
+def _result_names(paths: list[Path], endings: Sequence[str]) -> dict[Path, str]:
     """Return a name for the results of each image, such that no file is written twice.
 
     The name is the stem, or the whole file name if stems clash: a.jpg with a.png, or with a_color.png.
 
-    >>> list(_result_names([Path("a.jpg"), Path("a_color.png"), Path("b.jpg")]).values())
+    >>> paths = [Path("a.jpg"), Path("a_color.png"), Path("b.jpg")]
+    >>> list(_result_names(paths, (".png", "_color.png")).values())
     ['a.jpg', 'a_color.png', 'b']
     """
     names = {path: path.stem for path in paths}
     while True:
-        written = Counter(name + ending for name in names.values() for ending in ENDINGS)
-        clashing = [path for path, name in names.items() if any(written[name + end] > 1 for end in ENDINGS)]
+        written = Counter(name + ending for name in names.values() for ending in endings)
+        clashing = [path for path, name in names.items() if any(written[name + end] > 1 for end in endings)]
         if not clashing:
             return names
         # Whole file names are unique and can only clash with stems; each round replaces stems, so this ends.
         names |= {path: path.name for path in clashing}
 
 
-def _predict_one(predictor: "Predictor", path: Path, base: Path) -> list[list[object]]:
+def _check_name(path: Path, name: str, endings: Sequence[str]) -> None:
+    """Raise `UserError` for an image whose name, or that of its results, is none for a file."""
     from foveate.data.pixels.images import require_unicode
 
     require_unicode([path])
-    longest = max((base.name + ending for ending in ENDINGS), key=len)
-    if predictor.task == "segmentation" and len(os.fsencode(longest)) > NAME_BYTES:
+    longest = max((name + ending for ending in endings), key=len, default="")
+    if len(os.fsencode(longest)) > NAME_BYTES:
         raise UserError(f"{path}: the name of its result, {longest}, would be too long; rename the image")
-    image = predictor.read(path)
-    prediction = predictor.predict_pixels(image)
-    if prediction.mask is None:
-        shares = (
-            [f"{p:.6f}" for p in prediction.probabilities] if prediction.probabilities is not None else []
-        )
-        return [[path.name, prediction.label, f"{float(prediction.confidence):.6f}", *shares]]
-    _write_masks(base, predictor.shown(image), prediction)
-    return []
 
 
-def _write_masks(base: Path, image, prediction: "Prediction") -> None:
-    from PIL import Image
+def _predict_label(predictor: "Predictor", path: Path) -> list[object]:
+    prediction = predictor.predict(path)
+    shares = [f"{p:.6f}" for p in prediction.probabilities] if prediction.probabilities is not None else []
+    return [path.name, prediction.label, f"{float(prediction.confidence):.6f}", *shares]
 
-    from foveate.files import write_whole
-    from foveate.inspection.overlays import colorize, over_image
 
-    color = colorize(prediction.mask, prediction.colors)
-    shown = (prediction.mask, color, over_image(image, color))
-    for ending, pixels in zip(ENDINGS, shown, strict=True):
-        with write_whole(base.with_name(base.name + ending)) as file:
-            Image.fromarray(pixels).save(file, "JPEG" if ending.endswith(".jpg") else "PNG")
+def _predict_mask(
+    predictor: "Predictor",
+    path: Path,
+    name: str,
+    masks: MasksOut,
+    tiles: Tiles,
+    progress: Callable[[float], None],
+) -> None:
+    tiling = tiles.tiling(predictor, path)
+    if tiling is None:
+        image = predictor.read(path)
+        masks.add(name, path, predictor.shown(image), predictor.predict_pixels(image))
+        return
+    with tiles.mask(predictor, path, masks.folder / f".{name}.tiles", tiling, progress) as mask:
+        masks.add_tiled(name, path, mask)
 
 
 def _write_labels(path: Path, classes: tuple[str, ...], rows: list[list[object]]) -> None:

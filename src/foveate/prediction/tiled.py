@@ -153,5 +153,6 @@ class _Window:
     def _ended(self) -> DataError:
         height, width = self.size
         return DataError(
-            f"{self.where}: its data are not of the {width} x {height} pixels that its header says; copy it again"
+            f"{self.where}: its data are not of the {width} x {height} pixels that its header says; copy it "
+            "again"
         )

@@ -1,10 +1,21 @@
 """`foveate predict`: predict masks or labels for new images."""
 
 import sys
+from typing import Literal
+
+Format = Literal["png", "palette", "npz", "coco", "cityscapes", "geotiff"]
 
 
 def predict(
-    run: str, images: str, *, out: str = "predictions", overwrite: bool = False, device: str | None = None
+    run: str,
+    images: str,
+    *,
+    out: str = "predictions",
+    overwrite: bool = False,
+    device: str | None = None,
+    format: Format | None = None,
+    tile: int | None = None,
+    overlap: int | Literal["auto"] = "auto",
 ) -> int:
     """Predict masks (or labels) for an image or a folder of images.
 
@@ -13,26 +24,37 @@ def predict(
     be read, or whose result cannot be written, is reported at the end and left out; the exit code is then 2.
     If images would write the same file, such as a.jpg and a.png, NAME keeps the ending: a.jpg.png, a.png.png.
 
+    An image that is too large for the memory is predicted in overlapping tiles, at its own scale, and gives
+    NAME.tif alone, with the georeference of the image. A command that was stopped within it continues there.
+
     Args:
         run: a run directory, a packed run (.zip), or a file from `foveate export` (.onnx, .xml).
         images: an image, or a folder of images.
         out: the folder for the results.
         overwrite: replace existing results.
         device: cpu or cuda; by default cuda if available.
+        format: of masks: png (ids), palette (png of ids with colours), npz, coco (annotations.json),
+            cityscapes (label ids) or geotiff; png if not given, and geotiff for images in tiles.
+        tile: cut every image into tiles of so many pixels a side; without it, only those too large for the
+            memory, in 1024.
+        overlap: pixels that neighbouring tiles share; auto: a quarter of a tile.
 
     Example:
       foveate predict runs/a photos/ --out masks
+      foveate predict runs/a map.tif --tile 1024
     """
     from foveate.api.predict import predict as predict_folder
     from foveate.cli.progress import progress
 
     with progress("Predicting") as advance:
-        done = predict_folder(run, images, out, overwrite, device, advance)
+        done = predict_folder(run, images, out, overwrite, device, advance, tile, overlap, format)
+    for note in done.notes:
+        print(note)
     for error in done.left_out:
         print(f"foveate: left out: {error}", file=sys.stderr)
     missing = f", {len(done.left_out)} left out" if done.left_out else ""
     print(f"{done.images - len(done.left_out)} of {done.images} images predicted{missing}")
-    if done.task != "classification":
+    if done.task != "classification" and format in (None, "png") and len(done.notes) < done.images:
         print("NAME.png holds class ids from 0 and looks black; NAME_color.png shows the classes in colour.")
     print(f"\n{done.folder}")
     return 2 if done.left_out else 0

@@ -121,7 +121,9 @@ def read_bands(
     return with_missing(read_values(path, content)[..., list(bands)], header.nodata)
 
 
-def with_missing(values: Shaped[np.ndarray, "h w bands"], nodata: float | None) -> Float32[np.ndarray, "h w bands"]:
+def with_missing(
+    values: Shaped[np.ndarray, "h w bands"], nodata: float | None
+) -> Float32[np.ndarray, "h w bands"]:
     """Return values as float32, with NaN for those that are infinite or equal to `nodata`."""
     pixels = np.ascontiguousarray(values, dtype=np.float32)
     missing = ~np.isfinite(pixels)
