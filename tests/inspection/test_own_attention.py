@@ -1,5 +1,8 @@
 """A transformer's own attention is what its softmax gives, whichever library and kernel computes it."""
 
+import json
+
+import numpy as np
 import pytest
 import timm
 import torch
@@ -7,10 +10,16 @@ from timm.layers.attention import Attention
 from torch import nn
 
 from foveate.attention.self_attention_map import SelfAttentionMap
+from foveate.cli.main import main
 from foveate.errors import UserError
+from foveate.inspection.figures.registry import figures_for
+from foveate.inspection.image import inspect_image
 from foveate.inspection.own_attention import own_attention
 from foveate.inspection.record import record
+from foveate.inspection.values import save_values
 from foveate.models.attaching.attach import attach
+from foveate.models.create import create_model
+from foveate.prediction.predictor import Predictor
 
 IMAGE = torch.rand(2, 3, 32, 48)
 
@@ -155,3 +164,32 @@ def test_a_network_without_any_attention_is_told():
         record(nn.Sequential(nn.Conv2d(3, 8, 1))),
     ):
         pass
+
+
+def test_the_attention_of_a_vision_transformer_is_drawn(tmp_path):
+    model = create_model("vit_tiny_patch16_224", classes=2).eval()
+    model.notes = {"task": "classification", "classes": ["猫", "dog"], "size": [64, 96]}
+    predictor = Predictor(model)
+    _, maps = inspect_image(predictor, "a", np.zeros((50, 80, 3), np.uint8))
+    assert [one.label for one in maps] == [f"self@blocks.{n}.attn" for n in range(12)]
+    assert maps[0].map.grid == (4, 6)
+    assert maps[0].pixel_attention.shape == (5, 4, 6)
+    (kind,) = figures_for(maps[0])
+    assert kind.name == "self"
+    page = kind.draw(maps[0])
+    titles = [axes.get_title(loc="left") for axes in page.axes]
+    assert titles[:3] == ["a", "from the class token", "received, mean of all"]
+    assert "4×6 positions and 1 token without a position" in page._supxlabel.get_text()
+    save_values(tmp_path, maps)
+    assert json.loads((tmp_path / "maps.json").read_text())["maps"]["self@blocks.0.attn-1-self"]["grid"] == [
+        4,
+        6,
+    ]
+
+
+def test_the_places_of_a_vision_transformer_name_its_own_attention(capsys):
+    assert main(["list", "places", "--arch", "vit_tiny_patch16_224"]) == 0
+    output = capsys.readouterr().out
+    assert "encoder4" in output
+    assert "self@blocks.0.attn to self@blocks.11.attn (12 in all)" in output
+    assert output.rstrip().endswith("by its dotted name: cbam@blocks.11.")

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from foveate.cli.main import main
 from foveate.errors import UserError
 from foveate.specs.model import ModelSpec
 from foveate.training.resuming import continuation
@@ -167,3 +168,32 @@ def test_other_numbers_of_epochs_are_refused_with_what_to_do(small_spec, tmp_pat
         fit(small_spec(epochs=5), tmp_path / "begun", resume=True)
     with pytest.raises(UserError, match=r"training.lr was .* \(a finished run may get more epochs\)"):
         fit(small_spec(epochs=4, lr=0.5), tmp_path / "done", resume=True)
+
+
+TERMINATED_IN_MID_EPOCH = """
+import os, signal, sys
+from foveate.cli.main import main
+from foveate.training import callbacks
+
+send = callbacks.Progress._send
+
+def end(self, trainer):
+    if (trainer.current_epoch, trainer.global_step) == (1, 5):
+        os.kill(os.getpid(), signal.SIGTERM)
+    send(self, trainer)
+
+callbacks.Progress._send = end
+sys.exit(main(words))
+"""
+
+
+def test_a_run_that_a_batch_system_ends_is_kept_and_goes_on(begin, tmp_path):
+    out = tmp_path / "run"
+    options = ["--size", "32x64", "--batch", "4", "--epochs", "3", "--encoder", "mobilenet_v2"]
+    words = ["fit", "synthetic:12", *options, "--out", str(out)]
+    child = begin(TERMINATED_IN_MID_EPOCH, words=words)
+    child.join()
+    assert child.exitcode != 0
+    assert [row["epoch"] for row in Run(out).metrics()] == [1]
+    assert main([*words, "--resume"]) == 0
+    assert [row["epoch"] for row in Run(out).metrics()] == [1, 2, 3]

@@ -9,6 +9,7 @@ import torch
 
 from foveate.errors import UserError, choose
 from foveate.files import write_whole
+from foveate.inspection.figures.fonts import use_fonts
 from foveate.inspection.figures.registry import FigureKind, figure_kinds, figures_for
 from foveate.inspection.image import inspect_image
 from foveate.inspection.record import attention_of
@@ -48,6 +49,7 @@ class Inspection:
     available: int
     drawings: dict[str, list[Drawing]] = field(default_factory=dict)
     left_out: list[UserError] = field(default_factory=list)
+    classes: tuple[str, ...] = ()
 
 
 def inspect(
@@ -89,7 +91,7 @@ def inspect(
     if limit < 1:
         raise UserError(f"limit is {limit}; at least 1 image is needed to see anything")
     sources = find_sources(run, predictor.classes, images, split, folder)
-    inspection = Inspection(str(run), predictor.facts.arm, Path(out), len(sources))
+    inspection = Inspection(str(run), predictor.facts.arm, Path(out), len(sources), classes=predictor.classes)
     chosen = evenly_spaced(sources, limit)
     folders = _folder_names(chosen)
     for done, source in enumerate(chosen, 1):
@@ -132,7 +134,9 @@ def _draw(folder: Path, view: View, maps: list[RecordedMap], kinds: Sequence[Fig
         if earlier:
             path = path.with_stem(f"{kind.name}-{earlier + 1}")
         with write_whole(path) as file:
-            kind.draw(subject).savefig(file, format="png")
+            page = kind.draw(subject)
+            use_fonts(page)
+            page.savefig(file, format="png")
         drawings.append(Drawing(path, kind.name, label, kind.summary))
     if maps:
         save_values(folder, maps)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from foveate.files import write_whole
+from foveate.inspection.figures.fonts import readable
 from foveate.inspection.inspect import Drawing, Inspection
 from foveate.report.html import render_template
 
@@ -26,6 +27,7 @@ def render(inspection: Inspection) -> str:
         subject=_subject(inspection),
         images=images,
         available=inspection.available,
+        escaped=[(readable(name), name) for name in inspection.classes if readable(name) != name],
         left_out=[str(error) for error in inspection.left_out],
     )
 

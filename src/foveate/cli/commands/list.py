@@ -37,6 +37,7 @@ def _rows(kind: str, arch: str, encoder: str) -> list[str]:
         from foveate.data.open import dataset_summaries
 
         return [f"{name:<18} {summary}" for name, summary in dataset_summaries().items()]
+    from foveate.inspection.own_attention import own_attention
     from foveate.models.create import create_model
     from foveate.models.places.find import describe_places
     from foveate.models.places.skips import GROUP, match_skips
@@ -47,8 +48,19 @@ def _rows(kind: str, arch: str, encoder: str) -> list[str]:
     host = arch if encoder == "none" else f"{arch} with {encoder}"
     head = f"{'place':<10} {'channels':>8} {'stride':>6}  {host}"
     together = match_skips([name for name, *_ in places], GROUP)
+    own = list(own_attention(model))
     return [
         head,
         *(f"{name:<10} {channels:>8} {stride:>6g}  {what}" for name, channels, stride, what in places),
         *([f"{GROUP:<10} {'':>8} {'':>6}  {', '.join(together)} together"] if together else []),
+        *([_own_note(own)] if own else []),
     ]
+
+
+def _own_note(labels: list[str]) -> str:
+    """Return what can be done with a transformer's own attention and its blocks."""
+    block = labels[-1].removeprefix("self@").rpartition(".")[0]
+    return (
+        f"\nAttention of its own: {labels[0]} to {labels[-1]} ({len(labels)} in all), which `foveate "
+        f"inspect` draws of a run without an arm. An arm may also sit at a submodule by its dotted name: cbam@{block}."
+    )

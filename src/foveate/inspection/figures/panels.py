@@ -20,8 +20,8 @@ from foveate.inspection.figures.style import (
     color_bar,
     draw_image,
     draw_map,
-    escape_dollars,
     new_figure,
+    plain,
     style_axes,
 )
 from foveate.inspection.overlays import colorize, error_map
@@ -109,10 +109,10 @@ def _bars(axes: Axes, view: View) -> None:
     names = [prediction.classes[c] + (" (true)" if c == view.truth else "") for c in order]
     style_axes(axes, "Probability of each class", "probability, %")
     axes.barh(range(len(order)), 100 * shares[order], color=BLUE)
-    axes.set_yticks(range(len(order)), list(map(escape_dollars, names)), fontsize=8, color=SOFT)
+    axes.set_yticks(range(len(order)), list(map(plain, names)), fontsize=8, color=SOFT)
     axes.set_xlim(0, 100)
 
 
 def _patch(color: Color, label: str) -> Patch:
     face = np.divide(color, 255)
-    return Patch(facecolor=face, edgecolor="#9aa1ab", linewidth=0.5, label=escape_dollars(label))
+    return Patch(facecolor=face, edgecolor="#9aa1ab", linewidth=0.5, label=plain(label))

@@ -11,6 +11,7 @@ from matplotlib.image import AxesImage
 from numpy import ndarray
 
 from foveate.data.pixels.palette import WRONG
+from foveate.inspection.figures.fonts import readable
 from foveate.inspection.overlays import BAR
 from foveate.inspection.subjects import RecordedMap, Size, downscale
 
@@ -24,18 +25,19 @@ def new_figure(width: float, height: float, title: str, note: str) -> Figure:
     """Return an empty figure, sizes in inches, with a title above and a note below."""
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08, wspace=0.04, hspace=0.04)
-    figure.suptitle(escape_dollars(title), x=0.012, ha="left", fontsize=11, fontweight="bold", color=INK)
-    figure.supxlabel(escape_dollars(note), x=0.012, ha="left", fontsize=8.5, color=SOFT, wrap=True)
+    figure.suptitle(plain(title), x=0.012, ha="left", fontsize=11, fontweight="bold", color=INK)
+    figure.supxlabel(plain(note), x=0.012, ha="left", fontsize=8.5, color=SOFT, wrap=True)
     return figure
 
 
-def escape_dollars(text: str) -> str:
-    """Escape dollar signs, which matplotlib takes for a formula, in a text such as a class name.
+def plain(text: str) -> str:
+    """Escape what matplotlib cannot draw in a text such as a class name: dollar signs, which it takes for a
+    formula, and characters without a font.
 
-    >>> print(escape_dollars("$20 bill"))
+    >>> print(plain("$20 bill"))
     \\$20 bill
     """
-    return text.replace("$", r"\$")
+    return readable(text).replace("$", r"\$")
 
 
 def style_axes(axes: Axes, title: str = "", x: str = "", y: str = "") -> Axes:
@@ -52,7 +54,7 @@ def draw_image(axes: Axes, image: UInt8[ndarray, "h w 3"], size: Size, title: st
     """Draw an RGB image, without ticks, stretched to the coordinates of an image of `size`."""
     shown = axes.imshow(downscale(image), extent=(0, size[1], size[0], 0), interpolation="antialiased")
     axes.set(xlim=(0, size[1]), ylim=(size[0], 0))
-    axes.set_title(escape_dollars(title), fontsize=9.5, loc="left", color=INK)
+    axes.set_title(plain(title), fontsize=9.5, loc="left", color=INK)
     axes.set_axis_off()
     return shown
 

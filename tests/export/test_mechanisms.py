@@ -1,0 +1,43 @@
+"""Every attention is written to ONNX with an open batch size, and ONNX Runtime computes the same."""
+
+import onnxruntime
+import torch
+from torch import nn
+
+from foveate.attention.registry import attention_names, is_refiner
+from foveate.models.attaching.attach import attach, attention_parameters
+from foveate.models.create import create_model
+
+LARGER = {"residual"}  # a trunk of several strides, which takes larger maps
+
+
+def same_in_onnx(model: nn.Module, size: tuple[int, int], folder) -> None:
+    model.eval()
+    batch = {0: torch.export.Dim("batch", min=1, max=8)}
+    image = torch.rand(2, 3, *size)
+    torch.onnx.export(model, (image,), folder / "m.onnx", dynamo=True, dynamic_shapes=(batch,), verbose=False)
+    session = onnxruntime.InferenceSession(folder / "m.onnx", providers=["CPUExecutionProvider"])
+    image = torch.rand(3, 3, *size)
+    (output,) = session.run(None, {session.get_inputs()[0].name: image.numpy()})
+    with torch.no_grad():
+        torch.testing.assert_close(torch.from_numpy(output), model(image), atol=1e-4, rtol=1e-4)
+
+
+def test_all_gates_and_pairwise_attentions(untyped, tmp_path):
+    torch.manual_seed(0)
+    names = [name for name in attention_names() if not is_refiner(name) and name not in LARGER]
+    model = nn.Sequential(*(nn.Conv2d(3 if not n else 16, 16, 3, padding=1) for n in range(len(names))))
+    arm = [f"{name}@{number}" for number, name in enumerate(names)]
+    attach(model, arm, gate="none", example=torch.rand(1, 3, 16, 24))
+    for name, parameter in model.named_parameters():
+        if name in attention_parameters(model):
+            nn.init.normal_(parameter, 0.3, 0.1)  # gates of their own are open
+    same_in_onnx(model, (16, 24), tmp_path)
+
+
+def test_afma(untyped, tmp_path):
+    torch.manual_seed(0)
+    options = {"decoder_channels": [8, 8, 8, 8, 8]}
+    arm = "afma@logits(level=2,patch_size=4)"
+    model = create_model("unet", "mobilenet_v2", classes=2, arm=arm, gate="none", **options)
+    same_in_onnx(model, (64, 64), tmp_path)
