@@ -61,6 +61,7 @@ def _own_note(labels: list[str]) -> str:
     """Return what can be done with a transformer's own attention and its blocks."""
     block = labels[-1].removeprefix("self@").rpartition(".")[0]
     return (
-        f"\nAttention of its own: {labels[0]} to {labels[-1]} ({len(labels)} in all), which `foveate "
-        f"inspect` draws of a run without an arm. An arm may also sit at a submodule by its dotted name: cbam@{block}."
+        f"\nAttention of its own: {labels[0]} to {labels[-1]} ({len(labels)} in all). `foveate inspect` "
+        "draws it of a run without an arm.\n"
+        f"An arm may also sit at a submodule by its dotted name: cbam@{block}."
     )
