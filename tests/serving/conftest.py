@@ -1,7 +1,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -13,6 +13,7 @@ from foveate.models.create import create_model
 from foveate.prediction.predictor import Predictor, load
 from foveate.serving.server import build_server, listen
 from foveate.specs.serving import ServingSpec
+from foveate.watching.signs import Signs
 
 SIZE = (32, 64)
 
@@ -36,10 +37,10 @@ def predictor(run) -> Predictor:
 
 
 @contextlib.contextmanager
-def running(predictor: Predictor, **settings) -> Iterator[httpx.Client]:
+def running(predictor: Predictor, baseline: Sequence[Signs] = (), **settings) -> Iterator[httpx.Client]:
     """A client of a real server on a free port of this machine, which has begun to predict."""
     spec = ServingSpec(port=0, **settings)
-    listener, server = listen("127.0.0.1", 0), build_server(predictor, spec)
+    listener, server = listen("127.0.0.1", 0), build_server(predictor, spec, baseline)
     thread = threading.Thread(target=server.run, args=[[listener]])
     port = listener.getsockname()[1]
     thread.start()

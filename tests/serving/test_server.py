@@ -5,6 +5,7 @@ import json
 import re
 import socket
 import struct
+import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,6 +18,7 @@ from PIL import Image
 from foveate.errors import UserError
 from foveate.inspection.overlays import colorize, over_image
 from foveate.serving.server import listen
+from foveate.watching.watcher import watched_prediction
 
 
 def photo(seed: int, size: tuple[int, int] = (50, 70)) -> np.ndarray:
@@ -277,3 +279,24 @@ def test_a_connection_serves_several_requests(client):
         assert [one.post("/predict", content=GOOD[n]).status_code for n in ("png", "jpeg", "png")] == [
             200
         ] * 3
+
+
+def metrics_of(client: httpx.Client) -> dict[str, float]:
+    lines = [line for line in client.get("/metrics").text.splitlines() if not line.startswith("#")]
+    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines}
+
+
+def test_drift_of_a_window_of_images_is_in_the_metrics(start, predictor):
+    before = [watched_prediction(predictor, photo(n))[1] for n in range(30)]
+    with start(baseline=before, drift_window=20) as client:
+        for dark in (False, True):
+            for n in range(100, 120):
+                image = photo(n) // 4 if dark else photo(n)
+                assert client.post("/predict", content=encoded(image)).status_code == 200
+            while metrics_of(client).get('foveate_drift{sign="brightness"}') != float(dark):
+                time.sleep(0.01)
+        found = metrics_of(client)
+    assert found['foveate_drift_index{sign="brightness"}'] > 0.2
+    assert found['foveate_drift{sign="pixels"}'] == 0
+    assert any(name.startswith('foveate_drift_index{sign="attention se@decoder') for name in found)
+    assert found["foveate_drift_images"] == 0

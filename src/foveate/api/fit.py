@@ -1,6 +1,7 @@
 """`foveate.fit`: train one arm with one seed, and score it, into a run directory."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from inspect import signature
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from foveate.api.host import check_host
 from foveate.api.settings import Settings, parse_settings, warn_of
 from foveate.durations import duration
+from foveate.errors import UserError
 from foveate.specs.run import RunSpec
 
 if TYPE_CHECKING:
@@ -157,10 +159,16 @@ def describe_continuation(spec: RunSpec, out: str | Path, resume: bool) -> str:
 
 
 def score_run(out: str | Path, progress: Callable[[int, int], None] | None = None) -> FitResult:
-    """Score a trained run on its test images. `progress(done, images)` is called after each batch."""
+    """Score a trained run on its test images, and keep the signs of its validation images.
+
+    `progress(done, images)` is called after each batch.
+    """
     from foveate.evaluation.evaluate import evaluate
     from foveate.training.run_directory import Run
+    from foveate.watching.baseline import make_baseline
 
     evaluate(out, progress=progress)
+    with suppress(UserError):  # a finished run is none the worse for it; it is made when it is first needed
+        make_baseline(out)
     Run(out).last_checkpoint.unlink(missing_ok=True)  # a complete run is never resumed
     return FitResult(out)

@@ -1,9 +1,11 @@
 """`foveate.api.pack.pack`: one zip file from a run."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from foveate.api.results import check_file
+from foveate.errors import UserError
 from foveate.models.weights_file import find_weights
 
 
@@ -33,6 +35,10 @@ def pack(run: str | Path, out: str | Path | None = None, overwrite: bool = False
     check_file(target, ".zip", overwrite)
     from foveate.experiments.verdict_on import verdict_on
     from foveate.models.packed import pack_run
+    from foveate.watching.baseline import baseline_of
 
+    # Drift can be told from a packed run alone: where the data are missing, it holds no baseline.
+    with suppress(UserError):
+        baseline_of(folder)
     names = pack_run(folder, target, verdict_on(folder))
     return PackedRun(target, target.stat().st_size, names)

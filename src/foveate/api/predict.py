@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foveate.api.drift_check import DriftCheck
 from foveate.api.masks_out import MasksOut
 from foveate.api.results import check_folder, check_free, make_folder
 from foveate.api.tiles import Tiles
@@ -16,7 +17,12 @@ from foveate.errors import UserError
 from foveate.models.weights_file import find_model
 
 if TYPE_CHECKING:
+    from foveate.data.dataset import Pixels
+    from foveate.prediction.assemble import Prediction
     from foveate.prediction.predictor import Predictor
+    from foveate.watching.drift import Drift
+
+    PredictPixels = Callable[[Pixels], Prediction]
 
 NAME_BYTES = 255
 """The longest name of a file, in bytes, on all common file systems."""
@@ -31,7 +37,8 @@ _MEMORY = ("out of memory", "can't allocate memory")
 @dataclass(frozen=True)
 class PredictedFolder:
     """The result of `predict`. images: number of images. left_out: an error for each image without a
-    result. notes: how images were read, where that can be done in several ways.
+    result. notes: how images were read, where that can be done in several ways. drift: of each sign of the
+    images, the largest index first; empty without `check_drift`.
     """
 
     folder: Path
@@ -39,6 +46,7 @@ class PredictedFolder:
     images: int
     left_out: tuple[UserError, ...]
     notes: tuple[str, ...] = ()
+    drift: "tuple[Drift, ...]" = ()
 
 
 def predict(
@@ -51,6 +59,8 @@ def predict(
     tile: int | None = None,
     overlap: int | str = "auto",
     format: str | None = None,
+    check_drift: bool = False,
+    baseline: str | Path | None = None,
 ) -> PredictedFolder:
     """Predict an image or a folder of images, and write the results to the folder `out`.
 
@@ -64,6 +74,10 @@ def predict(
     NAME.tif alone. A command that was stopped within it continues at the row of tiles that it had reached.
     tile, overlap: pixels; a tile given here cuts every image. format: of masks, one of `png`, `palette`,
     `npz`, `cityscapes`, `geotiff` (see `foveate.prediction.mask_files`), or `coco` for one annotations.json.
+
+    check_drift: compare the images with the run's validation images (see `foveate.watching.drift`), those in
+    tiles excepted.
+    baseline: the run whose validation images are meant, for an exported file.
 
     Raises `UserError` if there is no run or no image, if results would replace the images or (unless
     `overwrite`) existing results, and if `out` cannot be written to.
@@ -80,6 +94,8 @@ def predict(
     endings = masks.endings if masks else ()
     names = _result_names(paths, endings)
     check_free(target, _written(names, masks), overwrite)
+    check = DriftCheck(baseline or run, predictor, baseline is None, len(paths)) if check_drift else None
+    predict_pixels = check.predict_pixels if check else predictor.predict_pixels
     make_folder(target)
     rows: list[list[object]] = []
     unread: list[UserError] = []
@@ -88,9 +104,9 @@ def predict(
         try:
             _check_name(path, names[path], endings)
             if masks is not None:
-                _predict_mask(predictor, path, names[path], masks, tiles, advance)
+                _predict_mask(predictor, predict_pixels, path, names[path], masks, tiles, advance)
             else:
-                rows.append(_predict_label(predictor, path))
+                rows.append(_predict_label(predictor, predict_pixels, path))
         except (UserError, OSError, MemoryError, RuntimeError) as error:
             unread.append(_of_one_image(path, error))
         advance(1)
@@ -98,7 +114,8 @@ def predict(
         masks.finish()
     elif rows:
         _write_labels(target / "predictions.csv", predictor.classes, rows)
-    return PredictedFolder(target, predictor.task, len(paths), tuple(unread), tuple(tiles.notes))
+    drift = check.result() if check else ()
+    return PredictedFolder(target, predictor.task, len(paths), tuple(unread), tuple(tiles.notes), drift)
 
 
 def _within(
@@ -179,14 +196,15 @@ def _check_name(path: Path, name: str, endings: Sequence[str]) -> None:
         raise UserError(f"{path}: the name of its result, {longest}, would be too long; rename the image")
 
 
-def _predict_label(predictor: "Predictor", path: Path) -> list[object]:
-    prediction = predictor.predict(path)
+def _predict_label(predictor: "Predictor", predict_pixels: "PredictPixels", path: Path) -> list[object]:
+    prediction = predict_pixels(predictor.read(path))
     shares = [f"{p:.6f}" for p in prediction.probabilities] if prediction.probabilities is not None else []
     return [path.name, prediction.label, f"{float(prediction.confidence):.6f}", *shares]
 
 
 def _predict_mask(
     predictor: "Predictor",
+    predict_pixels: "PredictPixels",
     path: Path,
     name: str,
     masks: MasksOut,
@@ -196,7 +214,7 @@ def _predict_mask(
     tiling = tiles.tiling(predictor, path)
     if tiling is None:
         image = predictor.read(path)
-        masks.add(name, path, predictor.shown(image), predictor.predict_pixels(image))
+        masks.add(name, path, predictor.shown(image), predict_pixels(image))
         return
     with tiles.mask(predictor, path, masks.folder / f".{name}.tiles", tiling, progress) as mask:
         masks.add_tiled(name, path, mask)

@@ -53,8 +53,8 @@ def _set_wait_policy() -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return the exit code.
 
-    0: success. 1: a bug or a failure of the machine (or `doctor` found problems). 2: an error that the user
-    can fix. 130: stopped by Ctrl-C.
+    0: success. 1: a bug or a failure of the machine (or `doctor` found problems, `predict` drift). 2: an
+    error that the user can fix. 130: stopped by Ctrl-C.
 
     >>> main(["fit", "--epochs", "many", "photos"])
     2

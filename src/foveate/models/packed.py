@@ -29,6 +29,7 @@ KEPT = (
     "result.json",
     "scores*.json",
     "verdict.txt",
+    "baseline.json",
 )
 """The files of a run that are packed, as patterns."""
 

@@ -6,9 +6,10 @@ a few milliseconds for company. See Crankshaw et al., Clipper (NSDI 2017), secti
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -20,7 +21,7 @@ MOST_PIXELS = 4_000_000
 
 @dataclass(eq=False)
 class Waiting:
-    """An image that waits, since when (monotonic seconds), and where its probabilities go."""
+    """An image that waits, since when (monotonic seconds), and where its result goes."""
 
     image: Float[Tensor, "1 c h w"]
     since: float
@@ -40,7 +41,7 @@ class Batcher:
 
     def __init__(
         self,
-        compute: Callable[[Tensor], Tensor],
+        compute: Callable[[Tensor], Sequence[Any]],
         executor: Executor,
         most: int,
         wait: float,
@@ -58,7 +59,7 @@ class Batcher:
         self.worker: asyncio.Task | None = None
         self.seconds_an_image = 0.0
 
-    async def submit(self, image: Float[Tensor, "1 c h w"]) -> Tensor:
+    async def submit(self, image: Float[Tensor, "1 c h w"]) -> Any:
         """Return the result of one image. Raises what `compute` raises."""
         if self.worker is None:
             self.worker = asyncio.create_task(self._work())

@@ -30,6 +30,22 @@ class Metrics:
             "foveate_in_work", "Requests that were taken and not yet answered.", registry=self.registry
         )
 
+        self.window = Gauge(
+            "foveate_drift_images", "Images in the window that is not yet judged.", registry=self.registry
+        )
+        self.drift_index = Gauge(
+            "foveate_drift_index",
+            "Population stability index against the run's validation images, of the last full window.",
+            ["sign"],
+            registry=self.registry,
+        )
+        self.drift_found = Gauge(
+            "foveate_drift",
+            "Whether the sign has drifted beyond chance in the last full window.",
+            ["sign"],
+            registry=self.registry,
+        )
+
     def batch(self, images: int, seconds: float) -> None:
         """Count a batch."""
         self.batches.observe(images)

@@ -2,7 +2,7 @@
 
 import math
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 import uvicorn
@@ -14,6 +14,7 @@ from foveate.serving.connection import Connection
 from foveate.serving.logs import log, start_logging
 from foveate.serving.service import Service
 from foveate.specs.serving import ServingSpec
+from foveate.watching.signs import Signs
 
 _CONNECTIONS_BESIDE = 256
 """Connections that may be open beside those in the queue; beyond them, clients get 503."""
@@ -27,25 +28,31 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def serve(predictor: Predictor, spec: ServingSpec, started: Callable[[str], None] = lambda url: None) -> None:
+def serve(
+    predictor: Predictor,
+    spec: ServingSpec,
+    baseline: Sequence[Signs] = (),
+    started: Callable[[str], None] = lambda url: None,
+) -> None:
     """Answer requests until SIGTERM or SIGINT. A second signal ends the process at once.
 
+    baseline: the signs of the run's validation images; empty: drift is not watched.
     started: called with the address once it is listened to. Raises `UserError` if the address is in use or
     cannot be listened to.
     """
     listener = listen(spec.host, spec.port)
     start_logging()
-    server = build_server(predictor, spec)
+    server = build_server(predictor, spec, baseline)
     started(f"http://{_written(spec.host)}:{listener.getsockname()[1]}")
     log("started", port=listener.getsockname()[1])
     server.run([listener])
     log("stopped")
 
 
-def build_server(predictor: Predictor, spec: ServingSpec) -> Server:
-    """Return the server of a network; `run([socket])` runs it."""
+def build_server(predictor: Predictor, spec: ServingSpec, baseline: Sequence[Signs] = ()) -> Server:
+    """Return the server of a network; `run([socket])` runs it. See `serve`."""
     config = uvicorn.Config(
-        application(Service(predictor, spec)),
+        application(Service(predictor, spec, baseline)),
         http=type("TimedConnection", (Connection,), {"seconds": spec.timeout}),
         ws="none",
         lifespan="on",

@@ -2,33 +2,44 @@
 
 import asyncio
 import math
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from torch import Tensor
 
 from foveate.data.dataset import Pixels
 from foveate.prediction.assemble import Prediction, assemble
 from foveate.prediction.predictor import Predictor
 from foveate.serving.answers import ANSWERS
 from foveate.serving.batching import Batcher
+from foveate.serving.drift_window import DriftWindow
 from foveate.serving.metrics import Metrics
 from foveate.serving.picture import decode
 from foveate.serving.refusal import Refusal
 from foveate.specs.serving import ServingSpec
+from foveate.watching.drift import FEWEST
+from foveate.watching.signs import Signs, signs_of
+from foveate.watching.watcher import Watched, watched_batch
 
 _READERS = 2
 """Threads that decode images and encode answers, beside the one that computes."""
 
 
 class Service:
-    """Predicts images for several clients at once, in batches, within the limits of `spec`."""
+    """Predicts images for several clients at once, in batches, within the limits of `spec`.
 
-    def __init__(self, predictor: Predictor, spec: ServingSpec):
+    baseline: the signs of the run's validation images, with which those of the clients are compared.
+    """
+
+    def __init__(self, predictor: Predictor, spec: ServingSpec, baseline: Sequence[Signs] = ()):
         self.predictor, self.spec, self.metrics = predictor, spec, Metrics()
+        watched = len(baseline) >= FEWEST and spec.drift_window > 0
+        self.window = DriftWindow(baseline, spec.drift_window, self.metrics) if watched else None
         self.readers = ThreadPoolExecutor(_READERS, "reader")
         self.computer = ThreadPoolExecutor(1, "network")
         self.batcher = Batcher(
-            predictor.probabilities, self.computer, spec.batch, spec.wait_ms / 1e3, self.metrics.batch
+            self._compute, self.computer, spec.batch, spec.wait_ms / 1e3, self.metrics.batch
         )
         self.in_work = 0
         self.ready = False
@@ -39,7 +50,7 @@ class Service:
         blank = np.zeros((*(self.predictor.size or (64, 64)), 3), np.uint8)
         if bands is not None:
             blank = np.zeros((*blank.shape[:2], len(bands.bands.numbers)), np.float32)
-        await self._prediction(blank)
+        await self.batcher.submit(self.predictor.prepared(blank))
         self.ready = True
 
     async def stop(self) -> None:
@@ -81,8 +92,18 @@ class Service:
     async def _prediction(self, pixels: Pixels) -> Prediction:
         run = asyncio.get_running_loop().run_in_executor
         image = await run(self.readers, self.predictor.prepared, pixels)
-        probabilities = await self.batcher.submit(image)
-        return await run(self.readers, assemble, self.predictor.facts, probabilities, pixels.shape[:2])
+        size = (pixels.shape[0], pixels.shape[1])
+        p, changes = await self.batcher.submit(image)
+        if self.window is not None:
+            signs = await run(self.readers, signs_of, image, p, size, self.predictor.classes, changes)
+            if full := self.window.add(signs):
+                run(self.readers, self.window.judge, full)
+        return await run(self.readers, assemble, self.predictor.facts, p, size)
+
+    def _compute(self, batch: Tensor) -> list[Watched]:
+        if self.window is not None:
+            return watched_batch(self.predictor, batch)
+        return [(p, {}) for p in self.predictor.probabilities(batch)]
 
     def _seconds_of_work(self) -> int:
         """Return about how long the requests in work will take, from 1 to 60 seconds."""

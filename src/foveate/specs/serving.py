@@ -19,6 +19,7 @@ class ServingSpec:
         timeout: seconds for a request to arrive, and seconds for its answer.
         max_megabytes: largest body of a request in MB (10^6 bytes).
         max_megapixels: largest image in millions of pixels, checked before it is decoded.
+        drift_window: images after which drift is judged anew; 0: never.
     """
 
     host: str = "127.0.0.1"
@@ -30,6 +31,7 @@ class ServingSpec:
     timeout: float = 30.0
     max_megabytes: float = 32.0
     max_megapixels: float = 25.0
+    drift_window: int = 100
 
     def check(self) -> None:
         """Raise `UserError` for a value outside its range, and name its flag.
@@ -51,5 +53,7 @@ class ServingSpec:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise UserError(f"--{name.replace('_', '-')}: {value} is outside {low} to {high}")
+        if self.drift_window != 0 and not 10 <= self.drift_window <= 10_000:
+            raise UserError(f"--drift-window: {self.drift_window} is outside 10 to 10000; 0 watches nothing")
         if self.token is not None and not (self.token.isascii() and self.token.isprintable() and self.token):
             raise UserError("--token: takes printable ASCII characters, at least one")

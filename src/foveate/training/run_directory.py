@@ -8,6 +8,7 @@ last.ckpt          the training state to resume from
 best.safetensors   the weights with the best monitored value; prediction needs only this and config.json
 result.json        the result, written when the run is complete
 start.safetensors  the best weights of a finished run that was resumed for more epochs, until these are done
+baseline.json      the signs of the validation images, from which drift is told
 log.txt            what the process of a sweep's run has printed
 tb/                TensorBoard's event files, if TensorBoard is installed
 """

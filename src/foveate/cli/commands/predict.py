@@ -1,7 +1,10 @@
 """`foveate predict`: predict masks or labels for new images."""
 
 import sys
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from foveate.watching.drift import Drift
 
 Format = Literal["png", "palette", "npz", "coco", "cityscapes", "geotiff"]
 
@@ -16,6 +19,8 @@ def predict(
     format: Format | None = None,
     tile: int | None = None,
     overlap: int | Literal["auto"] = "auto",
+    check_drift: bool = False,
+    baseline: str | None = None,
 ) -> int:
     """Predict masks (or labels) for an image or a folder of images.
 
@@ -38,6 +43,9 @@ def predict(
         tile: cut every image into tiles of so many pixels a side; without it, only those too large for the
             memory, in 1024.
         overlap: pixels that neighbouring tiles share; auto: a quarter of a tile.
+        check_drift: say whether the images still resemble the run's validation images; if not, the exit code
+            is 1.
+        baseline: the run whose validation images are meant, for an exported file.
 
     Example:
       foveate predict runs/a photos/ --out masks
@@ -47,7 +55,9 @@ def predict(
     from foveate.cli.progress import progress
 
     with progress("Predicting") as advance:
-        done = predict_folder(run, images, out, overwrite, device, advance, tile, overlap, format)
+        done = predict_folder(
+            run, images, out, overwrite, device, advance, tile, overlap, format, check_drift, baseline
+        )
     for note in done.notes:
         print(note)
     for error in done.left_out:
@@ -56,5 +66,17 @@ def predict(
     print(f"{done.images - len(done.left_out)} of {done.images} images predicted{missing}")
     if done.task != "classification" and format in (None, "png") and len(done.notes) < done.images:
         print("NAME.png holds class ids from 0 and looks black; NAME_color.png shows the classes in colour.")
+    drifted = [sign for sign in done.drift if sign.found]
+    if check_drift:
+        print(_describe_drift(done.drift))
     print(f"\n{done.folder}")
-    return 2 if done.left_out else 0
+    return 2 if done.left_out else int(bool(drifted))
+
+
+def _describe_drift(signs: "tuple[Drift, ...]") -> str:
+    drifted = [f"  {sign}" for sign in signs if sign.found]
+    if not signs:
+        return "\nDrift: too few images could be read to tell."
+    if not drifted:
+        return f"\nNo drift in {len(signs)} signs; the largest: {signs[0]}."
+    return "\n".join(["\nDrift: these images differ from the run's validation images:", *drifted])

@@ -1,8 +1,11 @@
 """`foveate serve`: predictions over HTTP."""
 
+import sys
+import warnings
 from dataclasses import asdict
 
 from foveate.cli.flags import flags_of
+from foveate.errors import DataWarning
 from foveate.specs.serving import ServingSpec
 
 
@@ -14,7 +17,14 @@ class ServingFlags:
         return ServingSpec(**asdict(self))
 
 
-def serve(run: str, *, backend: str | None = None, device: str | None = None, server: ServingFlags) -> None:
+def serve(
+    run: str,
+    *,
+    backend: str | None = None,
+    device: str | None = None,
+    baseline: str | None = None,
+    server: ServingFlags,
+) -> None:
     """Answer predictions over HTTP until Ctrl-C or SIGTERM.
 
     POST an image to /predict. The header Accept chooses the answer: application/json, image/png (class ids),
@@ -24,11 +34,20 @@ def serve(run: str, *, backend: str | None = None, device: str | None = None, se
         run: a run directory, a packed run (.zip), or a file from `foveate export` (.onnx, .xml).
         backend: torch, onnx or openvino; of a run, the file that `foveate export` wrote beside it.
         device: cpu or cuda, of a run; by default cuda if available.
+        baseline: the run with whose validation images those of the clients are compared; by default the run
+            served.
 
     Example:
       foveate serve runs/a --port 8000
     """
     from foveate.api.serve import serve as run_server
 
-    spec = server.spec()
-    run_server(run, spec, backend, device, lambda url: print(f"{url}/docs (stop with Ctrl-C)", flush=True))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", DataWarning)
+
+        def started(url: str) -> None:
+            for warning in told:
+                print(f"foveate: note: {warning.message}", file=sys.stderr)
+            print(f"{url}/docs (stop with Ctrl-C)", flush=True)
+
+        run_server(run, server.spec(), backend, device, baseline, started)

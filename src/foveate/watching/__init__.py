@@ -1,0 +1,1 @@
+"""Whether new images still resemble those on which a network was validated."""
