@@ -1,6 +1,5 @@
 """`foveate serve`: predictions over HTTP."""
 
-import sys
 import warnings
 from dataclasses import asdict
 
@@ -46,8 +45,8 @@ def serve(
         warnings.simplefilter("always", DataWarning)
 
         def started(url: str) -> None:
-            for warning in told:
-                print(f"foveate: note: {warning.message}", file=sys.stderr)
-            print(f"{url}/docs (stop with Ctrl-C)", flush=True)
+            # The standard error holds the log alone: lines of JSON.
+            notes = [f"note: {warning.message}" for warning in told]
+            print("\n".join([f"{url}/docs (stop with Ctrl-C)", *notes]), flush=True)
 
         run_server(run, server.spec(), backend, device, baseline, started)
