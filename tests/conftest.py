@@ -4,6 +4,7 @@ import signal
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.process import BaseProcess
@@ -93,7 +94,8 @@ class Make:
     def class_folders(self, **counts: int) -> Path:
         for name, count in counts.items():
             for number in range(count):
-                self.save(f"{name}/{number:03d}.png", self.photo(number, (8, 8)))
+                path = f"{name}/{number:03d}.png"
+                self.save(path, self.photo(zlib.crc32(path.encode()), (8, 8)))
         return self.root
 
 

@@ -11,6 +11,7 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float32, Float64, Int64, UInt8
 
+from foveate.data.names import alike
 from foveate.data.pixels.images import read_image, read_size
 from foveate.data.pixels.palette import Color
 from foveate.data.pixels.raster import read_bands
@@ -220,8 +221,18 @@ def check(dataset: Dataset) -> Dataset:
             f"occur{'s' * (len(missing) == 1)} in the {len(dataset.index('train'))} training images, so "
             f"nothing can be learnt about {it}; leave {it} out of the classes (or name {it} 'ignore' to "
             f"ignore {it}), add training images that show {it}, or choose another --split-seed"
+            f"{_alike(dataset, missing)}"
         )
     return dataset
+
+
+def _alike(dataset: Dataset, missing: Collection[str]) -> str:
+    """Return a hint on missing classes that may be others by a slightly different name; empty if none are."""
+    groups = [group for group in alike(dataset.classes) if set(group) & set(missing)]
+    if not groups:
+        return ""
+    names = " and ".join(map(repr, groups[0]))
+    return f". {names} differ in case or blanks alone; if they are one, call them alike"
 
 
 def _known_in_train(dataset: Dataset) -> set[int] | None:

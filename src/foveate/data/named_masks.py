@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from foveate.data.folders.listing import folders_in, holds_images
+from foveate.data.folders.mask_like import looks_like_masks
 from foveate.data.folders.pair_folders import IMAGE_FOLDERS, find_folder
 from foveate.data.folders.pairing import pair_places, pairing_note, read_indexed
 from foveate.data.folders.places import Place, arranged
-from foveate.data.folders.rivals import looks_like_masks
 from foveate.data.layout import Layout
 from foveate.data.readers.coloured import colors_file, read_coloured
 from foveate.data.storage.unpacked import archives_in, unpacked

@@ -9,6 +9,7 @@ _SET = "|".join(sorted(SPLIT_NAMES, key=len, reverse=True))
 _SPLIT_WORD = re.compile(rf"({_SET})(?:set|data|dataset|split)?")
 _FILLER = frozenset({"set", "data", "dataset", "split", "folder", "dir", "the", "seg"})
 _YEAR = re.compile(r"(19|20)\d\d")
+_DATE = re.compile(rf"{_YEAR.pattern}([-_. ]?(0[1-9]|1[0-2])([-_. ]?[0-3]\d)?)?")
 
 _IMAGE_WORDS = frozenset(
     ("image", "images", "img", "imgs", "jpegimages", "photo", "photos", "picture", "pictures")
@@ -116,21 +117,23 @@ def names_derived(name: str) -> bool:
 def level_of(names: Collection[str]) -> str | None:
     """Return what a level of folders divides the data into, or None if its names do not say.
 
-    "folds", "parts", "groups" (patients, sites), "splits", "images and masks".
+    "folds", "parts", "groups" (patients, sites), "dates", "splits", "images and masks".
 
     >>> level_of(["fold_0", "fold_1"]), level_of(["HAM_images_part_1", "HAM_images_part_2"])
     ('folds', 'parts')
     >>> level_of(["patient01", "patient02"]), level_of(["siteA", "siteB"]), level_of(["cat", "dog"])
     ('groups', 'groups', None)
-    >>> level_of(["mask", "no_mask"]), level_of(["img_dir", "ann_dir"])
-    (None, 'images and masks')
+    >>> level_of(["mask", "no_mask"]), level_of(["img_dir", "ann_dir"]), level_of(["2019", "2020-05"])
+    (None, 'images and masks', 'dates')
     """
     if not names:
         return None
-    if all(map(_mentions_split, names)):
-        return "splits"
     if any(names_images(name) and any(map(mentions_masks, {*names} - {name})) for name in names):
         return "images and masks"
+    if all(map(_mentions_split, names)):
+        return "splits"
+    if all(map(_DATE.fullmatch, names)):
+        return "dates"
     words = [words_of(name) for name in names]
     if all(_PART_WORDS & {*own} and _counts(own) for own in words):
         return "folds" if all(_FOLD_WORDS & {*own} for own in words) else "parts"

@@ -73,6 +73,13 @@ def test_images_of_folders_that_are_not_read_are_named(make):
     assert "images in dog/" in open_dataset(make.class_folders(bird=6), ["cat", "bird"]).cautions[0]
 
 
+def test_many_folders_that_are_not_read_are_one_sentence(make):
+    make.pairs()
+    for number in range(5):
+        make.save(f"others/{number}/images/{number}.png", make.photo(number))
+    assert "5 images in others/ (a folder that is not read)" in open_dataset(make.root).cautions[0]
+
+
 def test_images_that_a_table_does_not_name_are_told(make):
     for number in range(9):
         make.save(f"images/{number}.png", make.photo(number))

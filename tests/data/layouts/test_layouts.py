@@ -154,6 +154,9 @@ SIBLINGS = {
     "groups of files": ("batch_1", "batch_2", "look like parts"),
     "folds without classes": ("fold1", "fold2", "look like folds"),
     "sites without classes": ("hospital_a", "hospital_b", "look like patients or sites"),
+    "years": ("2019", "2020", "look like dates"),
+    "months": ("2019-05", "2019-06", "look like dates"),
+    "a class in another": ("cats", "dogs/cats", "dogs/ holds cats/, called as another class; move cats/"),
     "splits with other words": ("my_train_a", "my_test_a", "look like splits"),
 }
 
@@ -187,6 +190,69 @@ def test_names_that_classes_have(tmp_path, names, split):
     images(*folders, count=6)(tmp_path)
     dataset = open_dataset(tmp_path)
     assert (dataset.name, dataset.classes) == ("class_folders", tuple(sorted(names)))
+
+
+def test_classes_of_several_years_are_joined(tmp_path):
+    images(*product(("2019", "2020", "2021"), ("elm", "oak")), count=3)(tmp_path)
+    dataset = open_dataset(tmp_path)
+    assert (dataset.name, dataset.classes) == ("classes_in_folders", ("elm", "oak"))
+    assert {entry.group for entry in entries(dataset)} == {"2019", "2020", "2021"}
+
+
+def test_one_folder_inside_a_class_is_said_to_be_joined(tmp_path):
+    images("birds", "dogs", "dogs/puppies")(tmp_path)
+    assert "Folders inside a class are joined, such as puppies/ of dogs/" in open_dataset(tmp_path).describe()
+
+
+@pytest.mark.parametrize("separator", ["-", " ", "_"])
+def test_names_of_splits_and_masks_by_any_separator(tmp_path, separator):
+    forms = ((f"{part}{separator}images/{{n}}.png", f"{part}{separator}masks/{{n}}.png") for part in SPLITS)
+    pairs(*forms)(tmp_path)
+    dataset = open_dataset(tmp_path)
+    assert (dataset.name, [len(dataset.index(split)) for split in SPLITS]) == ("paired", [8, 8, 8])
+    alone = tmp_path / "alone"
+    pairs(("Images/{n}.png", f"Ground{separator}Truth/{{n}}.png"))(alone)
+    assert open_dataset(alone).name == "paired"
+
+
+MASKS_BY_OTHER_NAMES = {
+    "in folders of sides": ("CXR_png/{n}.png", "ManualMask/leftMask/{n}.png", "ManualMask/ look like masks"),
+    "x and y": ("x_train/{n}.png", "y_train/{n}.png", "y_train/ look like masks"),
+    "of annotators": (
+        "images/{n}.png",
+        "annotator1/{n}.png",
+        "annotator1/ holds the masks, say --masks annotator1",
+    ),
+    "beside images": ("A/{n}.png", "label/{n}.png", "where A/ holds the images, call it images/"),
+    "of sequences": ("seq1/frames/{n}.png", "seq1/labels/{n}.png", "where frames/ holds the images"),
+}
+
+
+@pytest.mark.parametrize(("image", "drawn", "words"), MASKS_BY_OTHER_NAMES.values(), ids=MASKS_BY_OTHER_NAMES)
+def test_masks_by_other_names_are_refused_with_what_was_seen(tmp_path, image, drawn, words):
+    pairs((image, drawn))(tmp_path)
+    with pytest.raises(UserError, match=words):
+        open_dataset(tmp_path)
+
+
+TABLES = {
+    "of other columns": ("id_code,diagnosis\n0,1\n", "if labels.csv lists the masks or labels"),
+    "of run lengths": ("ImageId,EncodedPixels\n0,1 5\n", "labels.csv is a table of run lengths; draw them"),
+}
+
+
+@pytest.mark.parametrize(("table", "words"), TABLES.values(), ids=TABLES)
+def test_a_table_beside_one_folder_of_images_is_named(tmp_path, table, words):
+    images("scans")(tmp_path)
+    (tmp_path / "labels.csv").write_text(table)
+    with pytest.raises(UserError, match=words):
+        open_dataset(tmp_path)
+
+
+def test_classes_that_differ_in_case_between_the_splits(tmp_path):
+    images("train/Cat", "train/Dog", "test/cat", "test/dog")(tmp_path)
+    with pytest.raises(UserError, match="'Cat' and 'cat' differ in case or blanks alone"):
+        open_dataset(tmp_path)
 
 
 def test_masks_by_another_name_in_each_split(tmp_path):

@@ -358,8 +358,8 @@ TREES = (
     ),
     Tree(
         "folds_of_classes",
-        "`fold_0/cat/ fold_0/dog/ fold_1/...`; the same below parts, patients or sites",
-        "class folders of all folds together; each fold, patient or site (not each part) is a group",
+        "`fold_0/cat/ fold_0/dog/ fold_1/...`; the same below parts, patients, sites or years",
+        "class folders of all folds together; each fold, patient, site or year (not each part) is a group",
         images(*product(("fold_0", "fold_1", "fold_2"), ("all", "hem")), count=4),
         "classes_in_folders",
         ("all", "hem"),

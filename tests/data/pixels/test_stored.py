@@ -183,3 +183,13 @@ def test_a_cut_out_is_told_from_a_coloured_mask(tmp_path):
     with pytest.raises(DataError, match=r"in colour .*its transparency varies: .* save the alpha channel"):
         read_raw(tmp_path / "m.png")
     assert read_raw(tmp_path / "m.png", alpha=True).tolist() == photo[..., 3].tolist()
+
+
+@pytest.mark.parametrize("channels", [2, 4, 7])
+def test_one_channel_a_class_is_refused_with_what_to_save(tmp_path, channels):
+    path = tmp_path / "mask.npy"
+    np.save(path, np.eye(channels, dtype=np.uint8)[np.arange(600).reshape(20, 30) % channels])
+    with pytest.raises(
+        DataError, match=f"the mask has {channels} channels, perhaps one a class; save a single"
+    ):
+        read_raw(path)

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -203,12 +203,13 @@ def _by_name(
 ) -> dict[tuple[str, Kind], list[str]]:
     """Sort files that are not read by suffix, or by folder if they are images."""
     named: dict[tuple[str, Kind], list[str]] = {}
+    above = {str(root), *read, *(str(upper) for folder in read for upper in Path(folder).parents)}
     for path in paths:
         name, suffix = os.path.basename(path), suffix_of(path)
         if path in partnerless:
             key = (suffix, PARTNERLESS)
         elif has_image_suffix(name):
-            folder = os.path.dirname(path)
+            folder = _outermost(os.path.dirname(path), above)
             inner = os.path.relpath(folder, root)
             where = "images in this folder" if inner == "." else f"images in {inner}/"
             key = (where, BESIDE if folder in read else APART)
@@ -216,6 +217,13 @@ def _by_name(
             key = (suffix or "without a suffix", kind_of(path))
         named.setdefault(key, []).append(path)
     return named
+
+
+def _outermost(folder: str, above: Collection[str]) -> str:
+    """Return the outermost folder around a folder that is none of those `above` what is read."""
+    while folder not in above and (outer := os.path.dirname(folder)) not in above:
+        folder = outer
+    return folder
 
 
 def _heaps(named: dict[tuple[str, Kind], list[str]], used: int) -> tuple[Heap, ...]:

@@ -6,21 +6,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
+from foveate.data.folders.image_tables import unread_tables
 from foveate.data.folders.listing import (
     SEARCH_LIMIT,
-    first_files,
-    first_images,
     folders_in,
     holds_images,
     list_images,
 )
-from foveate.data.folders.pair_folders import has_few_colors, holds_images_and_masks, split_roots
+from foveate.data.folders.mask_like import looks_like_masks
+from foveate.data.folders.pair_folders import holds_images_and_masks, split_roots
 from foveate.data.names import one_form
 from foveate.data.words import level_of, mentions_masks, names_images, split_of
 from foveate.errors import DataError, Undecided
 
 _LOOKED_AT = 3
-"""Number of files of a folder that are decoded to see whether they are masks."""
+"""Number of folders that are looked into two levels below a class."""
+
+_LEVELS = {"folds": "folds", "parts": "parts", "groups": "patients or sites", "dates": "dates"}
+"""Levels of folders above classes, and how a message calls them."""
+
+_JOINS = "joins all that lies in a class folder"
 
 _FEWEST_GROUPS = 3
 """Fewer groups cannot be divided into train, val and test."""
@@ -75,7 +80,7 @@ def are_levels(root: Path) -> bool:
     """Whether folders are called as folds, parts, patients or sites and hold folders of the same names."""
     tops = _tops(root)
     uppers = [upper for _, top in tops for upper in folders_in(top)]
-    if level_of([upper.name for upper in uppers]) not in ("folds", "parts", "groups"):
+    if level_of([upper.name for upper in uppers]) not in _LEVELS:
         return False
     shared = _shared_names([(str(upper), upper) for upper in uppers])
     return bool(shared) and not any(map(holds_images, uppers[:SEARCH_LIMIT]))
@@ -103,7 +108,7 @@ def inner_note(found: Sequence[ClassFolder]) -> list[str]:
         masks = masks_inside(each.folder)
         for top in [each.folder, *_below(each.folder)]:
             inner = [path for path in folders_in(top) if path not in masks]
-            if len(inner) > 1:
+            if len(inner) > 1 or (inner and holds_images(top)):
                 return [f"folders inside a class are joined, such as {_shown(inner)} of {each.name}/"]
     return []
 
@@ -117,8 +122,10 @@ def check_classes(root: Path, found: Sequence[ClassFolder]) -> None:
     folders = [each.folder for each in found]
     level = level_of(names)
     if level == "splits":
+        _refuse_masks_beside(root, found)
         what = f"{_named(names)} look like splits, not like classes"
-        _refuse(root, what, "call them train/, val/ and test/, with one folder a class in each")
+        remedy = "call them train/, val/ and test/, with one folder a class in each"
+        _refuse(root, what, "; or, ".join(filter(None, [remedy, unread_tables(root)])))
     if level == "images and masks":
         _refuse(root, f"{_named(names)} are called as images and masks are", _masks_remedy(names))
     if masks := next((path for folder in folders[:SEARCH_LIMIT] for path in masks_inside(folder)), None):
@@ -130,26 +137,30 @@ def check_classes(root: Path, found: Sequence[ClassFolder]) -> None:
             "folder, or join such folders with --layout pairs_in_folders; for classification, --layout "
             "class_folders reads the images alone"
         )
-    if level in ("folds", "parts", "groups"):
-        what = f"{_named(names)} look like {level.replace('groups', 'patients or sites')}, not like classes"
-        _refuse(root, what, _labels_remedy(root, folders))
+    if level in _LEVELS:
+        what = f"{_named(names)} look like {_LEVELS[level]}, not like classes"
+        remedy = "put the images into one folder for each class, or name them and their labels in a CSV table"
+        _refuse(root, what, unread_tables(root) or remedy)
     if shared := _shared_names([(each.name, each.folder) for each in found]):
         what = f"{_named(names)} hold folders of the same names ({_named(shared)}); either may be the classes"
         _refuse(root, what, "where the inner ones are, --layout classes_in_folders")
-    _refuse_levels_inside(root, folders)
+    _refuse_levels_inside(root, found)
     _refuse_masks_beside(root, found)
 
 
-def _refuse_levels_inside(root: Path, folders: Sequence[Path]) -> None:
-    """Raise `NoClasses` for folders of splits or folds deep in a class folder, where they would be lost."""
-    for folder in folders[:SEARCH_LIMIT]:
-        for top in [folder, *_below(folder)]:
-            inner = folders_in(top)
-            names = [path.name for path in inner]
-            if any(map(split_of, names)) or level_of(names) == "folds":
-                what = f"{top.relative_to(root).as_posix()}/ holds {_named(names)}, called as splits or folds"
+def _refuse_levels_inside(root: Path, found: Sequence[ClassFolder]) -> None:
+    """Raise `NoClasses` for folders of splits, folds or other classes in a class, where they get lost."""
+    classes = {each.name for each in found}
+    for each in found[:SEARCH_LIMIT]:
+        for top in [each.folder, *_below(each.folder)]:
+            inner = [path.name for path in folders_in(top)]
+            where = f"{top.relative_to(root).as_posix()}/ holds"
+            if any(map(split_of, inner)) or level_of(inner) == "folds":
                 remedy = "put the folders of splits or folds above those of classes"
-                _refuse(root, what, remedy, "joins all that lies in a class folder")
+                _refuse(root, f"{where} {_named(inner)}, called as splits or folds", remedy, _JOINS)
+            if others := [name for name in inner if one_form(name) in classes - {each.name}]:
+                remedy = f"move {others[0]}/ beside {each.folder.name}/"
+                _refuse(root, f"{where} {_named(others)}, called as another class", remedy, _JOINS)
 
 
 def _below(folder: Path) -> list[Path]:
@@ -169,16 +180,6 @@ def _masks_remedy(names: Sequence[str]) -> str:
         "for segmentation, call the folders images/ and masks/, with the same names in both, or name the "
         f"masks with --masks {quote(masks)}"
     )
-
-
-def _labels_remedy(root: Path, folders: Sequence[Path]) -> str:
-    tables = [name for name in sorted(first_files(root)) if name.lower().endswith((".csv", ".tsv", ".json"))]
-    if tables:
-        return (
-            f"where {' or '.join(tables[:3])} names the labels, call its columns, in the first line, image "
-            "and label"
-        )
-    return "put the images into one folder for each class, or name them and their labels in a CSV table"
 
 
 def _tops(root: Path) -> list[tuple[str, Path]]:
@@ -218,21 +219,16 @@ def masks_inside(folder: Path) -> list[Path]:
     found = []
     for top in [folder, *_below(folder)]:
         inner = folders_in(top)
-        masks = [path for path in inner if mentions_masks(path.name) or _looks_like_masks(path)]
+        masks = [path for path in inner if mentions_masks(path.name) or looks_like_masks(path)]
         found += masks if len(masks) < len(inner) or holds_images(top) else []
     return found
-
-
-def _looks_like_masks(folder: Path) -> bool:
-    names = sorted(first_images(folder))[:_LOOKED_AT]
-    return bool(names) and all(has_few_colors(folder / name) for name in names)
 
 
 def _refuse_masks_beside(root: Path, found: Sequence[ClassFolder]) -> None:
     """Raise `NoClasses` if a folder holds masks of the images in another, by their names."""
     for part in dict.fromkeys(each.part for each in found):
         folders = [each.folder for each in found if each.part == part][:SEARCH_LIMIT]
-        masks = [folder for folder in folders if _looks_like_masks(folder)]
+        masks = [folder for folder in folders if looks_like_masks(folder)]
         others = [folder for folder in folders if folder not in masks]
         stems = {folder: {path.stem for path in list_images(folder)} for folder in others if masks}
         for folder in masks:

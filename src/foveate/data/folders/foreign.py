@@ -10,6 +10,7 @@ from foveate.data.folders.listing import first_files
 
 _LOOKED_AT = 5
 _NO_MASKS = "boxes are no masks; outline the objects, or export the annotations as COCO or as masks"
+_GEOJSON = "GeoJSON; draw its shapes as masks of the images' size"
 _ARRAYS = "save each image and each mask as an image file, such as PNG"
 
 _BY_CONTENT: Mapping[str, tuple[tuple[tuple[bytes, ...], str], ...]] = {
@@ -21,9 +22,10 @@ _BY_CONTENT: Mapping[str, tuple[tuple[tuple[bytes, ...], str], ...]] = {
         ),
         ((b"_via_img_metadata",), "a project of VIA; export its annotations in COCO's format, which is read"),
         ((b'"shape_attributes"',), "annotations of VIA; export them in COCO's format, which is read"),
-        ((b'"FeatureCollection"',), "GeoJSON; draw its shapes as masks of the images' size"),
+        ((b'"FeatureCollection"',), _GEOJSON),
         ((b'"label"', b'"coordinates"', b'"width"'), f"CreateML's JSON of boxes; {_NO_MASKS}"),
     ),
+    ".csv": (((b"EncodedPixels",), "a table of run lengths; draw them as masks, one PNG an image"),),
     ".xml": (((b"<annotation", b"<bndbox>"), f"Pascal VOC's XML of boxes; {_NO_MASKS}"),),
 }
 """What files are, by their suffix and by the words that they hold."""
@@ -33,6 +35,7 @@ _BY_SUFFIX = {
     ".arrow": "a table of Arrow; load it with the package datasets and save it with save_to_disk",
     ".tfrecord": "a file of TensorFlow; save its images and masks as image files, such as PNG",
     ".tfrecords": "a file of TensorFlow; save its images and masks as image files, such as PNG",
+    ".geojson": _GEOJSON,
     **dict.fromkeys((".h5", ".hdf5"), f"a file of HDF5; {_ARRAYS}"),
     **dict.fromkeys((".npz", ".mat"), f"a file of arrays; {_ARRAYS}"),
 }

@@ -51,7 +51,7 @@ def untold_tables(root: Path) -> list[tuple[Path, tuple[str, ...]]]:
 
 def unread_tables(root: Path) -> str:
     """Say what to do about the tables of a folder that do not name images; empty if there are none."""
-    names = [path.name for path in sorted(root.glob("*.csv")) if path.name != "class_dict.csv"]
+    names = [path.name for path in files_with_suffix(root, ".csv") if path.name != "class_dict.csv"]
     if not names:
         return ""
     return (

@@ -1,13 +1,13 @@
 """Find the folders of images, of masks and of splits by their names."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-
 from foveate.data.dataset import SPLITS
 from foveate.data.folders.listing import SEARCH_LIMIT, first_images, folders_in, holds_images
-from foveate.data.pixels.images import SUFFIXES, read_image
+from foveate.data.folders.mask_like import has_few_colors
+from foveate.data.pixels.images import SUFFIXES
 from foveate.data.words import split_of
 from foveate.errors import DataError
 
@@ -39,10 +39,6 @@ _SURE = (
 )
 _ENDINGS = (*_SURE, "_l")
 """Suffixes of mask stems. Only those in `_SURE` mark a mask that lies in one folder with the images."""
-
-_MASK_COLORS = 16
-_MASK_SHARE = 0.9
-"""A picture may be a mask if its `_MASK_COLORS` most frequent colours cover this share of its pixels."""
 
 _MASKS_CHECKED = 3
 """Number of files that are decoded to see whether they are masks."""
@@ -129,17 +125,6 @@ def holds_images_and_masks(folder: Path) -> bool:
     )
 
 
-def has_few_colors(path: Path) -> bool:
-    """Whether a picture has few colours, as masks have and photographs have not. True for a damaged file."""
-    try:
-        pixels = read_image(path).astype(np.int32)
-    except DataError:
-        return True
-    colors = pixels[..., 0] << 16 | pixels[..., 1] << 8 | pixels[..., 2]
-    counts = np.sort(np.unique(colors, return_counts=True)[1])
-    return bool(counts[-_MASK_COLORS:].sum() >= _MASK_SHARE * counts.sum())
-
-
 def strip_mask_suffix(stem: str, endings: Iterable[str] = _SURE) -> str:
     """Return a mask's stem without its suffix, such as _mask: the stem of its image.
 
@@ -174,14 +159,24 @@ def unread_note(root: Path) -> tuple[str, ...]:
     return (f"not read: {', '.join(names)}",) if names else ()
 
 
+def folders_beside(folder: Path) -> list[Path]:
+    """Return the other folders of images beside a folder."""
+    return [path for path in folders_in(folder.parent) if path != folder and holds_images(path)]
+
+
 def find_folder(root: Path, names: Iterable[str]) -> Path | None:
     """Return the subfolder of `root` with the first of these names that exists, ignoring case."""
     return next(iter(_folders_named(root, names)), None)
 
 
 def _folders_named(root: Path, names: Iterable[str]) -> list[Path]:
-    folders = {path.name.lower().strip(): path for path in folders_in(root)}
+    folders = {_plain(path.name): path for path in folders_in(root)}
     return [folders[name] for name in names if name in folders]
+
+
+def _plain(name: str) -> str:
+    """Return a folder's name in lower case, with underscores for blanks and hyphens."""
+    return re.sub(r"[\s-]+", "_", name.strip().lower())
 
 
 def _masks_alone(root: Path) -> Path | None:
@@ -211,20 +206,18 @@ def _split_folders(root: Path, split: str, endings: Iterable[str]) -> list[Path]
     Other names of the split (valid/ for val) count only if a folder of train exists, as they may be classes.
     Returns the folders that contain images, or the first folder if none does.
     """
-    folders = {path.name.strip(): path for path in folders_in(root)}
+    folders = {_plain(path.name): path for path in folders_in(root)}
     has_train = any(
-        split_of(name) == "train" or (name.lower().startswith("train") and "_" in name) for name in folders
+        split_of(name) == "train" or (name.startswith("train") and "_" in name) for name in folders
     )
     for ending in endings:
         begins = {
-            path: name[: len(name) - len(ending)]
-            for name, path in folders.items()
-            if name.lower().endswith(ending)
+            path: name[: len(name) - len(ending)] for name, path in folders.items() if name.endswith(ending)
         }
         candidates = [
             _innermost(path, split)
             for path, name in begins.items()
-            if split_of(name) == split and (has_train or name.lower() == split)
+            if split_of(name) == split and (has_train or name == split)
         ]
         if candidates:
             return [path for path in candidates if _contains_images_deeply(path)] or candidates[:1]

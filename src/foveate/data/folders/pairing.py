@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import TypeVar
 
 import numpy as np
@@ -16,7 +17,13 @@ from foveate.data.dataset import Entry, Pixels, pixels_of
 from foveate.data.folders.affixes import rematch
 from foveate.data.folders.foreign import masks_of_others
 from foveate.data.folders.listing import list_images
-from foveate.data.folders.pair_folders import image_stem, pairs_of, split_folders, strip_mask_suffix
+from foveate.data.folders.pair_folders import (
+    folders_beside,
+    image_stem,
+    pairs_of,
+    split_folders,
+    strip_mask_suffix,
+)
 from foveate.data.folders.places import Place, by_split
 from foveate.data.folders.split_lists import lists_in
 from foveate.data.layout import Layout
@@ -26,6 +33,7 @@ from foveate.data.pixels.masks import IGNORE, LEFT_OUT, MaskCodec, read_mask
 from foveate.data.pixels.meaning import infer_meaning
 from foveate.data.pixels.palette import Color
 from foveate.data.pixels.tally import Tally, pixels_by_value, tally_mask
+from foveate.data.words import split_of
 from foveate.errors import DataError
 from foveate.specs.bindings import binds_colors
 from foveate.waiting import with_progress
@@ -126,9 +134,19 @@ def pair_all(root: Path) -> dict[str, tuple[Entry, ...]]:
         folder, missing = (images, "masks") if images else (masks, "images")
         raise DataError(
             f"{root}: has {folder.name}/ ({len(list_images(folder))} files) but no {missing}/; put the "
-            f"{missing} there, with the same names"
+            f"{missing} there, with the same names{_where_it_may_be(folder, missing)}"
         )
     return pair_splits(root)
+
+
+def _where_it_may_be(found: Path, missing: str) -> str:
+    """Say which folders beside the images or masks may be the others; empty if there are none."""
+    beside = [path.name for path in folders_beside(found) if split_of(path.name) is None]
+    if not beside:
+        return ""
+    shown = " or ".join(f"{name}/" for name in beside[:4])
+    remedy = f"say --masks {quote(beside[0])}" if missing == "masks" else "call it images/"
+    return f"; where {shown} holds the {missing}, {remedy}"
 
 
 def without_unlisted(matched: StemMatch) -> StemMatch:
@@ -148,7 +166,7 @@ def pair_splits(root: Path) -> dict[str, tuple[Entry, ...]]:
             like = next(path.name for _, path in folders.values() if path)
             raise DataError(
                 f"{root}: the {split} split has no folder of {missing}; add it (masks as in {like}/), or "
-                f"move {(images or masks).name}/ elsewhere"
+                f"move {(images or masks).name}/ elsewhere{_where_it_may_be(images or masks, missing)}"
             )
     return {split: pair(images, masks, f"{split}/") for split, (images, masks) in folders.items()}
 
@@ -162,7 +180,8 @@ def pair_places(places: Sequence[Place]) -> dict[str, tuple[Entry, ...]]:
     for place in places:
         if place.images is None or place.masks is None:
             missing, found = ("images", place.masks) if place.images is None else ("masks", place.images)
-            raise DataError(f"{found.parent}: has {found.name}/ but no folder of {missing}; add it")
+            hint = _where_it_may_be(found, missing)
+            raise DataError(f"{found.parent}: has {found.name}/ but no folder of {missing}; add it{hint}")
         for part, entries in place.divide(pair(place.images, place.masks)).items():
             parts[part] = (*parts.get(part, ()), *entries)
     return parts

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 
-from foveate.data.folders.listing import first_images, folders_in
-from foveate.data.folders.pair_folders import IMAGE_FOLDERS, has_few_colors
+from foveate.data.folders.listing import folders_in
+from foveate.data.folders.mask_like import looks_like_masks
+from foveate.data.folders.pair_folders import IMAGE_FOLDERS
 from foveate.data.folders.pairing import match_by_stem
 from foveate.data.folders.places import Place
 from foveate.data.words import names_derived, names_images
 from foveate.errors import Undecided
-
-_LOOKED_AT = 3
 
 
 class SeveralMasks(Undecided):
@@ -45,12 +44,6 @@ def rival_masks(images: Path, masks: Path) -> list[Path]:
     beside = [path for path in folders_in(images.parent) if path not in (images, masks)]
     beside = [path for path in beside if not names_derived(path.name) and not names_images(path.name)]
     return [path for path in beside if looks_like_masks(path) and _fit(images, path)]
-
-
-def looks_like_masks(folder: Path) -> bool:
-    """Whether the first files of a folder have few colours, as masks have."""
-    names = sorted(first_images(folder))[:_LOOKED_AT]
-    return bool(names) and all(has_few_colors(folder / name) for name in names)
 
 
 def _fit(images: Path, folder: Path) -> bool:

@@ -140,6 +140,11 @@ def single_channel(stored: Stored, path: str | Path, among_files: bool = True) -
     among_files: whether the mask lies in a folder, where a table of colours could be added.
     """
     channels = stored.channels
+    if stored.values.ndim == 3 and stored.mode == "L":
+        raise DataError(
+            f"{path}: the mask has {stored.values.shape[-1]} channels, perhaps one a class; save a single "
+            "channel with the number of the class at each pixel (np.argmax over the channels)"
+        )
     if channels.shape[-1] > 1 and (channels != channels[..., :1]).any():
         hint = _SHAPE_IN_ALPHA if stored.alpha is not None and np.ptp(stored.alpha) else ""
         remedy = _NAME_COLORS.format(_colors_to_bind(channels)) if among_files else _IDS

@@ -13,9 +13,12 @@ from foveate.data.folders.class_tree import (
     unread_folders,
 )
 from foveate.data.folders.coded import read_labelled
+from foveate.data.folders.foreign import foreign_files
+from foveate.data.folders.image_tables import unread_tables
 from foveate.data.folders.listing import first_files, list_images
 from foveate.data.folders.pair_folders import holds_images_and_masks, strip_mask_suffix
 from foveate.data.folders.split_lists import divide_by_lists
+from foveate.data.folders.versions import versions_caution
 from foveate.data.known import KnownClasses, by_name
 from foveate.data.layout import Layout, reader
 from foveate.data.names import joined_note, one_form, spellings_of
@@ -53,13 +56,13 @@ def labelled_folders(
     if len(names) < 2 and not to_score:
         raise DataError(
             f"{root}: has one class folder only ('{''.join(names)}'); classification needs two or more. "
-            "For segmentation, put the masks into masks/ and the images into images/"
+            f"For segmentation, put the masks into masks/ and the images into images/{_hints(root)}"
         )
     if all(split_of(name.strip()) for name in names):
         raise DataError(
             f"{root}: {', '.join(f'{name}/' for name in names)} are splits, and hold images alone; for "
             "classes, put the images into one folder a class in each of them; for segmentation, images "
-            "into train/images/ and masks into train/masks/"
+            f"into train/images/ and masks into train/masks/{_hints(root)}"
         )
     parts: dict[str, dict[str, Entry]] = {each.part: {} for each in found}
     for each in sorted(found, key=lambda each: names.index(each.name) if each.name in names else -1):
@@ -79,7 +82,14 @@ def labelled_folders(
         entries,
         read_labelled,
         notes=(*notes, *inner_note(found), *said, *joined, *listed),
+        cautions=versions_caution(entries, names),
     )
+
+
+def _hints(root: Path) -> str:
+    """Say what the tables and files of other programs in a folder may be for."""
+    said = foreign_files(root) or list(filter(None, [unread_tables(root)]))
+    return "".join(f"; {hint}" for hint in said)
 
 
 def _written(each: ClassFolder) -> str:
