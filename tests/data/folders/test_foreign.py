@@ -22,6 +22,11 @@ from foveate.data.folders.foreign import foreign_files
             "<annotation><object><bndbox></bndbox></object></annotation>",
             "boxes are no masks; outline",
         ),
+        (
+            "a.json",
+            '{"images": [], "annotations": [{"segments_info": []}], "categories": []}',
+            "COCO's panoptic form; export outlines",
+        ),
         ("a.geojson", "{}", "GeoJSON; draw its shapes as masks"),
         ("a.csv", "ImageId,EncodedPixels\n1,2 3\n", "run lengths; draw them as masks"),
         ("a.parquet", "PAR1", "a table of Hugging Face; load it with datasets.load_dataset and save it with"),

@@ -217,6 +217,11 @@ def test_names_of_splits_and_masks_by_any_separator(tmp_path, separator):
 
 MASKS_BY_OTHER_NAMES = {
     "in folders of sides": ("CXR_png/{n}.png", "ManualMask/leftMask/{n}.png", "ManualMask/ look like masks"),
+    "with words of their own": (
+        "stare-images/im{n}.png",
+        "labels-ah/im{n}.ah.png",
+        "labels-ah/ is called as masks are, and its files look like masks; .*--masks labels-ah",
+    ),
     "x and y": ("x_train/{n}.png", "y_train/{n}.png", "y_train/ look like masks"),
     "of annotators": (
         "images/{n}.png",

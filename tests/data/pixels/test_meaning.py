@@ -157,3 +157,16 @@ def test_a_shape_in_the_transparency_is_found(make, mode):
         UserError, match=r"the shape is in the transparency, .* in .*1\.png it is not; save all"
     ):
         open_dataset(make.root)
+
+
+def test_smoothed_edges_are_no_classes(make):
+    masks = []
+    for number in range(8):
+        drawn = np.zeros((12, 16), np.uint8)
+        drawn[3:9, 4:13] = 255
+        drawn[3, 4:13], drawn[8, 4:9], drawn[4, 4] = 64 + number, 150 - number, 230
+        masks.append(png(drawn))
+    root = pairs(make, masks)
+    with pytest.raises(UserError, match=r"17 values in between, as smoothed edges do.*foreground=128-255"):
+        open_dataset(root)
+    assert open_dataset(root, classes=["background=0-127", "foreground=128-255"]).classes[1] == "foreground"

@@ -69,6 +69,15 @@ def test_a_column_of_splits_and_one_of_groups(labelled):
     assert len(set.union(*patients)) == 6
 
 
+@pytest.mark.parametrize("name", ["subset", "Data Split", "phase"])
+def test_a_column_of_splits_by_any_name(labelled, name):
+    parts = ["Train"] * 6 + ["valid"] * 2 + ["test"] * 4
+    rows = [f"{number:02d},{'ab'[number % 2]},{part}" for number, part in enumerate(parts)]
+    dataset = open_dataset(labelled("\n".join([f"image,label,{name}", *rows])))
+    assert [len(dataset.index(split)) for split in SPLITS] == [6, 2, 4]
+    assert f"columns image and label and {name.lower()}" in dataset.describe()
+
+
 def test_a_table_for_each_split(labelled, make):
     labelled("image,label\n00.png,a\n01.png,b\n02.png,a\n03.png,b\n", "train.csv")
     labelled("image,label\n04.png,a\n", "val.csv")

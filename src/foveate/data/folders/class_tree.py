@@ -234,6 +234,9 @@ def _refuse_masks_beside(root: Path, found: Sequence[ClassFolder]) -> None:
         for folder in masks:
             own = {path.stem for path in list_images(folder)}
             partner = next((other for other in others if 2 * len(own & stems[other]) > len(own)), None)
+            if partner is None and others and mentions_masks(folder.name):
+                seen = f"{folder.name}/ is called as masks are, and its files look like masks"
+                _refuse(folder.parent, seen, f"for segmentation, --masks {quote(folder.name)}")
             if partner:
                 raise NoClasses(
                     f"{folder.parent}: {partner.name}/ and {folder.name}/ hold files of the same names, and "

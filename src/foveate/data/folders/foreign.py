@@ -15,6 +15,10 @@ _ARRAYS = "save each image and each mask as an image file, such as PNG"
 
 _BY_CONTENT: Mapping[str, tuple[tuple[tuple[bytes, ...], str], ...]] = {
     ".json": (
+        (
+            (b'"segments_info"',),
+            "COCO's panoptic form; export outlines (instances), or masks with the number of the class",
+        ),
         ((b'"images"', b'"annotations"', b'"categories"'), "COCO; put it beside images/, as result.json"),
         (
             (b'"from_name"', b'"to_name"'),

@@ -12,6 +12,8 @@ SHOWN = 8
 
 _SHADES_APART = 16
 _SHADE = 64
+_SOFT = 3
+_ALMOST_WHITE = 192
 _BINARY = ("background", "foreground")
 
 
@@ -105,6 +107,27 @@ def refuse_shades(tallies: Sequence[Tally], classes: Sequence[str] | None) -> No
         f"value{'s' * (len(pixels) > 2)} {others}. Beside class ids, 255 is ignored; but these look like "
         "shades of grey, of which 255 is one more class. Say what each value stands for, in your own names: "
         f"{suggest(list(pixels))} (or {LEFT_OUT}=255 to ignore it)"
+    )
+
+
+def refuse_soft_edges(tallies: Sequence[Tally], classes: Sequence[str] | None) -> None:
+    """Raise `DataError` for masks of 0 and 255 whose edges were smoothed.
+
+    They hold `_SOFT` values or more in between, some almost white, each of which is rarer than 255. As class
+    ids, they would leave 255, which is the object, ignored. classes: with three names or more, nothing is
+    refused.
+    """
+    pixels = pixels_by_value(tallies)
+    between = {value: count for value, count in pixels.items() if value not in (0, IGNORE)}
+    if len(between) < _SOFT or not {0, IGNORE} <= set(pixels) or len(classes or ()) > 2:
+        return
+    if not _ALMOST_WHITE <= max(between) < IGNORE or max(between.values()) >= pixels[IGNORE]:
+        return
+    background, foreground = classes or _BINARY
+    raise DataError(
+        f"{holders(tallies)[max(between)]}: masks hold 0, 255 and {len(between)} values in between, as "
+        "smoothed edges do. Beside class ids, 255 is ignored. Export the masks without smoothing; or set a "
+        f"threshold: --classes {background}=0-127 {foreground}=128-255"
     )
 
 

@@ -12,6 +12,7 @@ from foveate.data.pixels.doubts import (
     check_binary,
     refuse_palettes,
     refuse_shades,
+    refuse_soft_edges,
     refuse_two_whites,
     refuse_unbound,
     suggest,
@@ -64,6 +65,7 @@ def infer_meaning(tallies: Sequence[Tally], classes: Sequence[str] | None = None
         check_binary(masks, classes)
         refuse_two_whites(masks, classes)
         refuse_shades(masks, classes)
+        refuse_soft_edges(masks, classes)
         codec = choose_codec(holders(masks), classes)
     counts = tuple(codec.count(mask.values, mask.counts) for mask in masks)
     table = tuple(map(str, bindings)) or table_of(codec, pixels_by_value(masks))

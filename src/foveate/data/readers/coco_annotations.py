@@ -87,7 +87,10 @@ def _shape(
     if row.get("image_id") not in images:
         raise DataError(f"{where} names image {row.get('image_id')}, which the file does not list")
     if row.get("category_id") not in names:
-        raise DataError(f"{where} names category {row.get('category_id')}, which the file does not list")
+        panoptic = "; this is COCO's panoptic form: export outlines (instances)" * ("segments_info" in row)
+        raise DataError(
+            f"{where} names category {row.get('category_id')}, which the file does not list{panoptic}"
+        )
     _, height, width = images[row["image_id"]]
     outline = _outline(row.get("segmentation"), height, width, where)
     if outline is None:

@@ -193,7 +193,9 @@ def _rows(path: Path, part: str | None) -> tuple[list[Row], list[Fault], str]:
     if not lines:
         raise DataError(f"{path}: names no image; add one row an image")
     image, mask, label = column(columns, IMAGE), column(columns, MASK), column(columns, LABEL)
-    split = column(columns, ["split"])
+    split = column(columns, ["split"]) or _split_column(
+        [key for key in columns if key not in (image, mask, label)], lines
+    )
     target = mask or label
     rows, faults = [], []
     for line, cells in lines:
@@ -212,6 +214,15 @@ def _rows(path: Path, part: str | None) -> tuple[list[Row], list[Fault], str]:
             rows.append(Row(where, path.parent, own, *files, label and cells[label], cells))
     unused = [key for key in columns if key not in (image, target, split)]
     return rows, faults, _columns_note(path, [image, target, split], unused)
+
+
+def _split_column(columns: Sequence[str], lines: Sequence[tuple[int, Mapping[str, str]]]) -> str | None:
+    """Return the column whose cells are several words for splits and nothing else, such as subset."""
+    for name in columns:
+        words = {cells[name].lower() for _, cells in lines}
+        if len(words) > 1 and words <= SPLIT_NAMES.keys():
+            return name
+    return None
 
 
 def _columns_note(path: Path, used: Sequence[str | None], unused: Sequence[str]) -> str:
