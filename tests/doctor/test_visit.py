@@ -1,5 +1,6 @@
 """Every image is examined once, in order; missing sources are reported."""
 
+import json
 import threading
 
 import numpy as np
@@ -87,6 +88,22 @@ def test_facts(plant):
     found = [ndimage.label(mask, np.ones((3, 3)))[1] for mask in masks]
     assert (background.objects, foreground.objects) == (0, sum(found))
     assert rows["Objects in an image"].startswith(str(int(np.quantile(found, 0.5, method="nearest"))))
+
+
+def test_the_background_of_several_classes_is_no_object(plant):
+    images = [{"id": number, "file_name": f"{number}.png", "width": 40, "height": 30} for number in range(4)]
+    outline = {"segmentation": [[5, 5, 15, 5, 15, 15]]}
+    outlined = [{"id": n, "image_id": n, "category_id": 1 + n % 2, **outline} for n in range(4)]
+    for each in images:
+        plant.save(each["file_name"], np.zeros((30, 40, 3), np.uint8))
+    categories = [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]
+    (plant.root / "_annotations.coco.json").write_text(
+        json.dumps({"images": images, "annotations": outlined, "categories": categories})
+    )
+    facts = gather(visit(plant.root))
+    counts = {each.name: each.objects for each in facts.classes}
+    assert counts == {"background": 0, "cat": 2, "dog": 2}
+    assert dict(facts.rows)["Objects in an image"].startswith("1 (1 to 1 ")
 
 
 def test_objects_are_those_of_one_value_at_a_time():

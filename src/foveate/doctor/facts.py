@@ -21,7 +21,8 @@ class ClassFacts:
     """Statistics of one class.
 
     share: of all counted pixels (or images), 0 to 1. images: number of images with the class. objects: number
-    of connected regions in all masks. area: median area of an object in pixels, rounded down to a power of 2.
+    of connected regions in all masks, 0 for a background. area: median area of an object in pixels, rounded
+    down to a power of 2.
     """
 
     name: str
@@ -136,9 +137,10 @@ def _tally(kinds: Iterable[Hashable]) -> str:
 
 def _objects(survey: Survey) -> str:
     per_image = []
-    object_values = {value for value, number in survey.numbers.items() if number < len(survey.classes)}
-    if survey.binary:
-        object_values = {value for value, number in survey.numbers.items() if number == 1}
+    first = 1 if survey.has_background else 0
+    object_values = {
+        value for value, number in survey.numbers.items() if first <= number < len(survey.classes)
+    }
     for _, mask in survey.masked:
         per_image.append(
             sum(int(areas.sum()) for value, areas in mask.areas.items() if value in object_values)
@@ -155,8 +157,8 @@ def _classes(survey: Survey) -> tuple[ClassFacts, ...]:
     amounts = survey.counts.sum(0)
     shown = (survey.counts > 0).sum(0) if survey.masked else amounts
     areas = survey.areas.copy()
-    if survey.binary:
-        areas[0] = 0  # a background is no object
+    if survey.has_background:
+        areas[0] = 0
     return tuple(
         ClassFacts(
             name,

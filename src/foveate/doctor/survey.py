@@ -11,6 +11,7 @@ from foveate.data.pixels.images import LOSSY
 from foveate.data.pixels.masks import IGNORE, LEFT_OUT, MaskCodec, pack
 from foveate.data.pixels.meaning import MAX_UNNAMED, choose_codec
 from foveate.data.pixels.palette import Color
+from foveate.data.pixels.shapes import BACKGROUND
 from foveate.data.published.camvid import CAMVID
 from foveate.data.readers.coloured import color_codec, colors_file
 from foveate.doctor.bands import BandFacts, summarise
@@ -130,6 +131,15 @@ class Survey:
     def binary(self) -> bool:
         """Whether the classes are background and foreground."""
         return self.folder.task == "segmentation" and len(self.classes) == 2
+
+    @cached_property
+    def has_background(self) -> bool:
+        """Whether the first class is the background, whose regions are no objects."""
+        return self.binary or (
+            self.folder.task == "segmentation"
+            and bool(self.classes)
+            and self.classes[0].strip("_ ").casefold() == BACKGROUND
+        )
 
     @cached_property
     def twins(self) -> Twins:
