@@ -60,7 +60,7 @@ class Tiles:
             )
         tile = TILE if self.tile is None else self.tile
         overlap = tile // 4 if self.overlap == "auto" else int(self.overlap)
-        return Tiling(tile, overlap, _multiple(predictor))
+        return Tiling(tile, overlap, multiple_of(predictor))
 
     @contextmanager
     def mask(
@@ -157,7 +157,7 @@ def _stamp(path: Path) -> list[Any]:
     return [str(path.resolve()), status.st_size, status.st_mtime_ns]
 
 
-def _multiple(predictor: "Predictor") -> int:
+def multiple_of(predictor: "Predictor") -> int:
     """Return the pixels on whose multiples tiles begin, for the grid of the network in every view."""
     scales = predictor.facts.test_scales
     factor = next((k for k in (1, 2, 4) if all(float(scale * k).is_integer() for scale in scales)), 1)

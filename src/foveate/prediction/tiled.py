@@ -5,6 +5,7 @@ tiles, the network's activations for one tile, and the class probabilities of th
 share.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -49,17 +50,17 @@ def predict_tiles(
     height, width = size
     spans, columns = tiling.spans(height), tiling.spans(width)
     window = _Window(parts, size, where)
-    shared: list[Probabilities] = []
+    shared: deque[Probabilities] = deque()
     for number in range(_continued(spans, first), len(spans)):
         span = spans[number]
         following = spans[number + 1].start if number + 1 < len(spans) else height
         pixels = window.rows(span.seen, min(span.seen + tiling.tile, height))
         mask = np.empty((following - span.start, width), np.uint8)
-        kept: list[Probabilities] = []
+        kept: deque[Probabilities] = deque()
         strips = _strips(predictor, pixels, span, columns, width, tiling)
         for place, (column, p) in enumerate(strips):
-            above = shared[place] if shared else None
-            if above is not None:
+            if shared:  # of the row of tiles above, let go strip by strip
+                above = shared.popleft()
                 _pass_on(above, p[:, : above.shape[1]], tiling.rise()[:, None])
             right = column + p.shape[2]
             mask[:, column:right] = p[:, : following - span.start].argmax(0)

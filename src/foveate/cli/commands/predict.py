@@ -21,6 +21,7 @@ def predict(
     overlap: int | Literal["auto"] = "auto",
     check_drift: bool = False,
     baseline: str | None = None,
+    check_tiling: bool = False,
 ) -> int:
     """Predict masks (or labels) for an image or a folder of images.
 
@@ -46,11 +47,15 @@ def predict(
         check_drift: say whether the images still resemble the run's validation images; if not, the exit code
             is 1.
         baseline: the run whose validation images are meant, for an exported file.
+        check_tiling: predict the middle of one image whole and in tiles, print what tiles change, propose
+            sizes, and write nothing.
 
     Example:
       foveate predict runs/a photos/ --out masks
       foveate predict runs/a map.tif --tile 1024
     """
+    if check_tiling:
+        return _print_check(run, images, tile, overlap, device)
     from foveate.api.predict import predict as predict_folder
     from foveate.cli.progress import progress
 
@@ -80,3 +85,26 @@ def _describe_drift(signs: "tuple[Drift, ...]") -> str:
     if not drifted:
         return f"\nNo drift in {len(signs)} signs; the largest: {signs[0]}."
     return "\n".join(["\nDrift: these images differ from the run's validation images:", *drifted])
+
+
+def _print_check(run: str, image: str, tile: int | None, overlap: int | str, device: str | None) -> int:
+    from foveate.api.check_tiling import check_tiling
+
+    check = check_tiling(run, image, tile, overlap, device)
+    from foveate.prediction.seams import DISTANCES, TOLERANCE
+
+    rows = [("tile", "overlap", "work", "changed", *(f"{each} px on" for each in DISTANCES))]
+    for each in check.seams:
+        shares = (each.changed, *each.by_distance)
+        shown = ("-" if share is None else f"{100 * share:.3f}%" for share in shares)
+        rows.append((str(each.tiling.tile), str(each.tiling.overlap), f"{each.tiling.cost:.2f}x", *shown))
+    for row in rows:
+        print("".join(f"{cell:>11}" for cell in row))
+    best, (height, width) = check.proposed, check.size
+    enough = f"; none changes at most {100 * TOLERANCE:g}%" if best.changed > TOLERANCE else ""
+    print(
+        f"\nPixels of {check.image.name} ({height} x {width} of its middle) whose class in tiles is not "
+        f"that in the whole image: of all, and by the distance to the nearest seam{enough}"
+        f"\n\n--tile {best.tiling.tile} --overlap {best.tiling.overlap}"
+    )
+    return 0
