@@ -447,3 +447,10 @@ def test_a_polygon_that_would_fill_the_memory(make):
     zigzag = [[float(value) for _ in range(5000) for value in (0, 0, 9e5, 9e5)]]
     with pytest.raises(DataError, match=r"annotation 5: a polygon of 10,000 corners goes to and fro over"):
         open_dataset(write(make, [annotation(1, 3, zigzag, 5)]))
+
+
+def test_panoptic_annotations_are_called_so(make):
+    row = {"image_id": 0, "segments_info": [{"id": 1, "category_id": 1}]}
+    write(make, [row])
+    with pytest.raises(DataError, match="this is COCO's panoptic form: export outlines"):
+        open_dataset(make.root)

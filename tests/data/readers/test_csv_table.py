@@ -78,6 +78,12 @@ def test_a_column_of_splits_by_any_name(labelled, name):
     assert f"columns image and label and {name.lower()}" in dataset.describe()
 
 
+def test_measurements_are_no_classes(labelled):
+    rows = [f"{number:02d},{1.37 * number:.2f}" for number in range(12)]
+    with pytest.raises(DataError, match=r"12 different numbers in 12 rows, such as 0\.00, and no classes"):
+        open_dataset(labelled("\n".join(["image,target", *rows])))
+
+
 def test_a_table_for_each_split(labelled, make):
     labelled("image,label\n00.png,a\n01.png,b\n02.png,a\n03.png,b\n", "train.csv")
     labelled("image,label\n04.png,a\n", "val.csv")

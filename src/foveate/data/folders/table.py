@@ -3,6 +3,7 @@
 import codecs
 import csv
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from foveate.data.known import by_name
 from foveate.errors import DataError
 
 _LONGEST = 10_000
+_DECIMAL = re.compile(r"-?\d+[.]\d+")
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", ":": "colons", " ": "spaces"}
 
 Row = tuple[int, dict[str, str]]
@@ -82,6 +84,11 @@ def label_ids(
     (('cat', 'dog'), {'1': 1})
     """
     distinct = dict.fromkeys(label for _, label in labels)
+    if classes is None and 2 * len(distinct) > len(labels) and all(map(_DECIMAL.fullmatch, distinct)):
+        raise DataError(
+            f"{labels[0][0]}: the labels are {len(distinct)} different numbers in {len(labels)} rows, such "
+            f"as {labels[0][1]}, and no classes; put them into ranges, and name the range of each image"
+        )
     numbers = all(label.isdecimal() for label in distinct)
     names = tuple(by_name(classes) or sorted(distinct, key=int if numbers else None))
     ids = {name: number for number, name in enumerate(names)}
