@@ -68,7 +68,8 @@ def inspect(
         print(f"foveate: left out: {error}", file=sys.stderr)
     count = len(inspection.drawings)
     drawn = sum(map(len, inspection.drawings.values()))
-    print(f"{count} of {inspection.available} images, {drawn} figures of {inspection.arm}")
+    subject = "the network without an arm" if inspection.arm == "none" else inspection.arm
+    print(f"{count} of {inspection.available} images, {drawn} figures of {subject}")
     print(page)
     return 2 if inspection.left_out else 0
 
