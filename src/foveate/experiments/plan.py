@@ -117,6 +117,8 @@ class Forecast:
 
         >>> Forecast(5400, 9, 0, 20, 60, "14 images fit in memory", 0.043).describe().splitlines()[0]
         '9 runs of 20 epochs: about 1 h 30 min; 14 images fit in memory.'
+        >>> "for 2 test images: with the spread typical" in Forecast(60, 9, 4, 2, 2, "all", 1.8).describe()
+        True
         >>> "Add test images or seeds." in Forecast(60, 9, 4, 2, 2, "all", 1.8).describe()
         True
         """
@@ -127,7 +129,7 @@ class Forecast:
         return (
             f"{left}{self.runs} runs of {self.epochs} epoch{'s' * (self.epochs > 1)}{at_once}: "
             f"about {_about(self.seconds)}; {self.memory}.\n"
-            f"Forecast for {self.test_images} test images: {words}{hopeless}"
+            f"Forecast for {self.test_images} test images: {words[0].lower()}{words[1:]}{hopeless}"
         )
 
 

@@ -130,7 +130,8 @@ def _detectable(comparison: Comparison) -> list[str]:
     if len(looks) == 1:
         arms = max(1, len(comparison.contenders) - len(comparison.placebos) - 1)
         forecast = detectable_difference(looks[0], comparison.findings.images, arms=arms)
-        text += f" The forecast before training was: {detectable_words(forecast, 'forecast')}"
+        words = detectable_words(forecast, "forecast")
+        text += f" The forecast before training was: {words[0].lower()}{words[1:]}"
     return [f"{text} Smaller effects need more seeds or test images."]
 
 

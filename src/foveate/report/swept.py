@@ -43,6 +43,11 @@ def headline(collection: Collection) -> str:
     counts = {name: status.count(name) for name in dict.fromkeys(status)}
     runs = ", ".join(f"{number} {name}" for name, number in counts.items())
     text = f"{words.counted(len(status), 'run')}: {runs}."
+    if not collection.questions and set(counts) == {"done"}:
+        return (
+            f"{text} Nothing is set against a reference: verdicts need the reference among the arms, or "
+            "`versus` and `reference` for a swept field, and at least 2 seeds or folds."
+        )
     if not collection.questions:
         return f"{text} No question is complete yet: verdicts need the reference and all seeds."
     asked = [entry.verdict for entry in collection.entries if entry.difference is not None and entry.asks]
@@ -87,9 +92,14 @@ def _values(values: Mapping[str, Any]) -> str:
 
 
 def _with_interval(score: Any) -> str:
-    """Return a score in percent with its interval, if there is one."""
-    mean, low, high = map(words.percent, (score.mean, score.low, score.high))
-    return f"{mean} ({low} to {high})" if math.isfinite(score.low) else mean
+    """Return a score in percent with its interval, if there is one.
+
+    >>> from types import SimpleNamespace
+    >>> _with_interval(SimpleNamespace(mean=0.228, low=-1.496, high=1.952))
+    '22.8 (0.0 to 100.0)'
+    """
+    mean, interval = words.percent(score.mean), words.percent_interval(score.low, score.high)
+    return f"{mean} ({interval})" if interval else mean
 
 
 def axes(entry: Entry) -> dict[str, Any]:

@@ -109,13 +109,15 @@ def test_combinations_that_are_not_complete_have_no_verdict(sweep):
     found = results(out)
     assert [row["lr"] for row in found.verdicts()] == [0.01, 0.01]
     assert [row["status"] for row in found.rows()].count("waiting") == 2
+    none = results(sweep("early", done=lambda run: run.cell.seed == 0))
+    assert "No question is complete yet" in headline(none.collection)
 
 
 def test_without_the_reference_there_are_scores_and_no_verdicts(sweep):
     found = results(sweep(arms=("se@layer1", "cbam@layer1")))
     assert len(found.verdicts()) == 4
     assert {row["verdict"] for row in found.verdicts()} == {None}
-    assert "No question is complete" in headline(found.collection)
+    assert "Nothing is set against a reference: verdicts need" in headline(found.collection)
 
 
 def test_a_swept_field_can_be_set_against_a_reference(sweep):
