@@ -104,7 +104,7 @@ def bound_codec(bindings: Sequence[Binding], tallies: Sequence[Tally] = ()) -> M
     numbers = [*enumerate(kept), *((IGNORE, binding) for binding in ignored)]
     pairs = tuple((value, number) for number, binding in numbers for value in binding.values)
     shown = ", ".join(str(binding).replace("=", " = ") for binding in kept)
-    reading = f"masks are read as bound: {shown}"
+    reading = f"mask values: {shown}"
     reading += "".join(f"; {str(b).partition('=')[2]} ignored" for b in ignored)
     codec = MaskCodec(tuple(b.name for b in kept), pairs, reading, "bind it, too, or mend the mask")
     refuse_unbound(codec, tallies)
