@@ -69,8 +69,11 @@ def inspect_image(
     recorded_maps = []
     for label, maps in recording.maps.items():
         # A transformer's own attention keeps its features as tokens, which no figure draws.
-        inputs, output = recording.features[label][-1] if label in recording.features else ((), None)
-        before, after = (None, None) if output is None else (inputs[0][0], output[0])
+        inputs: tuple[torch.Tensor, ...] = ()
+        before = after = None
+        if label in recording.features:
+            inputs, output = recording.features[label][-1]
+            before, after = inputs[0][0], output[0]
         gate = gate_of(model, modules[label])
         for number, attention in enumerate(maps):
             covers, key_covers = _map_coverage(attention, inputs, input_size, padded)

@@ -76,7 +76,7 @@ def watch_own_attention(
                 module: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any, label: str = label
             ) -> None:
                 weights = _weights(module, args, kwargs)
-                if weights is None or image[0] is None:
+                if weights is None:
                     return
                 size, batch = tuple(image[0].shape[-2:]), image[0].shape[0]
                 if (found := _map_of(weights, size, batch, parts.any_hints.prefix, queries)) is not None:
@@ -141,10 +141,10 @@ def _fused(
         return None
     if enable_gqa:
         key = key.repeat_interleave(query.shape[1] // key.shape[1], 1)
-    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    factor = query.shape[-1] ** -0.5 if scale is None else scale
 
     def rows(chosen: Tensor) -> Tensor:
-        scores = query[:, :, chosen] @ key.mT * scale
+        scores = query[:, :, chosen] @ key.mT * factor
         if is_causal:
             later = torch.arange(key.shape[2], device=key.device) > chosen[:, None]
             scores = scores.masked_fill(later, -torch.inf)

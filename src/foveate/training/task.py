@@ -86,7 +86,7 @@ class Task(LightningModule):
             nn.utils.clip_grad_norm_(self.model.parameters(), self.spec.clip, foreach=True)
 
     def configure_optimizers(self) -> dict[str, Any]:
-        epochs = self.trainer.max_epochs
+        epochs = self.trainer.max_epochs or self.spec.epochs
         steps = int(self.trainer.estimated_stepping_batches) * (epochs - self.after) // epochs
         groups = parameter_groups(self.model, self.encoder[0], self.spec, steps)
         # fp16 scales gradients, and a fused step would unscale them only after clipping.
