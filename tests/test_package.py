@@ -145,7 +145,7 @@ def test_wrong_types_give_user_errors():
     ).splitlines()
     assert output[0] == "attention is attached to an nn.Module, and 'hi' is a str"
     assert output[1].startswith("list is not an image; give a path, a PIL image, an array or a tensor")
-    assert output[2] == "an array of shape (0, 4, 3) holds no pixels; give one of at least 1x1"
+    assert output[2] == "the array: an array of shape (0, 4, 3) holds no pixels; give one of at least 1x1"
 
 
 def test_an_unknown_name_lists_the_public_names():

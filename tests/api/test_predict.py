@@ -57,10 +57,10 @@ def test_a_name_that_is_not_utf8_is_left_out(fitted, photos, tmp_path):
 def test_trouble_with_one_image_leaves_out_that_image(trouble, words, fitted, photos, tmp_path, monkeypatch):
     one = module._predict_mask
 
-    def trip(predictor, path, *rest):
+    def trip(predictor, predict_pixels, path, *rest):
         if path.name == "b.png":
             raise trouble
-        return one(predictor, path, *rest)
+        return one(predictor, predict_pixels, path, *rest)
 
     monkeypatch.setattr(module, "_predict_mask", trip)
     done = predict(fitted[0].folder, photos, tmp_path / "out")

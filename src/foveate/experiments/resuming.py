@@ -30,8 +30,8 @@ def check_continues(spec: ComparisonSpec, out: Path) -> None:
         changed = [line for line in changed if not line.startswith("seeds:")]
     if any(line.startswith("training.epochs:") for line in changed):
         raise UserError(
-            f"{out} holds a comparison over {recorded.training.epochs} epochs, not {spec.training.epochs}. "
-            "The learning rate follows the number of epochs, so finished and new runs would not be trained "
+            f"{out} holds a comparison of runs with epochs={recorded.training.epochs}, not "
+            f"{spec.training.epochs}. The learning rate follows the number of epochs, so finished and new runs would not be trained "
             "under identical conditions; choose another folder, and all arms are trained anew"
         )
     if changed:

@@ -88,7 +88,7 @@ class DataModule:
         """Return a module of the same data for another seed and number of epochs; images are shared."""
         self.setup()
         other = DataModule(self.spec, seed, epochs, self.recorded_splits, self.to_score, self.scale)
-        other._unsplit, other._store = self._unsplit, self._frame_store()
+        other._unsplit, other._store, other._asked = self._unsplit, self._frame_store(), self._asked
         other._dataset, other._size = self._dataset, self._size
         return other
 
@@ -99,7 +99,7 @@ class DataModule:
         """
         spec = replace(self.spec, fold=fold, size=self.size, batch=self.batch)
         other = DataModule(spec, self.seed, self.epochs, splits, self.to_score)
-        other._unsplit, other._store = self._unsplit, self._frame_store()
+        other._unsplit, other._store, other._asked = self._unsplit, self._frame_store(), self._asked
         other.setup()
         return other
 

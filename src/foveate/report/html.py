@@ -11,7 +11,8 @@ def render_template(template: str, **values: Any) -> str:
     `jinja2.UndefinedError`.
 
     >>> "<title>What cbam@decoder does</title>" in render_template(
-    ...     "inspection.html", subject="cbam@decoder", run="runs/a", images=[], available=0, left_out=[]
+    ...     "inspection.html", subject="cbam@decoder", run="runs/a", images=[], available=0, left_out=[],
+    ...     escaped=[],
     ... )
     True
     """

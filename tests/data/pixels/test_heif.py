@@ -48,9 +48,9 @@ def test_a_mask_in_heic_and_a_damaged_photo_are_refused(tmp_path, photo):
 
 
 def test_without_the_extra_heic_is_no_image_and_the_message_says_how_to_get_it(tmp_path, make, photo):
-    for name in ("ripe", "unripe"):
+    for first, name in enumerate(("ripe", "unripe")):
         for number in range(4):
-            make.save(f"data/{name}/{number}.jpg", make.photo(number, (32, 48)))
+            make.save(f"data/{name}/{number}.jpg", make.photo(number + 4 * first, (32, 48)))
         (tmp_path / f"data/{name}/phone.heic").write_bytes((tmp_path / "a.HEIC").read_bytes())
     code = (
         "import sys; sys.modules['pillow_heif'] = None\n"
