@@ -31,9 +31,9 @@ def check_continues(spec: ComparisonSpec, out: Path) -> None:
     if any(line.startswith("training.epochs:") for line in changed):
         raise UserError(
             f"{out} holds a comparison of runs with epochs={recorded.training.epochs}, not "
-            f"{spec.training.epochs}. The learning rate follows the number of epochs, so finished and new runs "
-            "would not be trained under identical conditions; choose another folder, and all arms are trained "
-            "anew"
+            f"{spec.training.epochs}. The learning rate follows the number of epochs, so finished and new "
+            "runs would not be trained under identical conditions; choose another folder, and all arms are "
+            "trained anew"
         )
     if changed:
         raise UserError(
