@@ -26,7 +26,7 @@ demo: $(VENV)/.ready-base
 	$(BIN)/foveate compare synthetic:search --seeds 3 --out $(DEMO)
 
 test: $(VENV)/.ready-test
-	$(ONE_THREAD) $(KEEP_BYTECODE) $(BIN)/python -m pytest -q -n logical --maxprocesses 8 \
+	$(ONE_THREAD) $(KEEP_BYTECODE) $(BIN)/python -m pytest -q -n logical --maxprocesses 8 --max-worker-restart 0 \
 	  --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: $(VENV)/.ready-dev
