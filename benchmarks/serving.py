@@ -180,7 +180,7 @@ def mixed(run: Path, predictor: Predictor, side: tuple[int, int]) -> list[list[s
 
     os.environ["FOVEATE_TOKEN"] = "right"
     try:
-        with foveate(run, "--timeout", "20") as (url, _):
+        with foveate(run, "--timeout", "10") as (url, _):
             seconds, wall = at_once(ask, url, MIXED)
     finally:
         del os.environ["FOVEATE_TOKEN"]
@@ -192,12 +192,12 @@ def mixed(run: Path, predictor: Predictor, side: tuple[int, int]) -> list[list[s
 
 
 def _drip(url: httpx.URL) -> bool:
-    """Send the head of a request byte by byte for a second, then give up; nobody else may be held up."""
-    with socket.create_connection((url.host, url.port)) as slow:
+    """Send the head of a request byte by byte, never end it, and return whether the answer is 408."""
+    with socket.create_connection((url.host, url.port), timeout=60) as slow:
         for byte in b"POST /pred":
             slow.sendall(bytes([byte]))
             time.sleep(0.1)
-    return True
+        return slow.recv(4096).startswith(b"HTTP/1.1 408 ")
 
 
 def throughput(run: Path, side: tuple[int, int], rounds: int, count: int) -> list[list[str]]:

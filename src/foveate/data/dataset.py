@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64, UInt8
+from jaxtyping import Float32, Int64, UInt8
 
 from foveate.data.names import alike
 from foveate.data.pixels.images import read_image, read_size
@@ -193,12 +193,6 @@ def _sentence(note: str) -> str:
     ('Found in photos/', 'data.csv: columns image and mask')
     """
     return note if "." in note.partition(" ")[0] else note[0].upper() + note[1:]
-
-
-def class_frequencies(dataset: Dataset) -> Float64[np.ndarray, " classes"]:
-    """Return the share of each class among the counted pixels (or images) of train; they sum to 1."""
-    counts = dataset.class_counts.sum(0)
-    return counts / counts.sum()
 
 
 def check(dataset: Dataset) -> Dataset:

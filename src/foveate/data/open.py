@@ -59,7 +59,7 @@ def open_dataset(
 ) -> Dataset:
     """Recognise a dataset and split it into train, val and test.
 
-        Args:
+    Args:
         source: a folder or archive in one of the layouts of `dataset_names()`; an address of shards, such as
             s3://bucket/shards, or s3://bucket/train-{000..003}.tar for WebDataset tars; "hf:NAME" for a
             dataset of the Hugging Face hub; or drawn data, "synthetic[:NAME][:COUNT[:HxW]]" (COUNT training
