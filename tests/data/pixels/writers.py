@@ -1,9 +1,12 @@
 """Write masks as other programs do: files of every bit depth, which Pillow itself cannot write."""
 
 import struct
+import subprocess
 import zlib
 from io import BytesIO
 
+import cv2
+import imageio.v3
 import numpy as np
 import tifffile
 from PIL import Image
@@ -94,6 +97,22 @@ def by_tifffile(values: np.ndarray, **options) -> bytes:
     file = BytesIO()
     tifffile.imwrite(file, values, **options)
     return file.getvalue()
+
+
+def by_opencv(values: np.ndarray, suffix: str, *options: int) -> bytes:
+    return cv2.imencode(suffix, values, options)[1].tobytes()
+
+
+def by_imageio(values: np.ndarray, suffix: str, **options) -> bytes:
+    return imageio.v3.imwrite("<bytes>", values, extension=suffix, **options)
+
+
+def by_magick(values: np.ndarray, bits: int, to: str, *options: str) -> bytes:
+    """A file of ImageMagick's, which converts a PGM. to: its suffix, perhaps behind a form and a colon."""
+    form, _, suffix = to.rpartition(":")
+    command = ["magick", "pgm:-", *options, f"{form or suffix}:-"]
+    content = pgm(values, 2**bits - 1)
+    return subprocess.run(command, input=content, capture_output=True, check=True).stdout
 
 
 def with_palette(values: np.ndarray, palette: np.ndarray) -> Image.Image:
