@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Iterable
 
+NEAR = 0.65
+"""Names are suggested if they are so similar, by `difflib`: a letter more, less or other in a short word."""
+
 
 class UserError(ValueError):
     """An error that the user can fix: the message says what is wrong, where, and what to do.
@@ -43,7 +46,7 @@ def choose(name: str, choices: Iterable[str], what: str) -> str:
     names = sorted(choices)
     if name in names:
         return name
-    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    nearest = difflib.get_close_matches(name, names, n=1, cutoff=NEAR)
     hint = f"; did you mean '{nearest[0]}'?" if nearest else "."
     listing = ", ".join(names[:60]) + (f", ... ({len(names)} in all)" if len(names) > 60 else "")
     raise UserError(f"unknown {what} '{name}'{hint} There are: {listing or 'none'}")

@@ -8,6 +8,7 @@ from PIL import Image
 from foveate.data.bands import BandScale, measure_scale
 from foveate.data.dataset import BandSet
 from foveate.data.open import open_dataset
+from foveate.data.pack import pack
 from foveate.errors import DataError
 
 
@@ -163,3 +164,12 @@ def test_the_picture_of_bands_is_the_first_three_stretched():
     )
     pixels = np.array([[[10, 10, 10, 7]]], dtype=np.float32)
     assert scale.shown(pixels).tolist() == [[[255, 128, 64]]]
+
+
+def test_bands_are_not_packed(tmp_path):
+    write(tmp_path / "data", images(5))
+    with pytest.raises(
+        DataError, match="the images have 5 bands, and shards hold RGB pictures; train on the folder"
+    ):
+        pack(tmp_path / "data", tmp_path / "shards")
+    assert not (tmp_path / "shards").exists()

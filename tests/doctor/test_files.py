@@ -53,8 +53,8 @@ def test_what_the_layout_refuses(plant):
     refused = plant.finding()  # and no table is offered in place of that one
     assert (refused.check, refused.severity) == ("refused", "error")
     assert "the header must be name,r,g,b" in refused.cases[0].detail
-    (plant.root / "class_dict.csv").write_text("name;r;g;b\nground;1;2;3\n")
-    assert "columns are separated by semicolons" in plant.finding().cases[0].detail
+    (plant.root / "class_dict.csv").write_text("name;r;g\nground;1;2\n")
+    assert "the header must be name,r,g,b; found name,r,g" in plant.finding().cases[0].detail
 
 
 def test_an_empty_class_folder(plant):

@@ -60,6 +60,7 @@ def test_ctrl_c_ends_the_threads(plant):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
+        (lambda root: root.write_text("a"), "is a file; give the folder of your images, such as the one it"),
         (lambda root: None, "there is no such folder; give the folder of your images"),
         (lambda root: root.mkdir(), "the folder is empty; put images/ and masks/ there"),
     ],

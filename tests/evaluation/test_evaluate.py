@@ -302,3 +302,8 @@ def test_what_was_said_of_the_runs_folder_holds_for_other_data(tmp_path):
     for folder, name in ((FolderChoice(), "labels"), (FolderChoice(masks="masks"), "masks")):
         dataset = data_of(run, tmp_path, None, (), folder).dataset
         assert {entry.mask.parent.name for entry in dataset.index("test")} == {name}
+    shutil.rmtree(tmp_path / "labels")
+    with pytest.raises(UserError, match="there is no folder called labels/"):
+        _ = data_of(run, tmp_path, None, ()).dataset
+    dataset = data_of(run, tmp_path, None, (), FolderChoice(masks="none")).dataset
+    assert {entry.mask.parent.name for entry in dataset.index("test")} == {"masks"}

@@ -1,6 +1,7 @@
 """Masks in other formats are read back by the readers of data, bit for bit."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from foveate.data.open import open_dataset
 from foveate.data.pixels.stored import read_raw
 from foveate.data.published.cityscapes import CLASSES
 from foveate.errors import UserError
-from foveate.prediction.facts import Facts
+from foveate.prediction.facts import Facts, read_facts
 from foveate.prediction.mask_files import FORMATS, CocoAnnotations, check_format
 
 
@@ -39,6 +40,39 @@ def test_files_of_ids_are_read_back(tmp_path, form):
         colours = np.asarray(shown.convert("RGB"))
     if form != "png":
         assert np.array_equal(colours, np.array(facts(*"abcde").colors, np.uint8)[mask])
+
+
+@pytest.mark.parametrize(
+    ("table", "values"),
+    [
+        (("ignore=1", "b=0", "a=255", "c=128-130,7"), [255, 0, 128]),
+        (("a=0", "b=1000", "c=65535"), [0, 1000, 65535]),
+        (("a=#000000", "b=#ff0000", "c=#00ff10"), [[0, 0, 0], [255, 0, 0], [0, 255, 16]]),
+    ],
+)
+def test_the_values_of_the_masks_of_training_are_written(tmp_path, table, values):
+    mask = scattered(3)
+    known = replace(facts(*"abc"), table=table)
+    check_format("stored", known)
+    with (tmp_path / "a.png").open("wb") as file:
+        FORMATS["stored"].write(file, mask, known, tmp_path / "a.jpg")
+    with Image.open(tmp_path / "a.png") as file:
+        assert np.array_equal(np.asarray(file), np.array(values)[mask])
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [((), "does not record which values"), (("a=0", "b=70000"), "a PNG holds values up to 65535")],
+)
+def test_values_that_are_not_known_or_too_high_are_refused(table, words):
+    with pytest.raises(UserError, match=f"--format stored: .*{words}"):
+        check_format("stored", replace(facts("a", "b"), table=table))
+
+
+def test_facts_of_files_of_older_versions_have_no_table():
+    metadata = facts("a", "b").metadata()
+    del metadata["table"]
+    assert read_facts(metadata, "a.onnx") == facts("a", "b")
 
 
 def test_npz_holds_the_mask_and_its_classes(tmp_path):

@@ -73,7 +73,8 @@ def predict(
     An image that is too large for the memory is predicted in overlapping tiles at its own scale, and gives
     NAME.tif alone. A command that was stopped within it continues at the row of tiles that it had reached.
     tile, overlap: pixels; a tile given here cuts every image. format: of masks, one of `png`, `palette`,
-    `npz`, `cityscapes`, `geotiff` (see `foveate.prediction.mask_files`), or `coco` for one annotations.json.
+    `npz`, `cityscapes`, `geotiff`, `stored` (see `foveate.prediction.mask_files`), or `coco` for one
+    annotations.json.
 
     check_drift: compare the images with the run's validation images (see `foveate.watching.drift`), those in
     tiles excepted.

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from foveate.errors import UserError
+from foveate.errors import NEAR, UserError
 
 
 def read_config(path: str, known: Collection[str]) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def read_config(path: str, known: Collection[str]) -> dict[str, Any]:
         raise UserError(f"--config: {path}: holds no flags; write one a line, such as 'epochs: 20'")
     for key in tree or {}:
         if key not in known:
-            nearest = difflib.get_close_matches(str(key).replace("-", "_"), sorted(known), n=1, cutoff=0.5)
+            nearest = difflib.get_close_matches(str(key).replace("-", "_"), sorted(known), n=1, cutoff=NEAR)
             hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
             raise UserError(f"--config: {path}: there is no flag '{key}'{hint}")
     return tree or {}

@@ -222,6 +222,7 @@ def read_layout(
 
     Raises `DataError` as `open_dataset` does.
     """
+    folder = folder.settled
     if isinstance(classes, KnownClasses):
         name, root, layout = _read_source(source, classes, folder)
         try:
@@ -276,8 +277,18 @@ def dataset_names() -> tuple[str, ...]:
 
 
 def dataset_summaries() -> dict[str, str]:
-    """Return a one-line description of the folders and files of each layout."""
-    return synthetic.summaries() | {layout.name: layout.summary for layout in layout_readers()}
+    """Return a one-line description of the folders and files of each layout, public datasets last."""
+    own, public = ([each for each in layout_readers() if bool(each.info) == known] for known in (False, True))
+    return synthetic.summaries() | {layout.name: layout.summary for layout in [*own, *public]}
+
+
+def public_names() -> frozenset[str]:
+    """Return the names of the layouts of public datasets.
+
+    >>> "voc" in public_names(), "paired" in public_names()
+    (True, False)
+    """
+    return frozenset(layout.name for layout in layout_readers() if layout.info)
 
 
 def require_source(source: str | Path) -> None:

@@ -76,6 +76,11 @@ def pack(
     require_empty(address)
     unsplit = open_unsplit(source, classes, folder=folder)
     name, layout = unsplit.name, unsplit.layout
+    if layout.bands is not None:
+        raise DataError(
+            f"{source}: the images have {layout.bands.of} bands, and shards hold RGB pictures; train on the "
+            "folder, or copy it to where it is needed"
+        )
     total = sum(map(len, layout.parts.values()))
     parts: dict[str, list[Row]] = {}
     done: list[Row] = []

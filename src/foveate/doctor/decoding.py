@@ -23,7 +23,7 @@ class Decoded:
     """A mask as it is stored, upright. mode, format: as in `Stored`.
 
     values: uint8 ids, int64 numbers of deeper masks, or int64 packed colours if `colored`. in_alpha: whether
-    they are those of the alpha channel.
+    they are those of the alpha channel. bits: as in `Stored`.
     """
 
     values: Integer[np.ndarray, "h w"]
@@ -31,6 +31,7 @@ class Decoded:
     format: str
     colored: bool = False
     in_alpha: bool = False
+    bits: int = 8
 
 
 def stored_mask(path: Path, colored: bool = False) -> Decoded:
@@ -51,7 +52,8 @@ def stored_mask(path: Path, colored: bool = False) -> Decoded:
     values = channels[..., 0]
     if values.dtype.kind == "f":
         values = whole_values(values, path)
-    return Decoded(values if values.dtype == np.uint8 else values.astype(np.int64), mode, file_format)
+    whole = values if values.dtype == np.uint8 else values.astype(np.int64)
+    return Decoded(whole, mode, file_format, bits=stored.bits)
 
 
 def _is_shape_in_alpha(stored: Stored) -> bool:

@@ -56,7 +56,7 @@ class MaskFacts:
     those of their neighbours, a sign of smoothing. areas: by value, the number of 8-connected objects with an
     area in [2^k, 2^(k+1)) pixels. palette: by value, the packed colour in a palette file. unnamed: share of
     the pixels inside areas of unnamed colours, without edges (see `unnamed_share`). in_alpha: whether
-    the values are those of the alpha channel.
+    the values are those of the alpha channel. bits: as in `foveate.data.pixels.stored.Stored`.
     """
 
     size: tuple[int, int]
@@ -71,6 +71,7 @@ class MaskFacts:
     palette: Mapping[int, int] = field(default_factory=dict, repr=False)
     unnamed: float = 0.0
     in_alpha: bool = False
+    bits: int = 8
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def _examine_mask(
     """Return a mask with its values replaced by their ranks (255 for all above), and its measurements."""
     decoded = stored_mask(path, bool(colors))
     ranks, facts = _mask_facts(decoded.values, decoded.mode, decoded.format, decoded.colored)
-    facts = replace(facts, in_alpha=decoded.in_alpha)
+    facts = replace(facts, in_alpha=decoded.in_alpha, bits=decoded.bits)
     if colors:
         return ranks, replace(facts, unnamed=unnamed_share(decoded.values, [color for _, color in colors]))
     return ranks, replace(facts, palette=palette(path, facts.values)) if decoded.mode == "P" else facts

@@ -25,12 +25,11 @@ from foveate.data.folders.rivals import refuse_rivals
 from foveate.data.folders.split_lists import divide_by_lists, lists_in, unread_lists
 from foveate.data.groups import settle_groups
 from foveate.data.layout import Layout, LayoutReader
-from foveate.data.open import is_path, read_layout, unknown
+from foveate.data.open import is_path, read_layout, require_source, unknown
 from foveate.data.pixels.palette import Color
 from foveate.data.readers.coloured import colors_file, read_colors
 from foveate.data.readers.csv_table import entries_of, read_rows
 from foveate.data.recognise import recognise
-from foveate.data.storage.archives import is_archive
 from foveate.errors import DataError
 from foveate.specs.bindings import binds_colors
 from foveate.specs.data import ANY_FOLDER, FolderChoice
@@ -111,7 +110,7 @@ def scan_folder(source: str | Path, group: str | None = None, choice: FolderChoi
     is nothing to list (no such folder, or no known layout), if the user must say which layout or masks are
     meant, and for a group that groups nothing.
     """
-    folder = replace(_with_bands(_scan(source, choice)), choice=choice)
+    folder = replace(_with_bands(_scan(source, choice.settled)), choice=choice)
     if not folder.entries:
         return folder
     grouped = settle_groups(folder.parts, folder.columns, group)
@@ -152,8 +151,7 @@ def _scan(source: str | Path, choice: FolderChoice) -> Folder:
         name, _, layout = read_layout(source, folder=choice)
         return _from_layout(Path(source), name, f"read from {source}", layout)
     root = Path(source).expanduser()
-    if not root.is_dir() and not is_archive(root):
-        raise DataError(f"{root}: there is no such folder; give the folder of your images")
+    require_source(root)
     if choice.masks or choice.ignore_outside:
         name, _, layout = read_layout(source, folder=choice)
         return _from_layout(root, name, "as the flags say", layout)

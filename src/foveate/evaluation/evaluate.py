@@ -222,7 +222,7 @@ def data_of(
     size: height and width; default: the run's. trained: the run's classes, by which other data are read.
     classes: what the mask values of other data stand for, as bindings; default: what they stood for in
     training. folder: what the user says about other data; what was said of the run's own folder holds for
-    another, unless it is said anew. scale: of the run's bands.
+    another, unless it is said anew, or taken back by "none". scale: of the run's bands.
 
     Raises `UserError` if there are no such images, or if they hold a class or a value that the run does not
     know.
@@ -232,8 +232,7 @@ def data_of(
     if data is None:
         return DataModule(data_spec, spec.seed, spec.training.epochs, Run(run).splits, scale=scale)
     known = known_by(run, data_spec, trained, classes)
-    said = asdict(data_spec.folder) if is_path(data) else {}
-    said |= {name: value for name, value in asdict(folder).items() if value}
+    said = asdict(folder.over(data_spec.folder).settled if is_path(data) else folder)
     said |= {"batch": data_spec.batch, "workers": data_spec.workers, "bands": data_spec.bands}
     other = DataSpec(str(data), data_spec.size, known, **said)
     return DataModule(other, spec.seed, to_score=True, scale=scale)

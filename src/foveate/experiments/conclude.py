@@ -151,7 +151,18 @@ def _environment(run: Run) -> dict[str, str]:
         "Python": str(recorded["python"]),
         "Packages": packages,
         "System": str(recorded["platform"]),
-        "Processor": f"{recorded['cpu']}, {recorded['cores']} cores, {recorded['threads']} threads",
+        "Processor": ", ".join(
+            [recorded["cpu"], *(_counted(recorded[f"{what}s"], what) for what in ("core", "thread"))]
+        ),
         "Device": str(recorded["device"]),
         "Precision": str(recorded["precision"]),
     }
+
+
+def _counted(number: int, what: str) -> str:
+    """Return a number of things in words.
+
+    >>> _counted(2, "core"), _counted(1, "thread")
+    ('2 cores', '1 thread')
+    """
+    return f"{number} {what}{'s' * (number != 1)}"

@@ -12,6 +12,11 @@ def find_weights(path: str | Path, name: str = "best") -> Path:
     """
     path = Path(path)
     weights = path if path.is_file() else path / f"{name}.safetensors"
+    if not path.exists():
+        raise UserError(
+            f"{path}: there is no such file or folder; give the folder of a trained run, which holds "
+            f"{weights.name}"
+        )
     if not weights.is_file():
         matches = [match for depth in ("*", "*/*", "*/*/*") for match in path.glob(f"{depth}/{weights.name}")]
         example = f", such as {min(matches).parent}" if matches else ""

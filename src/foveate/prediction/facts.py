@@ -15,6 +15,9 @@ from foveate.prediction.bands import scale_of
 
 Color = tuple[int, int, int]
 
+_ADDED = ("table",)
+"""Facts that files of older versions lack."""
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -24,7 +27,8 @@ class Facts:
     images are resized, or None for their own. mean, std: of the channels of images in [0, 1]; the network
     normalises by itself. test_scales, test_flip: the views over which predictions are averaged. arch,
     encoder, arm: as in `create_model`. bands: the scale of the images' bands, None for RGB. verdict: what a
-    comparison says about the arm, "" without one. version: of foveate.
+    comparison says about the arm, "" without one. version: of foveate. table: what the stored values of the
+    masks of training stand for, as bindings (see `foveate.specs.bindings`); empty if that is not known.
     """
 
     task: str
@@ -41,6 +45,7 @@ class Facts:
     bands: BandScale | None = None
     verdict: str = ""
     version: str = foveate.__version__
+    table: tuple[str, ...] = ()
 
     @property
     def palette(self) -> tuple[int, ...]:
@@ -77,6 +82,7 @@ def facts_of(model: Host) -> Facts:
         encoder=config["encoder_name"],
         arm=config["arm"],
         bands=scale_of(model),
+        table=tuple(notes.get("table", ())),
     )
 
 
@@ -90,7 +96,8 @@ def read_facts(metadata: Mapping[str, str], where: str) -> Facts:
     True
     """
     try:
-        named = {name: json.loads(metadata[name]) for name in Facts.__dataclass_fields__}
+        names = (name for name in Facts.__dataclass_fields__ if name in metadata or name not in _ADDED)
+        named = {name: json.loads(metadata[name]) for name in names}
         bands = from_json(BandScale | None, named.pop("bands"))
         facts = Facts(**{name: _frozen(value) for name, value in named.items()}, bands=bands)
         whole = facts.task in ("segmentation", "classification") and len(facts.classes) == len(facts.colors)

@@ -21,6 +21,7 @@ from foveate.data.published.cityscapes import CLASSES
 from foveate.errors import UserError
 from foveate.prediction.facts import Facts
 from foveate.prediction.regions import polygons, run_lengths
+from foveate.specs.bindings import Binding, parse_bindings
 
 Mask = UInt8[np.ndarray, "h w"]
 
@@ -29,6 +30,9 @@ GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)
 
 MOST_POLYGONS = 1000
 """Regions of a class with more outlines than this are written as run lengths alone: they are noise."""
+
+MOST_GREY = 65_535
+"""The highest value of a grey PNG."""
 
 _BLOCK = 512
 
@@ -57,6 +61,22 @@ def write_cityscapes(file: IO[bytes], mask: Mask, facts: Facts, image: Path) -> 
     ids = np.zeros(256, np.uint8)
     ids[: len(facts.classes)] = [CLASSES[name][0] for name in facts.classes]
     Image.fromarray(ids[mask]).save(file, "PNG")
+
+
+def write_stored(file: IO[bytes], mask: Mask, facts: Facts, image: Path) -> None:
+    """Write the values that stood for the classes in the masks of training: grey of 8 or 16 bits, or RGB.
+
+    Where several values stood for a class, the first is written.
+    """
+    values = np.array([binding.values[0] for binding in _bindings(facts)])
+    deep = values.ndim == 1 and values.max() > 255
+    Image.fromarray(values.astype(np.uint16 if deep else np.uint8)[mask]).save(file, "PNG")
+
+
+def _bindings(facts: Facts) -> list[Binding]:
+    """Return what stood for each class, in the order of the classes; empty if that is not known."""
+    bound = {binding.name: binding for binding in parse_bindings(facts.table)}
+    return [bound[name] for name in facts.classes] if bound.keys() >= {*facts.classes} else []
 
 
 def write_geotiff(file: IO[bytes], mask: Mask, facts: Facts, image: Path) -> None:
@@ -103,6 +123,7 @@ FORMATS = {
     "npz": MaskFormat(".npz", write_npz),
     "cityscapes": MaskFormat("_gtFine_labelIds.png", write_cityscapes),
     "geotiff": MaskFormat(".tif", write_geotiff),
+    "stored": MaskFormat(".png", write_stored),
 }
 """Formats of one file for each mask."""
 
@@ -118,6 +139,13 @@ def check_format(name: str, facts: Facts) -> None:
             f"{'is' if len(others) == 1 else 'are'} not among the classes of Cityscapes, which are "
             f"{', '.join(CLASSES)}"
         )
+    if name == "stored" and not (bindings := _bindings(facts)):
+        raise UserError(
+            "--format stored: the run does not record which values stood for its classes, as its data named "
+            "them, or it is of an older version; leave it out for class ids"
+        )
+    if name == "stored" and any(first > MOST_GREY for each in bindings for first, _ in each.ranges[:1]):
+        raise UserError(f"--format stored: a PNG holds values up to {MOST_GREY}, and a class stood above")
 
 
 @dataclass

@@ -91,6 +91,8 @@ class DataSpec:
 class FolderChoice:
     """What the user says about a folder, as in `DataSpec`; None is left to foveate.
 
+    The word "none" takes back what was said of the data of a run, where other data are read.
+
     >>> DataSpec("photos", masks="1st_manual").folder.masks
     '1st_manual'
     """
@@ -109,6 +111,27 @@ class FolderChoice:
         said = {field.name.replace("_", "-"): getattr(self, field.name) for field in fields(self)}
         return "".join(f"--{flag} {quote(word)} " for flag, word in said.items() if word)
 
+    def over(self, other: "FolderChoice") -> "FolderChoice":
+        """Return this choice with what `other` says where this one says nothing.
+
+        >>> FolderChoice(ignore_outside="none").over(FolderChoice(masks="manual", ignore_outside="view"))
+        FolderChoice(layout=None, masks='manual', ignore_outside='none')
+        """
+        said = {field.name: getattr(self, field.name) or getattr(other, field.name) for field in fields(self)}
+        return FolderChoice(**said)
+
+    @property
+    def settled(self) -> "FolderChoice":
+        """This choice with None in place of "none".
+
+        >>> FolderChoice(masks="none").settled == ANY_FOLDER
+        True
+        """
+        said = {field.name: getattr(self, field.name) for field in fields(self)}
+        return FolderChoice(**{name: None if word == NOTHING_SAID else word for name, word in said.items()})
+
+
+NOTHING_SAID = "none"
 
 ANY_FOLDER = FolderChoice()
 """Nothing is said about a folder; all is recognised."""

@@ -39,6 +39,7 @@ def build_task(spec: RunSpec, data: DataModule) -> Task:
         "test_scales": list(spec.data.test_scales),
         "test_flip": spec.data.test_flip,
         **({} if scale is None else {"bands": to_plain(scale)}),
+        **({"table": list(data.dataset.table)} if data.dataset.table else {}),
     }
     encoder = model.network.get_submodule(model.encoder) if model.encoder else None
     loss = build_loss(spec.training, data, one_logit)

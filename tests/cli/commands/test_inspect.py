@@ -62,7 +62,7 @@ def test_an_image_that_cannot_be_read_is_reported(runs, photos, tmp_path, capsys
         ("se", ["--pixels", "3x4"], "--pixels: '3x4' is not a pixel; write ROW,COLUMN"),
         ("se", ["--pixels", "40,0"], "pixel 40,0 lies outside a, which is 40x52"),
         ("se", ["--figures", "surfaces"], "unknown figure 'surfaces'; did you mean 'surface'?"),
-        ("gone", [], "there is no such checkpoint"),
+        ("gone", [], "there is no such file or folder; give the folder of a trained run"),
     ],
 )
 def test_wrong_flags_are_reported_and_leave_no_folder(run, flags, words, runs, photos, tmp_path, capsys):

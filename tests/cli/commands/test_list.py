@@ -19,7 +19,14 @@ def test_attentions_come_with_their_options(capsys):
     ("kind", "some"), [("hosts", "unet"), ("encoders", "resnet18"), ("datasets", "synthetic")]
 )
 def test_kinds_are_listed_one_a_line(kind, some, capsys):
-    assert some in [line.split()[0] for line in listed(capsys, kind).splitlines()]
+    assert some in [line.split()[0] for line in listed(capsys, kind).splitlines() if line]
+
+
+def test_public_datasets_stand_below_the_layouts(capsys):
+    own, public = listed(capsys, "datasets").split("\n\n")
+    assert own.startswith("Layouts of your own data:\n")
+    assert public.startswith("Public datasets, as they are published:\n")
+    assert ("\npaired " in own, "\npaired " in public, "\nvoc " in public) == (True, False, True)
 
 
 def test_places_are_those_of_the_host_asked_for(capsys):

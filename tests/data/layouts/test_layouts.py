@@ -81,6 +81,33 @@ def test_pixels_outside_the_field_of_view_are_ignored_and_not_counted(tmp_path):
     assert dataset.counts[entry.stem].tolist() == [int((truth == 0).sum()), int((truth == 1).sum())]
 
 
+def test_joined_masks_are_a_union_and_counted(tmp_path):
+    tree = next(tree for tree in TREES if tree.name == "joined_masks")
+    tree.write(tmp_path)
+    dataset = open_dataset(tmp_path, **tree.flags)
+    for entry in entries(dataset):
+        truth = mask(int(entry.image.stem.removeprefix("MCU_"))) > 0
+        assert np.array_equal(dataset.read(entry)[1], truth)
+        assert dataset.counts[entry.stem].tolist() == [int((~truth).sum()), int(truth.sum())]
+    (tmp_path / "ManualMask/rightMask/MCU_3.png").unlink()
+    with pytest.raises(UserError, match=r"no mask of the same name in .*rightMask: MCU_3.png"):
+        open_dataset(tmp_path, **tree.flags)
+
+
+def test_what_is_said_of_a_folder_is_taken_back_by_none(tmp_path):
+    pairs(("images/{n}.png", "masks/{n}.png"))(tmp_path)
+    said = {"layout": "none", "masks": "none", "ignore_outside": "none"}
+    assert open_dataset(tmp_path, **said).describe() == open_dataset(tmp_path).describe()
+
+
+def test_a_link_that_leads_nowhere_is_named(tmp_path):
+    pairs(("images/{n}.png", "masks/{n}.png"))(tmp_path)
+    (tmp_path / "masks/3.png").unlink()
+    (tmp_path / "masks/3.png").symlink_to(tmp_path / "gone.png")
+    with pytest.raises(UserError, match=r"not read: 1 link that leads nowhere \(.*masks/3\.png\)"):
+        open_dataset(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [

@@ -125,6 +125,15 @@ def _drive(root: Path) -> None:
             save(root / part / "mask" / f"{number:02}_{part}_mask.gif", view)
 
 
+def _montgomery(root: Path) -> None:
+    for n in range(8):
+        save(root / "CXR_png" / f"MCU_{n}.png", photo(n))
+        for side, columns in (("left", slice(8, None)), ("right", slice(0, 8))):
+            half = mask(n)
+            half[:, columns] = 0
+            save(root / "ManualMask" / f"{side}Mask" / f"MCU_{n}.png", half)
+
+
 BINARY = ("background", "foreground")
 _NNUNET = all_of(
     pairs(("imagesTr/case_{n}_0000.png", "labelsTr/case_{n}.png"), top=1),
@@ -216,6 +225,22 @@ TREES = (
         BINARY,
         12,
         (5, 1, 6),
+    ),
+    Tree(
+        "split_behind",
+        "`images_train/ masks_train/ images_val/ masks_val/`; `imagesTrain/ labelsTrain/ ...`",
+        "pairs in the folder's own splits",
+        pairs(
+            ("images_train/{n}.png", "masks_train/{n}.png"),
+            ("imagesVal/{n}.png", "labelsVal/{n}.png"),
+            ("img_test/{n}.png", "gt_test/{n}.png"),
+            count=4,
+        ),
+        "paired",
+        BINARY,
+        12,
+        (4, 4, 4),
+        says="own splits",
     ),
     Tree(
         "beside",
@@ -333,6 +358,26 @@ TREES = (
         (7, 1, 4),
         says="Pixels outside the field of view (mask/) are ignored",
         flags={"masks": "1st_manual", "ignore_outside": "mask"},
+    ),
+    Tree(
+        "masks_of_sides",
+        "a folder of masks for each of several parts: `CXR_png/ ManualMask/leftMask/ ManualMask/rightMask/`, "
+        "with `--masks ManualMask`",
+        "refused: name one, `--masks leftMask`, or join them",
+        _montgomery,
+        says="join them: --masks ManualMask/leftMask+ManualMask/rightMask",
+        flags={"masks": "ManualMask"},
+    ),
+    Tree(
+        "joined_masks",
+        "... with `--masks leftMask+rightMask`",
+        "pairs; the union of the masks is the foreground",
+        _montgomery,
+        "paired",
+        BINARY,
+        8,
+        says="The union of the masks in leftMask/, rightMask/ is 'foreground'",
+        flags={"masks": "leftMask+rightMask"},
     ),
     Tree(
         "classes",

@@ -1,10 +1,15 @@
+from io import BytesIO
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from foveate.data.open import open_dataset
+from foveate.doctor.finding import judge
+from foveate.doctor.visit import visit
 from foveate.errors import UserError
 
+from .recorded import RECORDED
 from .writers import png, with_palette
 
 
@@ -35,7 +40,9 @@ def test_ids_in_png_of_one_and_two_bits_are_what_is_stored(make):
     root = pairs(make, [png(mask, 1 if number % 2 else 2) for number, mask in enumerate(masks)])
     dataset = open_dataset(root, ["bg", "disk", "sky", "road"])
     assert all(np.array_equal(ids, masks[number]) for number, ids in ids_of(dataset).items())
-    assert open_dataset(root).table == ("class 0=0", "class 1=1", "class 2=2", "class 3=3")
+    dataset = open_dataset(root)
+    assert dataset.table == ("class 0=0", "class 1=1", "class 2=2", "class 3=3")
+    assert "of 1 bit and of 2 bits, in which 1 and 3 look alike" in dataset.describe()
 
 
 @pytest.mark.parametrize(
@@ -143,6 +150,79 @@ def test_a_colour_with_two_numbers_is_asked_for(make):
     dataset = open_dataset(root, ["a=#000000", "b=#ff0000"])
     assert all(np.array_equal(ids, masks[n]) for n, ids in ids_of(dataset).items())
     assert open_dataset(root, ["a=0", "b=1,2"]).classes == ("a", "b")
+
+
+def recorded(writer, *greys):
+    """The files of a writer, of masks of these greys."""
+    files = {file.greys: file.content for file in RECORDED if file.writer == writer}
+    return [files[each] for each in greys]
+
+
+@pytest.mark.parametrize(
+    ("contents", "words"),
+    [
+        (
+            recorded("ImageMagick, PNG", (0, 255), (0, 128, 255)),
+            "0.png: a grey mask of 1 bit, in which 1 is white, and .*1.png has 8 bits, in which 255 is",
+        ),
+        (
+            [png(np.array([[0, 1], [1, 1]]), 1), png(np.array([[0, 1], [2, 255]]), 8)],
+            "say what the values stand for: --classes name0=0 name1=1 name2=2 name255=255 ",
+        ),
+        (
+            [png(np.array([[0, 3], [1, 2]]), 2), png(np.array([[0, 1], [2, 255]]), 8)],
+            "a grey mask of 2 bits, in which 3 is white",
+        ),
+        (
+            recorded("ImageMagick, PNG8", (0, 1, 2, 3)),
+            "the palette is grey, and the number 0 has the grey 2.*: --classes name0=#000000 name1=#010101",
+        ),
+        (
+            recorded("ImageMagick, PNG8", (0, 85, 170, 255)),
+            "the palette is grey, and the number 0 has the grey 170",
+        ),
+        (recorded("optipng of RGB", (0, 7, 11)), "the number 1 has the grey 7"),
+        (
+            [*recorded("optipng of RGB", (0, 128, 255)), *recorded("optipng", (0, 128, 255))],
+            "the number 1 has the grey 128.*: --classes name0=#000000 name1=#808080 name2=#ffffff",
+        ),
+    ],
+)
+def test_numbers_that_a_program_may_have_given_are_asked_for(make, contents, words):
+    for number in range(6):
+        make.save(f"images/{number}.png", np.zeros((*_size(contents[0]), 3), np.uint8))
+        path = make.root / "masks" / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(contents[number % len(contents)])
+    with pytest.raises(UserError, match=words) as refusal:
+        open_dataset(make.root)
+    flags = str(refusal.value).partition("--classes ")[2].partition(" (")[0].partition(";")[0]
+    assert len(open_dataset(make.root, flags.split()).classes) == len(flags.split())
+    assert "numbers" in {finding.check for finding in judge(visit(make.root))}
+
+
+def _size(content):
+    return Image.open(BytesIO(content)).size[::-1]
+
+
+@pytest.mark.parametrize(
+    ("writer", "greys", "classes"),
+    [
+        ("ImageMagick, PNG", (0, 255), 2),
+        ("ImageMagick, PNG8", (0, 255), 2),
+        ("ImageMagick, PNG", (0, 85, 170, 255), 4),
+        ("optipng of RGB", (0, 128, 255), 3),
+        ("optipng", (0, 7, 11), 3),
+    ],
+)
+def test_numbers_that_are_clear_are_read(make, writer, greys, classes):
+    (content,) = recorded(writer, greys)
+    for number in range(6):
+        make.save(f"images/{number}.png", np.zeros((*_size(content), 3), np.uint8))
+        path = make.root / "masks" / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+    assert len(open_dataset(make.root).classes) == classes
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])

@@ -109,10 +109,10 @@ def test_a_table_for_each_split(labelled, make):
             r"labels\.csv:4: the image '00\.png' is in .*csv:2 already",
         ),
         (
-            "image;label\n00.png;a\n",
-            r"labels\.csv:1: columns are separated by semicolons; save the table with commas",
+            "image,label\n00.png,NaN\n",
+            r"labels\.csv:2: the label is 'NaN', which programs write where there is",
         ),
-        ("image\tlabel\n00.png\ta\n", r"labels\.csv:1: columns are separated by tabs"),
+        ("image,label\n00.png,#N/A\n", r"labels\.csv:2: the label is '#N/A'"),
         ("image:label\n00.png:a\n", r"labels\.csv:1: columns are separated by colons"),
         ("image label\n00.png a\n", r"labels\.csv:1: columns are separated by spaces"),
         ("photo,kind\n00.png,a\n", r"no masks/; .*; or, if labels\.csv lists the masks or labels of the im"),
@@ -205,3 +205,66 @@ def test_paths_as_windows_writes_them_and_absolute_ones_into_the_folder(make):
     entry = dataset.index("train")[0]
     assert entry.stem.startswith("photos/")
     assert (entry.image.parent, entry.mask.parent) == (make.root / "photos", make.root / "truth")
+
+
+@pytest.mark.parametrize("lead", ["", "sep=;\r\n"])
+@pytest.mark.parametrize(
+    ("separator", "encoding", "note"),
+    [
+        (";", "utf-8", "separated by semicolons"),
+        ("\t", "utf-8-sig", "separated by tabs"),
+        ("|", "utf-8", "separated by bars"),
+        ("\t", "utf-16", "separated by tabs, in UTF-16"),
+        (";", "utf-16-le", "separated by semicolons, in UTF-16"),
+        (",", "utf-16-be", "in UTF-16"),
+    ],
+)
+def test_tables_of_spreadsheets(labelled, separator, encoding, note, lead):
+    labelled()
+    rows = [
+        ["Image", "Label", "weight, kg"],
+        *([f"{n:02d}.png", "Kätzchen" if n % 2 else "Hund", "0"] for n in range(12)),
+    ]
+    text = "\r\n".join(separator.join(f'"{cell}"' if "," in cell else cell for cell in row) for row in rows)
+    path = labelled() / "labels.csv"
+    path.write_bytes((lead.replace(";", separator) + text).encode(encoding))
+    dataset = open_dataset(path.parent)
+    assert dataset.classes == ("Hund", "Kätzchen")
+    assert labels(dataset) == {f"{number:02d}": number % 2 for number in range(12)}
+    assert f"labels.csv: columns image and label; others: weight, kg; {note}." in dataset.describe()
+
+
+def test_a_table_with_tabs_may_be_called_tsv(labelled):
+    root = labelled(
+        "image\tlabel\n" + "".join(f"{n:02d}.png\t{'ab'[n % 2]}\n" for n in range(12)), "labels.tsv"
+    )
+    assert open_dataset(root).classes == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["cat", "dog", "cat|dog"],
+        ["Effusion|Mass", "Mass|Edema"],
+        ["cat", "dog", "cat;dog"],
+        ["cat", "dog", "dog, cat"],
+        ["scab", "rust", "scab rust"],
+        ["['cat']", "['cat', 'dog']"],
+        ["1", "2", "1+2"],
+    ],
+)
+def test_several_labels_of_an_image_are_no_class(labelled, names):
+    root = labelled("image,label\n" + "".join(f'{n:02d}.png,"{names[n % len(names)]}"\n' for n in range(12)))
+    with pytest.raises(
+        DataError, match=r"labels\.csv:\d: the label '.*' seems to be several \(.* and .*\), and an"
+    ):
+        open_dataset(root)
+    assert open_dataset(root, classes=names).classes == tuple(names)
+
+
+@pytest.mark.parametrize(
+    "names", [["hot dog", "pizza"], ["Berlin, north", "Berlin, south"], ["none", "some"], ["a|b", "c"]]
+)
+def test_words_in_a_label_are_no_labels(labelled, names):
+    root = labelled("image,label\n" + "".join(f'{n:02d}.png,"{names[n % 2]}"\n' for n in range(12)))
+    assert open_dataset(root).classes == tuple(sorted(names))

@@ -34,9 +34,7 @@ def _rows(kind: str, arch: str, encoder: str) -> list[str]:
 
         return list(encoder_names())
     if kind == "datasets":
-        from foveate.data.open import dataset_summaries
-
-        return [f"{name:<18} {summary}" for name, summary in dataset_summaries().items()]
+        return _datasets()
     from foveate.inspection.own_attention import own_attention
     from foveate.models.create import create_model
     from foveate.models.places.find import describe_places
@@ -55,6 +53,17 @@ def _rows(kind: str, arch: str, encoder: str) -> list[str]:
         *([f"{GROUP:<10} {'':>8} {'':>6}  {', '.join(together)} together"] if together else []),
         *([_own_note(own)] if own else []),
     ]
+
+
+def _datasets() -> list[str]:
+    """Return the layouts of folders, and below them the public datasets, under a heading each."""
+    from foveate.data.open import dataset_summaries, public_names
+
+    public = public_names()
+    rows = {name: f"{name:<18} {summary}" for name, summary in dataset_summaries().items()}
+    own = [row for name, row in rows.items() if name not in public]
+    published = [row for name, row in rows.items() if name in public]
+    return ["Layouts of your own data:", *own, "", "Public datasets, as they are published:", *published]
 
 
 def _own_note(labels: list[str]) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from foveate.watching.drift import Drift
 
-Format = Literal["png", "palette", "npz", "coco", "cityscapes", "geotiff"]
+Format = Literal["png", "palette", "npz", "coco", "cityscapes", "geotiff", "stored"]
 
 
 def predict(
@@ -40,7 +40,8 @@ def predict(
         overwrite: replace existing results.
         device: cpu or cuda; by default cuda if available.
         format: of masks: png (ids), palette (png of ids with colours), npz, coco (annotations.json),
-            cityscapes (label ids) or geotiff; png if not given, and geotiff for images in tiles.
+            cityscapes (label ids), geotiff or stored (png of the values that the masks of training held); png
+            if not given, and geotiff for images in tiles.
         tile: cut every image into tiles of so many pixels a side; without it, only those too large for the
             memory, in 1024.
         overlap: pixels that neighbouring tiles share; auto: a quarter of a tile.

@@ -51,6 +51,12 @@ class Heap:
         >>> Heap(".mov", kind_of("a.mov"), (Path("a.mov"),)).words
         '1 .mov (videos): save their frames as images, a folder for each video'
         """
+        if self.kind == BROKEN:
+            shown = ", ".join(str(path) for path in self.files[:_NAMED]) + ", ..." * (
+                len(self.files) > _NAMED
+            )
+            what = "links that lead nowhere" if len(self.files) > 1 else "link that leads nowhere"
+            return f"{len(self.files):,} {what} ({shown}): {self.kind.remedy}"
         return f"{len(self.files):,} {self.name} ({self.kind.what}): {self.kind.remedy}"
 
 
@@ -130,7 +136,7 @@ def account_for(layout: Layout) -> Account:
 def missed_note(root: Path) -> tuple[str, ...]:
     """Return a sentence on files that may explain why a folder cannot be read; none if there are none."""
     heaps = [heap for heap in take_stock(root, ()).missed if heap.kind not in (APART, BESIDE)]
-    return (f"not read are {'; '.join(heap.words for heap in heaps[:_NAMED])}",) if heaps else ()
+    return (f"not read: {'; '.join(heap.words for heap in heaps[:_NAMED])}",) if heaps else ()
 
 
 def take_stock(

@@ -9,6 +9,7 @@ from foveate.data.words import split_of
 
 IMAGE = ("image", "image_path", "image_id", "file_name", "filename", "image_name", "file", "path")
 MASK = ("mask", "mask_path", "mask_file_name", "mask_name", "segmentation", "segmentation_mask")
+_SUFFIXES = (".csv", ".tsv", ".jsonl")
 LABEL = ("label", "class", "target", "category", "dx", "diagnosis")
 
 
@@ -30,7 +31,7 @@ def _folders(root: Path) -> list[Path]:
 
 def _tables(folder: Path) -> list[Path]:
     """Return the tables of a folder that have a column of images."""
-    paths = [*files_with_suffix(folder, ".csv"), *files_with_suffix(folder, ".jsonl")]
+    paths = [path for suffix in _SUFFIXES for path in files_with_suffix(folder, suffix)]
     return [path for path in paths if path.is_file() and column(_header(path), IMAGE)]
 
 
@@ -51,7 +52,8 @@ def untold_tables(root: Path) -> list[tuple[Path, tuple[str, ...]]]:
 
 def unread_tables(root: Path) -> str:
     """Say what to do about the tables of a folder that do not name images; empty if there are none."""
-    names = [path.name for path in files_with_suffix(root, ".csv") if path.name != "class_dict.csv"]
+    paths = [*files_with_suffix(root, ".csv"), *files_with_suffix(root, ".tsv")]
+    names = [path.name for path in paths if path.name != "class_dict.csv"]
     if not names:
         return ""
     return (

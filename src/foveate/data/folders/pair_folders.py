@@ -8,7 +8,7 @@ from foveate.data.dataset import SPLITS
 from foveate.data.folders.listing import SEARCH_LIMIT, first_images, folders_in, holds_images
 from foveate.data.folders.mask_like import has_few_colors
 from foveate.data.pixels.images import SUFFIXES
-from foveate.data.words import split_of
+from foveate.data.words import split_of, words_of
 from foveate.errors import DataError
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "img", "jpegimages", "img_dir", "image_dir", "imgs_dir")
@@ -31,8 +31,13 @@ MASK_FOLDERS = (
 `UNAMBIGUOUS_MASK_FOLDERS` is taken for masks; one with another of these names may be a class.
 """
 
-_SPLIT_IMAGES = ("", "_images", "_imgs", "images")
-_SPLIT_MASKS = ("annot", "_labels", "_masks", "_annot", "_annotations", "_gt", "labels", "masks")
+_SPLIT_IMAGES = ("", "_images", "_imgs", "images", "images_", "imgs_", "img_", "image_")
+_SPLIT_MASKS = (
+    *("annot", "_labels", "_masks", "_annot", "_annotations", "_gt", "labels", "masks"),
+    *("masks_", "mask_", "labels_", "label_", "annotations_", "ann_", "annot_", "gt_"),
+)
+"""What folders of a split are called behind its name, or, with an underscore at the end, before it."""
+
 _SURE = (
     *("_segmentation", "_masks", "_mask", "_labels", "_label", "_seg", "_gt"),
     *("-masks", "-mask", "-labels", "-label", "-seg", "-gt"),
@@ -65,13 +70,13 @@ def pairs_of(root: Path) -> dict[str, Folders]:
 def split_folders(root: Path) -> dict[str, Folders]:
     """Return the folders of images and masks by split; empty unless some split has masks.
 
-    These are `train/` with `train_masks/`, `train_labels/` or `trainannot/`; `train/images/` with
-    `train/masks/`; or `train/` with both, where a suffix marks the masks. Raises `DataError` if two folders
-    name the same split.
+    These are `train/` with `train_masks/`, `train_labels/` or `trainannot/`; `images_train/` with
+    `masks_train/`; `train/images/` with `train/masks/`; or `train/` with both, where a suffix marks the
+    masks. Raises `DataError` if two folders name the same split.
     """
     splits, duplicates = {}, []
     for split in SPLITS:
-        candidates = [_split_folders(root, split, endings) for endings in (_SPLIT_IMAGES, _SPLIT_MASKS)]
+        candidates = [_split_folders(root, split, affixes) for affixes in (_SPLIT_IMAGES, _SPLIT_MASKS)]
         duplicates += [folders for folders in candidates if len(folders) > 1]
         images, masks = (next(iter(folders), None) for folders in candidates)
         masks = masks if masks and _contains_images(masks) else None
@@ -200,20 +205,19 @@ def _contains_images(folder: Path) -> bool:
     return any(map(holds_images, [folder, *folders_in(folder)[:SEARCH_LIMIT]]))
 
 
-def _split_folders(root: Path, split: str, endings: Iterable[str]) -> list[Path]:
-    """Return the folders named after a split plus the first of the endings that occurs.
+def _split_folders(root: Path, split: str, affixes: Iterable[str]) -> list[Path]:
+    """Return the folders named after a split plus the first of the affixes that occurs.
 
     Other names of the split (valid/ for val) count only if a folder of train exists, as they may be classes.
     Returns the folders that contain images, or the first folder if none does.
     """
-    folders = {_plain(path.name): path for path in folders_in(root)}
+    folders = {"_".join(words_of(path.name)): path for path in folders_in(root)}
     has_train = any(
-        split_of(name) == "train" or (name.startswith("train") and "_" in name) for name in folders
+        split_of(name) == "train" or (name.startswith("train") and "_" in name) or name.endswith("_train")
+        for name in folders
     )
-    for ending in endings:
-        begins = {
-            path: name[: len(name) - len(ending)] for name, path in folders.items() if name.endswith(ending)
-        }
+    for affix in affixes:
+        begins = {path: rest for name, path in folders.items() if (rest := _without(name, affix)) is not None}
         candidates = [
             _innermost(path, split)
             for path, name in begins.items()
@@ -222,6 +226,17 @@ def _split_folders(root: Path, split: str, endings: Iterable[str]) -> list[Path]
         if candidates:
             return [path for path in candidates if _contains_images_deeply(path)] or candidates[:1]
     return []
+
+
+def _without(name: str, affix: str) -> str | None:
+    """Return a name without an affix of `_SPLIT_IMAGES` or `_SPLIT_MASKS`; None if it has not got it.
+
+    >>> _without("masks_train", "masks_"), _without("train_masks", "_masks"), _without("train", "_masks")
+    ('train', 'train', None)
+    """
+    if affix.endswith("_"):
+        return name.removeprefix(affix) if name.startswith(affix) else None
+    return name[: len(name) - len(affix)] if name.endswith(affix) else None
 
 
 def _innermost(folder: Path, split: str) -> Path:

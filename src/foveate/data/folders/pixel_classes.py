@@ -1,8 +1,8 @@
 """Read `_classes.csv`, which names the class of each mask value beside Roboflow's semantic masks."""
 
-import csv
 from pathlib import Path
 
+from foveate.data.folders.delimited import read_rows_of
 from foveate.data.folders.listing import SEARCH_LIMIT, folders_in
 from foveate.errors import DataError
 
@@ -32,16 +32,12 @@ def pixel_classes(root: Path) -> tuple[str, ...]:
 
 def _read(path: Path) -> tuple[str, ...]:
     """Return the names of a table; empty if its header is another, as Roboflow's tables of labels have."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = [[cell.strip() for cell in row] for row in csv.reader(file)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: is not CSV text ({error}); export it again") from None
-    if not lines or [cell.lower() for cell in lines[0]] != _HEADER:
+    lines = read_rows_of(path)
+    if not lines or [cell.lower() for cell in lines[0][1]] != _HEADER:
         return ()
     names: list[str] = []
-    for number, row in enumerate(lines[1:], start=2):
-        if row and row != [str(len(names)), *row[1:2]]:
+    for number, row in lines[1:]:
+        if row != [str(len(names)), *row[1:2]]:
             raise DataError(
                 f"{path}:{number}: '{','.join(row)}' should name the class of the value {len(names)}, as in "
                 f"'{len(names)}, road'; mend it"

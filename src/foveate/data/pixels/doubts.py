@@ -167,6 +167,88 @@ def refuse_palettes(tallies: Sequence[Tally]) -> None:
                 )
 
 
+def refuse_depths(tallies: Sequence[Tally]) -> None:
+    """Raise `DataError` if masks of few bits hold their white, and 8-bit masks hold theirs, which is 255.
+
+    ImageMagick, for one, stores a grey PNG of 0 and 255 with 1 bit, as 0 and 1, and one of 0, 128 and 255 as
+    it is.
+    """
+    shallow = next((tally for tally in tallies if tally.bits < 8 and tally.of(white_of(tally))), None)
+    deep = next(
+        (tally for tally in tallies if tally.bits >= 8 and not tally.palette and tally.of(IGNORE)), None
+    )
+    if shallow is None or deep is None:
+        return
+    white, values = white_of(shallow), list(pixels_by_value(tallies))[:SHOWN]
+    raise DataError(
+        f"{shallow.where}: a grey mask of {_bits(shallow.bits)}, in which {white} is white, and {deep.where} "
+        "has 8 bits, in which 255 is. Programs that make files smaller save bits where the look allows it, "
+        f"and the number changes. Export all masks with 8 bits; or, if {white} and 255 are right as they are "
+        f"stored, say what the values stand for: {suggest(values)} (or {LEFT_OUT}=255 to ignore it)"
+    )
+
+
+def white_of(tally: Tally) -> int:
+    """Return the highest value that the bits of a grey mask allow."""
+    return 2**tally.bits - 1
+
+
+def depths_note(tallies: Sequence[Tally]) -> str:
+    """Say that grey masks of 1, 2 and 4 bits were read as stored, where white has several numbers; "" if not.
+
+    >>> import numpy as np
+    >>> masks = [Tally("a.png", (1, 1), np.array([2**bits - 1]), np.array([1]), bits=bits) for bits in (1, 2)]
+    >>> depths_note(masks)
+    'the numbers are those that are stored, in grey masks of 1 bit and of 2 bits, in which 1 and 3 look alike'
+    """
+    depths = sorted({tally.bits for tally in tallies if tally.bits < 8 and tally.of(white_of(tally))})
+    if len(depths) < 2:
+        return ""
+    bits, whites = map(_bits, depths), (str(2**depth - 1) for depth in depths)
+    return (
+        f"the numbers are those that are stored, in grey masks of {' and of '.join(bits)}, in which "
+        f"{' and '.join(whites)} look alike"
+    )
+
+
+def refuse_grey_palettes(tallies: Sequence[Tally]) -> None:
+    """Raise `DataError` for palettes of greys whose numbers seem to be accidental.
+
+    Programs that make a palette for a grey mask number the greys as they occur. The number is taken to be
+    meant if the greys rise with it, as in pictures of class ids, are not so dark that they are the ids, and
+    are not the values of other masks, without a palette.
+    """
+    greys: dict[int, int] = {}
+    for tally in tallies:
+        for value, color in tally.palette.items():
+            if color % 0x010101:
+                return
+            greys[value] = color & 255
+    shown = [grey for _, grey in sorted(greys.items())]
+    accidental = len(shown) > 2 and shown != sorted(shown)
+    dark = max(shown, default=IGNORE) < _SHADE and any(value != grey for value, grey in greys.items())
+    others = pixels_by_value([tally for tally in tallies if not tally.palette])
+    mixed = any(value != grey and grey in others for value, grey in greys.items() if grey)
+    if not (accidental or dark or mixed):
+        return
+    value = next(value for value, grey in sorted(greys.items()) if value != grey)
+    holder = next(tally.where for tally in tallies if value in tally.palette)
+    raise DataError(
+        f"{holder}: the palette is grey, and the number {value} has the grey {greys[value]}. If the greys "
+        f"are the classes, as where a program made the palette, bind them: {_suggest_colors(tallies)}; if "
+        f"the numbers are: {suggest(sorted(greys)[:SHOWN])}"
+    )
+
+
+def _bits(number: int) -> str:
+    """Return a number of bits in words.
+
+    >>> _bits(1), _bits(4)
+    ('1 bit', '4 bits')
+    """
+    return f"{number} bit{'s' * (number > 1)}"
+
+
 def _suggest_colors(tallies: Sequence[Tally]) -> str:
     colors = sorted({color for tally in tallies for color in tally.palette.values()})[:SHOWN]
     return "--classes " + " ".join(f"name{n}={_shown(color, True)}" for n, color in enumerate(colors))

@@ -10,6 +10,9 @@ from jaxtyping import Int64
 from foveate.data.pixels.doubts import (
     SHOWN,
     check_binary,
+    depths_note,
+    refuse_depths,
+    refuse_grey_palettes,
     refuse_palettes,
     refuse_shades,
     refuse_soft_edges,
@@ -48,8 +51,8 @@ def infer_meaning(tallies: Sequence[Tally], classes: Sequence[str] | None = None
 
     classes: names in the order of the values, or bindings (see `foveate.specs.bindings`). Raises `DataError`
     as `choose_codec` does, for values to which no class is bound, and where the meaning would be a guess: 255
-    beside shades of grey, 255 in some masks and 1 in others, a few odd pixels in masks of 0 and 255, and
-    palettes in which a colour has different numbers.
+    beside shades of grey, 255 in some masks and 1 in others, a few odd pixels in masks of 0 and 255, white
+    with several numbers, palettes in which a colour has different numbers, and those of greys.
 
     >>> from foveate.data.pixels.tally import tally_values
     >>> infer_meaning([tally_values("a.png", np.array([[0, 128, 255]]))])  # doctest: +ELLIPSIS
@@ -64,9 +67,13 @@ def infer_meaning(tallies: Sequence[Tally], classes: Sequence[str] | None = None
         refuse_palettes(masks)
         check_binary(masks, classes)
         refuse_two_whites(masks, classes)
+        refuse_depths(masks)
+        refuse_grey_palettes(masks)
         refuse_shades(masks, classes)
         refuse_soft_edges(masks, classes)
         codec = choose_codec(holders(masks), classes)
+        if note := depths_note(masks):
+            codec = replace(codec, reading=f"{codec.reading}; {note}")
     counts = tuple(codec.count(mask.values, mask.counts) for mask in masks)
     table = tuple(map(str, bindings)) or table_of(codec, pixels_by_value(masks))
     if clear is not None:

@@ -42,6 +42,9 @@ _SHAPE_IN_ALPHA = (
 _STEPS = {"L;2": 85, "L;4": 17}
 """What Pillow multiplies the samples of these raw modes by."""
 
+_BITS = {"1": 1, "L;2": 2, "L;4": 4}
+"""Bits of the samples of these raw modes; of all others, 8 or more."""
+
 _FAX = ("group3", "group4", "tiff_ccitt")
 
 
@@ -51,13 +54,14 @@ class Stored:
 
     values: `h w`, or `h w c` for a file of several channels. mode, format: Pillow's; the format may also be
     `LOSSY_WEBP` or NumPy's. palette: red, green and blue of each value, for a file
-    with a palette.
+    with a palette. bits: of a grey value, where these are fewer than 8; otherwise 8.
     """
 
     values: Shaped[np.ndarray, "h w *c"]
     mode: str
     format: str
     palette: UInt8[np.ndarray, "colors 3"] | None = None
+    bits: int = 8
 
     @property
     def alpha(self) -> Shaped[np.ndarray, "h w"] | None:
@@ -159,7 +163,7 @@ def whole_values(values: Shaped[np.ndarray, "h w"], path: str | Path) -> Integer
     """
     if values.dtype == np.uint8:
         return values.copy()
-    lowest, highest = (values.min(), values.max()) if values.size else (0, 0)
+    lowest, highest = (values.min().item(), values.max().item()) if values.size else (0, 0)
     fractions = values.dtype.kind == "f" and not (np.rint(values) == values).all()
     if fractions or not 0 <= lowest <= highest < 2**31:
         raise DataError(
@@ -198,8 +202,9 @@ def _read_with_pillow(image: Image.Image, path: str | Path, content: bytes | Non
     if file_format == "TIFF" and raw_mode.startswith(("1;I", "L;I", "L;2I", "L;4I")):
         fax = image.info.get("compression") in _FAX
         values = values if fax else (1 if raw_mode[0] == "1" else 255) - values
-    step = _STEPS.get(raw_mode.rstrip("IR"), 1)
-    return Stored(values // step if step > 1 else values, turned.mode, file_format, palette)
+    plain = raw_mode.rstrip("IR").rstrip(";")
+    step, bits = _STEPS.get(plain, 1), _BITS.get(plain, 8) if palette is None else 8
+    return Stored(values // step if step > 1 else values, turned.mode, file_format, palette, bits)
 
 
 def _raw_mode(image: Image.Image) -> tuple[str, int]:

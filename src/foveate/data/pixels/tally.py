@@ -18,7 +18,7 @@ class Tally:
 
     where: its file, or what else names it. size: height and width. values: distinct, in rising order. counts:
     the pixels of each. palette: the packed colour of each value, for a file with a palette. alpha: the tally
-    of the alpha channel, for a file of a single colour.
+    of the alpha channel, for a file of a single colour. bits: as in `Stored`.
     """
 
     where: str | Path
@@ -27,6 +27,7 @@ class Tally:
     counts: Int64[np.ndarray, " values"]
     palette: Mapping[int, int] = field(default_factory=dict, repr=False)
     alpha: "Tally | None" = field(default=None, repr=False)
+    bits: int = 8
 
     def of(self, value: int) -> int:
         """Return the pixels of one value.
@@ -47,7 +48,7 @@ def tally_mask(path: str | Path, colored: bool = False, content: bytes | None = 
     stored = read_stored(path, content)
     check_lossless(stored.format, path)
     raw = whole_values(single_channel(stored, path, content is None), path)
-    tally = tally_values(path, raw)
+    tally = replace(tally_values(path, raw), bits=stored.bits)
     if stored.alpha is not None and len(tally.values) == 1:
         return replace(tally, alpha=tally_values(path, whole_values(stored.alpha, path)))
     if stored.palette is not None:

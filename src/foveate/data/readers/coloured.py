@@ -3,7 +3,6 @@
 Folders: `train/ train_labels/ val/ val_labels/ test/ test_labels/`, or `images/ masks/`.
 """
 
-import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,11 +10,11 @@ from functools import partial
 from pathlib import Path
 
 from foveate.data.dataset import Entry
+from foveate.data.folders.delimited import read_rows_of
 from foveate.data.folders.image_tables import tables_in
 from foveate.data.folders.pair_folders import pairs_of, unread_note
 from foveate.data.folders.pairing import count_classes, pair_all, read_pair
 from foveate.data.folders.split_lists import divide_by_lists
-from foveate.data.folders.table import SEPARATORS
 from foveate.data.known import by_name
 from foveate.data.layout import Layout, reader
 from foveate.data.names import one_form
@@ -87,8 +86,8 @@ def read_colors(path: Path) -> list[tuple[str, Color]]:
     """Read the names and colours in the file's order; raise `DataError` with the line that is wrong."""
     try:
         rows = _labelmap(path) if path.name == _LABELMAP else _class_dict(path)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: is not CSV text ({error}); save it as CSV in UTF-8") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is not text ({error}); save it in UTF-8") from None
     form = "name:r,g,b::" if path.name == _LABELMAP else "name,r,g,b"
     table: list[tuple[str, Color]] = []
     for line, row in rows:
@@ -109,15 +108,11 @@ def read_colors(path: Path) -> list[tuple[str, Color]]:
 
 
 def _class_dict(path: Path) -> list[tuple[int, list[str]]]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = [[cell.strip() for cell in row] for row in csv.reader(file)]
-    if rows and len(rows[0]) == 1 and (separator := next((s for s in SEPARATORS if s in rows[0][0]), None)):
-        raise DataError(f"{path}:1: columns are separated by {SEPARATORS[separator]}; save it with commas")
-    if not rows or [cell.lower() for cell in rows[0][:4]] != ["name", "r", "g", "b"]:
-        raise DataError(
-            f"{path}:1: the header must be name,r,g,b; found {','.join(rows[0]) if rows else 'nothing'}"
-        )
-    return [(line, row) for line, row in enumerate(rows[1:], start=2) if any(row)]
+    rows = read_rows_of(path)
+    line, header = rows[0] if rows else (1, ["nothing"])
+    if [cell.lower() for cell in header[:4]] != ["name", "r", "g", "b"]:
+        raise DataError(f"{path}:{line}: the header must be name,r,g,b; found {','.join(header)}")
+    return rows[1:]
 
 
 def _labelmap(path: Path) -> list[tuple[int, list[str]]]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from foveate.data.dataset import SPLIT_NAMES, SPLITS, Entry
 from foveate.data.folders.coded import read_labelled
+from foveate.data.folders.delimited import form_of
 from foveate.data.folders.image_tables import IMAGE, LABEL, MASK, tables_in, untold_tables
 from foveate.data.folders.json_lines import read_json_lines
 from foveate.data.folders.listing import folders_in
@@ -25,7 +26,7 @@ from foveate.data.folders.pair_folders import (
     split_folders,
 )
 from foveate.data.folders.pairing import by_split, read_indexed
-from foveate.data.folders.table import column, label_ids, read_table
+from foveate.data.folders.table import column, is_missing, label_ids, read_table
 from foveate.data.layout import Layout, reader
 from foveate.data.names import joined_note, one_form, spellings_of
 from foveate.data.pixels.images import RARE, SUFFIXES, is_image_file
@@ -112,7 +113,7 @@ def read_rows(root: Path, classes: Sequence[str] | None = None) -> Table:
     if len(tables) > 1 and (None in splits or len(set(splits)) < len(splits)):
         names = ", ".join(path.name for path in tables)
         raise DataError(f"{root}: holds several tables ({names}); keep one, or name them after the splits")
-    read = [_rows(path, split) for path, split in zip(tables, splits, strict=True)]
+    read = [_rows(path, split, classes or ()) for path, split in zip(tables, splits, strict=True)]
     rows, faults = ([item for part in parts for item in part] for parts in list(zip(*read, strict=True))[:2])
     if not rows:
         raise faults[0].error
@@ -184,12 +185,13 @@ def _split_of(root: Path, table: Path) -> str | None:
     return SPLIT_NAMES.get(table.stem.lower(), inner)
 
 
-def _rows(path: Path, part: str | None) -> tuple[list[Row], list[Fault], str]:
+def _rows(path: Path, part: str | None, classes: Sequence[str]) -> tuple[list[Row], list[Fault], str]:
     """Read one table. Returns its valid rows, the faults of the others, and a note on its columns.
 
-    part: the split of its images, unless a column names it.
+    part: the split of its images, unless a column names it. classes: those that the user names.
     """
-    columns, lines = read_json_lines(path) if path.suffix.lower() == ".jsonl" else read_table(path)
+    lined = path.suffix.lower() == ".jsonl"
+    columns, lines = read_json_lines(path) if lined else read_table(path)
     if not lines:
         raise DataError(f"{path}: names no image; add one row an image")
     image, mask, label = column(columns, IMAGE), column(columns, MASK), column(columns, LABEL)
@@ -205,6 +207,12 @@ def _rows(path: Path, part: str | None) -> tuple[list[Row], list[Fault], str]:
         if empty:
             message = f"{where}: the column {empty} is empty; fill it, or remove the row"
             faults.append(Fault(where, DataError(message)))
+        elif label and not mask and is_missing(cells[label]) and cells[label] not in classes:
+            message = (
+                f"{where}: the label is '{cells[label]}', which programs write where there is none; fill it, "
+                "or remove the row"
+            )
+            faults.append(Fault(where, DataError(message)))
         elif split and word.lower() not in SPLIT_NAMES:
             message = f"{where}: the split '{word}' is none of {', '.join(SPLITS)}"
             faults.append(Fault(where, DataError(message)))
@@ -213,7 +221,8 @@ def _rows(path: Path, part: str | None) -> tuple[list[Row], list[Fault], str]:
             files = (key and plain_name(path.parent, cells[key]) for key in (image, mask))
             rows.append(Row(where, path.parent, own, *files, label and cells[label], cells))
     unused = [key for key in columns if key not in (image, target, split)]
-    return rows, faults, _columns_note(path, [image, target, split], unused)
+    note = _columns_note(path, [image, target, split], unused)
+    return rows, faults, "; ".join(filter(None, [note, "" if lined else form_of(path).note]))
 
 
 def _split_column(columns: Sequence[str], lines: Sequence[tuple[int, Mapping[str, str]]]) -> str | None:
