@@ -26,6 +26,8 @@ _HOMES = {
     "detach": "foveate.models.attaching.attach",
     "record": "foveate.inspection.record",
     "load": "foveate.prediction.predictor",
+    "from_pretrained": "foveate.api.push",
+    "save_pretrained": "foveate.api.push",
     "FitResult": "foveate.api.fit",
     "ComparisonResult": "foveate.api.compare",
     "DataSpec": "foveate.specs.data",
@@ -49,6 +51,8 @@ __all__ = [  # noqa: RUF022 (in the order in which they are met)
     "detach",
     "record",
     "load",
+    "from_pretrained",
+    "save_pretrained",
     "FitResult",
     "ComparisonResult",
     "DataSpec",
@@ -64,6 +68,7 @@ if TYPE_CHECKING:
     from foveate.api.doctor import doctor
     from foveate.api.evaluate import evaluate
     from foveate.api.fit import FitResult, fit
+    from foveate.api.push import from_pretrained, save_pretrained
     from foveate.api.sweep import sweep
     from foveate.attention.registry import attention_names, create_attention
     from foveate.errors import UserError

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foveate.errors import UserError
+from foveate.models.hub import located
 from foveate.models.weights_file import find_model
 from foveate.specs.sizes import parse_size
 
@@ -35,7 +36,7 @@ def benchmark(
     """Time one image in PyTorch (eager, channels last, compiled), ONNX Runtime, OpenVINO and INT8.
 
     Args:
-        run: a run directory, or a packed run (.zip).
+        run: a run directory, a packed run (.zip), or hf://USER/NAME.
         sizes: heights and widths, such as "360x480". Default: the size of the run.
         threads: of every form. Default: as many as PyTorch uses here.
         rounds: timed turns of all forms.
@@ -44,7 +45,7 @@ def benchmark(
     All forms take turns within one process. Raises `UserError` for an exported file, and for sizes, threads
     and rounds that are none.
     """
-    source = find_model(run)
+    source = find_model(located(run))
     if source.suffix.lower() in (".onnx", ".xml"):
         raise UserError(f"{run}: is an exported file; name the run that it came from")
     shapes = [parse_size(text, "--sizes") for text in sizes]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from foveate.api.tiles import multiple_of
 from foveate.errors import UserError
+from foveate.models.hub import located
 from foveate.models.weights_file import find_model
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def check_tiling(
     path = Path(image)
     if path.is_dir() or not path.exists():
         raise UserError(f"{path}: --check-tiling needs one image; name an image like those to be predicted")
+    run = located(run)
     find_model(run)
     from foveate.prediction.predictor import load
     from foveate.prediction.seams import compare_tilings, propose

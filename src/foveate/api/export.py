@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from foveate.api.results import check_file
 from foveate.errors import UserError, choose
 from foveate.extras import require
+from foveate.models.hub import is_address, located, parse_address
 from foveate.models.weights_file import find_model
 
 if TYPE_CHECKING:
@@ -50,9 +51,9 @@ def export(
     """Export a run to a file for other runtimes, and keep it only if it computes what the run computes.
 
     Args:
-        run: a finished run directory, or a packed run (.zip).
+        run: a finished run directory, a packed run (.zip), or hf://USER/NAME.
         to: "onnx", "openvino" or "torch" (an exported program of PyTorch).
-        out: the file. Default: RUN.onnx, .xml or .pt2 beside the run.
+        out: the file. Default: RUN.onnx, .xml or .pt2 beside the run; of a run on the Hub, NAME.onnx here.
         int8: weights and features in 8 bits, with ranges from the training images.
         with_maps: attention maps as further outputs.
         fixed: the only shape that the file takes, "IMAGESxCHANNELSxHEIGHTxWIDTH". Default: any.
@@ -70,12 +71,13 @@ def export(
         raise UserError("--int8: is for onnx and openvino; leave it out, or choose another --to")
     if opset is not None and to != "onnx":
         raise UserError("--opset: is for onnx alone; leave it out")
-    source = find_model(run)
+    source = find_model(located(run))
     if source.suffix.lower() in (".onnx", ".xml"):
         raise UserError(f"{run}: is an exported file already; name the run that it came from")
     home = source if source.suffix.lower() == ".zip" else source.parent.resolve()
     stem = home.stem if home.suffix.lower() == ".zip" else home.name
-    target = Path(out) if out is not None else home.with_name(f"{stem}{FORMATS[to]}")
+    beside = Path(parse_address(run).name) if is_address(run) else home.with_name(stem)
+    target = Path(out) if out is not None else Path(f"{beside}{FORMATS[to]}")
     for package, extra in _NEEDED[to]:
         require(package, extra, f"--to {to}")
     check_file(target, FORMATS[to], overwrite)

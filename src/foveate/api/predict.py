@@ -14,6 +14,7 @@ from foveate.api.masks_out import MasksOut
 from foveate.api.results import check_folder, check_free, make_folder
 from foveate.api.tiles import Tiles
 from foveate.errors import UserError
+from foveate.models.hub import located
 from foveate.models.weights_file import find_model
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def predict(
     source, target = Path(images), Path(out)
     paths = _image_paths(source)
     check_folder(target, source)
+    run = located(run)
     find_model(run)
     from foveate.prediction.predictor import load
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from foveate.errors import DataWarning, UserError, choose
 from foveate.extras import require
+from foveate.models.hub import located
 from foveate.models.weights_file import find_model
 from foveate.specs.serving import ServingSpec
 
@@ -33,7 +34,7 @@ def serve(
     """Serve a run until SIGTERM or Ctrl-C; `foveate serve` in Python. See docs/serving.md.
 
     Args:
-        run: a run directory, a packed run (.zip), or a file from `foveate export` (.onnx, .xml).
+        run: a run directory, a packed run (.zip), hf://USER/NAME, or an exported file (.onnx, .xml).
         spec: address, limits and batches. Default: `ServingSpec()`, with the token in FOVEATE_TOKEN if set.
         backend: "torch", "onnx" or "openvino"; of a run, the file that `foveate export` wrote beside it.
         device: "cpu" or "cuda", of a run. Default: cuda if there is a GPU.
@@ -49,7 +50,7 @@ def serve(
         spec, token=spec.token if spec.token is not None else os.environ.get("FOVEATE_TOKEN") or None
     )
     spec.check()
-    path = model_of(run, backend)
+    path = model_of(located(run), backend)
     for package in _PACKAGES:
         require(package, "serve", "foveate serve")
     from foveate.prediction.predictor import load

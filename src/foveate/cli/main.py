@@ -22,6 +22,7 @@ COMMANDS = {
     "benchmark": "time a trained run in PyTorch, ONNX Runtime, OpenVINO and INT8",
     "serve": "answer predictions of a trained run over HTTP",
     "pack": "pack a trained run into one zip file",
+    "push": "share a trained run on the Hugging Face Hub, with a model card",
     "inspect": "draw the attention of a trained run, and save it as numbers",
     "doctor": "find problems in a dataset, and say how to fix them and how to train on it",
     "data": "public datasets (list, info, get), and packing any dataset into shards (pack)",

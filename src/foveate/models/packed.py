@@ -9,8 +9,9 @@ import hashlib
 import json
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from foveate.data.storage.archives import unpack
@@ -50,6 +51,18 @@ def pack_run(run: Path, target: Path, verdict: str = "") -> tuple[str, ...]:
     verdict: what a comparison says about the run's arm; it becomes the file verdict.txt. Equal runs give
     equal files, byte for byte. Raises `UserError` if the weights or their config are missing.
     """
+    contents = kept_files(run, verdict)
+    with write_whole(target) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in {LIST: listing(contents), **contents}.items():
+            packed.writestr(_member(name), content)
+    return tuple(contents)
+
+
+def kept_files(run: Path, verdict: str = "") -> dict[str, bytes]:
+    """Return the contents of the files `KEPT` of a run, by name; verdict as in `pack_run`.
+
+    Raises `UserError` if the weights or their config are missing.
+    """
     missing = [name for name in NEEDED if not (run / name).is_file()]
     if missing:
         raise UserError(f"{run / missing[0]}: there is no such file; pack a finished run")
@@ -59,14 +72,52 @@ def pack_run(run: Path, target: Path, verdict: str = "") -> tuple[str, ...]:
         for path in sorted(run.glob(pattern))
         if path.is_file()
     }
-    if verdict:
-        contents["verdict.txt"] = verdict.encode()
+    return {**contents, **({"verdict.txt": verdict.encode()} if verdict else {})}
+
+
+def listing(contents: Mapping[str, bytes]) -> bytes:
+    """Return the content of the file `LIST` for files with these contents, by name."""
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    listing = json.dumps({"format": FORMAT, "files": hashes}, indent=1)
-    with write_whole(target) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
-        for name, content in {LIST: listing.encode(), **contents}.items():
-            packed.writestr(_member(name), content)
-    return tuple(contents)
+    return json.dumps({"format": FORMAT, "files": hashes}, indent=1).encode()
+
+
+def read_listing(path: Path, where: str) -> dict[str, str]:
+    """Return the SHA-256 of each file that a `LIST` names.
+
+    where: the packed run, for errors. Raises `UserError` if the list is missing, damaged, of another format,
+    or names files that a packed run does not have.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version, hashes = content["format"], dict(content["files"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise UserError(
+            f"{where}: is not a packed run, its {LIST} is missing or damaged; `foveate pack RUN` makes one"
+        ) from None
+    if version != FORMAT:
+        raise UserError(
+            f"{where}: was packed in format {version!r}, this foveate reads format {FORMAT}; use the "
+            "version of foveate that packed it"
+        )
+    unknown = [name for name in hashes if not is_kept(name)]
+    if unknown or not set(NEEDED) <= hashes.keys():
+        what = f"names '{unknown[0]}', which is no file of a run" if unknown else "names no weights"
+        raise UserError(f"{where}: its {LIST} {what}; pack the run again")
+    return hashes
+
+
+def is_kept(name: str) -> bool:
+    """Whether a packed run may hold a file of this name."""
+    return Path(name).name == name and any(fnmatchcase(name, pattern) for pattern in KEPT)
+
+
+def is_as_listed(path: Path, digest: str) -> bool:
+    """Whether a file exists and has this SHA-256."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == digest
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -86,27 +137,15 @@ def opened(path: str | Path) -> Iterator[Path]:
 
 
 def _check(packed: Path, folder: Path) -> None:
-    try:
-        listing = json.loads((folder / LIST).read_text(encoding="utf-8"))
-        version, hashes = listing["format"], dict(listing["files"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        raise UserError(
-            f"{packed}: is not a packed run, its {LIST} is missing or damaged; `foveate pack RUN` makes one"
-        ) from None
-    if version != FORMAT:
-        raise UserError(
-            f"{packed}: was packed in format {version!r}, this foveate reads format {FORMAT}; use the "
-            "version of foveate that packed it"
-        )
+    hashes = read_listing(folder / LIST, str(packed))
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and name != LIST and name not in hashes:
             raise UserError(
                 f"{packed}: holds the file '{name}', which its list does not name; pack the run again"
             )
-    for name, found in hashes.items():
-        path = folder / name if name in {member.name for member in folder.iterdir()} else None
-        if path is None or hashlib.sha256(path.read_bytes()).hexdigest() != found:
+    for name, digest in hashes.items():
+        if not is_as_listed(folder / name, digest):
             raise UserError(
                 f"{packed}: '{name}' was changed after packing, or is missing; pack the run again"
             )

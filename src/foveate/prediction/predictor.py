@@ -18,6 +18,7 @@ from foveate.data.dataset import Pixels
 from foveate.errors import UserError
 from foveate.models.checkpoints import load_model
 from foveate.models.host import Host
+from foveate.models.hub import located
 from foveate.models.weights_file import find_model
 from foveate.prediction.assemble import Prediction, assemble
 from foveate.prediction.backends.exported import ExportedNetwork
@@ -111,13 +112,14 @@ def load(path: str | Path, device: torch.device | str | None = None) -> Predicto
     """Load a trained network for prediction.
 
     path: a run directory (with `best.safetensors` and `config.json`), a packed run (.zip, from `foveate
-    pack`), or a file from `foveate export` (.onnx; .xml of OpenVINO). All predict alike.
+    pack`), a run on the Hugging Face Hub (hf://USER/NAME, or hf://USER/NAME@REVISION), or a file from
+    `foveate export` (.onnx; .xml of OpenVINO). All predict alike.
     device: of a run; CUDA by default if there is a GPU. Exported files run on the CPU.
 
     Raises `UserError` for files that are missing, damaged, changed, of another version or of another kind,
-    and if the package that an exported file needs is not installed.
+    if the package that an exported file needs is not installed, and if the Hub does not answer.
     """
-    path = find_model(path)
+    path = find_model(located(path))
     backend = BACKENDS.get(path.suffix.lower())
     return Predictor(backend(path) if backend else load_model(path), device)
 

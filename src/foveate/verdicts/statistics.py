@@ -235,6 +235,26 @@ def estimate_mean(
     )
 
 
+def image_interval(sample: Sample, level: float = LEVEL) -> tuple[float, float]:
+    """Return the interval of the mean for these very trainings on new images: its second term alone.
+
+    It is meant for a single run, and does not cover what another training would give. NaN with a value that
+    is NaN and with a single image.
+
+    >>> right = np.array([[1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0]])
+    >>> low, high = image_interval(sample_of(right.mean(1), leave_one_out(right[..., None])[..., 0] / 7))
+    >>> round(low, 2), round(high, 2)
+    (0.36, 1.14)
+    """
+    images = sample.tested.sum(1)
+    if images.min() < 2 or not np.isfinite(sample.influence).all():
+        return float("nan"), float("nan")
+    variance = (sample.influence @ sample.influence.T / (images * (images - 1))).mean()
+    df = _image_df(sample.influence[:, sample.tested.any(0)].mean(0))
+    half = float(-special.stdtrit(df, (1 - level) / 2) * np.sqrt(variance))
+    return sample.mean - half, sample.mean + half
+
+
 def _image_df(influence: Float[ndarray, "n"]) -> float:
     """Return the degrees of freedom of the variance of centred values, from their kurtosis."""
     images, square = len(influence), (influence**2).sum()

@@ -15,7 +15,7 @@ def benchmark(
     fast as eager the form is. What this machine lacks is named.
 
     Args:
-        run: a run directory, or a packed run (.zip).
+        run: a run directory, a packed run (.zip), or hf://USER/NAME.
         sizes: heights and widths, such as 360x480 720x960; the run's size if not given.
         threads: of every form; as many as PyTorch uses here if not given.
         rounds: timed turns.

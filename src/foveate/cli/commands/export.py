@@ -26,9 +26,10 @@ def export(
     palette, mean, std, verdict, version and a hash in its metadata; it needs no foveate.
 
     Args:
-        run: a finished run directory, or a packed run (.zip).
+        run: a finished run directory, a packed run (.zip), or hf://USER/NAME.
         to: onnx, openvino or torch.
-        out: the file; RUN.onnx (.xml, .pt2) beside the run if not given.
+        out: the file; RUN.onnx (.xml, .pt2) beside the run if not given; of a run on
+            the Hub, in this folder.
         int8: compute in 8 bits, with ranges from the training images (onnx, openvino).
         with_maps: give the attention maps as further outputs.
         fixed: the only shape that the file takes, such as 1x3x360x480; any if not given.

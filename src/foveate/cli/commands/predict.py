@@ -34,7 +34,7 @@ def predict(
     NAME.tif alone, with the georeference of the image. A command that was stopped within it continues there.
 
     Args:
-        run: a run directory, a packed run (.zip), or a file from `foveate export` (.onnx, .xml).
+        run: a run directory, a packed run (.zip), hf://USER/NAME, or an exported file (.onnx, .xml).
         images: an image, or a folder of images.
         out: the folder for the results.
         overwrite: replace existing results.

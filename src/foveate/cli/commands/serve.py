@@ -30,7 +30,7 @@ def serve(
     image/jpeg (overlay) or application/x-npz. /docs lists the other pages.
 
     Args:
-        run: a run directory, a packed run (.zip), or a file from `foveate export` (.onnx, .xml).
+        run: a run directory, a packed run (.zip), hf://USER/NAME, or an exported file (.onnx, .xml).
         backend: torch, onnx or openvino; of a run, the file that `foveate export` wrote beside it.
         device: cpu or cuda, of a run; by default cuda if available.
         baseline: the run with whose validation images those of the clients are compared; by default the run
