@@ -50,7 +50,9 @@ def test_validation_shows_every_image_once_unchanged_in_order():
 
 def test_memory_disk_and_workers_give_the_same_bits(make):
     source = str(make.pairs(count=10))
-    spec = DataSpec(source, size=(16, 24), crop=(12, 16), batch=4, workers=0)
+    spec = DataSpec(
+        source, size=(16, 24), crop=(12, 16), batch=4, workers=0, augment="tutorial", automatic="randaugment"
+    )
     reference = DataModule(spec, seed=3)
     assert reference.in_memory
     assert reference.plan == "10 images at 16x24 fit in memory (0.00 GB)"
@@ -98,11 +100,19 @@ def test_crops_follow_their_schedule():
 def test_all_augmentations_reach_the_images():
     plain = DataSpec("synthetic:10:32x48", size=(32, 48), batch=4, workers=0, scale=(1, 1), flip=0, color=0)
     (before, *_) = epoch(DataModule(plain, seed=0))
-    for change in ({"rotation": 30.0}, {"shear": 20.0}, {"flip_vertical": 1.0}):
+    for change in (
+        {"rotation": 30.0},
+        {"shear": 20.0},
+        {"shift": 0.3},
+        {"zoom": 0.5},
+        {"automatic": "randaugment"},
+        {"automatic": "trivialaugment"},
+        {"flip_vertical": 1.0},
+    ):
         (batch, *_) = epoch(DataModule(dataclasses.replace(plain, **change), seed=0))
         assert batch["stem"] == before["stem"]
         assert not torch.equal(batch["image"], before["image"])
-        assert not torch.equal(batch["mask"], before["mask"])
+        assert "automatic" in change or not torch.equal(batch["mask"], before["mask"])
     assert torch.equal(batch["mask"], before["mask"].flip(-2))
 
 
@@ -183,6 +193,37 @@ def test_default_sizes_are_multiples_of_32_up_to_the_longest_side(make):
 def test_default_batches_leave_several_steps_per_epoch():
     assert [choose_batch("segmentation", train) for train in (3, 14, 64, 5000)] == [2, 2, 8, 8]
     assert [choose_batch("classification", train) for train in (20, 5000)] == [2, 64]
+
+
+def test_arms_with_other_augmentation_share_the_decoded_images(make):
+    spec = DataSpec(str(make.pairs(count=10)), size=(16, 24), batch=4, workers=0)
+    light = DataModule(spec, seed=2)
+    light.decode()
+    strong = dataclasses.replace(spec, augment="strong")
+    shared, alone = light.augmented_as(strong), DataModule(strong, seed=2)
+    assert shared._frames("train").images is light._frames("train").images
+    assert all(same(*pair) for pair in zip(epoch(shared), epoch(alone), strict=True))
+    assert shared.serves(strong, None)
+    assert not shared.serves(spec, None)
+    assert light.augmented_as(spec) is light
+
+
+def test_automatic_operations_are_refused_for_bands(make):
+    (make.root / "images").mkdir()
+    for number in range(8):
+        np.save(
+            make.root / f"images/{number}.npy", np.arange(1280, dtype=np.int16).reshape(16, 16, 5) + number
+        )
+        make.save(f"masks/{number}.png", make.mask(number, [0, 1], (16, 16)))
+    spec = DataSpec(str(make.root), size=(8, 8), workers=0, augment="randaugment")
+    with pytest.raises(
+        DataError, match=r"randaugment changes colours of 8-bit RGB images, and these have 5 bands"
+    ):
+        DataModule(spec).setup()
+    module = DataModule(dataclasses.replace(spec, augment="tutorial"))
+    assert epoch(module)[0]["image"].shape[1:] == (5, 8, 8)
+    with pytest.raises(DataError, match="choose another --augment"):
+        module.augmented_as(spec)
 
 
 def test_opened_data_can_be_reused_for_other_seeds_and_epochs():

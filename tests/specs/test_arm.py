@@ -6,7 +6,9 @@ from foveate.errors import UserError
 from foveate.models.attaching.check import check_arm
 from foveate.specs.arm import Arm, AttentionAt, Head, parse_arm, parse_named_arm
 
-WORDS = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True).filter(lambda word: word != "none")
+WORDS = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True).filter(
+    lambda word: word not in ("none", "augment")
+)
 VALUES = st.one_of(
     st.integers(),
     st.booleans(),
@@ -38,6 +40,9 @@ def test_the_text_of_any_arm_reads_back_as_the_same_arm(parts, head):
         ("a@x(z=1,b=2)+b@y", "a@x(b=2,z=1)+b@y"),
         ("cbam@decoder+two_branch(activation=selu)", "cbam@decoder+two_branch(activation=selu)"),
         ("two_branch", "two_branch"),
+        ("none + augment = strong", "none+augment=strong"),
+        ("augment=strong", "none+augment=strong"),
+        ("augment=strong+cbam@decoder", "cbam@decoder+augment=strong"),
         ("a@x(f=TRUE,g=none,h='1',i=1e-3,j=-2)", "a@x(f=true,g=none,h='1',i=0.001,j=-2)"),
     ],
 )
@@ -66,6 +71,11 @@ def test_values_have_the_types_they_look_like():
         ("none+cbam@decoder", "'none' is the bare host and cannot be combined", 0),
         ("cbam@decoder+cbam@decoder(reduction=2)", "'cbam' is given twice for the same place", 0),
         ("two_branch+other", "an arm has at most one head", 0),
+        ("cbam@decoder+none", "'none' is the bare host and cannot be combined", 13),
+        ("none+augment", "expected '=' and a policy after 'augment', such as augment=strong", 12),
+        ("none+augment(strong)", "expected '=' and a policy after 'augment'", 12),
+        ("none+augment=", "expected a policy after 'augment='", 13),
+        ("none+augment=light+augment=strong", "an arm has at most one augmentation policy", 0),
         ("two_branch+cbam", "an attention needs a place, such as cbam@decoder", 0),
     ],
 )
@@ -83,6 +93,7 @@ def test_errors_point_at_the_place_in_the_text(text, problem, column):
     [
         ("cbam@decoder(reductoin=8)", "unknown cbam option 'reductoin'; did you mean 'reduction'"),
         ("cbam@decoder+two_branches", "unknown head 'two_branches'; did you mean 'two_branch'"),
+        ("none+augment=strnog", "unknown augmentation 'strnog'; did you mean 'strong'"),
         ("two_branch(activations=selu)", "option of two_branch 'activations'; did you mean 'activation'"),
     ],
 )
@@ -104,6 +115,13 @@ def test_a_name_stands_before_the_arm():
         parse_arm("smooth@encoder5(threshold=0.4)"),
     )
     assert parse_named_arm("two_branch(activation=selu)")[0] == ""
+    assert parse_named_arm("B=none+augment=strong") == ("B", parse_arm("none+augment=strong"))
+    for text in ("augment=strong", "none+augment=strong", "cbam@decoder+augment=strong"):
+        assert parse_named_arm(text) == ("", parse_arm(text))
+
+
+def test_a_list_of_arms_keeps_their_augmentation():
+    assert str(parse_arm(["none+augment=strong", "se@decoder"])) == "se@decoder+augment=strong"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 
 from foveate.errors import UserError
 from foveate.experiments.resuming import check_continues, differences
+from foveate.specs.augmentation import POLICIES
 from foveate.specs.comparison import ComparisonSpec
 from foveate.specs.data import DataSpec
 from foveate.specs.model import ModelSpec
@@ -56,6 +57,34 @@ def test_runs_of_a_seed_differ_in_the_arm_alone():
     one, other = SPEC.run("none", 2), SPEC.run("cbam@decoder", 2)
     assert replace(one, model=replace(one.model, arm="cbam@decoder")) == other
     assert SPEC.seed_numbers == (0, 1, 2, 3)
+
+
+def test_an_arm_may_have_an_augmentation_of_its_own():
+    spec = replace(SPEC, arms=("none+augment=strong", "B=cbam@decoder+augment=none"))
+    runs = [spec.run(arm, 0) for arm in ("none", "none+augment=strong", "cbam@decoder+augment=none")]
+    assert [run.model.arm for run in runs] == ["none", "none", "cbam@decoder"]
+    assert [run.data.policy for run in runs] == [POLICIES[name] for name in ("light", "strong", "none")]
+
+
+def test_what_is_given_beside_a_policy_holds_for_every_arm():
+    spec = replace(SPEC, data=replace(SPEC.data, rotation=3.0), arms=("none+augment=tutorial",))
+    assert spec.run("none+augment=tutorial", 0).data.policy == replace(POLICIES["tutorial"], rotation=3.0)
+
+
+@pytest.mark.parametrize("data", [SPEC.data, replace(SPEC.data, augment="light")])
+def test_two_arms_that_are_the_same_training_are_refused(data):
+    with pytest.raises(UserError, match=r"none and none\+augment=light are the same training \(light: scale"):
+        replace(SPEC, data=data, arms=("none+augment=light",))
+
+
+def test_a_comparison_recorded_with_numbers_goes_on_with_the_policy_of_the_same_numbers(tmp_path):
+    numbers = replace(
+        SPEC.data, scale=(0.75, 1.5), rotation=0.0, shear=0.0, flip=0.5, flip_vertical=0.0, color=0.2
+    )
+    replace(SPEC, data=numbers).save(tmp_path / "comparison.yaml")
+    check_continues(SPEC, tmp_path)
+    with pytest.raises(UserError, match=r"data\.flip: 0\.5, now 0\.0"):
+        check_continues(replace(SPEC, data=replace(SPEC.data, augment="none")), tmp_path)
 
 
 def test_a_comparison_may_grow_but_not_change(tmp_path):

@@ -132,3 +132,20 @@ def test_a_string_stays_a_string_in_a_union():
 def test_spec_file_reads_well():
     assert yaml.safe_load(FULL.to_yaml())["data"]["size"] == [192, 256]
     assert FULL.to_yaml().startswith("data:\n  source: photos\n")
+
+
+def test_policies_do_not_change_what_numbers_stand_for():
+    numbers = DataSpec(
+        "a", scale=(0.75, 1.5), rotation=0.0, shear=0.0, flip=0.5, flip_vertical=0.0, color=0.2
+    )
+    runs = [RunSpec(data) for data in (numbers, DataSpec("a"), DataSpec("a", augment="light"))]
+    assert {run.digest for run in runs} == {"954545bb605b"}, "as before there were policies"
+    assert (
+        RunSpec(DataSpec("a", augment="none")).digest
+        == RunSpec(DataSpec("a", color=0.0, scale=(1.0, 1.0), flip=0.0)).digest
+    )
+
+
+def test_an_unknown_policy_is_named():
+    with pytest.raises(UserError, match=r"unknown augmentation 'strng'; did you mean 'strong'"):
+        DataSpec("a", augment="strng")

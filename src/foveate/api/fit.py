@@ -147,7 +147,7 @@ def open_run(settings: Settings, arm: str, epochs: int, seed: int) -> "tuple[Run
     images = replace(settings.images(default.data), classes=module.spec.classes)
     if images != module.spec:
         module = DataModule(images, seed, epochs)
-    return RunSpec(images, settings.host(default.model, arm), settings.schedule(epochs), seed), module
+    return RunSpec.of_arm(arm, images, settings.host(default.model), settings.schedule(epochs), seed), module
 
 
 def describe_continuation(spec: RunSpec, out: str | Path, resume: bool) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from foveate.errors import UserError
+from foveate.specs.arm import parse_arm
 
 if TYPE_CHECKING:
     from foveate.api.settings import Settings
@@ -22,7 +23,7 @@ def check_host(settings: "Settings", arm: str, defaults: "Mapping[str, ModelSpec
 
     messages: list[str] = []
     for task, host in defaults.items():
-        spec = settings.host(host, arm)
+        spec = settings.host(host, str(parse_arm(arm).network))
         try:
             seeded_model(replace(spec, encoder_weights="none"), classes=2, seed=0)
             return

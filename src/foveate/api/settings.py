@@ -41,7 +41,7 @@ class Settings:
     training: Mapping[str, Any]
 
     def images(self, default: DataSpec) -> DataSpec:
-        """Return the data; scale and color that have the values of any spec are those of `default`.
+        """Return the data; without a policy, scale and color that are not given are those of `default`.
 
         On a control, `default` neither scales nor recolours: that would remove what the control is about.
 
@@ -51,8 +51,9 @@ class Settings:
         >>> parse_settings("synthetic:light", {}).images(quiet).scale
         (1.0, 1.0)
         """
-        usual = DataSpec("")
-        left = [name for name in ("scale", "color") if getattr(self.data, name) == getattr(usual, name)]
+        if self.data.augment is not None:
+            return self.data
+        left = [name for name in ("scale", "color") if getattr(self.data, name) is None]
         return replace(self.data, **{name: getattr(default, name) for name in left})
 
     def host(self, default: ModelSpec, arm: str = "none") -> ModelSpec:

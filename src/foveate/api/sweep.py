@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from foveate.api.engine import EngineChoice
 from foveate.api.settings import Settings, check_jobs, parse_settings
 from foveate.errors import UserError
+from foveate.specs.augmentation import CHANGES
 from foveate.specs.data import DataSpec
 from foveate.specs.sweep import Cell, SweepSpec
 
@@ -124,12 +125,8 @@ SHOWING = (
     "size",
     "crop",
     "crop_schedule",
-    "scale",
-    "rotation",
-    "shear",
-    "flip",
-    "flip_vertical",
-    "color",
+    "augment",
+    *CHANGES,
     "test_scales",
     "test_flip",
     "batch",
@@ -152,6 +149,7 @@ class _Opener:
     def run(self, cell: Cell) -> "RunSpec":
         """Return the spec of a run with the defaults for its data."""
         from foveate.experiments.defaults import default_comparison
+        from foveate.loading.module import check_suits
         from foveate.specs.run import RunSpec
 
         fields = self.sweep.settings | dict(cell.values)
@@ -162,7 +160,8 @@ class _Opener:
         data = replace(settings.images(default.data), fold=cell.fold)
         data = replace(data, size=data.size or default.data.size, batch=data.batch or default.data.batch)
         training = settings.schedule(default.training.epochs if epochs is None else _whole(epochs, "epochs"))
-        spec = RunSpec(data, settings.host(default.model, cell.arm), training, cell.seed)
+        spec = RunSpec.of_arm(cell.arm, data, settings.host(default.model), training, cell.seed)
+        check_suits(spec.data.policy, dataset)
         self.networks.setdefault(repr((spec.model, dataset.task, dataset.classes)), (spec, dataset, cell))
         return spec
 

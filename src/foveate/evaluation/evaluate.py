@@ -90,7 +90,7 @@ def evaluate(
     model = load_model(run)
     trained = tuple(model.notes.get("classes", ()))
     own = data is None and size is None and opened is not None
-    if own and opened.serves(Run(run).spec.data, Run(run).splits):
+    if own and opened.augmented_as(Run(run).spec.data).serves(Run(run).spec.data, Run(run).splits):
         module = opened
     else:
         module = data_of(run, data, size, trained, folder, scale_of(model), classes)

@@ -49,7 +49,7 @@ def plan_arms(arms: Iterable[str], placebo: bool, build: Build) -> tuple[Planned
                 f"arm '{name}={arm}': a placebo without a size is added for every arm at its place and is "
                 "named after that arm; leave the name out"
             )
-    contenders = [arm for arm in parsed if arm.parts and not _is_bare_placebo(arm)]
+    contenders = [arm for arm in parsed if arm != Arm() and not _is_bare_placebo(arm)]
     build("none")
     beside: dict[str, list[str]] = {}
     order = ["none"]
@@ -85,7 +85,7 @@ def _is_placebo(arm: Arm) -> bool:
 
 
 def _is_bare_placebo(arm: Arm) -> bool:
-    return len(arm.parts) == 1 and _is_placebo(arm) and not arm.parts[0].options
+    return len(arm.parts) == 1 and _is_placebo(arm) and not arm.parts[0].options and not arm.augment
 
 
 def _placebo(arm: Arm, modules: dict[str, nn.Module]) -> str | None:

@@ -153,7 +153,8 @@ def make_plan(
     data, folds = _open(spec, out)
 
     def build(arm: str) -> torch.nn.Module:
-        return build_task(spec.run(arm, spec.first_seed), data).model
+        run = spec.run(arm, spec.first_seed)
+        return build_task(run, data.augmented_as(run.data)).model
 
     arms = plan_arms(spec.arms, spec.placebo, build)
     _check_references(spec, arms)

@@ -1,5 +1,6 @@
 """Check whether an interrupted comparison can be resumed with a spec."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from foveate.errors import UserError
@@ -80,7 +81,7 @@ def differences(old: ComparisonSpec, new: ComparisonSpec) -> list[str]:
     >>> differences(spec, replace(spec, seeds=5))
     ['seeds: 3, now 5']
     """
-    before, now = flatten(to_plain(old)), flatten(to_plain(new))
+    before, now = (flatten(to_plain(replace(spec, data=spec.data.settled))) for spec in (old, new))
     keys = list(dict.fromkeys([*before, *now]))
     absent = "not set"
     return [

@@ -28,7 +28,7 @@ def step_seconds(spec: RunSpec, data: DataModule, accelerator: str = "auto", ste
 
     The time for a crop is the median of `steps`, after one warm-up step.
     """
-    device = device_kind(accelerator)
+    data, device = data.augmented_as(spec.data), device_kind(accelerator)
     precision = lightning_precision(spec.training.precision, device)
     dtype = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
     crops = [data.crop_at(epoch) for epoch in range(spec.training.epochs)]

@@ -17,6 +17,7 @@ from foveate.loading.sampler import EpochSampler
 from foveate.loading.sizes import CropSizes, choose_batch, choose_size
 from foveate.loading.transforms import Augmentation
 from foveate.loading.workers import check_shared_memory, end_with_the_queue
+from foveate.specs.augmentation import Policy
 from foveate.specs.data import DataSpec
 from foveate.specs.sizes import check_views
 
@@ -73,6 +74,7 @@ class DataModule:
             dataset = self._split(self._unsplit)
             self._size = tuple(spec.size) if spec.size else choose_size(dataset)
             self._check()
+            check_suits(spec.policy, dataset)
             self._dataset = dataset
             if dataset.table and not self.to_score:
                 self.spec = replace(spec, classes=dataset.table)
@@ -103,12 +105,26 @@ class DataModule:
         other.setup()
         return other
 
+    def augmented_as(self, spec: DataSpec) -> "DataModule":
+        """Return a module of the same images that augments them as `spec` says; images are shared.
+
+        Raises `DataError` for a policy that does not suit the images.
+        """
+        if spec.policy == self.spec.policy:
+            return self
+        check_suits(spec.policy, self.dataset)
+        changed = replace(self.spec, augment=None, **vars(spec.policy))
+        other = DataModule(changed, self.seed, self.epochs, self.recorded_splits, self.to_score, self._scale)
+        other._unsplit, other._store, other._asked = self._unsplit, self._frame_store(), self._asked
+        other._dataset, other._size = self._dataset, self._size
+        return other
+
     def serves(self, spec: DataSpec, splits: Mapping[str, Sequence[str]] | None) -> bool:
         """Return whether `spec` describes this training data, in the given splits (None: any)."""
-        own = replace(self.spec, size=self.size, batch=self.batch)
+        own = replace(self.spec.settled, size=self.size, batch=self.batch)
         if spec.classes == self._asked:
             spec = replace(spec, classes=self.spec.classes)
-        other = replace(spec, size=spec.size or self.size, batch=spec.batch or self.batch)
+        other = replace(spec.settled, size=spec.size or self.size, batch=spec.batch or self.batch)
         return own == other and not self.to_score and splits in (None, self.dataset.split_table())
 
     def decode(self) -> None:
@@ -186,6 +202,11 @@ class DataModule:
         return f"{images} would need {amount}, {budget}: {reading} them from disk each time"
 
     @property
+    def augmentation(self) -> str:
+        """A sentence for the user: how training images are changed at random."""
+        return f"Random changes in training: {self.spec.policy}."
+
+    @property
     def crop_at(self) -> CropSizes:
         """Height and width of the training images by epoch."""
         return CropSizes(self.spec.crop or self.size, tuple(self.spec.crop_schedule), self.epochs or 1)
@@ -240,18 +261,8 @@ class DataModule:
         )
 
     def _augmentation(self, scale: BandScale | None) -> Augmentation:
-        spec = self.spec
-        fill = {} if scale is None else {"fill": scale.mean}
-        angles = (spec.rotation, spec.shear)
-        return Augmentation(
-            self._size,
-            tuple(spec.scale),
-            spec.flip,
-            spec.color,
-            *angles,
-            flip_vertical=spec.flip_vertical,
-            **fill,
-        )
+        mean = {} if scale is None else {"mean": scale.mean}
+        return Augmentation(self.size, self.spec.policy, **mean)
 
     def _frames(self, split: str) -> DiskFrames | MemoryFrames:
         disk = DiskFrames(self.dataset, self.dataset.index(split), self.size)
@@ -288,7 +299,15 @@ class DataModule:
                     f"the crop {crop[0]}x{crop[1]} is larger than the size {self._size[0]}x{self._size[1]}; "
                     "make it smaller, or give a larger size"
                 )
-        _ = self._augmentation(None)  # checks its own arguments
+
+
+def check_suits(policy: Policy, dataset: Dataset) -> None:
+    """Raise `DataError` for a policy with operations that images of bands do not have."""
+    if policy.automatic != "none" and dataset.bands:
+        raise DataError(
+            f"{dataset.source}: {policy.automatic} changes colours of 8-bit RGB images, and these have "
+            f"{dataset.channels} bands; choose another --augment, such as light, strong or tutorial"
+        )
 
 
 def _identity(batch: Batch) -> Batch:

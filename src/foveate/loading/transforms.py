@@ -1,6 +1,5 @@
 """Training augmentation; its random numbers depend on (seed, epoch, index) only."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -10,9 +9,10 @@ from jaxtyping import Float32, UInt8
 from torch import Tensor
 
 from foveate.data.pixels.masks import IGNORE
-from foveate.errors import DataError
+from foveate.loading.automatic import operate
 from foveate.loading.resizing import resize_image, resize_mask
 from foveate.loading.warp import Box, Warp
+from foveate.specs.augmentation import POLICIES, USUAL, Policy
 
 PAD = (124, 116, 104)
 """Fill colour outside the image: ImageNet's mean, about 0 after normalisation."""
@@ -24,7 +24,8 @@ _LUMA = (0.2989, 0.587, 0.114)
 class Draws:
     """The random numbers for one image.
 
-    scale, top, left, flip, flip_vertical: from 0 to 1. color, rotation, shear: from -1 to 1.
+    scale, top, left, flip, flip_vertical: from 0 to 1. color, rotation, shear: from -1 to 1. shift, zoom: of
+    height and width, from -1 to 1. operations: the seed of the automatic operations.
     """
 
     scale: float
@@ -35,6 +36,9 @@ class Draws:
     rotation: float = 0.0
     shear: float = 0.0
     flip_vertical: float = 1.0
+    shift: tuple[float, float] = (0.0, 0.0)
+    zoom: tuple[float, float] = (0.0, 0.0)
+    operations: tuple[int, int, int] = (0, 0, 0)
 
     @classmethod
     def at(cls, seed: int, epoch: int, index: int) -> "Draws":
@@ -43,50 +47,31 @@ class Draws:
         All numbers are always drawn, so that an augmentation that is switched off does not change the others.
         For the same reason, new numbers must be added at the end.
         """
-        draws = np.random.default_rng((seed, epoch, index)).random(10).tolist()
-        color, (rotation, shear) = ([2 * value - 1 for value in part] for part in (draws[4:7], draws[7:9]))
-        return cls(*draws[:4], tuple(color), rotation, shear, flip_vertical=draws[9])
+        draws = np.random.default_rng((seed, epoch, index)).random(14).tolist()
+        color, (rotation, shear), shift, zoom = (
+            tuple(2 * value - 1 for value in part)
+            for part in (draws[4:7], draws[7:9], draws[10:12], draws[12:])
+        )
+        return cls(*draws[:4], color, rotation, shear, draws[9], shift, zoom, (seed, epoch, index))
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random scale and crop, rotation, shear, flips, brightness, contrast and saturation.
+    """The random changes of a policy, applied to images and masks.
 
-    size: height and width of the result in pixels. scale: lowest and highest zoom factor; at 1 the image just
-    covers the crop, whatever `size` is, so that a smaller `size` shows the image smaller and not a smaller
-    part of it. Outside the image, the crop is `fill` and the mask 255. rotation, shear: largest angles in
-    degrees, in both directions; see `Warp`. flip, flip_vertical: probabilities of a left-right and an up-down
-    flip. color: largest relative change of brightness, contrast and saturation of an RGB image. fill: value
-    of each channel outside the image.
+    size: height and width of the result in pixels; the crop that is taken from the image depends on its shape
+    alone, so that a smaller `size` shows the image smaller and not a smaller part of it. policy: what is
+    changed, and how much. mean: of each channel, for what is outside the image; the mask is 255 there, unless
+    the policy fills with the nearest pixel.
 
-    Only the crop is resized, not the whole image. Crop, rotation and shear are one resampling. The colour
-    changes are torchvision's, combined into one linear map without rounding or clipping in between.
+    Only the crop is resized, not the whole image. Crop, shift, zoom, rotation and shear are one resampling.
+    The colour changes are torchvision's, combined into one linear map without rounding or clipping in
+    between. `automatic` operations come between both.
     """
 
     size: tuple[int, int]
-    scale: tuple[float, float] = (0.75, 1.5)
-    flip: float = 0.5
-    color: float = 0.2
-    rotation: float = 0.0
-    shear: float = 0.0
-    flip_vertical: float = 0.0
-    fill: tuple[float, ...] = PAD
-
-    def __post_init__(self) -> None:
-        low, high = self.scale
-        if not 0 < low <= high < math.inf:
-            raise DataError(
-                f"scale {low} to {high} must be positive and in order, as in 0.75 1.5; 1 1 switches it off"
-            )
-        for name, share in (("flip", self.flip), ("flip_vertical", self.flip_vertical)):
-            if not 0 <= share <= 1:
-                raise DataError(f"{name} {share} is a probability; give a number from 0 to 1")
-        if not 0 <= self.color < 1:
-            raise DataError(f"color {self.color} is a relative change; give a number from 0 (off) to below 1")
-        if not 0 <= self.rotation <= 180:
-            raise DataError(f"rotation {self.rotation} is an angle; give degrees from 0 (off) to 180")
-        if not 0 <= self.shear < 90:
-            raise DataError(f"shear {self.shear} is an angle; give degrees from 0 (off) to below 90")
+    policy: Policy = POLICIES[USUAL]
+    mean: tuple[float, ...] = PAD
 
     def __call__(
         self,
@@ -105,22 +90,26 @@ class Augmentation:
         >>> out.shape, truth.shape
         (torch.Size([3, 4, 6]), torch.Size([4, 6]))
         """
-        window = self._window(image.shape[-2:], draws)
-        if self.rotation or self.shear:
-            warp = Warp(window, self.size, self.rotation * draws.rotation, self.shear * draws.shear)
-            pair = [warp.image(image, self.fill)] + ([] if mask is None else [warp.mask(mask, IGNORE)])
+        policy, window = self.policy, self._window(image.shape[-2:], draws)
+        mean, ignore = (None, None) if policy.fill == "nearest" else (self.mean, (IGNORE,))
+        if policy.rotation or policy.shear:
+            warp = Warp(window, self.size, policy.rotation * draws.rotation, policy.shear * draws.shear)
+            pair = [warp.image(image, mean)]
+            pair += [] if mask is None else [warp.mask(mask, ignore and IGNORE)]
         else:
-            pair = [self._cut(image, window, resize_image, self.fill)]
-            pair += [] if mask is None else [self._cut(mask, window, resize_mask, (IGNORE,))]
-        if draws.flip < self.flip:
+            pair = [self._cut(image, window, resize_image, mean)]
+            pair += [] if mask is None else [self._cut(mask, window, resize_mask, ignore)]
+        if draws.flip < policy.flip:
             pair = [part.flip(-1) for part in pair]
-        if draws.flip_vertical < self.flip_vertical:
+        if draws.flip_vertical < policy.flip_vertical:
             pair = [part.flip(-2) for part in pair]
-        truth = None if mask is None else pair[1]
-        if image.is_floating_point():
-            return (pair[0] if out is None else out.copy_(pair[0])), truth
-        color = (1 + self.color * factor for factor in draws.color)
-        return change_color(pair[0], *color, out), truth
+        picture, truth = pair[0], None if mask is None else pair[1]
+        if policy.automatic != "none":
+            picture, truth = operate(policy, picture, truth, draws.operations, self.mean)
+        if picture.is_floating_point():
+            return (picture if out is None else out.copy_(picture)), truth
+        color = (1 + policy.color * factor for factor in draws.color)
+        return change_color(picture, *color, out), truth
 
     def at_size(self, size: tuple[int, int]) -> "Augmentation":
         """Return the same augmentation with another result size (height, width)."""
@@ -128,26 +117,44 @@ class Augmentation:
 
     def _window(self, whole: tuple[int, int], draws: Draws) -> Box:
         """Return top, left, height and width of the crop in pixels of the image."""
-        low, high = self.scale
+        low, high = self.policy.scale
         scale = low * (high / low) ** draws.scale  # log-uniform: halving is as likely as doubling
         cover = max(out / side for out, side in zip(self.size, whole, strict=True))
-        height, width = (max(1, round(out / (cover * scale))) for out in self.size)
-        # A window larger than the image contains the whole image at a random position.
-        return round(draws.top * (whole[0] - height)), round(draws.left * (whole[1] - width)), height, width
+        axes = zip(self.size, whole, (draws.top, draws.left), draws.shift, draws.zoom, strict=True)
+        spans = [self._span(out / (cover * scale), *axis) for out, *axis in axes]
+        (top, height), (left, width) = spans
+        return top, left, height, width
+
+    def _span(self, length: float, whole: int, place: float, shift: float, zoom: float) -> tuple[int, int]:
+        """Return the start and the length of the crop along an axis of `whole` pixels.
+
+        A crop longer than the image contains the whole image at a random place; shift and zoom move it away
+        from there, but at least one pixel of the image stays in sight.
+        """
+        start = place * (whole - max(1, round(length)))
+        zoomed = max(1, round(length * (1 + self.policy.zoom * zoom)))
+        start += (max(1, round(length)) - zoomed) / 2 + self.policy.shift * shift * length
+        return min(max(round(start), 1 - zoomed), whole - 1), zoomed
 
     def _cut(
         self,
         part: UInt8[Tensor, "*c h w"] | Float32[Tensor, "*c h w"],
         window: Box,
         resize: Callable[[Tensor, tuple[int, int]], Tensor],
-        fill: tuple[float, ...],
+        fill: tuple[float, ...] | None,
     ) -> UInt8[Tensor, "*c out_h out_w"] | Float32[Tensor, "*c out_h out_w"]:
-        """Return the window, resized to `size`; pixels outside the image are `fill`."""
+        """Return the window, resized to `size`; pixels outside the image are `fill`, or the nearest ones."""
         axes = zip(window[:2], window[2:], part.shape[-2:], self.size, strict=True)
         (rows, out_rows), (columns, out_columns) = (_visible(*axis) for axis in axes)
         resized = resize(part[..., rows, columns], (_length(out_rows), _length(out_columns)))
         if resized.shape[-2:] == self.size:
             return resized
+        if fill is None:
+            spans = zip((out_rows, out_columns), self.size, strict=True)
+            nearest = [
+                torch.arange(side).clamp(span.start, span.stop - 1) - span.start for span, side in spans
+            ]
+            return resized[..., nearest[0][:, None], nearest[1]]
         canvas = part.new_tensor(fill).view(-1, 1, 1).repeat(1, *self.size).view(*part.shape[:-2], *self.size)
         canvas[..., out_rows, out_columns] = resized
         return canvas

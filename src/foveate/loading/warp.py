@@ -33,33 +33,38 @@ class Warp:
     shear: float
 
     def image(
-        self, image: UInt8[Tensor, "c h w"] | Float[Tensor, "c h w"], fill: Sequence[float]
+        self, image: UInt8[Tensor, "c h w"] | Float[Tensor, "c h w"], fill: Sequence[float] | None
     ) -> UInt8[Tensor, "c out_h out_w"] | Float[Tensor, "c out_h out_w"]:
         """Return the warped image, sampled bilinearly, with the colour `fill` outside the image.
 
-        An output pixel that covers several image pixels is the mean of as many samples.
+        fill: None for the colour of the nearest pixel. An output pixel that covers several image pixels is
+        the mean of as many samples.
         """
-        color = torch.tensor(fill, dtype=torch.float32)[:, None, None]
+        color = torch.tensor(fill or [0.0] * len(image), dtype=torch.float32)[:, None, None]
         pixels = (image.to(torch.float32) - color)[None]  # grid_sample returns zeros outside the image
+        outside = "zeros" if fill else "border"
         height, width = image.shape[-2:]
         offsets = list(product(*(_offsets(math.hypot(*step)) for step in zip(*self._steps, strict=True))))
         total = torch.zeros(1, len(image), *self.size)
         for offset in offsets:
             rows, columns = self._points(offset)
             grid = torch.stack([2 * columns / width - 1, 2 * rows / height - 1], -1)[None]
-            total += F.grid_sample(pixels, grid.to(torch.float32), align_corners=False)
+            total += F.grid_sample(pixels, grid.to(torch.float32), padding_mode=outside, align_corners=False)
         sampled = total[0] / len(offsets) + color
         if image.is_floating_point():
             return sampled
         return sampled.round_().clamp_(0, 255).to(torch.uint8)
 
-    def mask(self, mask: UInt8[Tensor, "h w"], fill: int) -> UInt8[Tensor, "out_h out_w"]:
-        """Return the warped mask: the nearest pixel at each pixel centre, and `fill` outside the image."""
+    def mask(self, mask: UInt8[Tensor, "h w"], fill: int | None) -> UInt8[Tensor, "out_h out_w"]:
+        """Return the warped mask: the nearest pixel at each pixel centre, and `fill` outside the image.
+
+        fill: None for the nearest pixel there, too.
+        """
         height, width = mask.shape
         rows, columns = (points.floor().long() for points in self._points((0.5, 0.5)))
         inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
         values = mask[rows.clamp_(0, height - 1), columns.clamp_(0, width - 1)]
-        return torch.where(inside, values, fill)
+        return values if fill is None else torch.where(inside, values, fill)
 
     @property
     def _steps(self) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -108,11 +108,12 @@ def axes(entry: Entry) -> dict[str, Any]:
     The arm without its options is "arm" itself.
     """
     try:
-        parts = parse_arm(entry.arm).parts
+        arm = parse_arm(entry.arm)
     except UserError:  # a name of the user
         return {"arm": entry.arm} | entry.values
-    options = {f"{part.name}: {name}": value for part in parts for name, value in part.options}
-    kind = "+".join(f"{part.name}@{getattr(part, 'place', '')}".rstrip("@") for part in parts) or "none"
+    options = {f"{part.name}: {name}": value for part in arm.parts for name, value in part.options}
+    options |= {"augment": arm.augment} if arm.augment else {}
+    kind = "+".join(f"{part.name}@{getattr(part, 'place', '')}".rstrip("@") for part in arm.parts) or "none"
     return {"arm": kind} | options | entry.values
 
 

@@ -97,7 +97,9 @@ def _groups(comparison: Comparison) -> dict[str, str]:
     If there are too many places as well, the surplus mechanisms form the group "other".
     """
     parsed = {arm.arm: parse_arm(arm.arm) for arm in comparison.arms}
-    mechanisms = {name: " + ".join(part.name for part in arm.parts) for name, arm in parsed.items()}
+    mechanisms = {
+        name: " + ".join(part.name for part in arm.parts) or "augmentation" for name, arm in parsed.items()
+    }
     places = {
         name: " + ".join(getattr(part, "place", "head") for part in arm.parts) for name, arm in parsed.items()
     }

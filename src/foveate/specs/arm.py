@@ -3,19 +3,24 @@
 The grammar is the same on the command line, in configs, in Python and in reports:
 
     named   = [ NAME "=" ] arm                  in a comparison
-    arm     = "none" | part { "+" part }
-    part    = name "@" place [ options ]        an attention at a place
+    arm     = "none" | item { "+" item }
+    item    = name "@" place [ options ]        an attention at a place
             | name [ options ]                  a head, which replaces the output layer
+            | "augment" "=" name                an augmentation policy, in training
+            | "none"                            beside a policy alone: none+augment=strong
     options = "(" [ key "=" value { "," key "=" value } ] ")"
     value   = number | true | false | none | word | 'string' | "string"
 """
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from foveate.errors import UserError
+
+AUGMENT = "augment"
+"""The word before an augmentation policy."""
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _ARM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
@@ -55,13 +60,22 @@ class Head:
 class Arm:
     """The parts of an arm, in the order in which they are attached. The bare host has no parts.
 
+    augment: the augmentation policy in training, "" for that of the other arms. It is the last in the text.
+
     `str(arm)` is the canonical text: options sorted by name, no spaces. Equal arms have equal texts.
     """
 
     parts: tuple[AttentionAt | Head, ...] = ()
+    augment: str = ""
 
     def __str__(self) -> str:
-        return "+".join(str(part) for part in self.parts) or "none"
+        network = [str(part) for part in self.parts] or ["none"]
+        return "+".join([*network, *([f"augment={self.augment}"] if self.augment else [])])
+
+    @property
+    def network(self) -> "Arm":
+        """The arm without its augmentation policy: what is attached to the host."""
+        return replace(self, augment="")
 
     @property
     def attentions(self) -> tuple[AttentionAt, ...]:
@@ -88,6 +102,8 @@ def parse_arm(text: "str | Arm | Sequence[str | Arm]") -> Arm:
     'cbam@decoder+se@encoder4'
     >>> parse_arm("none").parts
     ()
+    >>> parse_arm("none+augment=strong").augment
+    'strong'
     >>> parse_arm("cbam@decoder(ratio=)")
     Traceback (most recent call last):
     foveate.errors.UserError: arm 'cbam@decoder(ratio=)': expected a value after 'ratio='
@@ -97,8 +113,10 @@ def parse_arm(text: "str | Arm | Sequence[str | Arm]") -> Arm:
     if isinstance(text, Arm):
         return text
     if not isinstance(text, str):
-        parts = [str(arm) for one in text if (arm := parse_arm(one)).parts]
-        text = "+".join(parts) or "none"
+        arms = [parse_arm(one) for one in text]
+        parts = [str(part) for arm in arms for part in arm.parts]
+        policies = [f"augment={arm.augment}" for arm in arms if arm.augment]
+        text = "+".join([*parts, *policies]) or "none"
     return _Reader(text).arm()
 
 
@@ -106,7 +124,7 @@ def parse_named_arm(text: "str | Arm") -> tuple[str, Arm]:
     """Read an arm with an optional name, `NAME=ARM`. Return the name ("" if there is none) and the arm.
 
     A name is also the name of a folder: up to 60 letters, digits, `_`, `.` and `-`, and it begins with a
-    letter or a digit. The name "none" is reserved for the bare host. Raises `UserError` for another name, and
+    letter or a digit. The names "none" and "augment" are reserved. Raises `UserError` for another name, and
     for an arm that does not follow the grammar.
 
     >>> name, arm = parse_named_arm("B=two_branch(activation=selu)")
@@ -121,16 +139,16 @@ def parse_named_arm(text: "str | Arm") -> tuple[str, Arm]:
     if isinstance(text, Arm):
         return "", text
     name, equals, arm_text = text.partition("=")
-    if not equals or any(character in name for character in "@("):
-        return "", parse_arm(text)
     name = name.strip()
+    if not equals or name == AUGMENT or any(character in name for character in "@(+"):
+        return "", parse_arm(text)
     if not _ARM_NAME.fullmatch(name) or name.endswith("."):
         raise UserError(
             f"arm '{text}': '{name}' is not a valid name; a name is up to 60 letters, digits, _, . and -, "
             "and begins with a letter or a digit"
         )
     arm = parse_arm(arm_text)
-    if name.lower() == "none" and arm.parts:
+    if name.lower() == "none" and arm != Arm():
         raise UserError(f"arm '{text}': the name none is reserved for the bare host; choose another name")
     return name, arm
 
@@ -142,15 +160,29 @@ class _Reader:
         self.text, self.position = text, 0
 
     def arm(self) -> Arm:
-        if self.text.strip().lower() == "none":
-            return Arm()
-        parts = [self.part()]
-        while self.take("+"):
-            parts.append(self.part())
+        bare: list[int] = []
+        parts: list[AttentionAt | Head] = []
+        policies: list[str] = []
+        while True:
+            self.skip_space()
+            start = self.position
+            item = self.item()
+            if item is None:
+                bare.append(start)
+            elif isinstance(item, str):
+                policies.append(item)
+            else:
+                parts.append(item)
+            if not self.take("+"):
+                break
         self.skip_space()
         if self.position < len(self.text):
             self.fail(f"expected '+' or the end, found '{self.text[self.position]}'")
-        return Arm(tuple(self.check(parts)))
+        if bare and (parts or len(bare) > 1):
+            self.fail("'none' is the bare host and cannot be combined with other parts", at=bare[-1])
+        if len(policies) > 1:
+            self.fail("an arm has at most one augmentation policy; leave one out", at=0)
+        return Arm(tuple(self.check(parts)), "".join(policies))
 
     def check(self, parts: list[AttentionAt | Head]) -> list[AttentionAt | Head]:
         keys = [(part.name, getattr(part, "place", "")) for part in parts]
@@ -161,11 +193,15 @@ class _Reader:
             self.fail("an arm has at most one head; an attention needs a place, such as cbam@decoder", at=0)
         return parts
 
-    def part(self) -> AttentionAt | Head:
-        start = self.position
+    def item(self) -> AttentionAt | Head | str | None:
+        """Return a part, the name of an augmentation policy, or None for the bare host."""
         name = self.match(_NAME, "the name of an attention or a head")
         if name.lower() == "none":
-            self.fail("'none' is the bare host and cannot be combined with other parts", at=start)
+            return None
+        if name == AUGMENT:
+            if not self.take("="):
+                self.fail("expected '=' and a policy after 'augment', such as augment=strong")
+            return self.match(_NAME, "a policy after 'augment=', such as strong")
         if self.take("@"):
             place = self.match(_PLACE, f"a place after '{name}@', such as decoder or encoder5")
             return AttentionAt(name, place, self.options())

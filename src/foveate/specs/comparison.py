@@ -8,7 +8,7 @@ import yaml
 from foveate.errors import UserError
 from foveate.files import write_whole
 from foveate.plain import from_plain, to_plain
-from foveate.specs.arm import parse_named_arm
+from foveate.specs.arm import Arm, parse_named_arm
 from foveate.specs.data import DataSpec
 from foveate.specs.folds import fold_of
 from foveate.specs.model import ModelSpec
@@ -25,7 +25,7 @@ class ComparisonSpec:
     Args:
         data, model, training: as for a run; the `arm` of the model must be "none".
         arms: contenders, each as ARM or NAME=ARM; folders and the report use the name. The bare host is
-            always added.
+            always added. An arm may have an augmentation of its own, as none+augment=strong.
         placebo: whether to add, for each arm, a plain convolution with as many parameters.
         seeds: trainings of each arm, 2 or more.
         first_seed: the first seed; the others are the numbers after it.
@@ -90,10 +90,12 @@ class ComparisonSpec:
                 "that under arms"
             )
         self._check_names()
-        if not any(arm.parts for _, arm in map(parse_named_arm, self.arms)):
+        if all(arm == Arm() for _, arm in map(parse_named_arm, self.arms)):
             raise UserError(
-                "there is no arm to compare with the bare host; give at least one, such as cbam@decoder"
+                "there is no arm to compare with the bare host; give at least one, such as cbam@decoder or "
+                "none+augment=strong"
             )
+        self._check_runs()
         if not self.until_decided and self.max_seeds != MAX_SEEDS:
             raise UserError(
                 "max_seeds is for a comparison that adds seeds until decided: add until_decided "
@@ -123,6 +125,17 @@ class ComparisonSpec:
                 raise UserError(
                     f"arms: the name '{name}' means both {by_name[name.lower()]} and {arm}; give each arm "
                     "its own name (upper and lower case are the same)"
+                )
+
+    def _check_runs(self) -> None:
+        """Raise `UserError` if two arms with augmentation policies are the same run."""
+        texts: dict[str, str] = {}
+        for text in dict.fromkeys(self._texts):
+            run = self.run(text, self.first_seed)
+            other = texts.setdefault(run.digest, text)
+            if other != text:
+                raise UserError(
+                    f"arms: {other} and {text} are the same training ({run.data.policy}); leave one out"
                 )
 
     @property
@@ -180,7 +193,7 @@ class ComparisonSpec:
     def run(self, arm: str, seed: int) -> RunSpec:
         """Return the spec of one run. The runs of a seed differ in the arm only."""
         data = replace(self.data, fold=fold_of(seed, self.folds)) if self.folds else self.data
-        return RunSpec(data, replace(self.model, arm=arm), self.training, seed)
+        return RunSpec.of_arm(arm, data, self.model, self.training, seed)
 
     def to_yaml(self) -> str:
         """Return the spec as YAML of plain types; `from_yaml` returns an equal spec."""

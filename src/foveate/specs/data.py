@@ -1,8 +1,9 @@
 """The data of a run, and how it is augmented and shown to the network."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from shlex import quote
 
+from foveate.specs.augmentation import CHANGES, POLICIES, USUAL, Policy, check_policy
 from foveate.specs.bindings import class_names, is_binding
 from foveate.specs.shares import SHARES, Shares
 
@@ -37,12 +38,22 @@ class DataSpec:
         crop: height and width in pixels of the random crops in training; the whole image if not given.
         crop_schedule: crops that change during training, as (share of the epochs in [0, 1), (height, width))
             in rising order, each in force from that share on. On the command line: 0:96x128 0.5:192x256.
+        augment: the random changes of training images, by a name of `foveate list augmentations`: none,
+            flips, light, strong, tutorial, randaugment or trivialaugment. light if not given. Each of the
+            following replaces one of its values.
         scale: limits of the random rescaling in training, above 0. At 1 the image just covers the crop.
         rotation: largest random rotation in training, to either side, in degrees from 0 to 180.
         shear: largest random shear in training, to either side, in degrees from 0 to below 90.
+        shift: largest random shift in training, as a share of the crop from 0 to below 1.
+        zoom: largest random zoom in training of height and of width, each by itself, from 0 to below 1.
         flip: probability of a left-right flip in training, from 0 to 1.
         flip_vertical: probability of an up-down flip in training, from 0 to 1.
-        color: strength of the random colour changes in training, from 0 to 1.
+        color: strength of the random colour changes in training, from 0 to 1; of RGB images alone.
+        fill: what training shows outside the image: mean (the mean colour, ignored in masks) or nearest (the
+            nearest pixel, also of masks).
+        automatic: further random operations in training: none, randaugment or trivialaugment, of RGB images
+            alone. Those that move pixels move those of the mask.
+        magnitude: the strength of the operations of randaugment, from 0 to 30.
         test_scales: image sizes, relative to `size`, at which the trained network sees an image, above 0 and
             at most 4. Its probabilities are averaged. 0.75 1 1.25 costs three times the time and often pays
             for thin objects.
@@ -68,18 +79,47 @@ class DataSpec:
     val_from_train: bool = True
     crop: tuple[int, int] | None = None
     crop_schedule: tuple[tuple[float, tuple[int, int]], ...] = ()
-    scale: tuple[float, float] = (0.75, 1.5)
-    rotation: float = 0.0
-    shear: float = 0.0
-    flip: float = 0.5
-    flip_vertical: float = 0.0
-    color: float = 0.2
+    augment: str | None = None
+    scale: tuple[float, float] | None = None
+    rotation: float | None = None
+    shear: float | None = None
+    shift: float | None = None
+    zoom: float | None = None
+    flip: float | None = None
+    flip_vertical: float | None = None
+    color: float | None = None
+    fill: str | None = None
+    automatic: str | None = None
+    magnitude: int | None = None
     test_scales: tuple[float, ...] = (1.0,)
     test_flip: bool = False
     batch: int | None = None
     workers: int | None = None
     bands: tuple[int, ...] | None = None
     memory_gb: float = 4.0
+
+    def __post_init__(self) -> None:
+        if self.augment is not None:
+            check_policy(self.augment)
+
+    @property
+    def policy(self) -> Policy:
+        """The random changes of training images: those of `augment`, with what is given beside it.
+
+        >>> DataSpec("photos", augment="tutorial", rotation=10.0).policy.rotation
+        10.0
+        """
+        given = {name: value for name in CHANGES if (value := getattr(self, name)) is not None}
+        return replace(POLICIES[self.augment or USUAL], **given)
+
+    @property
+    def settled(self) -> "DataSpec":
+        """The spec with every random change as a number; it names no policy.
+
+        >>> DataSpec("photos").settled.scale, DataSpec("photos", augment="none").settled.flip
+        ((0.75, 1.5), 0.0)
+        """
+        return replace(self, augment=None, **vars(self.policy))
 
     @property
     def folder(self) -> "FolderChoice":

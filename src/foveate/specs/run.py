@@ -10,6 +10,7 @@ import yaml
 from foveate.errors import UserError
 from foveate.files import write_whole
 from foveate.plain import flatten, from_plain, to_plain
+from foveate.specs.arm import parse_arm
 from foveate.specs.data import DataSpec
 from foveate.specs.model import ModelSpec
 from foveate.specs.training import TrainingSpec
@@ -39,6 +40,23 @@ class RunSpec:
     seed: int = 0
     after: int = 0
 
+    @classmethod
+    def of_arm(
+        cls, arm: str, data: DataSpec, model: ModelSpec, training: TrainingSpec, seed: int = 0
+    ) -> "RunSpec":
+        """Return the spec of a run with an arm, whose augmentation policy replaces that of the data.
+
+        The random changes of training images are recorded as numbers. Raises `UserError` for an unknown
+        policy.
+
+        >>> spec = RunSpec.of_arm("none+augment=strong", DataSpec("a"), ModelSpec(), TrainingSpec())
+        >>> spec.model.arm, spec.data.scale, spec.data.rotation
+        ('none', (0.5, 2.0), 15.0)
+        """
+        parsed = parse_arm(arm)
+        data = replace(data, augment=parsed.augment or data.augment)
+        return cls(data.settled, replace(model, arm=str(parsed.network)), training, seed)
+
     @property
     def part(self) -> TrainingSpec:
         """The settings of the epochs after `after`, counted on their own.
@@ -61,8 +79,9 @@ class RunSpec:
         >>> RunSpec(DataSpec("a")).digest == RunSpec(DataSpec("a"), seed=1).digest
         False
         """
-        usual = flatten(to_plain(RunSpec(DataSpec(""))))
-        own = flatten(to_plain(self))
+        usual, own = (
+            flatten(to_plain(replace(spec, data=spec.data.settled))) for spec in (RunSpec(DataSpec("")), self)
+        )
         told = {
             name: value for name, value in own.items() if usual.get(name) != value and name not in READING
         }

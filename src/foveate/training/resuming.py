@@ -84,7 +84,8 @@ def _same_spec(spec: RunSpec, run: Run) -> RunSpec:
     size, batch = spec.data.size or original.data.size, spec.data.batch or original.data.batch
     classes = resumed_classes(original.data, spec.data)
     data = replace(spec.data, size=size, batch=batch, classes=classes)
-    given = replace(spec, data=data, after=original.after)
+    given = replace(spec, data=data.settled, after=original.after)
+    original = replace(original, data=original.data.settled)
     now, before = flatten(to_plain(given.everywhere())), flatten(to_plain(original.everywhere()))
     differing = [
         f"{key} was {before.get(key)!r} and is now {now.get(key)!r}"

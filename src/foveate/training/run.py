@@ -80,6 +80,7 @@ def fit(
         if run.is_complete and spec.after == recorded.after:
             return run.result
     try:
+        data = data and data.augmented_as(spec.data)
         if data is None or not data.serves(spec.data, splits):
             data = DataModule(spec.data, spec.seed, epochs=spec.training.epochs, splits=splits)
         data = data.reseeded(spec.seed, spec.training.epochs)

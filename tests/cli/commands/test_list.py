@@ -2,6 +2,7 @@ import pytest
 
 from foveate.attention.registry import attention_names
 from foveate.cli.main import main
+from foveate.specs.augmentation import POLICIES
 
 
 def listed(capsys, *argv: str) -> str:
@@ -13,6 +14,14 @@ def test_attentions_come_with_their_options(capsys):
     output = listed(capsys, "attentions")
     assert all(f"{name}: " in output for name in attention_names())
     assert "reduction=16" in output
+
+
+def test_augmentations_come_with_their_values(capsys):
+    rows = listed(capsys, "augmentations").splitlines()
+    assert [row.split()[0] for row in rows] == list(POLICIES)
+    assert rows[0].split(maxsplit=1)[1] == "no random changes"
+    assert rows[2].split(maxsplit=1)[1] == "scale 0.75 to 1.5, flip 0.5, color 0.2 (the default)"
+    assert "fill nearest" in rows[list(POLICIES).index("tutorial")]
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,8 @@ def compare(
             scenes: synthetic[:NAME][:COUNT[:HxW]], such as synthetic:64 or synthetic:search:160:64x64.
         arms: the attention to compare, such as cbam@decoder "se@encoder5(reduction=8)"; chosen for the data
             if not given. "B=se@encoder5(reduction=8)" names the arm B, in the report and as the folder of its
-            runs.
+            runs. none+augment=strong and cbam@decoder+augment=strong are trained with an augmentation of
+            their own (foveate list augmentations).
         placebo: also train, for each arm, a plain convolution with as many parameters.
         seeds: number of trainings of each arm; at least 2, to measure chance.
         epochs: passes over the training images; about 800 steps if not given.
@@ -122,7 +123,7 @@ def compare(
     from foveate.experiments import briefing
 
     height, width = plan.data.size
-    print(opened.dataset.describe())
+    print(f"{opened.dataset.describe()}\n{plan.data.augmentation}")
     notes = [
         briefing.one_group_note(plan),
         briefing.folds_note(plan),

@@ -64,6 +64,7 @@ def fit(
         from foveate.models.create import resolve_encoder
 
         print(f"{module.dataset.describe()}\n{module.plan}", flush=True)
+        print(module.augmented_as(spec.data).augmentation, flush=True)
         weights = weights_note(spec.model, resolve_encoder(spec.model))
         for note in (weights, describe_continuation(spec, out, resume)):
             if note:

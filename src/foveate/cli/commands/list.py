@@ -1,15 +1,15 @@
-"""`foveate list`: list the available attentions, hosts, encoders, places or datasets."""
+"""`foveate list`: list the available attentions, hosts, encoders, places, datasets or augmentations."""
 
 from foveate.errors import choose
 
-KINDS = ("attentions", "hosts", "encoders", "places", "datasets")
+KINDS = ("attentions", "hosts", "encoders", "places", "datasets", "augmentations")
 
 
 def list_(kind: str, *, arch: str = "unet", encoder: str = "auto") -> None:
-    """List the available attentions, hosts, encoders, places or datasets.
+    """List the available attentions, hosts, encoders, places, datasets or augmentations.
 
     Args:
-        kind: attentions, hosts, encoders, places or datasets.
+        kind: attentions, hosts, encoders, places, datasets or augmentations.
         arch: the host whose places are listed.
         encoder: the encoder of that host; auto is its default.
 
@@ -35,6 +35,8 @@ def _rows(kind: str, arch: str, encoder: str) -> list[str]:
         return list(encoder_names())
     if kind == "datasets":
         return _datasets()
+    if kind == "augmentations":
+        return _augmentations()
     from foveate.inspection.own_attention import own_attention
     from foveate.models.create import create_model
     from foveate.models.places.find import describe_places
@@ -64,6 +66,15 @@ def _datasets() -> list[str]:
     own = [row for name, row in rows.items() if name not in public]
     published = [row for name, row in rows.items() if name in public]
     return ["Layouts of your own data:", *own, "", "Public datasets, as they are published:", *published]
+
+
+def _augmentations() -> list[str]:
+    from foveate.specs.augmentation import POLICIES, USUAL, changes_of
+
+    texts = {name: ", ".join(changes_of(policy)) for name, policy in POLICIES.items()}
+    texts = {"none": "no random changes"} | {name: text for name, text in texts.items() if text}
+    texts[USUAL] += " (the default)"
+    return [f"{name:<14} {text}" for name, text in texts.items()]
 
 
 def _own_note(labels: list[str]) -> str:

@@ -78,6 +78,7 @@ def forecast_sweep(
     found: dict[str, tuple[float, float]] = {}
     for number, kind in enumerate(timed, start=1):
         spec = jobs[kinds[kind][0].folder(out).absolute()].spec
+        data = data and data.augmented_as(spec.data)
         if data is None or not data.serves(spec.data, None):
             data = DataModule(spec.data, spec.seed, spec.training.epochs)
         parameters = sum(parameter.numel() for parameter in build_task(spec, data).model.parameters())

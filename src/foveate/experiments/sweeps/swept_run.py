@@ -127,6 +127,7 @@ def _open(spec: RunSpec) -> DataModule:
     kept = _opened.get("data")
     if kept is not None:
         kept.spec = replace(kept.spec, workers=spec.data.workers)
+        kept = kept.augmented_as(spec.data)
     if kept is not None and kept.serves(spec.data, None):
         return kept
     if kept is not None and spec.data.fold and kept.serves(replace(spec.data, fold=kept.spec.fold), None):

@@ -62,6 +62,11 @@ def attach(
     if not isinstance(model, nn.Module):
         raise UserError(f"attention is attached to an nn.Module, and {model!r} is a {type(model).__name__}")
     arm = check_arm(arm)
+    if arm.augment:
+        raise UserError(
+            f"arm '{arm}': an augmentation belongs to training (foveate.fit, foveate.compare) and cannot be "
+            f"attached to a network; leave out augment={arm.augment}"
+        )
     choose(gate, ("zero", "none"), "gate")
     if isinstance(getattr(model, "attached", None), Attachments):
         raise UserError(f"the model already carries the arm '{model.attached.arm}'; call detach(model) first")

@@ -6,6 +6,7 @@ from foveate.attention.registry import attention_options
 from foveate.errors import choose
 from foveate.models.attaching.heads import check_head
 from foveate.specs.arm import Arm, parse_arm
+from foveate.specs.augmentation import check_policy
 
 
 def check_arm(text: "str | Arm | Sequence[str | Arm]") -> Arm:
@@ -22,4 +23,6 @@ def check_arm(text: "str | Arm | Sequence[str | Arm]") -> Arm:
             choose(option, known, f"{part.name} option")
     for part in arm.heads:
         check_head(part.name, dict(part.options))
+    if arm.augment:
+        check_policy(arm.augment)
     return arm
