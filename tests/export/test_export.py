@@ -34,6 +34,20 @@ PAGE = Path(__file__).parents[2] / "docs" / "export.md"
 PHOTO = scene(7, (61, 83))[0]
 
 
+USED_AND_GONE = """
+import gc, os, signal
+from foveate.prediction.backends.openvino import OpenVinoNetwork
+
+first, second = OpenVinoNetwork(file), OpenVinoNetwork(file)
+del first
+gc.collect()
+del second
+gc.collect()
+signal.signal(signal.SIGINT, lambda *_: os._exit(3))
+os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
 @pytest.fixture(scope="module")
 def openvino_file(setting, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("openvino") / "model.xml"
@@ -307,6 +321,12 @@ def test_facts_of_a_file_must_fit_together():
     for name, value in {"task": '"detection"', "classes": '["a"]', "size": '["1", 2]', "colors": "{"}.items():
         with pytest.raises(UserError, match=r"a\.onnx: has not the metadata"):
             foveate.prediction.facts.read_facts({**metadata, name: value}, "a.onnx")
+
+
+def test_a_signal_is_handled_after_openvino_networks_are_gone(openvino_file, begin):
+    process = begin(USED_AND_GONE, file=openvino_file)
+    process.join()
+    assert process.exitcode == 3
 
 
 def test_every_form_of_a_network_is_timed(setting, tmp_path, monkeypatch):

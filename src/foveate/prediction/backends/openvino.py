@@ -1,6 +1,9 @@
 """Networks in OpenVINO's files, NAME.xml beside NAME.bin."""
 
+from functools import cache
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -24,11 +27,10 @@ class OpenVinoNetwork(ExportedNetwork):
 
     def __init__(self, path: str | Path, threads: int | None = None):
         path, weights = Path(path), Path(path).with_suffix(".bin")
-        openvino = require("openvino", "openvino", f"{path}: an OpenVINO file")
+        core = _core(require("openvino", "openvino", f"{path}: an OpenVINO file"))
         for file in (path, weights):
             if not file.is_file():
                 raise UserError(f"{file}: there is no such file; an OpenVINO model is NAME.xml and NAME.bin")
-        core = openvino.Core()
         try:
             network = core.read_model(path, weights)
         except RuntimeError as error:
@@ -50,6 +52,17 @@ class OpenVinoNetwork(ExportedNetwork):
         # A request of its own: the one that the compiled network keeps serves one thread at a time.
         request = self.compiled.create_infer_request()
         return np.array(request.infer([images], share_inputs=True)[0])
+
+
+@cache
+def _core(openvino: ModuleType) -> Any:
+    """Return OpenVINO's `Core`, one for the process.
+
+    A core gives the thread that makes it a stack for signal handlers, and takes it away when it ends. Where
+    cores end in another order than they were made, or in another thread, a stack remains that is no longer
+    there, and the next signal (Ctrl-C) ends the process by a segmentation fault. So the core never ends.
+    """
+    return openvino.Core()
 
 
 def _metadata(network) -> dict[str, str]:
