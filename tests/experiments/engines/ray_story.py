@@ -5,7 +5,7 @@
 OUT: a folder for the runs and for story.json, which tells what happened. DATA: a folder of image pairs, which
 loses its images after it was opened.
 
-It is a process of its own because Ray leaves threads and signal handlers in the process that it was loaded into.
+It is a process of its own because Ray leaves threads and signal handlers in the process that uses it.
 """
 
 import json
@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import psutil
+import torch
 from ray.cluster_utils import Cluster
 
 from foveate.api.sweep import open_sweep, read_sweep
@@ -54,7 +55,7 @@ HEALTH = {"health_check_period_ms": 1000, "health_check_failure_threshold": 10}
 
 @contextmanager
 def cluster() -> Iterator[tuple[str, psutil.Process]]:
-    """Give the address of two nodes of one core each, and the process of the second; all end with the block."""
+    """Two nodes of one core each, until the block ends: their address, and the process of the second."""
     folder = tempfile.mkdtemp(prefix="ray")  # its sockets need a short path
     os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_TMPDIR=folder, OMP_NUM_THREADS="1")
     node = {"num_cpus": 1, "object_store_memory": MEMORY, "include_dashboard": False}
@@ -75,7 +76,7 @@ def end(processes: list[psutil.Process]) -> None:
 
 
 def sweep_with_a_killed_node(engine: RayCluster, second: psutil.Process, out: Path) -> dict[str, object]:
-    """Run one sweep on Ray, where the second node is killed as soon as it has trained for an epoch, and here."""
+    """Run a sweep here, and on Ray, where the second node is killed once it has trained for an epoch."""
     plan = open_sweep(read_sweep(TREE))
     killed = []
 
@@ -128,6 +129,7 @@ def sweep_without_the_data(engine: RayCluster, out: Path, folder: Path) -> list[
 
 
 def main(out: Path, folder: Path) -> None:
+    torch.set_num_threads(1)  # as many as a task on Ray has: bits depend on it
     with cluster() as (address, second), RayCluster(address) as engine:
         story = sweep_with_a_killed_node(engine, second, out)
         run_with_opened_data(engine, out)

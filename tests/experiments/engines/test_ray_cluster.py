@@ -62,4 +62,4 @@ def test_a_run_with_opened_data_and_its_splits_is_sent_without_them(story):
 
 def test_a_machine_without_the_data_is_named(story):
     (error,) = story.absent
-    assert error.startswith(f"UserError: on {story.host}: {story.data}")
+    assert error.startswith(f"DataError: on {story.host}: {story.data}")
