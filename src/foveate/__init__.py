@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "fit": "foveate.api.fit",
     "compare": "foveate.api.compare",
+    "place": "foveate.api.place",
     "sweep": "foveate.api.sweep",
     "results": "foveate.api.collected",
     "evaluate": "foveate.api.evaluate",
@@ -41,6 +42,7 @@ __all__ = [  # noqa: RUF022 (in the order in which they are met)
     "doctor",
     "fit",
     "compare",
+    "place",
     "sweep",
     "results",
     "evaluate",
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
     from foveate.api.evaluate import evaluate
     from foveate.api.fit import FitResult, fit
     from foveate.api.push import from_pretrained, save_pretrained
+    from foveate.api.place import place
     from foveate.api.sweep import sweep
     from foveate.attention.registry import attention_names, create_attention
     from foveate.errors import UserError

@@ -14,6 +14,7 @@ from foveate.errors import DataError, Undecided, UserError, choose
 COMMANDS = {
     "compare": "train with and without attention; report what each mechanism changes and costs",
     "sweep": "train every combination of data, settings, arms, seeds and folds",
+    "place": "search the places of a host for those where attention pays",
     "results": "show the runs and verdicts of all sweeps and comparisons in a folder",
     "fit": "train one arm on your images",
     "evaluate": "score a trained run",
@@ -128,7 +129,7 @@ def find_command(words: Sequence[str]) -> tuple[Callable[..., int | None], str, 
 
 def _doctor_hint(words: Sequence[str], error: UserError) -> str:
     """Point to `foveate doctor` after a data error that names a file of the training data."""
-    data = words[1] if len(words) > 1 and words[0] in ("fit", "compare") else ""
+    data = words[1] if len(words) > 1 and words[0] in ("fit", "compare", "place") else ""
     is_data_error = isinstance(error, DataError) and not isinstance(error, Undecided)
     names_file = is_data_error and os.path.isdir(data) and f"{data.rstrip('/')}/" in str(error)
     return f". `foveate doctor {data}` lists all such problems" if names_file else ""

@@ -73,14 +73,23 @@ def flops(model: nn.Module, image: Float[Tensor, "b c h w"]) -> int:
 def latency(
     models: Mapping[str, nn.Module], image: Float[Tensor, "b c h w"], repeats: int = 20, warm_up: int = 3
 ) -> dict[str, Latency]:
-    """Time one inference of each model in turns: a machine that slows down then slows all models alike.
-
-    Each turn begins with another model. Times are wall clock in milliseconds, after `warm_up` unmeasured
-    turns.
+    """Time one inference of each model in turns (`time_in_turns`); return medians and quartiles.
 
     >>> times = latency({"a": nn.Identity(), "b": nn.Conv2d(3, 3, 3)}, torch.zeros(1, 3, 8, 8), repeats=5)
     >>> sorted(times), times["b"].low_ms <= times["b"].median_ms
     (['a', 'b'], True)
+    """
+    times = time_in_turns(models, image, repeats, warm_up)
+    return {name: _quartiles(measured) for name, measured in times.items()}
+
+
+def time_in_turns(
+    models: Mapping[str, nn.Module], image: Float[Tensor, "b c h w"], repeats: int = 20, warm_up: int = 3
+) -> dict[str, list[float]]:
+    """Time one inference of each model in turns: a machine that slows down then slows all models alike.
+
+    Each turn begins with another model. Times are wall clock in milliseconds, one for each turn after
+    `warm_up` unmeasured turns.
     """
     names = list(models)
     times: dict[str, list[float]] = {name: [] for name in names}
@@ -93,7 +102,7 @@ def latency(
             _finish(image)
             if turn >= warm_up:
                 times[name].append(1000 * (time.perf_counter() - start))
-    return {name: _quartiles(measured) for name, measured in times.items()}
+    return times
 
 
 def peak_memory(model: nn.Module, image: Float[Tensor, "b c h w"]) -> int:
@@ -136,7 +145,7 @@ def costs(
 
     The models keep their mode and device.
     """
-    image = torch.rand(1, channels, *size, generator=torch.Generator().manual_seed(0)).to(device)
+    image = noise_image(channels, size, device)
     on_device = {name: _on_device(model, image.device) for name, model in models.items()}
     times = latency(on_device, image, repeats)
     result = {}
@@ -153,6 +162,11 @@ def costs(
             peak_memory(model, image),
         )
     return result
+
+
+def noise_image(channels: int, size: tuple[int, int], device: torch.device | str) -> Float[Tensor, "1 c h w"]:
+    """Return the image of noise that costs are measured on, of a height and width."""
+    return torch.rand(1, channels, *size, generator=torch.Generator().manual_seed(0)).to(device)
 
 
 def _on_device(model: nn.Module, device: torch.device) -> nn.Module:

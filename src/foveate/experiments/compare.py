@@ -117,7 +117,7 @@ def _take_looks(
         report(ComparisonEvent(stage, item, items))
 
     if course.last:
-        _train(plan, out, report, engine, course.runs(plan, course.last))
+        train_runs(plan, out, report, engine, course.runs(plan, course.last))
         course = look_at(plan, out, course, course.last, budget, engine.size, report_stage)
         course.save(out)
     while not course.is_over(plan):
@@ -125,7 +125,7 @@ def _take_looks(
         look = course.looks_left(plan.spec)[0]
         if course.last and left is not None and seconds_of_look(plan, out, course, look, engine.size) > left:
             break
-        _train(plan, out, report, engine, course.runs(plan, look), _part_of(plan, look))
+        train_runs(plan, out, report, engine, course.runs(plan, look), _part_of(plan, look))
         left = None if budget is None else budget - (time.monotonic() - start)
         course = look_at(plan, out, course, look, left, engine.size, report_stage)
         course.save(out)
@@ -189,15 +189,21 @@ def _save_spec(plan: Plan, out: Path) -> None:
         raise UserError(f"{out}: cannot write there ({error.strerror}); choose another folder") from error
 
 
-def _train(
+def train_runs(
     plan: Plan,
     out: Path,
     report: ReportProgress,
     engine: Engine,
     wanted: Sequence[tuple[PlannedArm, int]],
     part: tuple[float, float] = (0.0, 1.0),
+    failed: Callable[[str, Exception], None] | None = None,
+    keep_weights: bool = True,
 ) -> None:
-    """Train the wanted runs that are not complete. part: begin and end of the share done that is reported."""
+    """Train the wanted runs that are not complete.
+
+    part: begin and end of the share done that is reported. failed: called with the arm of a run that failed
+    twice, and its error; without it, the first error is raised. keep_weights: of complete runs.
+    """
     runs = {plan.folder(out, arm, seed): (arm.arm, seed) for arm, seed in wanted}
     clock, order = Clock(plan, out, engine.size, wanted), list(runs.values())
     begin, end = part
@@ -210,15 +216,19 @@ def _train(
         report(ComparisonEvent("train", number, len(order), arm, seed, event, left, share, running))
 
     def finish_run(job: TrainingJob) -> None:
-        clock.record_finished(*runs[job.folder], Run(job.folder).result.seconds)
+        run = Run(job.folder)
+        clock.record_finished(*runs[job.folder], run.result.seconds)
         # A complete run needs no checkpoint to resume from. Checkpoints are 90% of a comparison's disk space.
-        Run(job.folder).last_checkpoint.unlink(missing_ok=True)
+        run.last_checkpoint.unlink(missing_ok=True)
+        if not keep_weights:
+            run.best_weights.unlink(missing_ok=True)
 
     jobs = [
         TrainingJob(plan.spec.run(arm, seed), folder, plan.module(seed), plan.trainer_flags)
         for folder, (arm, seed) in runs.items()
     ]
-    run_jobs(jobs, engine, report_run, finish_run)
+    tell = failed and (lambda job, error: failed(runs[job.folder][0], error))
+    run_jobs(jobs, engine, report_run, finish_run, tell)
 
 
 @contextmanager
