@@ -70,8 +70,8 @@ if TYPE_CHECKING:
     from foveate.api.doctor import doctor
     from foveate.api.evaluate import evaluate
     from foveate.api.fit import FitResult, fit
-    from foveate.api.push import from_pretrained, save_pretrained
     from foveate.api.place import place
+    from foveate.api.push import from_pretrained, save_pretrained
     from foveate.api.sweep import sweep
     from foveate.attention.registry import attention_names, create_attention
     from foveate.errors import UserError
