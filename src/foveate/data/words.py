@@ -61,6 +61,11 @@ _DERIVED = frozenset(
 )
 """Pictures that are made from images or masks, or masks of single objects."""
 
+_LEFT_BEHIND = re.compile(
+    r"(outputs?|results?|predictions?|preds?|checkpoints?|logs?|runs?|weights|thumbnails?|previews?|overlays?|heatmaps?|cache)",
+    re.IGNORECASE,
+)
+
 _MANY = 8
 """So many folders of pairs are no datasets that lie in one place by chance."""
 
@@ -112,6 +117,40 @@ def mentions_masks(name: str) -> bool:
 def names_derived(name: str) -> bool:
     """Whether a name says that its pictures were made from images or masks, such as predictions/."""
     return any(word in _DERIVED for word in words_of(name))
+
+
+def names_results(name: str) -> bool:
+    """Whether a folder is called as programs call what they write, such as output/.
+
+    >>> names_results("Predictions"), names_results("output_shaft")
+    (True, False)
+    """
+    return _LEFT_BEHIND.fullmatch(name.strip()) is not None
+
+
+def split_said(word: str) -> str | None:
+    """Return the split that a cell of a table names, or None.
+
+    >>> [split_said(word) for word in ("Training", "PrivateTest", "test set", "train_2", "testable")]
+    ['train', 'test', 'test', None, None]
+    """
+    words = [each for each in words_of(word) if each not in _FILLER | {"public", "private", "only"}]
+    return SPLIT_NAMES.get(words[0]) if len(words) == 1 else None
+
+
+def split_of_flag(name: str) -> str | None:
+    """Return the split of which a column says by yes or no whether an image is in it, or None.
+
+    A lone word, such as test, may say something else, and names none.
+
+    >>> [split_of_flag(name) for name in ("is_valid", "istest", "in_training_set", "test", "is_cat")]
+    ['val', 'test', 'train', None, None]
+    """
+    own = words_of(name)
+    words = [word for word in own if word not in _FILLER | {"is", "in", "image", "img", "for", "use"}]
+    if len(words) != 1 or (len(own) == 1 and not words[0].startswith("is")):
+        return None
+    return SPLIT_NAMES.get(words[0].removeprefix("is"))
 
 
 def level_of(names: Collection[str]) -> str | None:

@@ -131,6 +131,11 @@ def test_words_on_folders_are_not_for_drawn_data():
         open_dataset("synthetic:8", layout="paired")
 
 
+def test_folders_of_programs_are_no_data(tmp_path):
+    images("cat", "dog", "__pycache__", ".ipynb_checkpoints")(tmp_path)
+    assert open_dataset(tmp_path).classes == ("cat", "dog")
+
+
 def test_splits_with_a_word_before_them(tmp_path):
     images(*(f"{part}/{part}/{name}" for part in ("seg_train", "seg_test") for name in ("sea", "street")))(
         tmp_path
@@ -184,6 +189,11 @@ SIBLINGS = {
     "years": ("2019", "2020", "look like dates"),
     "months": ("2019-05", "2019-06", "look like dates"),
     "a class in another": ("cats", "dogs/cats", "dogs/ holds cats/, called as another class; move cats/"),
+    "results of a program": (
+        "cat",
+        "Predictions",
+        "Predictions/, beside others, may be what a program wrote",
+    ),
     "splits with other words": ("my_train_a", "my_test_a", "look like splits"),
 }
 

@@ -201,6 +201,26 @@ def test_numbers_that_a_program_may_have_given_are_asked_for(make, contents, wor
     assert "numbers" in {finding.check for finding in judge(visit(make.root))}
 
 
+def test_ids_in_some_masks_and_their_greys_in_others_are_asked_for(make):
+    masks = [make.mask(number, [0, 1, 2]) * (85 if number % 2 else 1) for number in range(8)]
+    root = pairs(make, masks)
+    with pytest.raises(
+        UserError, match=r"png: holds 85 and 170, and .*png 1 and 2, of which these are 85 times"
+    ):
+        open_dataset(root)
+    assert "numbers" in {finding.check for finding in judge(visit(root))}
+    dataset = open_dataset(root, ["sky=0", "disk=1,85", "road=2,170"])
+    assert all(np.array_equal(ids, make.mask(number, [0, 1, 2])) for number, ids in ids_of(dataset).items())
+
+
+@pytest.mark.parametrize(
+    "values", [[[0, 1, 2], [0, 10, 20]], [[0, 1, 85], [0, 2, 170]], [[0, 1, 2], [0, 85]]]
+)
+def test_other_values_are_no_greys_of_ids(make, values):
+    root = pairs(make, [make.mask(number, values[number % 2]) for number in range(8)])
+    assert len(open_dataset(root).classes) == len({value for held in values for value in held})
+
+
 def _size(content):
     return Image.open(BytesIO(content)).size[::-1]
 

@@ -454,3 +454,33 @@ def test_panoptic_annotations_are_called_so(make):
     write(make, [row])
     with pytest.raises(DataError, match="this is COCO's panoptic form: export outlines"):
         open_dataset(make.root)
+
+
+@pytest.mark.parametrize(
+    "outline", [[[0.1, 0.1, 0.6, 0.1, 0.6, 0.7]], polygon(40, 40, 60, 60), polygon(-9, 2, -1, 9)]
+)
+def test_outlines_in_shares_or_of_another_image(make, outline):
+    write(make, [annotation(number, 3, outline) for number in range(8)])
+    with pytest.raises(
+        DataError, match="8 of 8 outlines lie outside their images or within one pixel, such as a 'cat'"
+    ):
+        open_dataset(make.root)
+
+
+def test_a_few_outlines_that_lie_outside_are_no_fault(make):
+    good = [annotation(number, 3, polygon(2, 3, 9, 11)) for number in range(8)]
+    write(
+        make,
+        [*good, annotation(0, 7, polygon(2, 3, 9, 11), 900), annotation(1, 7, polygon(40, 40, 60, 60), 901)],
+    )
+    assert open_dataset(make.root, to_score=True).classes == ("background", "cat", "dog")
+
+
+def test_a_second_file_of_annotations_beside_the_usual_one(make):
+    boxes = [annotation(number, 3, polygon(2, 3, 9, 11)) for number in range(8)]
+    write(make, boxes)
+    write(make, boxes, path="annotations_old.json")
+    with pytest.raises(
+        DataError, match=r"annotations\.json and annotations_old\.json are both COCO annotations"
+    ):
+        open_dataset(make.root)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from foveate.data.dataset import SPLITS
-from foveate.data.open import open_dataset
+from foveate.data.open import open_dataset, read_layout
 from foveate.errors import DataError
 
 
@@ -268,3 +268,32 @@ def test_several_labels_of_an_image_are_no_class(labelled, names):
 def test_words_in_a_label_are_no_labels(labelled, names):
     root = labelled("image,label\n" + "".join(f'{n:02d}.png,"{names[n % 2]}"\n' for n in range(12)))
     assert open_dataset(root).classes == tuple(sorted(names))
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "parts"),
+    [
+        ("is_valid", ["True", "False"], {"val": 6, "train": 6}),
+        ("IsTest", ["1", "0"], {"test": 6, "train": 6}),
+        ("is_training_image", ["0", "1"], {"test": 6, "train": 6}),
+        ("Usage", ["Training", "Training", "PublicTest", "PrivateTest"], {"train": 6, "test": 6}),
+        ("subset", ["train set", "test set"], {"train": 6, "test": 6}),
+    ],
+)
+def test_columns_that_say_the_split(labelled, column, cells, parts):
+    rows = [f"{n:02d}.png,{'ab'[n // 4 % 2]},{cells[n % len(cells)]}" for n in range(12)]
+    root = labelled("\n".join([f"image,label,{column}", *rows]))
+    layout = read_layout(root)[2]
+    assert {part: len(held) for part, held in layout.parts.items()} == parts
+    assert (f"{column.lower()} says which images are in" in layout.notes[0]) == column.lower().startswith(
+        "is"
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "cells"), [("test", ["yes", "no"]), ("fold", ["0", "1"]), ("is_train", ["2", "1"])]
+)
+def test_columns_that_say_no_split(labelled, column, cells):
+    rows = [f"{n:02d}.png,{'ab'[n // 4 % 2]},{cells[n % len(cells)]}" for n in range(12)]
+    root = labelled("\n".join([f"image,label,{column}", *rows]))
+    assert list(read_layout(root)[2].parts) == ["all"]

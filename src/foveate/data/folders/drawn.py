@@ -18,6 +18,9 @@ from foveate.data.words import split_of
 from foveate.errors import DataError
 from foveate.extras import require
 
+_CHECKED = 2000
+"""About so many outlines are looked at to see whether they lie in their images."""
+
 
 @dataclass(frozen=True)
 class Outlined:
@@ -99,6 +102,7 @@ def drawn_layout(
         part: tuple(Entry(e.stem, e.image, e.annotations) for e in held) for part, held in parts.items()
     }
     _require_distinct(outlined)
+    _require_inside(outlined)
     ids = {name: number for number, name in enumerate(kept)}
     unused = [name for name in spellings if name not in left_out | drawn]
     empty = sum(not each.shapes for each in outlined)
@@ -139,6 +143,35 @@ def by_folders(root: Path, outlined: Sequence[Outlined]) -> dict[str, tuple[Outl
 def image_stem(root: Path, image: Path) -> str:
     """Return the name of an image in a dataset: its path below `root`, without suffix, in one form."""
     return one_form(image.relative_to(root).with_suffix("").as_posix())
+
+
+def _require_inside(outlined: Sequence[Outlined]) -> None:
+    """Raise `DataError` if most outlines draw nothing: they lie outside their images, or in one pixel."""
+    drawn = [(each, shape) for each in outlined if each.size for shape in each.shapes if _polygons(shape)]
+    chosen = drawn[:: max(1, len(drawn) // _CHECKED)]
+    lost = [(each, shape) for each, shape in chosen if not _reaches(_polygons(shape), each.size)]
+    if 2 * len(lost) <= len(chosen):
+        return
+    each, shape = lost[0]
+    raise DataError(
+        f"{each.annotations}: {len(lost)} of {len(chosen)} outlines lie outside their images or within one "
+        f"pixel, such as a '{shape.name}' of {each.image.name}; corners are x and y in pixels; if these are "
+        "shares of the image's sides, or of an image of another size, export the annotations again"
+    )
+
+
+def _polygons(shape: Shape) -> list[list[float]]:
+    return shape.outline if isinstance(shape.outline, list) else []
+
+
+def _reaches(polygons: Sequence[Sequence[float]], size: tuple[int, int]) -> bool:
+    """Whether polygons lie in an image of this height and width, in part, and beyond its first pixel.
+
+    >>> _reaches([[0.1, 0.1, 0.9, 0.1, 0.9, 0.9]], (10, 10)), _reaches([[2, 2, 9, 2, 9, 9]], (10, 10))
+    (False, True)
+    """
+    x, y = ([value for polygon in polygons for value in polygon[start::2]] for start in (0, 1))
+    return max(x) > 0 and min(x) < size[1] and max(y) > 0 and min(y) < size[0] and max(*x, *y) > 1
 
 
 def _require_distinct(outlined: Sequence[Outlined]) -> None:

@@ -15,6 +15,9 @@ SEARCH_LIMIT = 20
 _MAX_DEPTH = 16
 """Largest depth of folders that is followed, as a link may form a loop."""
 
+_NOT_DATA = ("__MACOSX", "__pycache__")
+"""What programs add to folders."""
+
 _FIRST = 1000
 """Number of a folder's files that are looked at."""
 
@@ -145,7 +148,7 @@ def locate_folder(root: Path, name: str) -> Path:
 def _listed(folder: Path) -> Iterator[os.DirEntry]:
     """Yield the entries of a folder without hidden ones; none if the folder may not be read."""
     with suppress(PermissionError), os.scandir(folder) as entries:
-        yield from (entry for entry in entries if not entry.name.startswith((".", "__MACOSX")))
+        yield from (entry for entry in entries if not entry.name.startswith((".", *_NOT_DATA)))
 
 
 def files_below(root: Path) -> Iterator[os.DirEntry]:

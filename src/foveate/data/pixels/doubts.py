@@ -11,6 +11,7 @@ SHOWN = 8
 """At most this many values are listed in a message."""
 
 _SHADES_APART = 16
+_STEPS = 15
 _SHADE = 64
 _SOFT = 3
 _ALMOST_WHITE = 192
@@ -147,6 +148,27 @@ def refuse_two_whites(tallies: Sequence[Tally], classes: Sequence[str] | None) -
         f"{files[IGNORE]}: holds 255 and no 1, and {files[1]} holds 1 and no 255. If both stand for the same "
         f"class, add --classes {background}=0 {foreground}=1,255; if 255 is to be ignored, --classes "
         f"{background}=0 {foreground}=1 {LEFT_OUT}=255"
+    )
+
+
+def refuse_two_scales(tallies: Sequence[Tally], classes: Sequence[str] | None) -> None:
+    """Raise `DataError` if some masks hold ids, such as 1 and 2, and others the same as greys, 85 and 170."""
+    if classes:
+        return
+    held = [{*tally.values.tolist()} - {0, IGNORE} for tally in tallies]
+    ids = {value for values in held if values and max(values) <= _STEPS for value in values}
+    greys = {value for values in held if values and min(values) > _STEPS for value in values}
+    split = all(not values or max(values) <= _STEPS or min(values) > _STEPS for values in held)
+    step = next((255 // n for n in range(2, _STEPS + 1) if {value * (255 // n) for value in ids} >= greys), 0)
+    if not split or len(greys) < 2 or not step:
+        return
+    files = holders(tallies)
+    bound = " ".join(f"name{value}={value},{value * step}" for value in sorted(ids))
+    raise DataError(
+        f"{files[min(greys)]}: holds {' and '.join(map(str, sorted(greys)))}, and {files[min(ids)]} "
+        f"{' and '.join(map(str, sorted(ids)))}, of which these are {step} times as much. If they are the "
+        f"same classes, add --classes name0=0 {bound} (and {LEFT_OUT}=255 to ignore it); if not, bind each "
+        "value"
     )
 
 

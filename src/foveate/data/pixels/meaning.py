@@ -16,6 +16,7 @@ from foveate.data.pixels.doubts import (
     refuse_palettes,
     refuse_shades,
     refuse_soft_edges,
+    refuse_two_scales,
     refuse_two_whites,
     refuse_unbound,
     suggest,
@@ -67,6 +68,7 @@ def infer_meaning(tallies: Sequence[Tally], classes: Sequence[str] | None = None
         refuse_palettes(masks)
         check_binary(masks, classes)
         refuse_two_whites(masks, classes)
+        refuse_two_scales(masks, classes)
         refuse_depths(masks)
         refuse_grey_palettes(masks)
         refuse_shades(masks, classes)

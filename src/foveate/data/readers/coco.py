@@ -62,7 +62,7 @@ def _files(root: Path) -> dict[str, Path]:
     if files or find_folder(root, ["masks", "mask", "labels", "label"]):
         return files
     if expected := next((root / name for name in _ALONE if (root / name).is_file()), None):
-        return {"all": expected}
+        return _by_split(root, [expected, *(path for path in _unexpected(root) if path != expected)])
     if has_masks(root):
         return {}
     inside = {part: found for name, part in SPLIT_NAMES.items() for found in _unexpected(root / name)[:1]}

@@ -26,6 +26,7 @@ from foveate.data.folders.pair_folders import (
     split_folders,
 )
 from foveate.data.folders.pairing import by_split, read_indexed
+from foveate.data.folders.split_columns import find_split_column
 from foveate.data.folders.table import column, is_missing, label_ids, read_table
 from foveate.data.layout import Layout, reader
 from foveate.data.names import joined_note, one_form, spellings_of
@@ -195,14 +196,12 @@ def _rows(path: Path, part: str | None, classes: Sequence[str]) -> tuple[list[Ro
     if not lines:
         raise DataError(f"{path}: names no image; add one row an image")
     image, mask, label = column(columns, IMAGE), column(columns, MASK), column(columns, LABEL)
-    split = column(columns, ["split"]) or _split_column(
-        [key for key in columns if key not in (image, mask, label)], lines
-    )
+    split = find_split_column([key for key in columns if key not in (image, mask, label)], lines)
     target = mask or label
     rows, faults = [], []
     for line, cells in lines:
         where = f"{path}:{line}"
-        word = cells[split] if split else ""
+        own = split.of(cells) if split else part or "all"
         empty = next((key for key in (image, target) if not cells[key]), None)
         if empty:
             message = f"{where}: the column {empty} is empty; fill it, or remove the row"
@@ -213,25 +212,17 @@ def _rows(path: Path, part: str | None, classes: Sequence[str]) -> tuple[list[Ro
                 "or remove the row"
             )
             faults.append(Fault(where, DataError(message)))
-        elif split and word.lower() not in SPLIT_NAMES:
-            message = f"{where}: the split '{word}' is none of {', '.join(SPLITS)}"
+        elif split and own is None:
+            message = f"{where}: the split '{cells[split.name]}' is none of {', '.join(SPLITS)}"
             faults.append(Fault(where, DataError(message)))
         else:
-            own = SPLIT_NAMES[word.lower()] if split else part or "all"
             files = (key and plain_name(path.parent, cells[key]) for key in (image, mask))
             rows.append(Row(where, path.parent, own, *files, label and cells[label], cells))
-    unused = [key for key in columns if key not in (image, target, split)]
-    note = _columns_note(path, [image, target, split], unused)
-    return rows, faults, "; ".join(filter(None, [note, "" if lined else form_of(path).note]))
-
-
-def _split_column(columns: Sequence[str], lines: Sequence[tuple[int, Mapping[str, str]]]) -> str | None:
-    """Return the column whose cells are several words for splits and nothing else, such as subset."""
-    for name in columns:
-        words = {cells[name].lower() for _, cells in lines}
-        if len(words) > 1 and words <= SPLIT_NAMES.keys():
-            return name
-    return None
+    used = [image, target, split and split.name]
+    notes = [_columns_note(path, used, [key for key in columns if key not in used])]
+    notes += [split.note] if split else []
+    notes += [] if lined else [form_of(path).note]
+    return rows, faults, "; ".join(filter(None, notes))
 
 
 def _columns_note(path: Path, used: Sequence[str | None], unused: Sequence[str]) -> str:
@@ -241,7 +232,8 @@ def _columns_note(path: Path, used: Sequence[str | None], unused: Sequence[str])
     'a.csv: columns image and mask; others: age'
     """
     clauses = [f"columns {' and '.join(filter(None, used))}"]
-    clauses += [f"others: {', '.join(unused[:6])}{', ...' * (len(unused) > 6)}"] if unused else []
+    named = list(filter(None, unused))
+    clauses += [f"others: {', '.join(named[:6])}{', ...' * (len(named) > 6)}"] if named else []
     return f"{path.name}: {'; '.join(clauses)}"
 
 

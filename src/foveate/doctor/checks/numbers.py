@@ -1,8 +1,9 @@
 """Find masks whose numbers may be a program's, not the data's: of few bits, or of a palette of greys."""
 
 from collections.abc import Iterator
+from functools import partial
 
-from foveate.data.pixels.doubts import refuse_depths, refuse_grey_palettes
+from foveate.data.pixels.doubts import refuse_depths, refuse_grey_palettes, refuse_two_scales
 from foveate.data.pixels.tally import Tally
 from foveate.doctor.finding import Case, Finding, check
 from foveate.doctor.survey import Survey
@@ -26,7 +27,7 @@ def numbers(survey: Survey) -> Iterator[Finding]:
         for exam, mask in survey.masked
         if not mask.colored
     ]
-    for refuse in (refuse_depths, refuse_grey_palettes):
+    for refuse in (partial(refuse_two_scales, classes=None), refuse_depths, refuse_grey_palettes):
         try:
             refuse(tallies)
         except DataError as error:
