@@ -6,6 +6,7 @@ FROM python:3.11.11-slim-bookworm AS build
 COPY requirements/lock.txt /build/requirements/lock.txt
 COPY pyproject.toml README.md LICENSE CHANGELOG.md /build/
 COPY src /build/src
+COPY configs /build/configs
 RUN python -m venv /opt/foveate \
     && /opt/foveate/bin/pip install --no-cache-dir uv==0.13.9 \
     && /opt/foveate/bin/uv pip install --no-cache -p /opt/foveate/bin/python --torch-backend cpu \

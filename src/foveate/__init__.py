@@ -19,6 +19,7 @@ _HOMES = {
     "place": "foveate.api.place",
     "sweep": "foveate.api.sweep",
     "results": "foveate.api.collected",
+    "reproduce": "foveate.api.reproduce",
     "evaluate": "foveate.api.evaluate",
     "create_model": "foveate.models.create",
     "create_attention": "foveate.attention.registry",
@@ -45,6 +46,7 @@ __all__ = [  # noqa: RUF022 (in the order in which they are met)
     "place",
     "sweep",
     "results",
+    "reproduce",
     "evaluate",
     "create_model",
     "create_attention",
@@ -72,6 +74,7 @@ if TYPE_CHECKING:
     from foveate.api.fit import FitResult, fit
     from foveate.api.place import place
     from foveate.api.push import from_pretrained, save_pretrained
+    from foveate.api.reproduce import reproduce
     from foveate.api.sweep import sweep
     from foveate.attention.registry import attention_names, create_attention
     from foveate.errors import UserError

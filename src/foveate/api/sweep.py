@@ -1,6 +1,6 @@
 """`foveate.sweep`: train and score every combination of data, fields, arms, seeds and folds."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,17 +108,24 @@ def open_sweep(spec: SweepSpec) -> "SweepPlan":
 
     Raises `UserError` for wrong data, arms, hosts and values, and for two runs that are the same.
     """
+    return open_sweeps([spec])[0]
+
+
+def open_sweeps(specs: Sequence[SweepSpec]) -> "list[SweepPlan]":
+    """Open several sweeps, as `open_sweep` does; data and networks that they share are opened once."""
     from foveate.experiments.sweeps.plan import PlannedRun, SweepPlan
     from foveate.models.attaching.check import check_arm
     from foveate.specs.arm import parse_named_arm
 
-    for arm in spec.arms:
+    for arm in dict.fromkeys(arm for spec in specs for arm in spec.arms):
         check_arm(parse_named_arm(arm)[1])
-    opener = _Opener(spec)
-    runs = tuple(PlannedRun(cell, opener.run(cell)) for cell in spec.cells())
-    plan = SweepPlan(spec, runs)
+    opener = _Opener()
+    plans = []
+    for spec in specs:
+        runs = (PlannedRun(cell, opener.run(cell, spec.settings)) for cell in spec.cells())
+        plans.append(SweepPlan(spec, tuple(runs)))
     opener.build_networks()
-    return plan
+    return plans
 
 
 SHOWING = (
@@ -137,22 +144,21 @@ SHOWING = (
 
 
 class _Opener:
-    """Completes the runs of a sweep; each dataset is opened once, and each network built once."""
+    """Completes the runs of sweeps; each dataset is opened once, and each network built once."""
 
-    def __init__(self, sweep: SweepSpec) -> None:
-        self.sweep = sweep
+    def __init__(self) -> None:
         self.opened: dict[str, DataModule] = {}
         self.datasets: dict[str, Dataset] = {}
         self.networks: dict[str, tuple[RunSpec, Dataset, Cell]] = {}
         self.settings: dict[str, Settings] = {}
 
-    def run(self, cell: Cell) -> "RunSpec":
-        """Return the spec of a run with the defaults for its data."""
+    def run(self, cell: Cell, shared: Mapping[str, Any]) -> "RunSpec":
+        """Return the spec of a run with the defaults for its data. shared: fields of all of its sweep."""
         from foveate.experiments.defaults import default_comparison
         from foveate.loading.module import check_suits
         from foveate.specs.run import RunSpec
 
-        fields = self.sweep.settings | dict(cell.values)
+        fields = {**shared, **dict(cell.values)}
         epochs = fields.pop("epochs", None)
         settings = self._parsed(cell.source, fields)
         dataset = self._dataset(replace(settings.data, fold=cell.fold))

@@ -15,6 +15,7 @@ COMMANDS = {
     "compare": "train with and without attention; report what each mechanism changes and costs",
     "sweep": "train every combination of data, settings, arms, seeds and folds",
     "place": "search the places of a host for those where attention pays",
+    "reproduce": "run a published work, with its tables beside the published ones",
     "results": "show the runs and verdicts of all sweeps and comparisons in a folder",
     "fit": "train one arm on your images",
     "evaluate": "score a trained run",

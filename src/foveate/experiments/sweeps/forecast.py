@@ -39,6 +39,18 @@ class SweepForecast:
     timed: int
     kinds: int
 
+    def __add__(self, other: "SweepForecast") -> "SweepForecast":
+        """Return the forecast of two sweeps that run one after the other."""
+        return SweepForecast(
+            self.runs + other.runs,
+            self.left + other.left,
+            self.seconds + other.seconds,
+            self.kept + other.kept,
+            max(self.passing, other.passing),
+            self.timed + other.timed,
+            self.kinds + other.kinds,
+        )
+
     def describe(self, at_once: int) -> str:
         """Return the forecast in words, for so many runs at once.
 

@@ -1,8 +1,8 @@
-"""Run a sweep: every run that is not finished, on an engine, with results gathered as it goes."""
+"""Run sweeps: every run that is not finished, on an engine, with results gathered as it goes."""
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from foveate.experiments.engines.engine import Job, OpenEngine
 from foveate.experiments.jobs import run_jobs
 from foveate.experiments.sweeps.board import Board
 from foveate.experiments.sweeps.gather import write_results
-from foveate.experiments.sweeps.plan import SPEC, SweepPlan, take_look
+from foveate.experiments.sweeps.plan import SPEC, PlannedRun, SweepPlan, take_look
 from foveate.experiments.sweeps.swept_run import SweptRun
 from foveate.files import folder_lock, write_whole
 from foveate.training.run import Interrupted
@@ -45,13 +45,34 @@ def run_sweep(
     Raises `UserError` for an `out` that cannot be written, holds other things than a sweep, or is in use, and
     `Interrupted` on Ctrl-C. Errors of single runs are in the board: the other runs go on.
     """
-    out, show = Path(out), watch or (lambda board: None)
-    if not (out / SPEC).is_file():
-        claim(out, resume=False)
-    with folder_lock(out):
-        plan.save(out)
-        work = list(plan.jobs(out, trainer_flags or {}))
-        board = Board({job.folder: run for job, run in zip(work, plan.runs, strict=True)}, jobs)
+    return run_sweeps({Path(out): plan}, Path(out), open_engine, jobs, trainer_flags, watch)
+
+
+def run_sweeps(
+    plans: Mapping[Path, SweepPlan],
+    folder: Path,
+    open_engine: OpenEngine,
+    jobs: int,
+    trainer_flags: Mapping[str, Any] | None = None,
+    watch: Callable[[Board], None] | None = None,
+) -> Board:
+    """Run several sweeps as one list of runs, each in its own folder; return the board of all.
+
+    plans: by the folder of each sweep. folder: of the experiment. The rest is as in `run_sweep`.
+    """
+    show = watch or (lambda board: None)
+    work: list[SweptRun] = []
+    runs: dict[Path, PlannedRun] = {}
+    with ExitStack() as locks:
+        for out, plan in plans.items():
+            if not (out / SPEC).is_file():
+                claim(out, resume=False)
+            locks.enter_context(folder_lock(out))
+            plan.save(out)
+            own = list(plan.jobs(out, trainer_flags or {}))
+            work += own
+            runs |= {job.folder: run for job, run in zip(own, plan.runs, strict=True)}
+        board = Board(runs, jobs)
         left = [job for job in work if not _was_done(job, board)]
         gathered = time.monotonic()
 
@@ -60,19 +81,19 @@ def run_sweep(
             board.at_once = engine.size
             show(board)
             if time.monotonic() - gathered > GATHER_SECONDS:
-                write_results(out)
+                _gather(plans)
                 gathered = time.monotonic()
 
         def finish(job: Job) -> None:
             board.note_finished(job)
-            _failure(out, job).unlink(missing_ok=True)
+            _failure(job).unlink(missing_ok=True)
 
         def fail(job: Job, error: Exception) -> None:
             board.note_failed(job, error)
-            _write_failure(_failure(out, job), job, error)
+            _write_failure(_failure(job), job, error)
 
         try:
-            with open_engine(jobs, out) as engine:
+            with open_engine(jobs, folder) as engine:
                 run_jobs(left, engine, None, finish, fail, tick, board.note_begun)
         except (Interrupted, KeyboardInterrupt) as stop:
             raise Interrupted(
@@ -80,10 +101,16 @@ def run_sweep(
                 "the last epochs"
             ) from stop
         finally:
-            write_results(out)
-        if board.done == len(board.runs):
-            take_look(out, plan.spec.units)
+            _gather(plans)
+        for out, plan in plans.items():
+            if not any(run.folder(out.absolute()) in board.failed for run in plan.runs):
+                take_look(out, plan.spec.units)
     return board
+
+
+def _gather(plans: Iterable[Path]) -> None:
+    for out in plans:
+        write_results(out)
 
 
 def _was_done(job: SweptRun, board: Board) -> bool:
@@ -93,8 +120,9 @@ def _was_done(job: SweptRun, board: Board) -> bool:
     return done
 
 
-def _failure(out: Path, job: Job) -> Path:
-    return out / FAILURES / f"{job.folder.name}.txt"
+def _failure(job: Job) -> Path:
+    """Return the file that tells why a run has failed, in the folder of its sweep."""
+    return job.folder.parents[1] / FAILURES / f"{job.folder.name}.txt"
 
 
 def _write_failure(path: Path, job: Job, error: Exception) -> None:

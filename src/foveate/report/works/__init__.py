@@ -1,0 +1,1 @@
+"""The results of a published work: tables beside the published ones (text, CSV, a page), and figures."""
