@@ -109,6 +109,7 @@ _RESIDUAL_ATTENTION: dict[str, dict[str, Any]] = {
 _RESIDUAL_ATTENTION_OPTIONS = {
     "modules": Sequence[int],
     "depths": Sequence[int],
+    "widths": Sequence[int],
     "p": int,
     "t": int,
     "r": int,
@@ -129,12 +130,14 @@ _RESIDUAL_ATTENTION_OPTIONS = {
 def _residual_attention(request: HostRequest, **options: Any) -> Host:
     published = _RESIDUAL_ATTENTION[request.arch]
     sizes = published | options
-    for name, example in (("modules", [0, 0, 0]), ("depths", [3, 2, 1])):
+    for name, example in (("modules", [0, 0, 0]), ("depths", [3, 2, 1]), ("widths", [64, 128, 256, 512])):
         values, stages = sizes[name], len(published[name])
         if len(values) != stages:
             expected = f"expected {stages} whole numbers, one per stage, such as {example}"
             raise UserError(f"{name}={values!r}: {expected}")
     for count in sizes["modules"]:
         at_least(0, "modules", count)
+    for width in sizes["widths"]:
+        at_least(1, "widths", width)
     network = ResidualAttentionNetwork(request.in_channels, request.classes, **sizes)
     return Host(network, request.config, head="fc", task="classification")
