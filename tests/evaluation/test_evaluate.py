@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from foveate.api.predict import predict
 from foveate.data.pixels.images import read_image
 from foveate.errors import UserError
 from foveate.evaluation.errors import boundary_counts
@@ -224,6 +225,28 @@ def test_prediction_at_the_runs_size_equals_the_scored_one(trained):
     assert np.array_equal(found.mask, expected)
     assert found.classes == module.classes
     assert found.colors == module.dataset.colors
+
+
+def test_the_mean_iou_is_the_one_counted_from_predicted_files(run, tmp_path):
+    truth, found = {}, {}
+    (tmp_path / "new").mkdir()
+    for batch in DataModule(SPEC.data, SPEC.seed).eval_dataloader("test"):
+        for image, mask, stem in zip(batch["image"], batch["mask"], batch["stem"], strict=True):
+            name = stem.replace("/", "_")
+            pixels = (image * 255).round().to(torch.uint8).movedim(0, -1).numpy()
+            Image.fromarray(pixels).save(tmp_path / "new" / f"{name}.png")
+            truth[name] = mask.numpy()
+    predict(run, tmp_path / "new", tmp_path / "masks")
+    for name in truth:
+        with Image.open(tmp_path / "masks" / f"{name}.png") as file:
+            found[name] = np.asarray(file)
+    true, said = (np.stack([masks[name] for name in truth]) for masks in (truth, found))
+    counted = true != 255
+    ious = []
+    for number in range(len(DataModule(SPEC.data, SPEC.seed).classes)):
+        both, either = (true == number) & (said == number), (true == number) | (said == number)
+        ious += [both[counted].sum() / either[counted].sum()] if either[counted].any() else []
+    assert evaluate(run).miou == pytest.approx(np.mean(ious), abs=1e-6)
 
 
 def test_an_image_of_another_size_is_prepared_as_for_scoring(trained, tmp_path):

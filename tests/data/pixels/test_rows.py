@@ -8,6 +8,9 @@ from foveate.data.pixels.raster import read_header, read_values
 from foveate.data.pixels.rows import obstacle, read_rows
 from foveate.errors import DataError
 
+PLACE = {"transform": rasterio.Affine(0.5, 0, 10, 0, -0.5, 20)}
+"""Where on Earth an image lies: rasterio warns of a GeoTIFF without."""
+
 
 def image(bands: int = 3, dtype: type = np.uint8, size: tuple[int, int] = (75, 60)) -> np.ndarray:
     top = 1 if np.dtype(dtype).kind == "f" else np.iinfo(dtype).max
@@ -72,8 +75,8 @@ def test_every_block_is_read_once(tmp_path, monkeypatch):
 @pytest.mark.parametrize("options", [{"compress": "lzw"}, {"compress": "jpeg", "photometric": "ycbcr"}])
 def test_compressions_that_gdal_knows_are_read_with_the_extra_geo(tmp_path, options):
     with rasterio.open(
-        tmp_path / "a.tif", "w", driver="GTiff", width=64, height=80, count=3, dtype="uint8", tiled=True,
-        blockxsize=16, blockysize=16, **options,
+        tmp_path / "a.tif", "w", driver="GTiff", width=64, height=80, count=3, dtype="uint8", **PLACE,
+        tiled=True, blockxsize=16, blockysize=16, **options,
     ) as file:  # fmt: skip
         file.write(np.moveaxis(image(3, size=(80, 64)), -1, 0))
     with rasterio.open(tmp_path / "a.tif") as file:
@@ -82,8 +85,8 @@ def test_compressions_that_gdal_knows_are_read_with_the_extra_geo(tmp_path, opti
 
 def test_blocks_that_a_file_leaves_out_are_0(tmp_path):
     with rasterio.open(
-        tmp_path / "a.tif", "w", driver="GTiff", width=64, height=80, count=1, dtype="uint8", tiled=True,
-        blockxsize=16, blockysize=16, sparse_ok=True, compress="deflate",
+        tmp_path / "a.tif", "w", driver="GTiff", width=64, height=80, count=1, dtype="uint8", **PLACE,
+        tiled=True, blockxsize=16, blockysize=16, sparse_ok=True, compress="deflate",
     ) as file:  # fmt: skip
         file.write(np.full((16, 16), 7, np.uint8), 1, window=rasterio.windows.Window(16, 32, 16, 16))
     values = whole(tmp_path / "a.tif")
