@@ -162,6 +162,8 @@ def level_of(names: Collection[str]) -> str | None:
     ('folds', 'parts')
     >>> level_of(["patient01", "patient02"]), level_of(["siteA", "siteB"]), level_of(["cat", "dog"])
     ('groups', 'groups', None)
+    >>> level_of(["images_001", "images_002"]), level_of(["photo", "sketch"])
+    ('parts', None)
     >>> level_of(["mask", "no_mask"]), level_of(["img_dir", "ann_dir"]), level_of(["2019", "2020-05"])
     (None, 'images and masks', 'dates')
     """
@@ -173,6 +175,8 @@ def level_of(names: Collection[str]) -> str | None:
         return "splits"
     if all(map(_DATE.fullmatch, names)):
         return "dates"
+    if len(names) > 1 and all(map(names_images, names)):
+        return "parts"
     words = [words_of(name) for name in names]
     if all(_PART_WORDS & {*own} and _counts(own) for own in words):
         return "folds" if all(_FOLD_WORDS & {*own} for own in words) else "parts"

@@ -8,7 +8,7 @@ from pathlib import Path
 from foveate.data.folders.image_tables import IMAGE, MASK
 from foveate.data.folders.pair_folders import IMAGE_FOLDERS, MASK_FOLDERS
 from foveate.data.folders.table import column, read_table
-from foveate.data.readers.csv_table import find_file, plain_name
+from foveate.data.folders.table_files import find_file, plain_name
 from foveate.errors import DataError
 
 Find = Callable[[Path, Sequence[str], str], str]

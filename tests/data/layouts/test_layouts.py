@@ -183,6 +183,8 @@ def test_folders_called_as_sets_that_hold_no_classes(tmp_path):
 SIBLINGS = {
     "images and labels of one side": ("imgs_folder", "gt_folder", "called as images and masks"),
     "images beside others of masks": ("train/images", "train/Semantic_masks/a", "but no masks/"),
+    "images by number": ("images_001", "images_002", "look like parts"),
+    "images by number, a level down": ("images_1/images", "images_2/images", "look like parts"),
     "groups of files": ("batch_1", "batch_2", "look like parts"),
     "folds without classes": ("fold1", "fold2", "look like folds"),
     "sites without classes": ("hospital_a", "hospital_b", "look like patients or sites"),

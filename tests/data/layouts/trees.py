@@ -115,6 +115,15 @@ def _ham(root: Path) -> None:
     (root / "HAM10000_metadata.csv").write_text("\n".join(rows) + "\n")
 
 
+def _chest_xrays(root: Path) -> None:
+    rows = ["Image Index,Finding Labels,Follow-up #,Patient ID"]
+    for number in range(12):
+        name = f"{number:08}_000.png"
+        save(root / f"images_{1 + number // 6:03}" / "images" / name, photo(number))
+        rows.append(f"{name},{'Mass' if number % 3 else 'No Finding'},0,{number // 2}")
+    (root / "Data_Entry_2017.csv").write_text("\n".join(rows) + "\n")
+
+
 def _drive(root: Path) -> None:
     for part, numbers in (("training", range(21, 29)), ("test", range(1, 5))):
         for number in numbers:
@@ -469,6 +478,18 @@ TREES = (
         12,
         groups=6,
         says="columns image_id and dx",
+    ),
+    Tree(
+        "chest_xrays",
+        "the same with the columns `Image Index` and `Finding Labels`, and the images in `images_001/images/ "
+        "images_002/images/` (NIH chest X-rays); one label an image",
+        "the rows of the table",
+        _chest_xrays,
+        "csv",
+        ("Mass", "No Finding"),
+        12,
+        groups=6,
+        says="columns image index and finding labels",
     ),
     Tree(
         "lists",

@@ -135,6 +135,15 @@ def test_one_in_some_masks_and_255_in_others_is_asked_for(make):
     assert open_dataset(root, ["background=0", "foreground=1,255"]).classes == ("background", "foreground")
 
 
+def test_white_of_several_depths_is_asked_for(make):
+    deep = [make.mask(n, [0, 1]).astype(np.uint16) * 65535 for n in range(8)]
+    root = pairs(make, [mask if n % 2 else (mask // 257).astype(np.uint8) for n, mask in enumerate(deep)])
+    with pytest.raises(UserError, match=r"foreground=255,65535; .* foreground=65535 ignore=255"):
+        open_dataset(root)
+    ids = ids_of(open_dataset(root, ["background=0", "foreground=255,65535"]))
+    assert all(np.array_equal(found, deep[number] > 0) for number, found in ids.items())
+
+
 def test_a_colour_with_two_numbers_is_asked_for(make):
     masks = [make.mask(n, [0, 1]) for n in range(8)]
     palettes = np.array([[[0, 0, 0], [255, 0, 0]], [[0, 0, 0], [0, 255, 0]]], np.uint8)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from foveate.data.pixels.stored import read_raw
 from foveate.errors import DataError
@@ -263,3 +264,11 @@ def test_one_channel_a_class_is_refused_with_what_to_save(tmp_path, channels):
         DataError, match=f"the mask has {channels} channels, perhaps one a class; save a single"
     ):
         read_raw(path)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_a_mask_of_several_frames_is_refused(kind):
+    frames = [Image.fromarray(np.full((8, 8), value, np.uint8)) for value in (0, 200)]
+    content = by_pillow(frames[0], kind, save_all=True, append_images=frames[1:], lossless=True)
+    with pytest.raises(DataError, match="holds a stack of several images of 8 x 8, and only the first"):
+        read_raw("mask", content=content)

@@ -7,10 +7,20 @@ from foveate.data.folders.listing import files_with_suffix, folders_in, holds_im
 from foveate.data.folders.table import column, first_line
 from foveate.data.words import split_of
 
-IMAGE = ("image", "image_path", "image_id", "file_name", "filename", "image_name", "file", "path")
+IMAGE = (
+    "image",
+    "image_path",
+    "image_id",
+    "file_name",
+    "filename",
+    "image_name",
+    "image_index",
+    "file",
+    "path",
+)
 MASK = ("mask", "mask_path", "mask_file_name", "mask_name", "segmentation", "segmentation_mask")
 _SUFFIXES = (".csv", ".tsv", ".jsonl")
-LABEL = ("label", "class", "target", "category", "dx", "diagnosis")
+LABEL = ("label", "class", "target", "category", "dx", "diagnosis", "labels", "finding_labels")
 
 
 def tables_in(root: Path, masked: bool = False) -> list[Path]:

@@ -34,6 +34,7 @@ MASK_FOLDERS = (
 _SPLIT_IMAGES = ("", "_images", "_imgs", "images", "images_", "imgs_", "img_", "image_")
 _SPLIT_MASKS = (
     *("annot", "_labels", "_masks", "_annot", "_annotations", "_gt", "labels", "masks"),
+    *("_mask", "_label", "_annotation", "_seg", "_segs", "_segmentation", "_segmentations", "_ground_truth"),
     *("masks_", "mask_", "labels_", "label_", "annotations_", "ann_", "annot_", "gt_"),
 )
 """What folders of a split are called behind its name, or, with an underscore at the end, before it."""

@@ -54,13 +54,19 @@ def read_table(path: Path) -> tuple[tuple[str, ...], list[Row]]:
 
 
 def column(columns: Iterable[str], names: Iterable[str]) -> str | None:
-    """Return the first of `names` that is a column, or None.
+    """Return the first column that is called as one of `names`, whatever separates its words; or None.
 
-    >>> column(("image_id", "label"), ("image", "image_id"))
-    'image_id'
+    >>> column(("image_id", "label"), ("image", "image_id")), column(("file name", "b"), ("file_name",))
+    ('image_id', 'file name')
     """
-    existing = set(columns)
-    return next((name for name in names if name in existing), None)
+    existing: dict[str, str] = {}
+    for name in columns:
+        existing.setdefault(_joined(name), name)
+    return next((existing[_joined(name)] for name in names if _joined(name) in existing), None)
+
+
+def _joined(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name)
 
 
 def label_ids(

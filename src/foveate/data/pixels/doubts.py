@@ -12,6 +12,7 @@ SHOWN = 8
 
 _SHADES_APART = 16
 _STEPS = 15
+_WHITES = (1, IGNORE, 65535)
 _SHADE = 64
 _SOFT = 3
 _ALMOST_WHITE = 192
@@ -133,21 +134,24 @@ def refuse_soft_edges(tallies: Sequence[Tally], classes: Sequence[str] | None) -
 
 
 def refuse_two_whites(tallies: Sequence[Tally], classes: Sequence[str] | None) -> None:
-    """Raise `DataError` if some masks hold 0 and 1, the others 0 and 255, and none both 1 and 255.
+    """Raise `DataError` if masks hold 0 and one more value: 1, 255 or 65535, but not the same in all.
 
-    A grey PNG of 1 bit stores white as 1, one of 8 bits as 255.
+    White is 1 in a grey PNG of 1 bit, 255 in one of 8 bits, and 65535 in one of 16.
     """
     pixels = pixels_by_value(tallies)
-    if not {1, IGNORE} <= set(pixels) <= {0, 1, IGNORE} or len(classes or _BINARY) != 2:
+    whites = [value for value in _WHITES if value in pixels]
+    if len(whites) < 2 or not {*pixels} <= {0, *whites} or len(classes or _BINARY) != 2:
         return
-    if any(tally.of(1) and tally.of(IGNORE) for tally in tallies):
+    if any(sum(tally.of(white) > 0 for white in whites) > 1 for tally in tallies):
         return
-    files = holders(tallies)
+    files, white, other = holders(tallies), whites[0], whites[-1]
     background, foreground = classes or _BINARY
+    bound, kept = (",".join(str(w) for w in whites if w not in left) for left in ((), (IGNORE,)))
+    ignored = f"; if 255 is to be ignored, --classes {background}=0 {foreground}={kept} {LEFT_OUT}=255"
     raise DataError(
-        f"{files[IGNORE]}: holds 255 and no 1, and {files[1]} holds 1 and no 255. If both stand for the same "
-        f"class, add --classes {background}=0 {foreground}=1,255; if 255 is to be ignored, --classes "
-        f"{background}=0 {foreground}=1 {LEFT_OUT}=255"
+        f"{files[other]}: holds {other} and no {white}, and {files[white]} holds {white} and no {other}. If "
+        f"they stand for the same class, add --classes {background}=0 {foreground}={bound}"
+        f"{ignored if IGNORE in whites else ''}"
     )
 
 

@@ -25,6 +25,7 @@ from jaxtyping import Integer, Shaped, UInt8
 from PIL import Image
 
 from foveate.data.pixels.images import LOSSY, open_image
+from foveate.data.pixels.limits import stack
 from foveate.data.pixels.orientation import upright
 from foveate.data.pixels.raster import SUFFIXES as RASTERS
 from foveate.data.pixels.raster import Raster, read_header, read_values
@@ -190,6 +191,8 @@ def _read_with_pillow(image: Image.Image, path: str | Path, content: bytes | Non
             f"{path}: a PNG of 16 bits in several channels, which would be cut to 8 bits; save the mask with "
             "a single channel"
         )
+    if file_format != "TIFF" and getattr(image, "is_animated", False):
+        raise stack(path, image.height, image.width)
     turned = upright(image)
     palette = _palette(turned)
     values = np.asarray(turned)

@@ -7,7 +7,6 @@ it names masks; it then replaces pairing by name. Hugging Face's metadata.csv an
 tables.
 """
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,6 @@ from foveate.data.folders.coded import read_labelled
 from foveate.data.folders.delimited import form_of
 from foveate.data.folders.image_tables import IMAGE, LABEL, MASK, tables_in, untold_tables
 from foveate.data.folders.json_lines import read_json_lines
-from foveate.data.folders.listing import folders_in
 from foveate.data.folders.pair_folders import (
     IMAGE_FOLDERS,
     MASK_FOLDERS,
@@ -28,9 +26,10 @@ from foveate.data.folders.pair_folders import (
 from foveate.data.folders.pairing import by_split, read_indexed
 from foveate.data.folders.split_columns import find_split_column
 from foveate.data.folders.table import column, is_missing, label_ids, read_table
+from foveate.data.folders.table_files import find_file, image_places, plain_name
 from foveate.data.layout import Layout, reader
 from foveate.data.names import joined_note, one_form, spellings_of
-from foveate.data.pixels.images import RARE, SUFFIXES, is_image_file
+from foveate.data.pixels.images import is_image_file
 from foveate.data.words import split_of
 from foveate.errors import DataError
 from foveate.files import escapes_folder
@@ -142,9 +141,10 @@ def entries_of(
     columns: dict[str, dict[str, str]] = {}
     faults = [*table.faults]
     seen: dict[str, tuple[Row, Entry]] = {}
+    places = {folder: image_places(folder) for folder in {row.folder for row in table.rows}}
     for row in table.rows:
         try:
-            entry = _entry(root, row, table.ids)
+            entry = _entry(root, row, table.ids, places[row.folder])
         except DataError as error:
             outside = any(escapes_folder(name) for name in (row.image, row.mask) if name)
             faults.append(Fault(row.where, error, droppable=not outside))
@@ -162,9 +162,11 @@ def entries_of(
     return parts, faults, columns
 
 
-def _entry(root: Path, row: Row, ids: Mapping[str, int]) -> Entry:
-    image = find_file(row.folder, IMAGE_FOLDERS, row.image, "image", row.where)
-    mask = find_file(row.folder, MASK_FOLDERS, row.mask, "mask", row.where) if row.mask is not None else None
+def _entry(root: Path, row: Row, ids: Mapping[str, int], places: Sequence[Path]) -> Entry:
+    image = find_file(row.folder, IMAGE_FOLDERS, row.image, "image", row.where, places)
+    mask = None
+    if row.mask is not None:
+        mask = find_file(row.folder, MASK_FOLDERS, row.mask, "mask", row.where, places)
     named = row.folder.relative_to(root) / row.image
     stem = one_form(
         (named.with_suffix("") if one_form(image.name) == one_form(named.name) else named).as_posix()
@@ -235,56 +237,3 @@ def _columns_note(path: Path, used: Sequence[str | None], unused: Sequence[str])
     named = list(filter(None, unused))
     clauses += [f"others: {', '.join(named[:6])}{', ...' * (len(named) > 6)}"] if named else []
     return f"{path.name}: {'; '.join(clauses)}"
-
-
-def find_file(root: Path, folders: Sequence[str], name: str, what: str, where: str) -> Path:
-    """Return the file that a cell names, in `root`, in the first of `folders` there, or in any folder there.
-
-    The name may lack the suffix. what, where: "image" or "mask", and "file:line", for messages. Raises
-    `DataError` if the file does not exist, lies outside `root`, or lies in several folders.
-    """
-    if escapes_folder(name):
-        raise DataError(f"{where}: the {what} '{name}' leads out of {root}; name it relative to that folder")
-    names = [name, *(f"{name}{suffix}" for suffix in [*sorted(SUFFIXES - RARE), *sorted(RARE)])]
-    if path := _first_file(root, names):
-        return path
-    inner = find_folder(root, folders)  # last, as it lists all of `root`, which may hold all images
-    if inner and (path := _first_file(inner, names)):
-        return path
-    parts = [path for folder in folders_in(root) if (path := _first_file(folder, names))]
-    if len(parts) > 1:
-        raise DataError(
-            f"{where}: the {what} '{name}' lies in {parts[0].parent.name}/ and in {parts[1].parent.name}/; "
-            "name it with its folder"
-        )
-    if parts:
-        return parts[0]
-    raise DataError(
-        f"{where}: the {what} '{name}' does not exist (looked in {inner or root}); add it, or remove the row"
-    )
-
-
-def plain_name(root: Path, name: str) -> str:
-    """Return a cell's path relative to the table's folder: Windows backslashes become slashes, and absolute
-    paths into the folder become relative.
-
-    >>> plain_name(Path("/data"), "images\\\\a.png"), plain_name(Path("/data"), "/data/images/a.png")
-    ('images/a.png', 'images/a.png')
-    """
-    if "\\" in name and not (root / name).exists():
-        name = name.replace("\\", "/")
-    if Path(name).is_absolute():
-        for folder in (root.absolute(), root.resolve()):
-            if Path(name).is_relative_to(folder):
-                return Path(name).relative_to(folder).as_posix()
-    return name
-
-
-def _first_file(folder: Path, names: Sequence[str]) -> Path | None:
-    forms = dict.fromkeys(form for name in names for form in (name, one_form(name), _decomposed(name)))
-    return next((folder / name for name in forms if (folder / name).is_file()), None)
-
-
-def _decomposed(name: str) -> str:
-    """Return a name as macOS writes it."""
-    return unicodedata.normalize("NFD", name)
