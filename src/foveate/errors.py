@@ -3,8 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
-NEAR = 0.65
-"""Names are suggested if they are so similar, by `difflib`: a letter more, less or other in a short word."""
+_NEAR, _VERY_NEAR = 0.65, 0.8
+"""Names are suggested if they are so similar, by `difflib`; with another first letter, if very near."""
 
 
 class UserError(ValueError):
@@ -34,6 +34,20 @@ class SeveralDatasets(Undecided):
     """A folder holds several datasets; the user must name one of them."""
 
 
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """Return the name of which this one may be a slip of the pen; None if there is none.
+
+    >>> nearest("gte", ["get", "pack"]), nearest("esnet", ["resnet"]), nearest("resnet", ["pspnet", "unet"])
+    ('get', 'resnet', None)
+    """
+    names = list(names)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=_VERY_NEAR)
+    near += difflib.get_close_matches(
+        name, [each for each in names if each[:1] == name[:1]], n=1, cutoff=_NEAR
+    )
+    return near[0] if near else None
+
+
 def choose(name: str, choices: Iterable[str], what: str) -> str:
     """Return `name` if it is one of `choices`; else raise a `UserError` with the nearest match and the list.
 
@@ -46,7 +60,7 @@ def choose(name: str, choices: Iterable[str], what: str) -> str:
     names = sorted(choices)
     if name in names:
         return name
-    nearest = difflib.get_close_matches(name, names, n=1, cutoff=NEAR)
-    hint = f"; did you mean '{nearest[0]}'?" if nearest else "."
+    near = nearest(name, names)
+    hint = f"; did you mean '{near}'?" if near else "."
     listing = ", ".join(names[:60]) + (f", ... ({len(names)} in all)" if len(names) > 60 else "")
     raise UserError(f"unknown {what} '{name}'{hint} There are: {listing or 'none'}")

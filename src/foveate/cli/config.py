@@ -1,13 +1,12 @@
 """Read a YAML file of flags before the parser does; errors name the file, the line and the key."""
 
-import difflib
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from foveate.errors import NEAR, UserError
+from foveate.errors import UserError, nearest
 
 
 def read_config(path: str, known: Collection[str]) -> dict[str, Any]:
@@ -29,7 +28,7 @@ def read_config(path: str, known: Collection[str]) -> dict[str, Any]:
         raise UserError(f"--config: {path}: holds no flags; write one a line, such as 'epochs: 20'")
     for key in tree or {}:
         if key not in known:
-            nearest = difflib.get_close_matches(str(key).replace("-", "_"), sorted(known), n=1, cutoff=NEAR)
-            hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
+            near = nearest(str(key).replace("-", "_"), sorted(known))
+            hint = f"; did you mean '{near}'?" if near else ""
             raise UserError(f"--config: {path}: there is no flag '{key}'{hint}")
     return tree or {}

@@ -186,7 +186,7 @@ def test_a_second_arm_needs_a_detach_first():
     [
         ("cbma@decoder", "zero", "unknown attention 'cbma'; did you mean 'cbam'"),
         ("cbam@decodr", "zero", "unknown place 'decodr'; did you mean 'decoder'"),
-        ("cbam@decoder(ratio=3)", "zero", "unknown cbam option 'ratio'; did you mean"),
+        ("cbam@decoder(ratio=3)", "zero", "unknown cbam option 'ratio'. There are: "),
         ("cbam@decoder", "open", "unknown gate 'open'"),
         ("se@features.3+se@encoder.features.3", "zero", "unknown place 'features.3'"),
         ("se@encoder.features.3+se@encoder.features.*", "zero", "'se@encoder.features.3' is meant twice"),

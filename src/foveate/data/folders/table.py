@@ -1,6 +1,5 @@
 """Read CSV tables with the line number of every row, and refuse broken ones with a message that names it."""
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from foveate.data.folders.delimited import form_of, read_rows_of
 from foveate.data.known import by_name
-from foveate.errors import DataError
+from foveate.errors import DataError, nearest
 
 _DECIMAL = re.compile(r"-?\d+[.]\d+")
 _UNREAD = {":": "colons", " ": "spaces"}
@@ -99,8 +98,8 @@ def label_ids(
         ids = {label: int(label) for label in distinct if int(label) < len(names)}
     for where, label in labels:
         if label not in ids:
-            near = difflib.get_close_matches(label, names, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else "mend it, or name all classes"
+            near = nearest(label, names)
+            hint = f"did you mean '{near}'?" if near else "mend it, or name all classes"
             raise DataError(
                 f"{where}: the label '{label}' is none of the {len(names)} classes ({', '.join(names[:20])}"
                 f"{', ...' * (len(names) > 20)}); {hint}"
