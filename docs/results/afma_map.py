@@ -20,7 +20,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from foveate.attention.kernels.patches import class_shares, patches
-from foveate.evaluation.evaluate import data_of
+from foveate.evaluation.scored_data import data_of
 from foveate.experiments.result import Comparison, Contender, load_comparison
 from foveate.files import write_whole
 from foveate.inspection.figures.style import BLUE, COLORS, SOFT, VERMILION, new_figure, style_axes

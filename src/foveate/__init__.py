@@ -21,6 +21,7 @@ _HOMES = {
     "results": "foveate.api.collected",
     "reproduce": "foveate.api.reproduce",
     "evaluate": "foveate.api.evaluate",
+    "evaluate_ensemble": "foveate.api.ensemble",
     "create_model": "foveate.models.create",
     "create_attention": "foveate.attention.registry",
     "attention_names": "foveate.attention.registry",
@@ -48,6 +49,7 @@ __all__ = [  # noqa: RUF022 (in the order in which they are met)
     "results",
     "reproduce",
     "evaluate",
+    "evaluate_ensemble",
     "create_model",
     "create_attention",
     "attention_names",
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
     from foveate.api.collected import results
     from foveate.api.compare import ComparisonResult, compare
     from foveate.api.doctor import doctor
+    from foveate.api.ensemble import evaluate_ensemble
     from foveate.api.evaluate import evaluate
     from foveate.api.fit import FitResult, fit
     from foveate.api.place import place

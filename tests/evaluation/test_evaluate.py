@@ -7,19 +7,13 @@ import pytest
 import torch
 from PIL import Image
 
+from foveate.api.evaluate import score_run
 from foveate.api.predict import predict
 from foveate.data.pixels.images import read_image
 from foveate.errors import UserError
 from foveate.evaluation.errors import boundary_counts
-from foveate.evaluation.evaluate import (
-    absent_note,
-    data_of,
-    evaluate,
-    evaluate_model,
-    guess_note,
-    read_per_image,
-    read_scores,
-)
+from foveate.evaluation.evaluate import evaluate, evaluate_model, read_per_image, read_scores
+from foveate.evaluation.scored_data import absent_note, data_of
 from foveate.evaluation.scores import scores
 from foveate.loading.module import DataModule
 from foveate.models.checkpoints import load_model
@@ -163,7 +157,7 @@ def test_255_keeps_the_meaning_that_it_had_in_training(tmp_path):
     found = evaluate(run, data=write_pairs(tmp_path / "new", 3, (0, 255)))
     assert found.classes[0].share == 1
     assert np.isnan(found.iou[1])
-    assert not guess_note(run, tmp_path / "new")
+    assert not any("were taken for" in note for note in score_run(run, tmp_path / "new").notes)
 
 
 def test_a_run_that_does_not_record_its_values_says_that_they_are_guessed(tmp_path):
@@ -174,8 +168,9 @@ def test_a_run_that_does_not_record_its_values_says_that_they_are_guessed(tmp_pa
     older = Run(run).spec
     Run(run).write_spec(replace(older, data=replace(older.data, classes=None)))
     new = write_pairs(tmp_path / "new", 3, (0, 255))
-    assert evaluate(run, data=new).classes[1].share > 0
-    assert "were taken for background=0, foreground=255" in guess_note(run, new)
+    scored = score_run(run, new)
+    assert scored.scores.classes[1].share > 0
+    assert any("were taken for background=0, foreground=255" in note for note in scored.notes)
 
 
 def test_data_with_other_classes_is_refused(run, tmp_path):

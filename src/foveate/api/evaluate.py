@@ -1,9 +1,11 @@
 """`foveate.evaluate`: score a trained run."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foveate.errors import UserError, choose
 from foveate.models.weights_file import find_weights
 from foveate.specs.bindings import written_names
 from foveate.specs.data import ANY_FOLDER, FolderChoice
@@ -43,8 +45,47 @@ def evaluate(
     Example:
         foveate.evaluate("runs/best", split="val").miou
     """
-    find_weights(run)
-    from foveate.evaluation.evaluate import evaluate as score
+    return score_run(run, data, split, size, device, progress, folder, classes).scores
 
+
+@dataclass(frozen=True)
+class ScoredRun:
+    """The scores of a run, its task, and sentences that the user should know."""
+
+    scores: "Scores"
+    task: str
+    notes: tuple[str, ...]
+
+
+def score_run(
+    run: str | Path,
+    data: str | Path | None = None,
+    split: str = "test",
+    size: tuple[int, int] | None = None,
+    device: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    folder: FolderChoice = ANY_FOLDER,
+    classes: Mapping[str, Any] | Sequence[str] | None = None,
+) -> ScoredRun:
+    """Score a run as `evaluate` does; return also what the user should know about the scores."""
+    folder_of_run = find_weights(run).parent
+    check_is_data(run, data)
+    from foveate.evaluation.evaluate import score_on
+    from foveate.evaluation.scored_data import open_scored
+    from foveate.models.checkpoints import load_model
+
+    choose(split, ("train", "val", "test"), "split")
+    model = load_model(folder_of_run)
     bound = None if classes is None else written_names(classes)
-    return score(run, data, split, size, device, progress, folder=folder, classes=bound)
+    images = open_scored(folder_of_run, model, data, split, size, folder, bound)
+    scores = score_on(images, model, device, progress)
+    return ScoredRun(scores, model.task, tuple(images.notes(scores)))
+
+
+def check_is_data(run: str | Path, data: str | Path | None) -> None:
+    """Raise `UserError` for data that are a run: the user may mean both together."""
+    if data is not None and (Path(data) / "best.safetensors").is_file():
+        raise UserError(
+            f"{data}: is a run, and not data to score {run} on; for an ensemble of both write: foveate "
+            f"evaluate {run} --ensemble {data}"
+        )

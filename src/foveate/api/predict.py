@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foveate.api.drift_check import DriftCheck
+from foveate.api.ensemble import settled_temperature
 from foveate.api.masks_out import MasksOut
 from foveate.api.results import check_folder, check_free, make_folder
 from foveate.api.tiles import Tiles
 from foveate.errors import UserError
 from foveate.models.hub import located
+from foveate.models.several import several_runs
 from foveate.models.weights_file import find_model
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ class PredictedFolder:
 
 
 def predict(
-    run: str | Path,
+    run: str | Path | Sequence[str | Path],
     images: str | Path,
     out: str | Path = "predictions",
     overwrite: bool = False,
@@ -62,6 +64,8 @@ def predict(
     format: str | None = None,
     check_drift: bool = False,
     baseline: str | Path | None = None,
+    weights: Sequence[float] = (),
+    temperature: float | str = 1.0,
 ) -> PredictedFolder:
     """Predict an image or a folder of images, and write the results to the folder `out`.
 
@@ -80,6 +84,7 @@ def predict(
     check_drift: compare the images with the run's validation images (see `foveate.watching.drift`), those in
     tiles excepted.
     baseline: the run whose validation images are meant, for an exported file.
+    weights, temperature: of several runs that predict together, as in `foveate.evaluate_ensemble`.
 
     Raises `UserError` if there is no run or no image, if results would replace the images or (unless
     `overwrite`) existing results, and if `out` cannot be written to.
@@ -87,17 +92,22 @@ def predict(
     source, target = Path(images), Path(out)
     paths = _image_paths(source)
     check_folder(target, source)
-    run = located(run)
-    find_model(run)
+    given = [run] if isinstance(run, str | Path) else list(run)
+    runs = [located(each) for each in several_runs(given)]
+    models = tuple(find_model(each) for each in runs)
+    if len(runs) > 1 and check_drift:
+        raise UserError(
+            "--check-drift: an ensemble has no validation images of its own; check drift with one of its runs"
+        )
     from foveate.prediction.predictor import load
 
-    predictor = load(run, device)
-    tiles = Tiles(find_model(run), tile, overlap)
+    predictor = load(runs, device, weights, settled_temperature(runs, weights, temperature, device))
+    tiles = Tiles(models, tile, overlap)
     masks = None if predictor.task == "classification" else MasksOut(target, predictor.facts, format)
     endings = masks.endings if masks else ()
     names = _result_names(paths, endings)
     check_free(target, _written(names, masks), overwrite)
-    check = DriftCheck(baseline or run, predictor, baseline is None, len(paths)) if check_drift else None
+    check = DriftCheck(baseline or runs[0], predictor, baseline is None, len(paths)) if check_drift else None
     predict_pixels = check.predict_pixels if check else predictor.predict_pixels
     make_folder(target)
     rows: list[list[object]] = []

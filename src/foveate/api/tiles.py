@@ -33,11 +33,11 @@ ROWS, STATE = "mask.rows", "state.json"
 class Tiles:
     """Which images are predicted in tiles, and how.
 
-    model: the file of the network. tile: pixels a side; None for 1024, for images that need tiles. overlap:
-    pixels; "auto" for a quarter of a tile. notes: what was done with which image.
+    models: the files of the networks. tile: pixels a side; None for 1024, for images that need tiles.
+    overlap: pixels; "auto" for a quarter of a tile. notes: what was done with which image.
     """
 
-    model: Path
+    models: tuple[Path, ...]
     tile: int | None = None
     overlap: int | str = "auto"
     notes: list[str] = field(default_factory=list)
@@ -56,7 +56,7 @@ class Tiles:
             return None
         if any(getattr(predictor.model, "shape", (None,) * 4)[2:]):
             raise UserError(
-                f"{self.model}: takes images of one fixed size; for tiles, export without --fixed"
+                f"{self.models[0]}: takes images of one fixed size; for tiles, export without --fixed"
             )
         tile = TILE if self.tile is None else self.tile
         overlap = tile // 4 if self.overlap == "auto" else int(self.overlap)
@@ -84,7 +84,11 @@ class Tiles:
         from foveate.prediction.rows import image_size
 
         size = image_size(image)
-        made = {"size": list(size), "tiling": vars(tiling), "files": [_stamp(image), _stamp(self.model)]}
+        together = [getattr(predictor.model, name, None) for name in ("weights", "temperature")]
+        files = [_stamp(path) for path in (image, *self.models)]
+        made = json.loads(
+            json.dumps({"size": size, "tiling": vars(tiling), "files": files, "ensemble": together})
+        )
         work.mkdir(exist_ok=True)
         with folder_lock(work):
             done = _rows_done(work, made)

@@ -8,8 +8,10 @@ from typing import Any, get_type_hints
 
 from foveate.api.settings import Settings
 from foveate.errors import UserError
+from foveate.models.several import several_runs
 from foveate.specs.bindings import split_words, written_names
 from foveate.specs.data import ANY_FOLDER, DataSpec, FolderChoice
+from foveate.specs.ensemble import EnsembleSpec
 from foveate.specs.model import ModelSpec
 from foveate.specs.shares import SHARES, parse_shares, write_shares
 from foveate.specs.sizes import check_views, parse_size
@@ -101,6 +103,21 @@ class ModelFlags:
 @flags_of(TrainingSpec, without=["epochs"])
 class TrainingFlags:
     """Training."""
+
+
+@flags_of(EnsembleSpec)
+class EnsembleFlags:
+    """Several runs together."""
+
+    ensemble: list[str] | None = None
+    weights: list[float] | None = None
+
+    def runs(self, run: str) -> list[str]:
+        """Return all runs that are meant, `run` the first. Raises `UserError` for flags without several."""
+        runs = list(several_runs([run, *(self.ensemble or ())]))
+        if len(runs) == 1 and (self.weights or EnsembleSpec(temperature=self.temperature).number != 1):
+            raise UserError(f"--weights, --temperature: {run} is a single run; name others with --ensemble")
+        return runs
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from foveate.data.pixels.images import image_files
 from foveate.errors import DataError, UserError
-from foveate.evaluation.evaluate import check_classes
+from foveate.evaluation.scored_data import check_classes
 from foveate.export.parity import Sample
 from foveate.inspection.sources import Source, evenly_spaced, find_sources
 from foveate.loading.module import DataModule

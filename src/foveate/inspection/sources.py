@@ -11,7 +11,7 @@ from foveate.data.dataset import Pixels
 from foveate.data.pixels.images import image_files
 from foveate.data.storage.archives import is_archive
 from foveate.errors import UserError, choose
-from foveate.evaluation.evaluate import check_classes, data_of
+from foveate.evaluation.scored_data import check_classes, data_of
 from foveate.specs.data import ANY_FOLDER, FolderChoice
 
 Truth = UInt8[ndarray, "h w"] | int | None

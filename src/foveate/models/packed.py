@@ -9,7 +9,7 @@ import hashlib
 import json
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -34,6 +34,9 @@ KEPT = (
 )
 """The files of a run that are packed, as patterns."""
 
+ENSEMBLE = "ensemble.json"
+"""In a pack of several runs, the file that says how they predict together (`prediction.ensemble_file`)."""
+
 LARGEST = 8 * 10**9
 """Limit of the bytes that a packed run may unpack to."""
 
@@ -52,10 +55,15 @@ def pack_run(run: Path, target: Path, verdict: str = "") -> tuple[str, ...]:
     equal files, byte for byte. Raises `UserError` if the weights or their config are missing.
     """
     contents = kept_files(run, verdict)
+    write_pack(contents, target)
+    return tuple(contents)
+
+
+def write_pack(contents: Mapping[str, bytes], target: Path) -> None:
+    """Write a zip file of files with these contents, by name, and the list of them."""
     with write_whole(target) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
         for name, content in {LIST: listing(contents), **contents}.items():
             packed.writestr(_member(name), content)
-    return tuple(contents)
 
 
 def kept_files(run: Path, verdict: str = "") -> dict[str, bytes]:
@@ -81,11 +89,14 @@ def listing(contents: Mapping[str, bytes]) -> bytes:
     return json.dumps({"format": FORMAT, "files": hashes}, indent=1).encode()
 
 
-def read_listing(path: Path, where: str) -> dict[str, str]:
+def read_listing(
+    path: Path, where: str, kept: Sequence[str] = KEPT, needed: Sequence[str] = NEEDED
+) -> dict[str, str]:
     """Return the SHA-256 of each file that a `LIST` names.
 
-    where: the packed run, for errors. Raises `UserError` if the list is missing, damaged, of another format,
-    or names files that a packed run does not have.
+    where: the packed run, for errors. kept: what may be named, as patterns. needed: what must be. Raises
+    `UserError` if the list is missing, damaged, of another format, or names files that a packed run does not
+    have.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -99,16 +110,16 @@ def read_listing(path: Path, where: str) -> dict[str, str]:
             f"{where}: was packed in format {version!r}, this foveate reads format {FORMAT}; use the "
             "version of foveate that packed it"
         )
-    unknown = [name for name in hashes if not is_kept(name)]
-    if unknown or not set(NEEDED) <= hashes.keys():
+    unknown = [name for name in hashes if not is_kept(name, kept)]
+    if unknown or not set(needed) <= hashes.keys():
         what = f"names '{unknown[0]}', which is no file of a run" if unknown else "names no weights"
         raise UserError(f"{where}: its {LIST} {what}; pack the run again")
     return hashes
 
 
-def is_kept(name: str) -> bool:
+def is_kept(name: str, kept: Sequence[str] = KEPT) -> bool:
     """Whether a packed run may hold a file of this name."""
-    return Path(name).name == name and any(fnmatchcase(name, pattern) for pattern in KEPT)
+    return Path(name).name == name and any(fnmatchcase(name, pattern) for pattern in kept)
 
 
 def is_as_listed(path: Path, digest: str) -> bool:
@@ -121,10 +132,13 @@ def is_as_listed(path: Path, digest: str) -> bool:
 
 
 @contextmanager
-def opened(path: str | Path) -> Iterator[Path]:
+def opened(path: str | Path, ensembles: bool = False) -> Iterator[Path]:
     """Give the folder of a run: `path` itself, or that of a packed run, unpacked while the block runs.
 
-    Raises `UserError` for a zip file that is damaged, unsafe, changed, or no packed run.
+    ensembles: whether a pack of several runs is accepted; its folder holds `ENSEMBLE` and a packed run each.
+
+    Raises `UserError` for a zip file that is damaged, unsafe, changed, no packed run, or several runs where
+    one is needed.
     """
     if not is_packed(path):
         yield Path(path)
@@ -132,12 +146,20 @@ def opened(path: str | Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="foveate-") as root:
         folder = Path(root, "run")
         unpack(path, folder, LARGEST)
-        _check(Path(path), folder)
+        if (folder / ENSEMBLE).is_file():
+            if not ensembles:
+                raise UserError(
+                    f"{path}: is an ensemble of several runs, which predict and serve take; this is for one "
+                    "run: name one of those that it was packed from"
+                )
+            hashes = read_listing(folder / LIST, str(path), (ENSEMBLE, "run-*.zip"), (ENSEMBLE,))
+        else:
+            hashes = read_listing(folder / LIST, str(path))
+        _check(Path(path), folder, hashes)
         yield folder
 
 
-def _check(packed: Path, folder: Path) -> None:
-    hashes = read_listing(folder / LIST, str(packed))
+def _check(packed: Path, folder: Path, hashes: Mapping[str, str]) -> None:
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and name != LIST and name not in hashes:
@@ -153,6 +175,8 @@ def _check(packed: Path, folder: Path) -> None:
 
 def _member(name: str) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(name, _EPOCH)
-    info.compress_type = zipfile.ZIP_STORED if name.endswith(".safetensors") else zipfile.ZIP_DEFLATED
+    info.compress_type = (
+        zipfile.ZIP_STORED if name.endswith((".safetensors", ".zip")) else zipfile.ZIP_DEFLATED
+    )
     info.external_attr = 0o644 << 16
     return info

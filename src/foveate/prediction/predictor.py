@@ -7,6 +7,7 @@ prediction is assembled at the picture's own size (`assemble`). Reads no pickle,
 no network.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -19,11 +20,15 @@ from foveate.errors import UserError
 from foveate.models.checkpoints import load_model
 from foveate.models.host import Host
 from foveate.models.hub import located
+from foveate.models.packed import opened
+from foveate.models.several import several_runs
 from foveate.models.weights_file import find_model
 from foveate.prediction.assemble import Prediction, assemble
 from foveate.prediction.backends.exported import ExportedNetwork
 from foveate.prediction.backends.onnx_runtime import OnnxNetwork
 from foveate.prediction.backends.openvino import OpenVinoNetwork
+from foveate.prediction.ensemble import Ensemble, Member
+from foveate.prediction.ensemble_file import read_ensemble
 from foveate.prediction.facts import facts_of
 from foveate.prediction.prepare import Picture, prepare, read_content, read_pixels
 from foveate.prediction.views import Views, needs_views
@@ -32,20 +37,21 @@ from foveate.prediction.views import Views, needs_views
 class Predictor:
     """A trained network with its class names. Threads may share one.
 
-    model: the network as an `nn.Module` in evaluation mode, from images in [0, 1] to logits: a `Host`, or an
-    `ExportedNetwork`. facts: what the network says about itself.
+    model: the network as an `nn.Module` in evaluation mode, from images in [0, 1] to logits: a `Host`, an
+    `ExportedNetwork`, or an `Ensemble` of several. facts: what the network says about itself.
     """
 
-    def __init__(self, model: Host | ExportedNetwork, device: torch.device | str | None = None):
-        exported = isinstance(model, ExportedNetwork)
-        default = "cuda" if torch.cuda.is_available() and not exported else "cpu"
+    def __init__(self, model: Host | ExportedNetwork | Ensemble, device: torch.device | str | None = None):
+        exported = next((module for module in model.modules() if isinstance(module, ExportedNetwork)), None)
+        default = "cuda" if torch.cuda.is_available() and exported is None else "cpu"
         self.device = torch.device(device or default)
-        if exported and self.device.type != "cpu":
-            raise UserError(f"{model.path}: exported files run on the cpu; leave out --device {device}")
+        if exported is not None and self.device.type != "cpu":
+            raise UserError(f"{exported.path}: exported files run on the cpu; leave out --device {device}")
         self.model = model.to(self.device).eval()
-        self.facts = model.facts if isinstance(model, ExportedNetwork) else facts_of(model)
+        self.facts = facts_of(model) if isinstance(model, Host) else model.facts
         views = self.facts.test_scales, self.facts.test_flip
-        self.network = Views(self.model, *views) if needs_views(*views) else self.model
+        apart = isinstance(model, Ensemble)  # each of its networks has its own views
+        self.network = Views(self.model, *views) if needs_views(*views) and not apart else self.model
 
     @property
     def task(self) -> str:
@@ -108,20 +114,51 @@ class Predictor:
             return self.network(batch).float().softmax(1)
 
 
-def load(path: str | Path, device: torch.device | str | None = None) -> Predictor:
-    """Load a trained network for prediction.
+def load(
+    path: str | Path | Sequence[str | Path],
+    device: torch.device | str | None = None,
+    weights: Sequence[float] = (),
+    temperature: float = 1.0,
+) -> Predictor:
+    """Load a trained network, or several that predict together, for prediction.
 
     path: a run directory (with `best.safetensors` and `config.json`), a packed run (.zip, from `foveate
     pack`), a run on the Hugging Face Hub (hf://USER/NAME, or hf://USER/NAME@REVISION), or a file from
     `foveate export` (.onnx; .xml of OpenVINO). All predict alike.
+    Several paths are an ensemble: one predictor whose probabilities are the mean over all (`Ensemble`). So
+    are a folder that holds several runs, and a pack of several runs.
     device: of a run; CUDA by default if there is a GPU. Exported files run on the CPU.
+    weights, temperature: of the mean over several paths.
 
     Raises `UserError` for files that are missing, damaged, changed, of another version or of another kind,
-    if the package that an exported file needs is not installed, and if the Hub does not answer.
+    if the package that an exported file needs is not installed, if the Hub does not answer, and for networks
+    of an ensemble that do not predict the same classes at one size.
+
+    Example:
+        foveate.load(["runs/a/seed0", "runs/a/seed1"]).predict("image.jpg")
     """
-    path = find_model(located(path))
-    backend = BACKENDS.get(path.suffix.lower())
-    return Predictor(backend(path) if backend else load_model(path), device)
+    paths = several_runs([path] if isinstance(path, str | Path) else path)
+    if len(paths) == 1 and not weights and temperature == 1:
+        return Predictor(_read(paths[0]), device)
+    members = []
+    for each in paths:
+        network = _read(each)
+        if isinstance(network, Ensemble):
+            raise UserError(f"{each}: is an ensemble itself; name the runs that it was packed from")
+        members.append(Member(each, network))
+    return Predictor(Ensemble(members, weights, temperature), device)
+
+
+def _read(path: str | Path) -> Host | ExportedNetwork | Ensemble:
+    source = find_model(located(path))
+    if backend := BACKENDS.get(source.suffix.lower()):
+        return backend(source)
+    with opened(source, ensembles=True) as folder:
+        about = read_ensemble(folder, str(path))
+        if about is None:
+            return load_model(folder)
+        members = [Member(f"{path}: {name}", load_model(folder / name)) for name in about.names]
+    return Ensemble(members, about.weights, about.temperature)
 
 
 BACKENDS: dict[str, type[OnnxNetwork] | type[OpenVinoNetwork]] = {

@@ -187,6 +187,20 @@ def variances_of(sample: Sample) -> Variances | None:
     )
 
 
+def variances_of_fixed(sample: Sample) -> Variances | None:
+    """Return the variances of a sample for the very same seeds on new images: J alone, no A.
+
+    None with a value that is NaN, or a seed with a single image.
+    """
+    per_seed = sample.tested.sum(1)
+    if per_seed.min() < 2 or not (np.isfinite(sample.mean) and np.isfinite(sample.influence).all()):
+        return None
+    covariance = sample.influence @ sample.influence.T / (per_seed * (per_seed - 1))
+    fixed, used = float(covariance.mean()), sample.tested.any(0)
+    df = _image_df(sample.influence[:, used].mean(0))
+    return Variances(0.0, 1.0, fixed, df, fixed, len(per_seed), int(used.sum()))
+
+
 def estimate_mean(
     sample: Sample,
     variances: Variances | None = None,

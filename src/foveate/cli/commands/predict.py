@@ -3,6 +3,9 @@
 import sys
 from typing import TYPE_CHECKING, Literal
 
+from foveate.cli.flags import EnsembleFlags
+from foveate.errors import UserError
+
 if TYPE_CHECKING:
     from foveate.watching.drift import Drift
 
@@ -12,6 +15,7 @@ Format = Literal["png", "palette", "npz", "coco", "cityscapes", "geotiff", "stor
 def predict(
     run: str,
     images: str,
+    together: EnsembleFlags,
     *,
     out: str = "predictions",
     overwrite: bool = False,
@@ -54,7 +58,11 @@ def predict(
     Example:
       foveate predict runs/a photos/ --out masks
       foveate predict runs/a map.tif --tile 1024
+      foveate predict runs/a photos/ --ensemble runs/b runs/c
     """
+    runs = together.runs(run)
+    if check_tiling and len(runs) > 1:
+        raise UserError("--check-tiling: is for one run; leave --ensemble out")
     if check_tiling:
         return _print_check(run, images, tile, overlap, device)
     from foveate.api.predict import predict as predict_folder
@@ -62,7 +70,19 @@ def predict(
 
     with progress("Predicting") as advance:
         done = predict_folder(
-            run, images, out, overwrite, device, advance, tile, overlap, format, check_drift, baseline
+            runs,
+            images,
+            out,
+            overwrite,
+            device,
+            advance,
+            tile,
+            overlap,
+            format,
+            check_drift,
+            baseline,
+            together.weights or (),
+            together.temperature,
         )
     for note in done.notes:
         print(note)
