@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from foveate.data.known import known_classes
 from foveate.data.open import open_dataset
@@ -96,3 +97,23 @@ def test_coloured_masks_are_matched_by_name(make):
         make.save(f"masks/{number}.png", red)
     (make.root / "class_dict.csv").write_text("name,r,g,b\ncar,255,0,0\nroad,0,0,0\n")
     assert counted(opened(make.root, ["sky", "road", "car"])) == {1: 256, 2: 128}
+
+
+def test_numbers_that_a_program_may_have_given_are_asked_for_in_new_data_too(make):
+    root = make.pairs(values=(0, 1, 255))
+    known = ["background=0", "foreground=1", "ignore=255"]
+    path = next((root / "masks").iterdir())
+    Image.fromarray(make.mask(0, (0, 1)) > 0).save(path)
+    with pytest.raises(DataError, match="a grey mask of 1 bit, in which 1 is white"):
+        opened(root, ["background", "foreground"], known)
+    assert open_dataset(root, known, to_score=True).classes == ("background", "foreground")
+
+
+def test_palettes_that_contradict_one_another_are_asked_for_in_new_data_too(make):
+    root = make.pairs(values=(0, 1))
+    for number, path in enumerate(sorted((root / "masks").iterdir())):
+        mask = Image.fromarray(np.asarray(Image.open(path)))
+        mask.putpalette([0, 0, 0, 255, 0, 0] if number else [255, 0, 0, 0, 0, 0])
+        mask.save(path)
+    with pytest.raises(DataError, match=r"has the number . in this palette, and . in that of"):
+        opened(root, ["background", "foreground"], ["background=0", "foreground=1"])

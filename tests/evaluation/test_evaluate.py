@@ -154,6 +154,7 @@ def test_255_keeps_the_meaning_that_it_had_in_training(tmp_path):
     run = tmp_path / "run"
     fit(RunSpec(spec, ModelSpec(arch="unet", encoder="resnet18"), TrainingSpec(epochs=1)), run)
     assert Run(run).spec.data.classes == ("background=0", "foreground=1", "ignore=255")
+    assert load(run).facts.table == Run(run).spec.data.classes
     found = evaluate(run, data=write_pairs(tmp_path / "new", 3, (0, 255)))
     assert found.classes[0].share == 1
     assert np.isnan(found.iou[1])

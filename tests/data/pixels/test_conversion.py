@@ -121,3 +121,15 @@ def test_values_that_are_no_numbers_are_refused():
 def test_a_pgm_of_16_bits_is_no_riddle(tmp_path):
     (tmp_path / "a.pgm").write_bytes(b"P5 2 1 65535\n" + np.array([7, 255], dtype=">u2").tobytes())
     assert read_image(tmp_path / "a.pgm").max() == 0
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4", "f8"])
+def test_a_tiff_in_which_0_is_white_is_inverted_at_every_depth(tmp_path, dtype):
+    top = {"u1": 255, "u2": 65535}.get(dtype, 1)
+    grey = (np.random.default_rng(0).random((6, 8)) * top).astype(dtype)
+    for name, photometric in (("low", "miniswhite"), ("high", "minisblack")):
+        tifffile.imwrite(tmp_path / f"{name}.tif", grey, photometric=photometric)
+    seen = {name: read_image(tmp_path / f"{name}.tif") for name in ("low", "high")}
+    assert np.array_equal(seen["low"], 255 - seen["high"])
+    if dtype != "f8":  # which Pillow does not open
+        assert np.array_equal(opened(tmp_path / "low.tif"), seen["low"])

@@ -25,6 +25,7 @@ def image_to_rgb(image: Image.Image, where: str | Path) -> UInt8[np.ndarray, "h 
     (2, 3, 3)
     """
     _check_whole(image, where)
+    inverted = isinstance(image, TiffImageFile) and tiff_header(image.tag_v2).white_is_low
     image = upright(image)
     if not image.mode.startswith(("I", "F")):
         if "transparency" in image.info:  # alpha is dropped; Pillow would warn when it converts palettes
@@ -34,7 +35,8 @@ def image_to_rgb(image: Image.Image, where: str | Path) -> UInt8[np.ndarray, "h 
     values = np.asarray(image)
     if image.format == "PPM":  # Pillow scales the values of this format to 16 bits
         values = values.astype(np.uint16)
-    return np.repeat(to_8_bits(values, where)[..., None], 3, axis=2)
+    grey = to_8_bits(values, where)  # Pillow inverts a TIFF in which 0 is white up to 8 bits
+    return np.repeat((255 - grey if inverted else grey)[..., None], 3, axis=2)
 
 
 def _check_whole(image: Image.Image, where: str | Path) -> None:

@@ -88,7 +88,8 @@ def read_image(path: str | Path, content: bytes | None = None) -> UInt8[np.ndarr
         return array_to_rgb(values[..., :3], path)
     if not raster.colour:
         raise not_rgb(path, raster)
-    return array_to_rgb(values, path)
+    pixels = array_to_rgb(values, path)
+    return 255 - pixels if raster.white_is_low else pixels
 
 
 def not_rgb(path: str | Path, raster: Raster) -> DataError:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
+from foveate.data.known import KnownClasses
 from foveate.data.pixels.doubts import (
     SHOWN,
     check_binary,
@@ -63,6 +64,9 @@ def infer_meaning(tallies: Sequence[Tally], classes: Sequence[str] | None = None
     clear = by_transparency(tallies)
     masks = tallies if clear is None else clear
     if bindings := parse_bindings(classes or ()):
+        if isinstance(classes, KnownClasses):  # the user has not looked at the numbers of these masks
+            refuse_palettes(masks)
+            refuse_depths(masks)
         codec = bound_codec(bindings, masks)
     else:
         refuse_palettes(masks)

@@ -44,8 +44,8 @@ class Raster:
     size: height and width, upright. bands: number of bands without those that are marked as alpha. bits,
     numbers: the type of the values. names: of the bands, empty if the file does not name them. nodata: the
     value of missing pixels, None if there is none. colour: whether the bands are grey or RGB by the file's
-    own word. spare: whether the last of four bands may be alpha without a mark. plain: whether Pillow reads
-    all of it.
+    own word. spare: whether the last of four bands may be alpha without a mark. plain: whether Pillow
+    reads all of it. white_is_low: whether the lowest value of a grey picture of more than 8 bits is white.
     """
 
     kind: Literal["TIFF", "NumPy array"]
@@ -58,6 +58,7 @@ class Raster:
     colour: bool = False
     spare: bool = False
     plain: bool = False
+    white_is_low: bool = False
 
     def __str__(self) -> str:
         """Say what the file is.
@@ -163,6 +164,7 @@ def tiff_header(tags: Any) -> Raster:
         colour=samples - alphas == colours or (samples - alphas == 3 and bits == 8),
         spare=not alphas and samples == 4 and colours == 3,
         plain=numbers == "whole" and samples - alphas == colours and (bits <= 8 or whole_pixels),
+        white_is_low=tags.get(_PHOTOMETRIC) == 0 and bits > 8,
     )
 
 
