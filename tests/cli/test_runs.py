@@ -70,6 +70,31 @@ def test_fit_leaves_a_run_with_its_scores(run):
     assert json.loads((run / "scores.json").read_text())["split"] == "test"
 
 
+def test_fit_draws_the_page_of_the_run(run, classifier):
+    page = (run / "report.html").read_text()
+    assert "se@decoder on synthetic:8:32x48" in page
+    for text in ("8 train, 3 val, 3 test", "frames a second", "Pedestrian", "SignSymbol", "drawn on demand"):
+        assert text.lower() in page.lower()
+    assert page.count('class="exhibit"') == 3
+    assert page.count("Errors: scene") == page.count("Prediction: scene") == 3
+    assert set(re.findall(r'(?:src|href)="(.{5})', page)) == {"data:"}
+    labels = (classifier / "report.html").read_text()
+    assert "Balanced" in labels or "balanced accuracy" in labels
+    assert re.search(r"% sure: (right|wrong, it is (dark|light))", labels)
+
+
+def test_training_and_validation_accuracy_are_recorded(run, classifier):
+    for folder in (run, classifier):
+        (row,) = csv.DictReader((folder / "metrics.csv").open())
+        assert 0 <= float(row["train_accuracy"]) <= 1
+        assert 0 <= float(row["val_accuracy"]) <= 1
+
+
+def test_report_refuses_a_folder_without_a_finished_run(tmp_path, capsys):
+    assert main(["report", str(tmp_path)]) == 2
+    assert f"{tmp_path}: holds no run of fit and no comparison" in capsys.readouterr().err
+
+
 def test_fit_says_what_it_read_and_where_the_run_is_and_resumes(run, capsys):
     assert main([*FIT, "--out", str(run), "--resume"]) == 0
     output = capsys.readouterr().out

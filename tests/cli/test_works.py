@@ -83,6 +83,35 @@ def test_every_arm_of_a_work_is_known(path):
     assert len(set(arms_of(path))) == len(arms_of(path))
 
 
+@each
+def test_fit_takes_the_file_of_a_work_with_one_of_its_arms(path, capsys):
+    arms = arms_of(path)
+    chosen = ["--arm", arms[-1]] if len(arms) > 1 else []
+    assert main(["fit", "photos", "--config", str(path), *chosen, "--print-config"]) == 0
+    printed, config = yaml.safe_load(capsys.readouterr().out), yaml.safe_load(path.read_text())
+    assert printed["arm"] == arms[-1]
+    shared = config.keys() & printed.keys() - {"classes", "milestones"}
+    assert shared >= {"arch", "size", "epochs", "lr", "batch"}
+    assert {name: printed[name] for name in shared} == {name: config[name] for name in shared}
+
+
+def test_fit_asks_which_of_several_arms_to_train(capsys):
+    path = ROOT / "configs" / "works" / "smooth_thresholds.yaml"
+    assert main(["fit", "photos", "--config", str(path)]) == 2
+    assert "has 10 arms, and fit trains one; choose it with --arm" in capsys.readouterr().err
+
+
+def test_what_only_compare_knows_is_left_out_by_fit_and_what_nobody_knows_is_refused(tmp_path, capsys):
+    path = tmp_path / "mine.yaml"
+    path.write_text("arms: [B=se@decoder]\nplacebo: true\nseeds: 5\nlr: 1e-3\n")
+    assert main(["fit", "photos", "--config", str(path), "--print-config"]) == 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert (printed["arm"], printed["lr"], "seeds" in printed) == ("se@decoder", 0.001, False)
+    path.write_text("arms: [se@decoder]\nepoch: 5\n")
+    assert main(["fit", "photos", "--config", str(path)]) == 2
+    assert f"{path}: there is no flag 'epoch'; did you mean 'epochs'?" in capsys.readouterr().err
+
+
 def test_the_published_arms_are_there():
     (thresholds,) = [arms_of(path) for path in CONFIGS if path.stem.startswith("smooth")]
     expected = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 2]

@@ -50,6 +50,15 @@ class FitResult:
         splits = Run(self.folder).splits
         return "validation" if splits["val"] == splits["test"] else "test"
 
+    @property
+    def report(self) -> Path:
+        """The page of the run, an HTML file without links to others. It is drawn if it is missing."""
+        from foveate.api.report import report
+        from foveate.training.run_directory import Run
+
+        path = Run(self.folder).report_file
+        return path if path.is_file() else report(self.folder)
+
     def model(self) -> "Host":
         """Return the trained network with its best weights, in evaluation mode on the CPU.
 
@@ -159,15 +168,15 @@ def describe_continuation(spec: RunSpec, out: str | Path, resume: bool) -> str:
 
 
 def score_run(out: str | Path, progress: Callable[[int, int], None] | None = None) -> FitResult:
-    """Score a trained run on its test images, and keep the signs of its validation images.
+    """Score a trained run on its test images, draw its page, and keep the signs of its validation images.
 
     `progress(done, images)` is called after each batch.
     """
-    from foveate.evaluation.evaluate import evaluate
+    from foveate.api.report import report
     from foveate.training.run_directory import Run
     from foveate.watching.baseline import make_baseline
 
-    evaluate(out, progress=progress)
+    report(out, progress)
     with suppress(UserError):  # a finished run is none the worse for it; it is made when it is first needed
         make_baseline(out)
     Run(out).last_checkpoint.unlink(missing_ok=True)  # a complete run is never resumed

@@ -7,12 +7,14 @@ jsonargparse's, so every command also has `--config FILE` and `--print-config`.
 import difflib
 import inspect
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import is_dataclass
 from types import MappingProxyType
 from typing import Any, NoReturn
 
+import yaml
 from jsonargparse import ArgumentParser
 
 from foveate.cli.config import read_config
@@ -42,6 +44,8 @@ class Parser(ArgumentParser):
             return f"{missing[1].upper()} is missing ({descriptions}); {self._usage_hint()}"
         if bad := re.match(r'Parser key "(\w+)":\s*(.*)', message, re.DOTALL):
             problem = _plain_type_error(bad[2])
+            if bad[1] == "config":
+                return problem  # of a flag in the file, and says so
             if bad[1] in self.configured and f"'{self.configured[bad[1]]}'" in problem:
                 return f"--config: {self.config}: {bad[1]}: {problem}"
             flag = f"--{bad[1]}" if f"--{bad[1]}" in flags else bad[1].upper()
@@ -67,11 +71,13 @@ def call(command: Callable[..., Any], prog: str, argv: Sequence[str]) -> Any:
     parser = build_parser(command, prog)
     words = normalise(argv, parser)
     names = {action.dest for action in parser._actions} - COMMON_HELP.keys()
-    for word in [word for word in words if word.startswith("--config=")]:
-        parser.config = word.partition("=")[2]
-        parser.configured = read_config(parser.config, names)
-        if not parser.configured:
-            words.remove(word)
+    typed = dict(word[2:].split("=", 1) for word in words if word.startswith("--") and "=" in word)
+    for number, word in enumerate(words):
+        if word.startswith("--config="):
+            parser.config = word.partition("=")[2]
+            adapt = getattr(command, "adapt_config", None)
+            parser.configured = read_config(parser.config, names, adapt, typed)
+            words[number] = f"--config={yaml.safe_dump(parser.configured, width=math.inf)}"
     try:
         flags = vars(parser.parse_args(words))
     except SystemExit as leave:  # --help and --print-config

@@ -21,6 +21,7 @@ from foveate.experiments.plan import Plan
 from foveate.experiments.result import Comparison, Contender, CurvePoint, OpeningPoint
 from foveate.models.checkpoints import load_model
 from foveate.prediction.views import with_views
+from foveate.training.environment import environment_words
 from foveate.training.run_directory import Run
 from foveate.verdicts.comparison import Findings, compare_arms
 
@@ -104,7 +105,7 @@ def _comparison(
         command=command,
         finished=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         seconds=sum(run.result.seconds for run in runs),
-        environment=_environment(runs[-1]),
+        environment=environment_words(runs[-1].environment),
         until_decided=spec.until_decided,
         folds=spec.folds,
         gate=spec.model.gate,
@@ -141,28 +142,3 @@ def _curves(plan: Plan, out: Path, course: Course) -> tuple[CurvePoint, ...]:
         for arm, seed in course.runs(plan, course.last)
         for row in Run(plan.folder(out, arm, seed)).metrics()
     )
-
-
-def _environment(run: Run) -> dict[str, str]:
-    recorded = run.environment
-    packages = ", ".join(f"{name} {version}" for name, version in recorded["packages"].items())
-    return {
-        "foveate": str(recorded["foveate"]),
-        "Python": str(recorded["python"]),
-        "Packages": packages,
-        "System": str(recorded["platform"]),
-        "Processor": ", ".join(
-            [recorded["cpu"], *(_counted(recorded[f"{what}s"], what) for what in ("core", "thread"))]
-        ),
-        "Device": str(recorded["device"]),
-        "Precision": str(recorded["precision"]),
-    }
-
-
-def _counted(number: int, what: str) -> str:
-    """Return a number of things in words.
-
-    >>> _counted(2, "core"), _counted(1, "thread")
-    ('2 cores', '1 thread')
-    """
-    return f"{number} {what}{'s' * (number != 1)}"

@@ -41,7 +41,7 @@ def pick_exhibits(plan: Plan, out: Path, confusions: Mapping[str, Mapping[int, n
     first = plan.spec.first_seed
     wanted = {first} if plan.folds else set(confusions[arms[0]])
     scores = {
-        arm: {s: _image_scores(m, plan.data.task) for s, m in confusions[arm].items() if s in wanted}
+        arm: {s: image_scores(m, plan.data.task) for s, m in confusions[arm].items() if s in wanted}
         for arm in arms
     }
     host = scores[arms[0]]
@@ -56,17 +56,17 @@ def pick_exhibits(plan: Plan, out: Path, confusions: Mapping[str, Mapping[int, n
         model = load_model(plan.folder(out, arm, first))
         for number in order:
             score = float(scores[arm.arm][first][number])
-            panels[number].append(_panel(model, arm.arm, images[number][0], score))
+            panels[number].append(panel(model, arm.arm, images[number][0], score))
     exhibits = []
     scale = plan.data.scale
     for number in order:
         image, target = images[number]
         best = int(np.abs(changes[:, number]).argmax())
-        mask, label = (None, target) if isinstance(target, int) else (_shrink(target, nearest=True), None)
+        mask, label = (None, target) if isinstance(target, int) else (shrink(target, nearest=True), None)
         exhibits.append(
             Exhibit(
                 stem=plan.data.dataset.index("test")[number].stem,
-                image=_shrink(image if scale is None else scale.shown(image)),
+                image=shrink(image if scale is None else scale.shown(image)),
                 truth=mask,
                 label=label,
                 panels=tuple(panels[number]),
@@ -77,7 +77,7 @@ def pick_exhibits(plan: Plan, out: Path, confusions: Mapping[str, Mapping[int, n
     return exhibits
 
 
-def _image_scores(confusions: np.ndarray, task: str) -> np.ndarray:
+def image_scores(confusions: np.ndarray, task: str) -> np.ndarray:
     """Return the score of each image: the mIoU over the classes in its truth, or 1 if the label is right."""
     judge = parse_judge(None, [""] * confusions.shape[-1], task)
     return judge(np.concatenate(counts(confusions), axis=-1))
@@ -88,7 +88,8 @@ def _read(plan: Plan, number: int) -> tuple[np.ndarray, np.ndarray | int]:
     return read_resized(plan.data.dataset, entry, plan.data.size)
 
 
-def _panel(model: Host, arm: str, image: np.ndarray, score: float) -> Panel:
+def panel(model: Host, arm: str, image: np.ndarray, score: float) -> Panel:
+    """Return the prediction and the attention of a model for an image of a `DataModule`, `h w channels`."""
     scale = scale_of(model)
     pixels = torch.from_numpy(image.copy() if scale is None else scale(image)).movedim(-1, 0)[None]
     batch = pixels.float() / 255 if scale is None else pixels
@@ -111,7 +112,7 @@ def _panel(model: Host, arm: str, image: np.ndarray, score: float) -> Panel:
     if p.ndim == 1:
         label = int(p.argmax())
         return Panel(arm, float(p[label]), label=label, **about)
-    return Panel(arm, score, prediction=_shrink(p.argmax(0).numpy().astype(np.uint8), nearest=True), **about)
+    return Panel(arm, score, prediction=shrink(p.argmax(0).numpy().astype(np.uint8), nearest=True), **about)
 
 
 def _over(thumbnail: Thumbnail, size: tuple[int, int], multiple: int) -> np.ndarray:
@@ -126,10 +127,10 @@ def _over(thumbnail: Thumbnail, size: tuple[int, int], multiple: int) -> np.ndar
     over = np.zeros(size, np.uint8)
     inside = tuple(slice(min(pair)) for pair in zip(extent, size, strict=True))
     over[inside] = whole[inside]
-    return _shrink(over, nearest=True)
+    return shrink(over, nearest=True)
 
 
-def _shrink(pixels: np.ndarray, nearest: bool = False) -> np.ndarray:
+def shrink(pixels: np.ndarray, nearest: bool = False) -> np.ndarray:
     """Reduce pixels to at most `LONGEST` on the longer side."""
     height, width = pixels.shape[:2]
     factor = LONGEST / max(height, width)

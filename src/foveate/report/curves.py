@@ -4,9 +4,8 @@ import math
 
 from foveate.experiments.result import Comparison
 from foveate.report import words
-from foveate.report.forest import ticks_of
 from foveate.report.openings import widest
-from foveate.report.scales import Scale, fit_scale
+from foveate.report.plots import Line, plot
 from foveate.report.view import View, has_many_arms
 
 Lines = dict[str, dict[int, dict[int, float]]]
@@ -60,32 +59,12 @@ def _plot(
     title: str,
     include: float | None = None,
 ) -> View:
-    lines = [line for by_seed in runs.values() for line in by_seed.values()]
-    if not lines:
-        return {}
-    vertical = fit_scale((value for line in lines for value in line.values()), 5, include)
-    first, last = min(min(line) for line in lines), max(max(line) for line in lines)
-    if first == last:
-        return {}
-    ticks = tuple(
-        tick for tick in fit_scale([first, last], min(6, last - first), margin=0.0).ticks if tick % 1 == 0
-    )
-    horizontal = Scale(first, last, ticks)
     drawn = []
     for arm, by_seed in runs.items():
         shared = sorted(set.intersection(*(set(line) for line in by_seed.values())))
         mean = {epoch: sum(line[epoch] for line in by_seed.values()) / len(by_seed) for epoch in shared}
         singles = len(by_seed) > 1 and not has_many_arms(comparison)
-        weighted = [(line, "thin") for line in by_seed.values() if singles] + [(mean, "thick")]
-        for line, weight in weighted:
-            placed = " ".join(
-                f"{horizontal(x)},{round(100 - vertical(y), 2)}" for x, y in sorted(line.items())
-            )
-            drawn.append({"points": placed, "weight": weight, "arm": views[arm]})
-    return {
-        "title": title,
-        "alt": f"{title}, by epoch, one line a run",
-        "ticks": ticks_of(vertical),
-        "epochs": ticks_of(horizontal),
-        "lines": sorted(drawn, key=lambda line: line["weight"] == "thick"),
-    }
+        drawn += [Line(line, "thin", views[arm]) for line in by_seed.values() if singles]
+        drawn.append(Line(mean, "thick", views[arm]))
+    lines = [line for by_seed in runs.values() for line in by_seed.values()]
+    return plot(drawn, title, f"{title}, by epoch, one line a run", include, lines)

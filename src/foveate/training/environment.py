@@ -4,6 +4,7 @@ import os
 import platform
 import shlex
 import sys
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,31 @@ def describe_environment(device: str, precision: str) -> dict[str, Any]:
         "precision": precision,
         "command": shlex.join(sys.argv),
     }
+
+
+def environment_words(recorded: Mapping[str, Any]) -> dict[str, str]:
+    """Return a recorded environment for people, by heading."""
+    packages = ", ".join(f"{name} {version}" for name, version in recorded["packages"].items())
+    return {
+        "foveate": str(recorded["foveate"]),
+        "Python": str(recorded["python"]),
+        "Packages": packages,
+        "System": str(recorded["platform"]),
+        "Processor": ", ".join(
+            [recorded["cpu"], *(_counted(recorded[f"{what}s"], what) for what in ("core", "thread"))]
+        ),
+        "Device": str(recorded["device"]),
+        "Precision": str(recorded["precision"]),
+    }
+
+
+def _counted(number: int, what: str) -> str:
+    """Return a number of things in words.
+
+    >>> _counted(2, "core"), _counted(1, "thread")
+    ('2 cores', '1 thread')
+    """
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _fastest_precision(device: str) -> str:

@@ -113,14 +113,19 @@ class Recorder(Callback):
         """Return the metrics of the epoch; without validation, the validation columns are NaN."""
         validation = {name: float(value) for name, value in trainer.callback_metrics.items() if validated}
         names = [self.score_name, *(name for name in validation if name not in ("val_loss", self.score_name))]
-        means = {f"train_{name}": total / max(1, self._steps) for name, total in self._sums.items()}
+        sums = {name: total / max(1, self._steps) for name, total in self._sums.items()}
+        training = {
+            f"train_{name}": float(trainer.strategy.reduce(mean, reduce_op="mean"))
+            for name, mean in sums.items()
+        }
         return {
             "epoch": trainer.current_epoch + 1,
             "step": trainer.global_step,
             "lr": trainer.optimizers[0].param_groups[-1]["lr"],
-            **{name: float(trainer.strategy.reduce(mean, reduce_op="mean")) for name, mean in means.items()},
+            "train_loss": training.pop("train_loss"),
             "val_loss": validation.get("val_loss", math.nan),
             **{name: validation.get(name, math.nan) for name in names if name.startswith(_KEPT)},
+            **training,
             "seconds": round(time.monotonic() - self._began, 3),
         }
 

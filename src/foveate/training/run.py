@@ -95,7 +95,9 @@ def fit(
     with folder_lock(run.folder) if rank_zero_only.rank == 0 else nullcontext():
         if rank_zero_only.rank == 0:
             run.write_splits(data.dataset.split_table())
-            run.write_environment(describe_environment(device, precision))
+            earlier = run.environment if run.environment_file.is_file() else {}
+            read = {"data": earlier.get("data") or data.dataset.describe()}  # how it was split at first
+            run.write_environment({**describe_environment(device, precision), **read})
             if run.is_complete:
                 begin_part(spec, run)
             run.write_spec(spec)

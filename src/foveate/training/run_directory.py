@@ -2,12 +2,13 @@
 
 spec.yaml          the run's spec, with the image size and batch that were chosen
 splits.json        the stems of train, val and test
-environment.json   versions, device, threads, precision, command line
+environment.json   versions, device, threads, precision, command line, and how the data were read
 metrics.csv        one row per epoch
 last.ckpt          the training state to resume from
 best.safetensors   the weights with the best monitored value; prediction needs only this and config.json
 result.json        the result, written when the run is complete
 start.safetensors  the best weights of a finished run that was resumed for more epochs, until these are done
+report.html        the page of the run, with gallery.npz (its pictures) and cost.json (size and time)
 baseline.json      the signs of the validation images, from which drift is told
 log.txt            what the process of a sweep's run has printed
 tb/                TensorBoard's event files, if TensorBoard is installed
@@ -92,6 +93,14 @@ class Run:
         return self.folder / "log.txt"
 
     @property
+    def cost_file(self) -> Path:
+        return self.folder / "cost.json"
+
+    @property
+    def report_file(self) -> Path:
+        return self.folder / "report.html"
+
+    @property
     def is_complete(self) -> bool:
         """Whether training is finished. A run that goes on for more epochs is not, until these are done."""
         if not self.result_file.is_file():
@@ -126,9 +135,10 @@ class Run:
         return RunResult(folder=self.folder, **_read_json(self.result_file))
 
     def metrics(self) -> list[dict[str, float]]:
-        """Return the rows of metrics.csv: epoch, step, lr, train_loss, val_loss, validation scores, seconds.
+        """Return the rows of metrics.csv: epoch, step, lr, losses, accuracies, validation scores, seconds.
 
-        If attention has auxiliary losses, train_auxiliary is their sum.
+        train_accuracy is that of augmented batches during the epoch. If attention has auxiliary losses,
+        train_auxiliary is their sum.
         """
         try:
             with open(self.metrics_file, newline="", encoding="utf-8") as file:

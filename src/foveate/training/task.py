@@ -51,14 +51,19 @@ class Task(LightningModule):
         )
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Float[Tensor, ""]]:
-        """Return the loss with weighted auxiliary losses of attention, and their unweighted sum."""
+        """Return the loss with weighted auxiliary losses of attention, their unweighted sum, and accuracy.
+
+        The accuracy is that of the augmented batch, before the step.
+        """
         image, target = _channels_last(batch["image"]), batch[self.target]
         logits, losses = forward_with_auxiliary(self.model, image, target)
         loss = self.loss(logits, target)
+        shown = {"accuracy": _accuracy(logits.detach(), target)}
         if not losses:
-            return {"loss": loss}
+            return {"loss": loss, **shown}
         auxiliary = sum(losses.values())
-        return {"loss": loss + self.spec.auxiliary_weight * auxiliary, "auxiliary": auxiliary.detach()}
+        total = loss + self.spec.auxiliary_weight * auxiliary
+        return {"loss": total, "auxiliary": auxiliary.detach(), **shown}
 
     def on_validation_epoch_start(self) -> None:
         self.confusion.reset()
@@ -115,6 +120,12 @@ def scores(confusion: Int[Tensor, "true predicted"], masks: bool) -> dict[str, f
     if masks:
         return {"val_miou": (hits / (true + counts.sum(0) - hits)).nanmean().item(), "val_accuracy": accuracy}
     return {"val_accuracy": accuracy, "val_mean_accuracy": (hits / true).nanmean().item()}
+
+
+def _accuracy(logits: Float[Tensor, "b classes *size"], target: Int[Tensor, "b *size"]) -> Float[Tensor, ""]:
+    """Return the share of right classes, without ignored pixels; 1 if all are ignored."""
+    wrong = ((logits.argmax(1) != target) & (target != IGNORE)).sum()
+    return 1 - wrong / (target != IGNORE).sum().clamp(min=1)
 
 
 def _channels_last(image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:

@@ -1,11 +1,13 @@
 """`foveate fit`: train one arm with one seed."""
 
 import os
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from foveate.api.cross_validation import cross_validation
+from foveate.cli.config import adapts_config
 from foveate.cli.flags import DataFlags, DeviceFlags, ModelFlags, TrainingFlags, build_settings
 
 if TYPE_CHECKING:
@@ -14,6 +16,31 @@ if TYPE_CHECKING:
     from foveate.specs.sweep import SweepSpec
 
 
+def one_of_a_comparison(path: str, tree: dict[str, Any], typed: Mapping[str, str]) -> dict[str, Any]:
+    """Return the flags of `fit` from a file of `compare`: those of both, and its arm.
+
+    Raises `UserError` if the file has several arms and the command line names none.
+    """
+    from inspect import signature
+
+    from foveate.cli.commands.compare import compare
+    from foveate.errors import UserError
+    from foveate.specs.arm import parse_named_arm
+
+    arms = [str(arm) for arm in tree.get("arms") or ()]
+    foreign = signature(compare).parameters.keys() - signature(fit).parameters.keys()
+    own = {name: value for name, value in tree.items() if name not in foreign}
+    if not arms or "arm" in typed or "arm" in own:
+        return own
+    if len(arms) > 1:
+        raise UserError(
+            f"--config: {path}: has {len(arms)} arms, and fit trains one; choose it with --arm none or --arm "
+            f'"{arms[0]}", or train all with foveate compare. The arms are {", ".join(arms)}'
+        )
+    return {**own, "arm": str(parse_named_arm(arms[0])[1])}
+
+
+@adapts_config(one_of_a_comparison)
 def fit(
     data: str,
     model: ModelFlags,
@@ -125,4 +152,4 @@ def _report(out: str) -> None:
         result = score_run(out, advance)
     print(f"\n{result.summary} On the {result.scored_on} images:\n")
     print(score_table(result.scores, result.model().task))
-    print(f"\n{result.folder}")
+    print(f"\n{result.report}\n{result.folder}")
