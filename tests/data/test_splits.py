@@ -162,3 +162,47 @@ def test_groups_are_not_torn_apart():
     assert [len(each) for each in volumes] == [3, 3, 14]
     assert set.intersection(volumes[0], volumes[1] | volumes[2]) == set()
     assert [len(subset) for subset in subsets] == [15, 15, 70]
+
+
+def own_parts(groups=False):
+    return {
+        split: tuple(
+            Entry(f"{split}{number}", group=f"scene{number % 5}" if groups else None)
+            for number in range(count)
+        )
+        for split, count in (("train", 12), ("val", 3), ("test", 5))
+    }
+
+
+def test_a_split_that_is_given_sets_the_datas_own_aside_and_says_so():
+    splits, note = arrange(own_parts(), 0, True, (80, 20), own_splits=False)
+    assert (len(splits["train"]), len(splits["val"])) == (16, 4)
+    assert splits["test"] == splits["val"]
+    assert note == (
+        "the data's own splits (12 train, 3 val, 5 test) are set aside, and 80/20 by stem, split seed 0; "
+        "val is used for validation and for the scores"
+    )
+    assert arrange(own_parts(), 0, True, (80, 20), own_splits=False)[0] == splits
+    assert arrange(own_parts(), 1, True, (80, 20), own_splits=False)[0] != splits
+
+
+def test_own_splits_are_kept_if_the_user_says_so_and_two_parts_are_pooled_if_not():
+    parts = own_parts()
+    assert arrange(parts, 0, True, (80, 20))[0] == parts
+    two = {split: parts[split] for split in ("train", "test")}
+    splits, note = arrange(two, 0, True, (60, 20, 20), own_splits=False)
+    assert [len(splits[split]) for split in SPLITS] == [11, 3, 3]
+    assert "(12 train, 5 test) are set aside" in note
+
+
+def test_a_split_that_sets_the_own_aside_keeps_groups_whole_and_has_folds():
+    splits, note = arrange(own_parts(groups=True), 0, True, (60, 20, 20), own_splits=False)
+    scenes = [{entry.group for entry in splits[split]} for split in SPLITS]
+    assert sum(map(len, scenes)) == len(set.union(*scenes)) == 5
+    assert "by group" in note
+    with pytest.raises(DataError, match="set the data's own splits aside with --split"):
+        arrange(own_parts(), 0, True, fold="1/5")
+    folds = [arrange(own_parts(), 0, True, fold=f"{k}/5", own_splits=False)[0]["test"] for k in range(1, 6)]
+    assert sorted(entry.stem for fold in folds for entry in fold) == sorted(
+        entry.stem for entries in own_parts().values() for entry in entries
+    )

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from foveate.data.dataset import SPLITS
 from foveate.data.open import open_dataset
 from foveate.errors import DataError
 from foveate.loading.module import DataModule
@@ -121,6 +122,17 @@ def test_shares_of_the_split(make):
     table = DataModule(spec, seed=0).dataset.split_table()
     assert (len(table["train"]), len(table["val"])) == (6, 4)
     assert table["test"] == table["val"]
+
+
+def test_a_split_that_is_given_overrides_the_folders_own_unless_they_are_to_be_kept(make):
+    for split, count in (("train", 6), ("test", 4)):
+        make.pairs(f"{split}/images", f"{split}/masks", count)
+    spec = DataSpec(str(make.root), size=(8, 8), split=(80, 20), workers=0)
+    module = DataModule(spec, seed=0)
+    assert [len(module.dataset.index(split)) for split in SPLITS] == [8, 2, 2]
+    assert "The data's own splits (6 train, 4 test) are set aside, and 80/20" in module.dataset.describe()
+    kept = DataModule(dataclasses.replace(spec, own_splits=True), seed=0)
+    assert [len(kept.dataset.index(split)) for split in SPLITS] == [5, 1, 4]
 
 
 def test_labels_instead_of_masks(make):

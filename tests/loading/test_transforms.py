@@ -18,6 +18,16 @@ def pair(size=(24, 32)):
     return torch.stack([mask * 60, mask * 0, 255 - mask]), mask
 
 
+def test_brightness_alone_scales_all_channels_alike():
+    image = torch.tensor([40, 80, 120], dtype=torch.uint8)[:, None, None].expand(3, 6, 6).clone()
+    draws = Draws.at(seed=0, epoch=0, index=0)
+    out, _ = Augmentation((6, 6), Policy(brightness=0.5))(image, None, draws)
+    factor = 1 + 0.5 * draws.color[0]
+    torch.testing.assert_close(out, factor * image / 255)
+    both, _ = Augmentation((6, 6), Policy(brightness=0.5, color=0.1))(image, None, draws)
+    assert not torch.allclose(both, out)
+
+
 def test_draws_depend_on_seed_epoch_and_index_alone():
     torch.manual_seed(1)
     first = Draws.at(3, 4, 5)
@@ -224,6 +234,7 @@ def test_labels_need_no_mask():
         ({"flip_vertical": -0.5}, "flip_vertical -0.5 is a probability"),
         ({"flip": 1.5}, "flip 1.5 is a probability; give a number from 0 to 1"),
         ({"color": 1.0}, "color 1.0 is a relative change"),
+        ({"brightness": -0.1}, "brightness -0.1 is a relative change"),
         ({"shift": 1.0}, r"shift 1.0 is a share; give a number from 0 \(off\) to below 1"),
         ({"zoom": float("nan")}, "zoom nan is a relative change"),
         ({"magnitude": 31}, "magnitude 31 is a strength; give a number from 0 to 30"),

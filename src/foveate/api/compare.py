@@ -298,7 +298,7 @@ def open_comparison(
     recorded = recorded_data(Path(out or by_path)) if out or by_path else None
     if recorded is not None:
         data = replace(data, classes=resumed_classes(recorded, data))
-    unsplit = open_unsplit(data.source, data.classes, data.group, data.folder, data.bands)
+    unsplit = open_unsplit(data.source, data.classes, data.group, data.folder, data.bands, data.tiling)
     folder = Path(out or by_path or Path("runs", unsplit.name))
     check_data(folder, data.source)
     count = given_folds
@@ -309,7 +309,7 @@ def open_comparison(
     options = (data.split_seed, data.val_from_train)
     # Defaults depend on the splits.
     splits = recorded_splits(folder, fold_of(seed, count))
-    dataset = check(unsplit.split(*options, splits, data.split, fold))
+    dataset = check(unsplit.split(*options, splits, data.split, fold, data.keeps_own_splits))
     default = default_comparison(dataset)
     classes = dataset.table or data.classes
     data = replace(settings.images(default.data), classes=classes)
@@ -317,7 +317,9 @@ def open_comparison(
         data = replace(data, classes=resumed_classes(recorded, data))
     spec = replace(
         default,
-        data=replace(data, size=data.size or default.data.size, batch=data.batch or default.data.batch),
+        data=replace(
+            data, size=data.size or data.tiles or default.data.size, batch=data.batch or default.data.batch
+        ),
         model=settings.host(default.model),
         training=settings.schedule(default.training.epochs if epochs is None else epochs),
         arms=tuple(arms) if arms else default.arms,

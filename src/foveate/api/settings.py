@@ -13,7 +13,7 @@ from foveate.plain import from_plain
 from foveate.specs.bindings import written_names
 from foveate.specs.data import DataSpec
 from foveate.specs.model import ModelSpec
-from foveate.specs.shares import parse_shares
+from foveate.specs.shares import SHARES, Shares, parse_shares
 from foveate.specs.sizes import check_views, parse_size
 from foveate.specs.training import TrainingSpec
 
@@ -137,9 +137,9 @@ def parse_settings(
 ) -> Settings:
     """Sort keywords by the spec that has them as fields: `DataSpec`, `ModelSpec` or `TrainingSpec`.
 
-    `size`, `crop` and `split` may be strings as on the command line. Raises `UserError` for an unknown
-    keyword, suggesting the nearest known one (or one of `others`), and for a value of a wrong type. where:
-    the function that errors name.
+    `size`, `tiles`, `crop` and `split` may be strings as on the command line. Raises `UserError` for an
+    unknown keyword, suggesting the nearest known one (or one of `others`), and for a value of a wrong type.
+    where: the function that errors name.
 
     >>> settings = parse_settings("photos", {"lr": 1e-3, "size": "192x256", "encoder": "resnet34"})
     >>> settings.data.size, settings.model, settings.training
@@ -152,14 +152,29 @@ def parse_settings(
     for name, value in keywords.items():
         spec = _PARTS[choose(name, {*_PARTS, *others}, f"argument of {where}")]
         parts[spec][name] = from_plain(get_type_hints(spec)[name], _parsed(name, value), name)
-    data_spec = DataSpec(str(data), **parts[DataSpec])
+    images = parts[DataSpec]
+    data_spec = DataSpec(str(data), **images | given_split(images.get("split"), images.get("own_splits")))
     check_views(data_spec.test_scales)
     return Settings(data_spec, parts[ModelSpec], parts[TrainingSpec])
 
 
+def given_split(shares: Shares | None, own_splits: bool | None) -> dict[str, Any]:
+    """Return split and own_splits of a `DataSpec` if the user gives these shares, None for none.
+
+    The usual shares, if they are given, set the data's own splits aside as others do.
+
+    >>> given_split(None, None), given_split((70.0, 15.0, 15.0), None)
+    ({'split': (70, 15, 15), 'own_splits': None}, {'split': (70.0, 15.0, 15.0), 'own_splits': False})
+    """
+    if shares is None:
+        return {"split": SHARES, "own_splits": own_splits}
+    usual = own_splits is None and shares == SHARES
+    return {"split": shares, "own_splits": False if usual else own_splits}
+
+
 def _parsed(name: str, value: Any) -> Any:
     """Parse sizes and split shares given as strings, as on the command line, and classes as a mapping."""
-    if name in ("size", "crop") and isinstance(value, str | int):
+    if name in ("size", "tiles", "crop") and isinstance(value, str | int):
         return parse_size(str(value), name)
     if name == "classes" and isinstance(value, Mapping):
         return written_names(value)

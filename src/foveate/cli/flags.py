@@ -6,14 +6,14 @@ from collections.abc import Callable, Collection
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, get_type_hints
 
-from foveate.api.settings import Settings
+from foveate.api.settings import Settings, given_split
 from foveate.errors import UserError
 from foveate.models.several import several_runs
 from foveate.specs.bindings import split_words, written_names
 from foveate.specs.data import ANY_FOLDER, DataSpec, FolderChoice
 from foveate.specs.ensemble import EnsembleSpec
 from foveate.specs.model import ModelSpec
-from foveate.specs.shares import SHARES, parse_shares, write_shares
+from foveate.specs.shares import parse_shares
 from foveate.specs.sizes import check_views, parse_size
 from foveate.specs.training import TrainingSpec
 
@@ -61,7 +61,8 @@ class DataFlags:
 
     size: str | None = None
     classes: list[str] | dict[str, Any] | None = None
-    split: str = write_shares(SHARES)
+    split: str | None = None
+    tiles: str | None = None
     crop: str | None = None
     crop_schedule: list[str] | None = None
 
@@ -69,12 +70,12 @@ class DataFlags:
         """Parse the flags into a spec for this source. Raises `UserError` naming the flag at fault."""
         check_views(self.test_scales)
         values: dict[str, Any] = asdict(self)
-        for side in ("size", "crop"):
+        for side in ("size", "tiles", "crop"):
             if values[side] is not None:
                 values[side] = parse_size(values[side], f"--{side}")
         values["crop_schedule"] = tuple(map(_parse_stage, self.crop_schedule or ()))
         values["classes"] = parse_names(self.classes)
-        values["split"] = parse_shares(self.split, "--split")
+        values |= given_split(parse_shares(self.split, "--split") if self.split else None, self.own_splits)
         return DataSpec(source, **values)
 
 

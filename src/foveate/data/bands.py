@@ -173,6 +173,7 @@ def measure_scale(entries: Sequence[Entry], bands: BandSet) -> BandScale:
 
     Raises `DataError` for a band without a single value.
     """
+    entries = list({entry.image: entry for entry in entries}.values())  # tiles share an image
     chosen = [entries[number * len(entries) // MEASURED] for number in range(MEASURED)]
     chosen = list(entries) if len(entries) <= MEASURED else chosen
     each = max(16, _VALUES // max(1, len(chosen)))

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
@@ -48,13 +48,34 @@ Read = Callable[["Entry"], tuple[Pixels, UInt8[np.ndarray, "h w"] | int]]
 
 
 @dataclass(frozen=True)
+class Window:
+    """A part of an image: the stem of the whole image; the part's top, left, height and width in pixels."""
+
+    stem: str
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """The rows and columns."""
+        return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
+
+    def whole(self, entry: "Entry") -> "Entry":
+        """Return the entry of the whole image."""
+        return replace(entry, stem=self.stem, window=None)
+
+
+@dataclass(frozen=True)
 class Entry:
     """One image of a dataset with its mask or label.
 
     stem: its name, unique in the dataset. image, mask: its files, if it has files of its own. label: class id
     of an image without a mask. part: index from 0 in a file of many images (slices of a volume, for example).
     group: entries of one group (a patient, a volume) go to one split.
-    bands: the bands that are read from the image, numbered from 0; None for an RGB picture.
+    bands: the bands that are read from the image, numbered from 0; None for an RGB picture. window: the part
+    of the image that is read, see `foveate.data.tiles`; None for all of it.
     """
 
     stem: str
@@ -64,6 +85,7 @@ class Entry:
     part: int | None = None
     group: str | None = None
     bands: tuple[int, ...] | None = None
+    window: Window | None = None
 
 
 def pixels_of(entry: Entry) -> Pixels:
@@ -120,6 +142,8 @@ class Dataset:
 
     def size_of(self, entry: Entry) -> tuple[int, int]:
         """Return the height and width of an entry's image."""
+        if entry.window is not None:
+            return entry.window.height, entry.window.width
         if entry.image is None or entry.part is not None:
             return self.read(entry)[0].shape[:2]
         return read_size(entry.image)

@@ -30,10 +30,12 @@ from foveate.data.splits import Splits, arrange, grouped, held_out_part, keep_wh
 from foveate.data.storage.archives import is_archive
 from foveate.data.suggestions import describe_suggestion
 from foveate.data.synthetic import source as synthetic
+from foveate.data.tiles import cut_tiles
 from foveate.errors import DataError
 from foveate.specs.bindings import is_binding, written_names
 from foveate.specs.data import ANY_FOLDER, FolderChoice
-from foveate.specs.shares import SHARES
+from foveate.specs.shares import SHARES, keeps_own
+from foveate.specs.tiles import Tiles
 
 _LIKE = (
     "For segmentation, put images into images/ and masks of the same names into masks/ (or beside the "
@@ -56,6 +58,8 @@ def open_dataset(
     masks: str | None = None,
     ignore_outside: str | None = None,
     bands: Sequence[int] | None = None,
+    tiles: Tiles | None = None,
+    own_splits: bool | None = None,
 ) -> Dataset:
     """Recognise a dataset and split it into train, val and test.
 
@@ -74,8 +78,9 @@ def open_dataset(
         splits: a recorded `Dataset.split_table()` to reproduce.
         to_score: the data will not be trained on. Nothing is cut (each split of a folder without splits holds
             all images), and train may lack a class.
-        shares: percent of the images in train, val and test, for a folder without splits. Of two shares, the
-            second is both val and test.
+        shares: percent of the images in train, val and test. Of two shares, the second is both val and test.
+        own_splits: whether splits that the data bring are kept; by default, unless other shares than 70/15/15
+            are given.
         group: keeps images that belong together in one split: a column of the dataset's table, or a regular
             expression for the part of an image's name that its group shares, see
             `foveate.data.groups.assign_groups`; "none" takes each image by itself, even copies and patients.
@@ -87,6 +92,7 @@ def open_dataset(
             are ignored.
         bands: of images with several bands, the numbers of those to use, from 1; see
             `foveate.data.bands.find_bands`.
+        tiles: into which images with masks are cut, see `foveate.data.tiles.cut_tiles`.
 
     Raises `DataError` for folders and masks that cannot be interpreted. The message names the file, the value
     and the remedy.
@@ -96,10 +102,11 @@ def open_dataset(
     [8, 3, 3]
     """
     names = written_names(classes) if isinstance(classes, Mapping) else classes
-    unsplit = open_unsplit(source, names, group, FolderChoice(layout, masks, ignore_outside), bands)
+    unsplit = open_unsplit(source, names, group, FolderChoice(layout, masks, ignore_outside), bands, tiles)
     if to_score and splits is None:
         return unsplit.whole()
-    dataset = unsplit.split(split_seed, val_from_train, splits, shares, fold)
+    kept = keeps_own(own_splits, shares)
+    dataset = unsplit.split(split_seed, val_from_train, splits, shares, fold, kept)
     return dataset if to_score else check(dataset)
 
 
@@ -126,15 +133,19 @@ class Unsplit:
         splits: Mapping[str, Sequence[str]] | None = None,
         shares: Sequence[float] = SHARES,
         fold: str | None = None,
+        own_splits: bool = True,
     ) -> Dataset:
-        """Return the dataset with splits; the arguments are those of `open_dataset`."""
+        """Return the dataset with splits; the arguments are those of `open_dataset`.
+
+        own_splits: False sets aside the splits that the data bring.
+        """
         if splits is not None:
             entries, note = restore(self.layout.parts, splits)
         else:
-            entries, note = arrange(self.layout.parts, split_seed, val_from_train, shares, fold)
+            entries, note = arrange(self.layout.parts, split_seed, val_from_train, shares, fold, own_splits)
             if fold is not None:
                 self._check_folds()
-        if self.name == "synthetic" and splits is None:
+        if self.name == "synthetic" and splits is None and own_splits:
             note = "drawn on demand, with different scenes in each split"
         return self._dataset(entries, note, self._cautions(entries))
 
@@ -199,6 +210,7 @@ def open_unsplit(
     group: str | None = None,
     folder: FolderChoice = ANY_FOLDER,
     bands: Sequence[int] | None = None,
+    tiles: Tiles | None = None,
 ) -> Unsplit:
     """Read a source and put its images into groups. Raises `DataError` as `open_dataset` does."""
     name, root, layout = read_layout(source, classes, folder)
@@ -210,7 +222,9 @@ def open_unsplit(
     account = account_for(layout)
     notes = (*notes, *account.notes, *grouped.notes)
     layout = replace(layout, parts=grouped.parts, notes=notes, cautions=(*layout.cautions, *account.cautions))
-    return Unsplit(name, str(source), root, layout, grouped.known)
+    if tiles is not None:
+        layout = cut_tiles(layout, tiles, str(source))
+    return Unsplit(name, str(source), root, layout, grouped.known or tiles is not None)
 
 
 def read_layout(

@@ -11,6 +11,8 @@ from foveate.errors import DataError
 from foveate.specs.folds import parse_fold
 from foveate.specs.shares import SHARES, check_shares, write_shares
 
+NO_SPLIT = "no split was given: "
+
 Splits = dict[str, tuple[Entry, ...]]
 
 
@@ -107,15 +109,22 @@ def arrange(
     val_from_train: bool,
     shares: Sequence[float] = SHARES,
     fold: str | None = None,
+    own_splits: bool = True,
 ) -> tuple[Splits, str]:
     """Make the splits from the parts of a folder. Returns them and a note on where they come from.
 
     parts: {"all": entries}, or those of train, val and test that the folder has. Without a test part, val
     becomes test, and a new val is cut from train; `val_from_train=False` uses val for both. shares: as in
     `check_shares`; a val that is cut from train takes the share of val. fold: K/N, the fold that is test;
-    val is cut from the others. Raises `DataError` if a split is left empty or train is missing, and for a
-    fold of data with a part to test on.
+    val is cut from the others. own_splits: False sets the parts aside, as if all images were in one.
+    Raises `DataError` if a split is left empty or train is missing, and for a fold of data with a part to
+    test on.
     """
+    if not own_splits and held_out_part(parts):
+        pool = tuple(entry for split in parts for entry in parts[split])
+        splits, note = arrange({"all": pool}, seed, val_from_train, shares, fold)
+        counts = ", ".join(f"{len(parts[split])} {split}" for split in SPLITS if parts.get(split))
+        return splits, f"the data's own splits ({counts}) are set aside, and {note.removeprefix(NO_SPLIT)}"
     _, *held_out = check_shares(shares)
     own = {split: tuple(parts[split]) for split in SPLITS if parts.get(split)}
     pool = tuple(entry for entries in parts.values() for entry in entries)
@@ -125,7 +134,7 @@ def arrange(
         if tested := held_out_part(parts):
             raise DataError(
                 f"the data have a part of their own to test on ({tested}), so there is no fold {fold}; leave "
-                "folds out"
+                "folds out, or set the data's own splits aside with --split"
             )
         folds = cut_folds(pool, count, seed)
         rest = [entry for other, held in enumerate(folds, start=1) if other != number for entry in held]
@@ -149,7 +158,7 @@ def arrange(
             "the folder has val and test but no train; add train, or put all images into one folder"
         )
     val, *test, train = cut(pool, held_out, seed)
-    note = f"no split was given: {write_shares(shares)} by {unit}, split seed {seed}"
+    note = f"{NO_SPLIT}{write_shares(shares)} by {unit}, split seed {seed}"
     if not test:
         note += "; val is used for validation and for the scores"
     return _require_nonempty({"train": train, "val": val, "test": test[0] if test else val}), note

@@ -60,6 +60,16 @@ def flops(model: nn.Module, image: Float[Tensor, "b c h w"]) -> int:
     >>> flops(nn.Conv2d(3, 4, 1, bias=False), torch.zeros(1, 3, 5, 5))
     600
     """
+    return flops_by_module(model, image)[""]
+
+
+def flops_by_module(model: nn.Module, image: Float[Tensor, "b c h w"]) -> dict[str, int]:
+    """Count as `flops` does, for the model ("") and each of its modules with such operations, by dotted name.
+
+    >>> model = nn.Sequential(nn.Conv2d(3, 4, 1, bias=False), nn.ReLU())
+    >>> flops_by_module(model, torch.zeros(1, 3, 5, 5))
+    {'': 600, '0': 600}
+    """
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -67,7 +77,10 @@ def flops(model: nn.Module, image: Float[Tensor, "b c h w"]) -> int:
             _infer(model, image)
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
-    return counter.get_total_flops()
+    root = f"{type(model).__name__}."
+    counts = {name: sum(each.values()) for name, each in counter.get_flop_counts().items()}
+    modules = {name.removeprefix(root): count for name, count in counts.items() if name.startswith(root)}
+    return {"": counter.get_total_flops(), **modules}
 
 
 def latency(

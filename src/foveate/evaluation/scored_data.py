@@ -162,6 +162,7 @@ def data_of(
         return DataModule(data_spec, spec.seed, spec.training.epochs, Run(run).splits, scale=scale)
     known = known_by(run, data_spec, trained, classes)
     said = asdict(folder.over(data_spec.folder).settled if is_path(data) else folder)
+    said |= {"tiles": data_spec.tiles, "tile_overlap": data_spec.tile_overlap}
     said |= {"batch": data_spec.batch, "workers": data_spec.workers, "bands": data_spec.bands}
     other = DataSpec(str(data), data_spec.size, known, **said)
     return DataModule(other, spec.seed, to_score=True, scale=scale)

@@ -107,7 +107,8 @@ def default_folds(unsplit: Unsplit, data: DataSpec) -> int:
     0 for data with a part to test on or with fewer than `FEWEST_FOLDS` groups, if the user gave a split or a
     fold, and if a fold would leave a split empty or without a class.
     """
-    if unsplit.held_out_part or data.fold or tuple(data.split) != SHARES:
+    own = unsplit.held_out_part and data.keeps_own_splits
+    if own or data.fold or data.own_splits is False or tuple(data.split) != SHARES:
         return 0
     count = min(AUTOMATIC, unsplit.groups // 2)
     if count < FEWEST_FOLDS:

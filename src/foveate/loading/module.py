@@ -69,10 +69,10 @@ class DataModule:
         if self._dataset is None:
             spec = self.spec
             self._unsplit = self._unsplit or open_unsplit(
-                spec.source, spec.classes, spec.group, spec.folder, spec.bands
+                spec.source, spec.classes, spec.group, spec.folder, spec.bands, spec.tiling
             )
             dataset = self._split(self._unsplit)
-            self._size = tuple(spec.size) if spec.size else choose_size(dataset)
+            self._size = tuple(spec.size or spec.tiles or choose_size(dataset))
             self._check()
             check_suits(spec.policy, dataset)
             self._dataset = dataset
@@ -83,7 +83,9 @@ class DataModule:
         spec, splits = self.spec, self.recorded_splits
         if self.to_score and splits is None:
             return unsplit.whole()
-        dataset = unsplit.split(spec.split_seed, spec.val_from_train, splits, spec.split, spec.fold)
+        dataset = unsplit.split(
+            spec.split_seed, spec.val_from_train, splits, spec.split, spec.fold, spec.keeps_own_splits
+        )
         return dataset if self.to_score else check(dataset)
 
     def reseeded(self, seed: int, epochs: int | None) -> "DataModule":
@@ -237,6 +239,17 @@ class DataModule:
     def eval_dataloader(self, split: str) -> DataLoader:
         """Return a loader of any split, without augmentation and in the split's order."""
         return self._loader(split)
+
+    def samples(self, policy: Policy | None = None) -> Frames:
+        """Return the training images as they are, or changed by a policy, read one by one when needed.
+
+        A key (epoch, index) gives the changes that a run with this seed draws for the image then.
+        """
+        if policy is not None:
+            check_suits(policy, self.dataset)
+        augmentation = None if policy is None else replace(self._augmentation(self.scale), policy=policy)
+        disk = DiskFrames(self.dataset, self.dataset.index("train"), self.size)
+        return Frames(disk, augmentation, self.seed, self.crop_at, self.scale)
 
     def _loader(
         self,

@@ -108,7 +108,9 @@ class Augmentation:
             picture, truth = operate(policy, picture, truth, draws.operations, self.mean)
         if picture.is_floating_point():
             return (picture if out is None else out.copy_(picture)), truth
-        color = (1 + policy.color * factor for factor in draws.color)
+        brightness = max(policy.color, policy.brightness)
+        strengths = (brightness, policy.color, policy.color)
+        color = (1 + strength * draw for strength, draw in zip(strengths, draws.color, strict=True))
         return change_color(picture, *color, out), truth
 
     def at_size(self, size: tuple[int, int]) -> "Augmentation":

@@ -18,9 +18,9 @@ class Policy:
     scale: lowest and highest zoom factor; at 1 the image just covers the crop. rotation, shear: largest
     angles in degrees. shift, zoom: largest shift, and largest zoom of height and width each by itself, as
     shares of the crop. flip, flip_vertical: probabilities. color: largest relative change of brightness,
-    contrast and saturation. fill: what is outside the image: the "mean" colour, or the "nearest" pixel.
-    automatic: further operations, drawn as RandAugment or TrivialAugment draws them. magnitude: the strength
-    of RandAugment's, 0 to 30.
+    contrast and saturation. brightness: that of brightness, where it is more than color. fill: what is
+    outside the image: the "mean" colour, or the "nearest" pixel. automatic: further operations, drawn as
+    RandAugment or TrivialAugment draws them. magnitude: the strength of RandAugment's, 0 to 30.
 
     Raises `DataError` for values outside their range.
     """
@@ -33,6 +33,7 @@ class Policy:
     flip: float = 0.0
     flip_vertical: float = 0.0
     color: float = 0.0
+    brightness: float = 0.0
     fill: str = "mean"
     automatic: str = "none"
     magnitude: int = 9
@@ -46,7 +47,12 @@ class Policy:
         for name in ("flip", "flip_vertical"):
             if not 0 <= getattr(self, name) <= 1:
                 raise DataError(f"{name} {getattr(self, name)} is a probability; give a number from 0 to 1")
-        for name, what in (("shift", "share"), ("zoom", "relative change"), ("color", "relative change")):
+        for name, what in (
+            ("shift", "share"),
+            ("zoom", "relative change"),
+            ("color", "relative change"),
+            ("brightness", "relative change"),
+        ):
             if not 0 <= getattr(self, name) < 1:
                 raise DataError(
                     f"{name} {getattr(self, name)} is a {what}; give a number from 0 (off) to below 1"

@@ -3,9 +3,11 @@
 from dataclasses import dataclass, fields, replace
 from shlex import quote
 
+from foveate.errors import DataError
 from foveate.specs.augmentation import CHANGES, POLICIES, USUAL, Policy, check_policy
 from foveate.specs.bindings import class_names, is_binding
-from foveate.specs.shares import SHARES, Shares
+from foveate.specs.shares import SHARES, Shares, keeps_own
+from foveate.specs.tiles import Tiles
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,12 @@ class DataSpec:
         masks: the name of the folder of masks, where several folders could hold them, such as 1st_manual.
         ignore_outside: the name of a folder of masks that are 0 outside the field of view; the pixels there
             are ignored.
-        split: where the data have no splits, percents of train, val and test, such as 80/10/10. Of two, such
-            as 80/20, the second validates and is scored.
+        split: percents of train, val and test, such as 80/10/10; 70/15/15 if not given. Of two, such as
+            80/20, the second validates and is scored. Splits that the data bring are kept if it is not given,
+            and set aside if it is.
         split_seed: draws that split.
+        own_splits: keeps the splits that the data bring though split is given, which then says what share of
+            train is cut off as a missing val. False sets them aside for 70/15/15.
         group: keeps images that belong together (a patient, a video) in one part of the split. A column of
             the data's table, or a regular expression for what the names of a group share, such as '^[^_]+'
             for all before the first underscore. The first capture group counts, or else the whole match.
@@ -35,6 +40,10 @@ class DataSpec:
             first of five. The folds hold each image once. Validation is cut from the others.
         val_from_train: where the data have two parts, score on the second and cut validation from the first.
             False validates and scores on the second.
+        tiles: height and width in pixels of the tiles that images with masks are cut into, such as 224x224,
+            each an image of its own for training and for the scores. They are read from the images, without a
+            copy. The tiles of an image stay together in one part of the split.
+        tile_overlap: pixels that neighbouring tiles share.
         crop: height and width in pixels of the random crops in training; the whole image if not given.
         crop_schedule: crops that change during training, as (share of the epochs in [0, 1), (height, width))
             in rising order, each in force from that share on. On the command line: 0:96x128 0.5:192x256.
@@ -49,6 +58,8 @@ class DataSpec:
         flip: probability of a left-right flip in training, from 0 to 1.
         flip_vertical: probability of an up-down flip in training, from 0 to 1.
         color: strength of the random colour changes in training, from 0 to 1; of RGB images alone.
+        brightness: strength of random changes of brightness alone, where it is more than color, from 0 to 1;
+            with color 0, nothing but the brightness changes.
         fill: what training shows outside the image: mean (the mean colour, ignored in masks) or nearest (the
             nearest pixel, also of masks).
         automatic: further random operations in training: none, randaugment or trivialaugment, of RGB images
@@ -74,9 +85,12 @@ class DataSpec:
     ignore_outside: str | None = None
     split: Shares = SHARES
     split_seed: int = 0
+    own_splits: bool | None = None
     group: str | None = None
     fold: str | None = None
     val_from_train: bool = True
+    tiles: tuple[int, int] | None = None
+    tile_overlap: int = 0
     crop: tuple[int, int] | None = None
     crop_schedule: tuple[tuple[float, tuple[int, int]], ...] = ()
     augment: str | None = None
@@ -88,6 +102,7 @@ class DataSpec:
     flip: float | None = None
     flip_vertical: float | None = None
     color: float | None = None
+    brightness: float | None = None
     fill: str | None = None
     automatic: str | None = None
     magnitude: int | None = None
@@ -120,6 +135,22 @@ class DataSpec:
         ((0.75, 1.5), 0.0)
         """
         return replace(self, augment=None, **vars(self.policy))
+
+    @property
+    def keeps_own_splits(self) -> bool:
+        """Whether the splits that the data bring are kept.
+
+        >>> DataSpec("photos").keeps_own_splits, DataSpec("photos", split=(80, 20)).keeps_own_splits
+        (True, False)
+        """
+        return keeps_own(self.own_splits, self.split)
+
+    @property
+    def tiling(self) -> Tiles | None:
+        """The tiles that images are cut into, None for none. Raises `DataError` for a wrong overlap."""
+        if self.tiles is None and self.tile_overlap:
+            raise DataError("tile_overlap is for tiles; give tiles, too, such as 224x224")
+        return Tiles(self.tiles, self.tile_overlap) if self.tiles else None
 
     @property
     def folder(self) -> "FolderChoice":

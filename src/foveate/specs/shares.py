@@ -45,6 +45,17 @@ def check_shares(shares: Sequence[float]) -> Shares:
     return tuple(shares)
 
 
+def keeps_own(own_splits: bool | None, shares: Sequence[float]) -> bool:
+    """Return whether the splits that data bring are kept: unless other shares than the usual are given.
+
+    own_splits: what the user says about it; None for nothing.
+
+    >>> keeps_own(None, SHARES), keeps_own(None, (80, 20)), keeps_own(True, (80, 20))
+    (True, False, True)
+    """
+    return tuple(shares) == SHARES if own_splits is None else own_splits
+
+
 def write_shares(shares: Sequence[float]) -> str:
     """Write shares as the user types them.
 

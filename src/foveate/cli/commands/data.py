@@ -1,9 +1,9 @@
-"""`foveate data`: public datasets (list, info, get), and packing into shards (pack)."""
+"""`foveate data`: public datasets (list, info, get), a look at any dataset (show), and shards (pack)."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foveate.cli.flags import FolderFlags
+from foveate.cli.flags import DataFlags, FolderFlags
 from foveate.errors import UserError
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ COMMANDS = {
     "list": "list the public datasets that foveate reads",
     "info": "show one of them: classes, splits, licence, citation, size, how to get it",
     "get": "download one of them, or check a downloaded one",
+    "show": "show images, masks, and what augmentation makes of them, on one HTML page",
     "pack": "write any dataset as shards, which stream from disks, servers and object stores",
 }
 
@@ -104,6 +105,35 @@ def get(name: str, *, out: str | None = None) -> int:
     print(open_dataset(folder, to_score=True).describe())
     print(folder)
     return 0
+
+
+def show(
+    data: str,
+    images: DataFlags,
+    *,
+    out: str = "preview.html",
+    policies: list[str] | None = None,
+    limit: int = 6,
+    draws: int = 4,
+    seed: int = 0,
+) -> None:
+    """Show training images, their masks, and what augmentation makes of them, on one HTML page.
+
+    Args:
+        data: a folder of images with masks or of class folders, or the word synthetic.
+        out: the HTML file.
+        policies: names of augmentations to show, such as light strong tutorial; that of the flags if not
+            given.
+        limit: at most this many training images, evenly spread.
+        draws: augmentations of each image, those of the first epochs.
+        seed: the seed of the augmentation, as of a run.
+
+    Example:
+      foveate data show photos/ --policies light strong tutorial --out preview.html
+    """
+    from foveate.api.preview import preview
+
+    print(preview(images.spec(data), out, policies or (), limit, draws, seed))
 
 
 def pack(
