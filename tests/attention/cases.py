@@ -18,6 +18,7 @@ from foveate.attention.maps import (
     SpatialMap,
 )
 from foveate.attention.registry import create_attention
+from foveate.attention.smoothed_map import SmoothedMap
 
 from . import naive, naive_gates, naive_pairwise, naive_residual
 
@@ -112,9 +113,9 @@ def gathered_in_heads(module: nn.Module, x: Tensor, pairs: PairwiseMap) -> Tenso
 
 
 CASES = (
-    Case("smooth", naive.smooth, (PairwiseMap,), gathered, {"threshold": 0.1}),
-    Case("smooth", naive.smooth, (PairwiseMap,), gathered, {"threshold": 0.4}),
-    Case("smooth", naive.smooth, (PairwiseMap,), gathered, {"threshold": 2.0}),
+    Case("smooth", naive.smooth, (SmoothedMap,), gathered, {"threshold": 0.1}),
+    Case("smooth", naive.smooth, (SmoothedMap,), gathered, {"threshold": 0.4}),
+    Case("smooth", naive.smooth, (SmoothedMap,), gathered, {"threshold": 2.0}),
     Case("nonlocal", naive.nonlocal_, (PairwiseMap,), gathered),
     Case("cbam", naive.cbam, (ChannelMap, SpatialMap), scaled),
     Case("cbam", naive.cbam, (ChannelMap, SpatialMap), scaled, {"reduction": 2, "kernel_size": 3}),

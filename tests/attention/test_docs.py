@@ -6,16 +6,17 @@ from pathlib import Path
 import pytest
 
 from foveate.attention.registry import attention_names, create_attention, is_refiner
+from foveate.models.attaching.heads import head_names
 
 PAGES = Path(__file__).parents[2] / "docs" / "mechanisms"
 ROWS = dict(re.findall(r"^\| \[?`(\w+)`(?:\]\(\w+\.md\))? \|(.*)\|$", (PAGES / "index.md").read_text(), re.M))
 
 
 def test_every_mechanism_is_listed_once():
-    assert sorted(ROWS) == sorted(attention_names())
+    assert sorted(ROWS) == sorted((*attention_names(), *head_names()))
 
 
-@pytest.mark.parametrize("name", attention_names())
+@pytest.mark.parametrize("name", [*attention_names(), *head_names()])
 def test_every_mechanism_has_a_page(name: str):
     assert (PAGES / f"{name}.md").read_text().startswith(f"# {name}")
 

@@ -22,13 +22,16 @@ class AttentionMap:
 
     kind: a word for file names. axes: names of the axes of `values` without the batch. meaning: what one
     value means. rank: of all maps of a forward pass, a map with the smallest rank is drawn as the small
-    picture.
+    picture. like: another kind of map whose figures suit this one, too. beside: fields that are as large as
+    `values`, and are saved beside them.
     """
 
     kind: ClassVar[str]
     axes: ClassVar[tuple[str, ...]]
     meaning: ClassVar[str]
     rank: ClassVar[int]
+    like: ClassVar["type[AttentionMap] | None"] = None
+    beside: ClassVar[tuple[str, ...]] = ()
 
     values: Tensor
 

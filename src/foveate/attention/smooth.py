@@ -21,10 +21,10 @@ from torch import Tensor, nn
 
 from foveate.attention.closed import finite_where_closed
 from foveate.attention.kernels.disagreement import disagreeing, neighbours
-from foveate.attention.maps import PairwiseMap
 from foveate.attention.options import positive
 from foveate.attention.pairwise import attend_with_peaks, chosen_queries, positions_first, rows
 from foveate.attention.registry import register
+from foveate.attention.smoothed_map import SmoothedMap
 
 
 def neighbour_mean(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
@@ -60,8 +60,8 @@ class SmoothAttention(nn.Module):
 
     `threshold` is t, above 0: a position is smoothed if its attention to some position differs by more than t
     from a neighbour's. For t >= 1 nothing is smoothed. Memory grows with h * w, time with its square.
-    `weights` gives a `PairwiseMap` with one head, of the smoothed rows of the flat positions `queries`
-    (default: all, if they fit `pairwise.MATRIX_LIMIT`).
+    `weights` gives a `SmoothedMap` with one head, of the smoothed rows of the flat positions `queries`
+    (default: all, if they fit `pairwise.MATRIX_LIMIT`), and of the rows before.
 
     >>> attention = SmoothAttention(8, threshold=0.1)
     >>> x = torch.rand(1, 8, 5, 9)
@@ -101,8 +101,11 @@ class SmoothAttention(nn.Module):
 
     def weights(
         self, x: Float[Tensor, "b c h w"], queries: Sequence[int] | Tensor | None = None
-    ) -> tuple[PairwiseMap]:
+    ) -> tuple[SmoothedMap]:
         chosen, (height, width) = chosen_queries(queries, x), x.shape[2:]
         q, k = (positions_first(f(x)) for f in (self.query, self.key))
-        values = smooth_rows(q, k, disagreeing(q, k, height, self.threshold), height, chosen)
-        return (PairwiseMap(rearrange(values, "b q k -> b 1 q k"), (height, width), chosen),)
+        smoothed = disagreeing(q, k, height, self.threshold)
+        one_head = "b q k -> b 1 q k"
+        after = rearrange(smooth_rows(q, k, smoothed, height, chosen), one_head)
+        before = rearrange(rows(q, k, chosen), one_head)
+        return (SmoothedMap(after, (height, width), chosen, before, smoothed[:, chosen]),)

@@ -19,6 +19,7 @@ COMMANDS = {
     "results": "show the runs and verdicts of all sweeps and comparisons in a folder",
     "fit": "train one arm on your images",
     "evaluate": "score a trained run",
+    "report": "draw the page of a run (curves, scores, examples, speed) or of a comparison",
     "predict": "predict masks (or labels) for new images with a trained run",
     "export": "export a trained run to ONNX, OpenVINO or PyTorch, checked against the run",
     "benchmark": "time a trained run in PyTorch, ONNX Runtime, OpenVINO and INT8",
@@ -26,8 +27,9 @@ COMMANDS = {
     "pack": "pack a trained run into one zip file",
     "push": "share a trained run on the Hugging Face Hub, with a model card",
     "inspect": "draw the attention of a trained run, and save it as numbers",
+    "summary": "list the layers of a network: shapes, parameters, operations; draw them as a diagram",
     "doctor": "find problems in a dataset, and say how to fix them and how to train on it",
-    "data": "public datasets (list, info, get), and packing any dataset into shards (pack)",
+    "data": "public datasets (list, info, get); show images and augmentation (show); write shards (pack)",
     "list": "list the attentions, hosts, encoders, places and datasets",
 }
 

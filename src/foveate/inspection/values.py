@@ -15,8 +15,16 @@ from foveate.inspection.subjects import RecordedMap
 
 
 def save_values(folder: Path, maps: Sequence[RecordedMap]) -> None:
-    """Write `maps.npz` (one float32 array a map) and `maps.json` (by array: its axes and meaning)."""
+    """Write `maps.npz` (float32 arrays, one a map; some kinds have more beside it) and `maps.json`.
+
+    maps.json says of each map what its axes and values mean.
+    """
     arrays = {_key(recorded): recorded.map.values[0].float().numpy() for recorded in maps}
+    arrays |= {
+        f"{_key(recorded)}-{name}": getattr(recorded.map, name)[0].float().numpy()
+        for recorded in maps
+        for name in recorded.map.beside
+    }
     with write_whole(folder / "maps.npz") as file:
         np.savez_compressed(file, **arrays)
     descriptions = {_key(recorded): _describe(recorded) for recorded in maps}
@@ -31,7 +39,8 @@ def _key(recorded: RecordedMap) -> str:
 
 def _describe(recorded: RecordedMap) -> dict[str, Any]:
     attention = recorded.map
-    own_fields = {name: value for name, value in asdict(attention).items() if name != "values"}
+    saved = ("values", *attention.beside)
+    own_fields = {name: value for name, value in asdict(attention).items() if name not in saved}
     effect = {"effect": attention.effect} if isinstance(attention, FactorMap) else {}
     return {
         "attention": recorded.label,

@@ -10,6 +10,12 @@ def listed(capsys, *argv: str) -> str:
     return capsys.readouterr().out
 
 
+def test_the_head_of_a_work_is_listed_with_the_attentions(capsys):
+    output = listed(capsys, "attentions")
+    assert "two_branch: Two-branch output layer" in output
+    assert "options: activation='none'; a head in place of the output layer" in output
+
+
 def test_attentions_come_with_their_options(capsys):
     output = listed(capsys, "attentions")
     assert all(f"{name}: " in output for name in attention_names())

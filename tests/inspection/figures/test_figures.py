@@ -2,6 +2,7 @@
 
 import io
 
+import matplotlib
 import matplotlib.pyplot
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from foveate.attention.maps import (
     PairwiseMap,
     SpatialMap,
 )
+from foveate.attention.smooth import SmoothAttention
 from foveate.inspection.figures.channel_pairs import channel_pairs
 from foveate.inspection.figures.channels import channels, extremes
 from foveate.inspection.figures.coarse import block_means, coarse_matrix
@@ -29,7 +31,10 @@ from foveate.inspection.figures.memory import memory, varying
 from foveate.inspection.figures.panels import own_score, panels, shown_classes
 from foveate.inspection.figures.pixels import pixels
 from foveate.inspection.figures.registry import figure, figure_kinds, figures_for
+from foveate.inspection.figures.smoothing import smoothing
 from foveate.inspection.figures.spatial import spatial
+from foveate.inspection.figures.style import COLORS as STYLE
+from foveate.inspection.record import _on_cpu
 from foveate.inspection.subjects import RecordedMap, View
 from foveate.prediction.assemble import Prediction
 
@@ -221,6 +226,24 @@ def test_the_landscape_has_the_matrix_for_its_heights():
     assert np.allclose(np.sort(tops), np.sort(expected.ravel()), atol=1e-9)
     (sheet,) = surface(recorded).axes[0].collections
     assert sheet._faces[..., 2].max() == pytest.approx(expected.max())
+    assert matplotlib.colormaps[STYLE](1.0) in {tuple(color) for color in sheet.get_facecolor().tolist()}
+
+
+def test_rows_before_and_after_smoothing_stand_side_by_side():
+    attention = SmoothAttention(8, threshold=0.05).eval()
+    torch.manual_seed(0)
+    (found,) = attention.weights(3 * torch.randn(1, 8, 4, 6))
+    found = _on_cpu(found)
+    recorded = recorded_map(found, pixels=((5, 5), (35, 50)))
+    page = smoothing(recorded)
+    shown = [image for axes in page.axes for image in axes.images if image.get_array().shape == (4, 6)]
+    assert len(shown) == 4
+    for number, (before, after) in enumerate(zip(shown[::2], shown[1::2], strict=True)):
+        assert np.allclose(before.get_array(), 100 * found.raw[0, 0, number].reshape(4, 6))
+        assert np.allclose(after.get_array(), 100 * found.values[0, 0, number].reshape(4, 6))
+        assert before.get_clim() == after.get_clim()
+    assert {"smoothing", "pixels", "matrix", "surface"} <= {kind.name for kind in figures_for(recorded)}
+    assert "smoothing" not in {kind.name for kind in figures_for(pairwise())}
 
 
 def test_bubbles_over_the_grid_are_multiples_of_equal_attention():

@@ -55,6 +55,33 @@ def test_the_trunk_is_as_deep_as_the_name_says(arch, layers):
     assert 1 + 3 * len(units) + 1 == layers  # the stem, three convolutions a unit, the linear layer
 
 
+def test_the_network_of_the_tutorial_has_115_convolutions_and_a_projection_in_every_unit():
+    network = on_meta("attention115", 5).network
+    assert sum(isinstance(module, nn.Conv2d) for module in network.modules()) == 115
+    units = [module for module in network.modules() if isinstance(module, ResidualUnit)]
+    assert len(units) == 27
+    assert all(unit.shortcut is not None for unit in units)
+    assert network.stem.conv.kernel_size == (5, 5)
+    assert [stage[0].residual[-1].out_channels for stage in network.stages] == [128, 256, 512, 1024]
+
+
+def test_the_tutorials_units_project_x_itself_and_its_masks_take_the_nearest_position():
+    torch.manual_seed(0)
+    unit = ResidualUnit(8, form="tutorial").eval()
+    x = torch.randn(1, 8, 4, 6)
+    expected = unit.residual(unit.activation(x)) + unit.shortcut(x)
+    assert torch.equal(unit(x), expected)
+    mask = ResidualAttention(8, depth=1, form="tutorial").eval().weights(x)[0].values
+    blocks = mask.unfold(2, 2, 2).unfold(3, 2, 2)
+    assert torch.equal(blocks.amax((-2, -1)), blocks.amin((-2, -1)))
+
+
+def test_the_tutorials_network_takes_any_size():
+    network = create_model("attention115", classes=5, modules=[1, 0, 0]).network.eval()
+    with torch.no_grad():
+        assert network(torch.rand(1, 3, 37, 30)).shape == (1, 5)
+
+
 def test_masks_of_the_imagenet_nets_reach_7x7():
     network, reached = on_meta("attention56", 10).network.eval(), []
     for module in network.modules():
@@ -139,6 +166,7 @@ def test_the_last_feature_is_normalised_pooled_and_classified():
         ({"t": 0}, "t=0: expected a whole number of at least 1"),
         ({"mask": "chanel"}, "unknown .*mask 'chanel'; did you mean 'channel'"),
         ({"learning": "residul"}, "did you mean 'residual'"),
+        ({"form": "tutorail"}, "unknown .*form 'tutorail'; did you mean 'tutorial'"),
         ({"depth": 2}, "unknown option of attention56 'depth'; did you mean 'depths'"),
     ],
 )

@@ -36,9 +36,9 @@ def inspect(
         split: test, val or train, if the data has splits.
         pixels: pixels from which pairwise attention is drawn, as ROW,COLUMN in the images; the centres of the
             image and its quadrants if not given.
-        figures: the figures to draw, of panels, channels, spatial, mask, pixels, matrix, surface, scatter,
-            bars, bubbles, grid, cumulative, channel_pairs, memory, levels and self; all that apply if not
-            given.
+        figures: the figures to draw, of panels, channels, spatial, mask, pixels, matrix, smoothing, surface,
+            scatter, bars, bubbles, grid, cumulative, channel_pairs, memory, levels and self; all that apply
+            if not given.
         limit: at most this many images, evenly spread.
         overwrite: replace existing figures.
         device: cpu or cuda; by default cuda if available.

@@ -23,8 +23,9 @@ def list_(kind: str, *, arch: str = "unet", encoder: str = "auto") -> None:
 def _rows(kind: str, arch: str, encoder: str) -> list[str]:
     if kind == "attentions":
         from foveate.attention.registry import attention_names, describe_attention
+        from foveate.models.attaching.heads import describe_head, head_names
 
-        return [describe_attention(name) for name in attention_names()]
+        return [*map(describe_attention, attention_names()), *map(describe_head, head_names())]
     if kind == "hosts":
         from foveate.models.names import host_names
 

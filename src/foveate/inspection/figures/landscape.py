@@ -1,6 +1,7 @@
 """The attention matrix in space: as a surface, as points, as bars and as bubbles."""
 
 import numpy as np
+from jaxtyping import Float
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -19,21 +20,34 @@ FINE, MIDDLE, FEW = 96, 40, 24
 
 @figure("surface", 6, "the attention matrix as a surface", PairwiseMap)
 def surface(recorded: RecordedMap) -> Figure:
-    """Draw the matrix as a surface over queries and keys."""
+    """Draw the matrix as a surface over queries and keys, unshaded: colours are those of the scale."""
     drawn, page, axes = _space(recorded, FINE, "surface")
     keys, queries = np.meshgrid(drawn.keys, drawn.queries)
     axes.plot_surface(
         keys,
         queries,
         drawn.heights,
-        cmap=COLORS,
-        norm=_norm(drawn),
+        facecolors=colormaps[COLORS](_norm(drawn)(highest_corners(drawn.heights))),
+        shade=False,
         rcount=FINE,
         ccount=FINE,
         linewidth=0,
         antialiased=False,
     )
     return page
+
+
+def highest_corners(heights: Float[np.ndarray, "q k"]) -> Float[np.ndarray, "q k"]:
+    """Return, for the facet from each cell to the next, the height of its highest corner.
+
+    Matplotlib colours a facet by the mean of its corners, in which a peak of a single cell is lost.
+
+    >>> highest_corners(np.array([[0.0, 0.0, 0.0], [0.0, 9.0, 0.0]]))
+    array([[9., 9., 0.],
+           [9., 9., 0.]])
+    """
+    below = np.maximum(heights, np.vstack([heights[1:], heights[-1:]]))
+    return np.maximum(below, np.hstack([below[:, 1:], below[:, -1:]]))
 
 
 @figure("scatter", 7, "the attention matrix as points in space", PairwiseMap)

@@ -57,5 +57,5 @@ def figure_kinds() -> tuple[FigureKind, ...]:
 
 def figures_for(subject: View | RecordedMap) -> tuple[FigureKind, ...]:
     """Return the kinds that can draw this view or this recorded map."""
-    drawn = type(subject.map) if isinstance(subject, RecordedMap) else type(subject)
-    return tuple(kind for kind in figure_kinds() if drawn in kind.suits)
+    drawn = {type(subject.map), subject.map.like} if isinstance(subject, RecordedMap) else {type(subject)}
+    return tuple(kind for kind in figure_kinds() if drawn & set(kind.suits))

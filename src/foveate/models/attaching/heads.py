@@ -40,6 +40,18 @@ def head_names() -> tuple[str, ...]:
     return tuple(sorted(_shelf()))
 
 
+def describe_head(name: str) -> str:
+    """Return a line that describes the head, and a second line with its options and their defaults.
+
+    >>> print(describe_head("two_branch").splitlines()[1])
+      options: activation='none'; a head in place of the output layer, written without a place
+    """
+    entry = _shelf()[name]
+    options = ", ".join(f"{option}={default!r}" for option, default in entry.options.items())
+    where = "a head in place of the output layer, written without a place"
+    return f"{name}: {entry.summary}\n  options: {options or 'none'}; {where}"
+
+
 def create_head(name: str, in_channels: int, classes: int, /, **options: Any) -> "nn.Module":
     """Build a head by name; unknown names and options raise a `UserError` that names the nearest."""
     check_head(name, options)

@@ -24,9 +24,10 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 @head("two_branch")
 class TwoBranch(nn.Module):
-    """A 1x1 convolution per class, each followed by `activation`: none, tanh, relu, leaky_relu, selu or gelu.
+    """Two-branch output layer: a 1x1 convolution per class, each followed by an activation.
 
-    The arm `two_branch(activation=none)` says none as None.
+    `activation` is none, tanh, relu, leaky_relu, selu or gelu. The arm `two_branch(activation=none)` says
+    none as None.
 
     The branches share their input, so they are held as one convolution with an output channel per class: the
     same function, initial distribution and number of parameters.

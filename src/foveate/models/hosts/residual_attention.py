@@ -12,6 +12,13 @@ the paper states only the trunk's depth, 36 m + 20 with m modules per stage. Our
 convolution to 16 channels; stages with the 64, 128 and 256 channels of ResNet-164 at 32, 16 and 8 positions a
 side; 256 channels in the last stage; and masks of two, two and one levels, which come closest to the
 published numbers of parameters. docs/hosts.md compares the numbers, per layer where they differ.
+
+`attention115` is the network of the tutorial on cassava leaves, with 115 convolutions: a 5x5 stem to 32
+channels with a 2x2 max-pool, stages of 128, 256 and 512 channels with one module each, whose masks have two,
+one and one levels, and three units of 1024 channels. Modules and units have the form "tutorial" of
+`foveate.attention.residual`. The units of a new stage have their input's number of channels inside, as in the
+public code that tutorials follow. No batch norm precedes the pooling. Our choice: initial weights and the
+constants of batch norm.
 """
 
 from collections import OrderedDict
@@ -22,8 +29,8 @@ from jaxtyping import Float
 from timm.layers import SelectAdaptivePool2d
 from torch import Tensor, nn
 
-from foveate.attention.options import at_least
-from foveate.attention.residual import ResidualAttention, ResidualUnit, norm_relu
+from foveate.attention.options import at_least, one_of
+from foveate.attention.residual import FORMS, ResidualAttention, ResidualUnit, norm_relu
 from foveate.errors import UserError
 from foveate.models.host import Host
 from foveate.models.hosts.registry import HostRequest, host
@@ -32,9 +39,10 @@ from foveate.models.hosts.registry import HostRequest, host
 class ResidualAttentionNetwork(nn.Module):
     """A classifier whose stage k has `modules[k]` attention modules with masks of `depths[k]` levels.
 
-    `widths` are the channels of the stages, the last stage included. `stem` is "imagenet" (stride 4) or
-    "cifar" (stride 1). The options are those of `ResidualAttention`: p, t, r, mask, learning. Images have any
-    size. `feature_info` lists submodules with their channels and strides, as in timm's classifiers.
+    `widths` are the channels of the stages, the last stage included. `stem` is "imagenet" (stride 4),
+    "cifar" (stride 1) or "tutorial" (stride 2). The options are those of `ResidualAttention`: p, t, r, mask,
+    learning, form. Images have any size. `feature_info` lists submodules with their channels and strides, as
+    in timm's classifiers.
 
     >>> import torch
     >>> network = ResidualAttentionNetwork(3, 10, (1, 1), (1, 1), (16, 32, 32), "cifar").eval()
@@ -50,28 +58,30 @@ class ResidualAttentionNetwork(nn.Module):
         depths: Sequence[int],
         widths: Sequence[int],
         stem: str = "imagenet",
+        form: str = "paper",
         **options: object,
     ):
         super().__init__()
-        imagenet = stem == "imagenet"
-        self.stem, width, stride = _imagenet_stem(in_channels) if imagenet else _cifar_stem(in_channels)
+        imagenet, tutorial = stem == "imagenet", form == "tutorial"
+        self.stem, width, stride = _STEMS[stem](in_channels)
         self.feature_info = [{"num_chs": width, "reduction": 2, "module": "stem.activation"}][: int(imagenet)]
         steps = [1, *[2] * (len(modules) - 1), 2 if imagenet else 1]
         stages = []
         for number, (outputs, step) in enumerate(zip(widths, steps, strict=True)):
-            first = ResidualUnit(width, outputs, step)
+            first = ResidualUnit(width, outputs, step, width if tutorial else None, form)
             if number < len(modules):
                 others = [
-                    ResidualAttention(outputs, depth=depths[number], **options)
+                    ResidualAttention(outputs, depth=depths[number], form=form, **options)
                     for _ in range(modules[number])
                 ]
             else:
-                others = [ResidualUnit(outputs), ResidualUnit(outputs)]
+                inner = outputs if tutorial else None
+                others = [ResidualUnit(outputs, inner=inner, form=form) for _ in range(2)]
             stages.append(nn.Sequential(first, *others))
             width, stride = outputs, stride * step
             self.feature_info.append({"num_chs": width, "reduction": stride, "module": f"stages.{number}"})
         self.stages = nn.Sequential(*stages)
-        self.activation = norm_relu(width)
+        self.activation = nn.Identity() if tutorial else norm_relu(width)
         self.pool = SelectAdaptivePool2d(pool_type="avg", flatten=True)
         self.fc = nn.Linear(width, classes)
         self.apply(_initialise)
@@ -92,6 +102,15 @@ def _cifar_stem(in_channels: int) -> tuple[nn.Sequential, int, int]:
     return nn.Sequential(OrderedDict(conv=conv)), 16, 1
 
 
+def _tutorial_stem(in_channels: int) -> tuple[nn.Sequential, int, int]:
+    conv = nn.Conv2d(in_channels, 32, 5, padding=2)
+    pool = nn.MaxPool2d(2, ceil_mode=True)
+    return nn.Sequential(OrderedDict(conv=conv, activation=norm_relu(32), pool=pool)), 32, 2
+
+
+_STEMS = {"imagenet": _imagenet_stem, "cifar": _cifar_stem, "tutorial": _tutorial_stem}
+
+
 def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -102,6 +121,13 @@ _CIFAR = {"depths": (2, 2, 1), "widths": (64, 128, 256, 256), "stem": "cifar"}
 _RESIDUAL_ATTENTION: dict[str, dict[str, Any]] = {
     "attention56": {"modules": (1, 1, 1), **_IMAGENET},
     "attention92": {"modules": (1, 2, 3), **_IMAGENET},
+    "attention115": {
+        "modules": (1, 1, 1),
+        "depths": (2, 1, 1),
+        "widths": (128, 256, 512, 1024),
+        "stem": "tutorial",
+        "form": "tutorial",
+    },
     "attention92_cifar": {"modules": (2, 2, 2), **_CIFAR},
     "attention236_cifar": {"modules": (6, 6, 6), **_CIFAR},
     "attention452_cifar": {"modules": (6, 6, 6), **_CIFAR, "p": 2, "t": 4, "r": 3},
@@ -115,12 +141,14 @@ _RESIDUAL_ATTENTION_OPTIONS = {
     "r": int,
     "mask": str,
     "learning": str,
+    "form": str,
 }
 
 
 @host(
     "attention56",
     "attention92",
+    "attention115",
     "attention92_cifar",
     "attention236_cifar",
     "attention452_cifar",
@@ -135,6 +163,7 @@ def _residual_attention(request: HostRequest, **options: Any) -> Host:
         if len(values) != stages:
             expected = f"expected {stages} whole numbers, one per stage, such as {example}"
             raise UserError(f"{name}={values!r}: {expected}")
+    one_of(FORMS, "form", sizes.get("form", "paper"))
     for count in sizes["modules"]:
         at_least(0, "modules", count)
     for width in sizes["widths"]:
