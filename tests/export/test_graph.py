@@ -33,9 +33,9 @@ def test_adaptive_pools_keep_their_function_at_any_size(tmp_path, untyped):
         np.testing.assert_allclose(found, Pooled()(image), atol=1e-5)
 
 
-@pytest.mark.parametrize("arm", ["afma@logits(level=2,patch_size=4)", "swin_window@decoder"])
-def test_mechanisms_of_patches_and_windows_export_for_any_size(arm, tmp_path, untyped):
+def test_mechanisms_of_patches_and_windows_export_for_any_size(tmp_path, untyped):
     torch.manual_seed(0)
+    arm = "afma@logits(level=2,patch_size=4)+swin_window@decoder"
     model = foveate.create_model("mssa", classes=3, arm=arm, gate="none").eval()
     session = session_of(trace(model, open_example(model)), tmp_path)
     for shape in ((1, 3, 40, 72), (3, 3, 57, 51)):

@@ -37,7 +37,7 @@ def test_all_gates_and_pairwise_attentions(untyped, tmp_path):
 
 def test_afma(untyped, tmp_path):
     torch.manual_seed(0)
-    options = {"decoder_channels": [8, 8, 8, 8, 8]}
+    options = {"encoder_depth": 2, "decoder_channels": [8, 8]}
     arm = "afma@logits(level=2,patch_size=4)"
     model = create_model("unet", "mobilenet_v2", classes=2, arm=arm, gate="none", **options)
     same_in_onnx(model, (64, 64), tmp_path)
