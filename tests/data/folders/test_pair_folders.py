@@ -209,13 +209,14 @@ def test_classes_whose_files_are_called_alike(make):
     assert open_dataset(make.root).classes == ("cat", "dog")
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
-def test_a_table_in_another_encoding_is_named(make, encoding):
+def test_a_table_in_another_encoding_is_named(make):
     make.pairs("höhe", "truth")
     rows = "".join(f"höhe/{number:02d}.png,truth/{number:02d}.png\n" for number in range(8))
-    (make.root / "data.csv").write_bytes(f"image,mask\n{rows}".encode(encoding))
+    (make.root / "data.csv").write_bytes(f"image,mask\n{rows}".encode("latin-1"))
     with pytest.raises(DataError, match=r"data\.csv: is not CSV text .*; save it as CSV in UTF-8"):
         open_dataset(make.root)
+    (make.root / "data.csv").write_bytes(f"image,mask\n{rows}".encode("utf-16"))
+    assert len(open_dataset(make.root)) == 8
 
 
 def test_folders_that_nothing_reads_are_named(make):

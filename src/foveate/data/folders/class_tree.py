@@ -141,14 +141,14 @@ def check_classes(root: Path, found: Sequence[ClassFolder]) -> None:
         what = f"{_named(names)} look like {_LEVELS[level]}, not like classes"
         remedy = "put the images into one folder for each class, or name them and their labels in a CSV table"
         _refuse(root, what, unread_tables(root) or remedy)
-    if (results := [name for name in names if names_results(name)]) and len(results) < len(names):
-        what = f"{_named(results)}, beside others, may be what a program wrote, by name"
-        _refuse(root, what, "move that elsewhere")
     if shared := _shared_names([(each.name, each.folder) for each in found]):
         what = f"{_named(names)} hold folders of the same names ({_named(shared)}); either may be the classes"
         _refuse(root, what, "where the inner ones are, --layout classes_in_folders")
     _refuse_levels_inside(root, found)
     _refuse_masks_beside(root, found)
+    if (results := [name for name in names if names_results(name)]) and len(results) < len(names):
+        what = f"{_named(results)}, beside others, may be what a program wrote, by name"
+        _refuse(root, what, "move that elsewhere")
 
 
 def _refuse_levels_inside(root: Path, found: Sequence[ClassFolder]) -> None:
