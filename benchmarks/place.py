@@ -48,9 +48,9 @@ from measuring import machine, replace_section, save, setting_line, table
 NARROW = ("se(reduction=2)", "global_context(reduction=2)", "cbam(reduction=2)", "coord(reduction=2)", "eca")
 """Mechanisms for the few channels of the drawn tasks' host."""
 
-WIDE = ("se", "nonlocal", "cbam", "coord")
+WIDE = ("se", "coord", "cbam", "nonlocal")
 DRAWN = ("search", "cue", "light")
-REAL = {"roads": ("epfl_roads", 20), "polyps": ("polyp_cvc612", 6)}
+REAL = {"roads": ("epfl_roads", 20), "polyps": ("polyp_cvc612", 4)}
 """Folder in FOVEATE_DATA and epochs."""
 
 SIZE = (64, 64)

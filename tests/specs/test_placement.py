@@ -23,6 +23,7 @@ def placed(**fields) -> PlacementSpec:
         ({"attention": ("none",)}, "'none' is the bare host"),
         ({"attention": (",",)}, "there is no attention to place"),
         ({"attention": ("cbam(",)}, "cbam\\("),
+        ({"attention": ("placebo",)}, "takes its size from the arm beside it; --placebo"),
         ({"screen": "luck"}, "screen is 'luck'; there are: none, signal, gradient, trial"),
         ({"survivors": 0}, "survivors is 0; give 1 or more"),
         ({"trial_seeds": 0}, "trial_seeds is 0"),

@@ -144,7 +144,7 @@ def make_plan(
     `out` that holds a comparison with another spec, and several devices.
     """
     flags = dict(trainer_flags or {})
-    _check_one_device(flags.get("devices", 1))
+    check_one_device(flags.get("devices", 1))
     if out is not None and (out / "comparison.yaml").is_file():
         spec = replace(spec, model=spec.model.continuing(ComparisonSpec.load(out / "comparison.yaml").model))
     spec = replace(spec, model=resolve_encoder(spec.model))
@@ -204,7 +204,8 @@ def _check_references(spec: ComparisonSpec, arms: Sequence[PlannedArm]) -> None:
         )
 
 
-def _check_one_device(devices: Any) -> None:
+def check_one_device(devices: Any) -> None:
+    """Raise `UserError` for several devices: each run of a comparison trains on one."""
     if (len(devices) if isinstance(devices, list | tuple) else devices) != 1:
         raise UserError(
             f"devices is {devices}: a comparison trains each of its runs on one device; "

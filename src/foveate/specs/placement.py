@@ -22,6 +22,8 @@ SCORES = ("signal", "gradient", "trial")
 """Cheap scores: signal to noise of the gate's gradient over batches, the size of that gradient, and the drop
 of the validation loss after a few steps of the attention alone."""
 
+PLACEBO = "placebo"
+
 SCREENS = ("none", *SCORES)
 """What may choose the candidates that are trained."""
 
@@ -181,4 +183,9 @@ def _parse_mechanism(text: str) -> Head:
             "mechanism alone, such as cbam, and limit the places with --places"
         )
     (mechanism,) = arm.heads
+    if mechanism.name == PLACEBO and not mechanism.options:
+        raise UserError(
+            "attention: a placebo takes its size from the arm beside it; --placebo (placebo) adds one to "
+            "each arm of the final comparison, and placebo(parameters=1000) is searched like a mechanism"
+        )
     return mechanism

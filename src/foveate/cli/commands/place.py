@@ -104,6 +104,7 @@ def place(
     }
     with progress("Opening the data"):
         opened = open_placement(settings, asked, epochs, out)
+    from foveate.experiments.briefing import weights_note
     from foveate.experiments.placing.place import load_if_finished
     from foveate.experiments.placing.plan import make_placement_plan
 
@@ -113,7 +114,8 @@ def place(
     if (done := load_if_finished(opened.folder)) is not None:
         print(f"\nThis search was finished by {done[0].finished}.\n")
     else:
-        print(f"\n{_candidates(plan)}", flush=True)
+        note = weights_note(opened.spec.model, plan.spec.model)
+        print("\n".join(["", *([note, ""] if note else []), _candidates(plan)]), flush=True)
         with progress("Timing a few steps of the host"):
             expected = expect(plan, at_once, engine, seconds)
         print(f"\n{_stages(plan, expected)}\n", flush=True)
@@ -139,6 +141,13 @@ def _candidates(plan: "PlacementPlan") -> str:
     if plan.too_slow:
         lines.append(f"Left out, slower than {spec.latency_budget:g}:")
         lines += [f"  {one.arm}  [{slowdown_words(plan.slowdowns[one.arm])}]" for one in plan.too_slow]
+    budget = spec.latency_budget
+    unclear = [arm for arm, one in plan.slowdowns.items() if budget and one.low <= budget < one.high]
+    if unclear:
+        lines.append(
+            f"The intervals of {counted(len(unclear), 'candidate')} hold the budget, and the medians decide; "
+            "an idle machine measures more narrowly."
+        )
     reasons: dict[str, list[str]] = defaultdict(list)
     for one in plan.left_out:
         reasons[one.why].append(one.arm)
@@ -153,6 +162,8 @@ def _stages(plan: "PlacementPlan", expected: "PlacementForecast") -> str:
     from foveate.durations import duration
     from foveate.experiments.placing.forecast import COMPARISON, HOST, SCORES
     from foveate.report.words import counted
+    from foveate.verdicts.statistics import detectable_difference
+    from foveate.verdicts.verdict import detectable_words
 
     spec, rounds = plan.spec, expected.rounds.planned
     seeds = counted(spec.trial_seeds, "seed")
@@ -169,7 +180,10 @@ def _stages(plan: "PlacementPlan", expected: "PlacementForecast") -> str:
         )
     lines = [f"  {name}: {words[name]}: about {duration(took)}" for name, took in expected.stages.items()]
     at_once = f", {expected.jobs} runs at once" if expected.jobs > 1 else ""
-    return "\n".join([f"About {duration(expected.seconds)} in all{at_once}:", *lines])
+    images = len(plan.data.dataset.index("test"))
+    smallest = detectable_difference(spec.seeds, images, arms=_survivors(plan))
+    detectable = f"Forecast for {images} test images: {detectable_words(smallest, 'forecast')}"
+    return "\n".join([f"About {duration(expected.seconds)} in all{at_once}:", *lines, detectable])
 
 
 def _survivors(plan: "PlacementPlan") -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import median
 
 import torch
 
@@ -44,17 +44,17 @@ class Pace:
 
     def round(self, one: PlannedRound, arms: Sequence[str]) -> float:
         """Return the time of a round, one run after the other. arms: of the candidates that may take part."""
-        mean = fmean(self.plan.slowdowns[arm].ratio for arm in arms)
+        usual = median(self.plan.slowdowns[arm].ratio for arm in arms)
         seeds = self.plan.spec.trial_seeds
-        return seeds * (self.run(one.epochs, 1.0) + one.entering * self.run(one.epochs, mean))
+        return seeds * (self.run(one.epochs, 1.0) + one.entering * self.run(one.epochs, usual))
 
     def comparison(self, arms: Sequence[str], survivors: int) -> float:
         """Return the time of the final comparison, one run after the other."""
         spec = self.plan.spec
         epochs = spec.training.epochs
-        mean = fmean(self.plan.slowdowns[arm].ratio for arm in arms)
+        usual = median(self.plan.slowdowns[arm].ratio for arm in arms)
         others = survivors * (1 + spec.placebo)
-        runs = self.run(epochs, 1.0) + others * self.run(epochs, mean)
+        runs = self.run(epochs, 1.0) + others * self.run(epochs, usual)
         scoring = self.overheads.score * (1 + others)
         return spec.seeds * (runs + scoring) + self.overheads.conclude * (1 + others)
 

@@ -15,7 +15,7 @@ from foveate.evaluation.cost import noise_image
 from foveate.evaluation.slowdown import Slowdown, slowdown
 from foveate.experiments.arms import plan_arms
 from foveate.experiments.placing.candidates import Candidate, LeftOut, find_candidates, own_mechanisms
-from foveate.experiments.plan import Plan
+from foveate.experiments.plan import Plan, check_one_device
 from foveate.files import write_whole
 from foveate.loading.module import DataModule
 from foveate.models.attaching.attach import attach, detach
@@ -94,10 +94,11 @@ def make_placement_plan(
     A search that was begun in `out` keeps its splits and what it has measured. progress: called after each
     candidate that was timed.
 
-    Raises `UserError` for invalid data, hosts, mechanisms and places, for an `out` with another search, for a
-    host with attention of its own unless `spec.beside_own`, and if no candidate is within the budget.
+    Raises `UserError` for invalid data, hosts, mechanisms and places, several devices, an `out` with another
+    search, a host with attention of its own unless `spec.beside_own`, and if no candidate fits the budget.
     """
     flags = dict(trainer_flags or {})
+    check_one_device(flags.get("devices", 1))
     begun = out if out is not None and (out / SPEC).is_file() else None
     if begun:
         spec = replace(spec, model=spec.model.continuing(PlacementSpec.load(begun / SPEC).model))
@@ -116,8 +117,11 @@ def make_placement_plan(
         )
     found, left_out = find_candidates(host, spec.mechanisms, spec.places)
     if not found:
-        reasons = "; ".join(f"{one.arm}: {one.why}" for one in left_out) or "no place takes it"
-        raise UserError(f"there is no place for {', '.join(map(str, spec.mechanisms))} ({reasons})")
+        reasons = "; ".join(f"{one.arm}: {one.why}" for one in left_out) or "it sits at the logits alone"
+        raise UserError(
+            f"there is no place for {', '.join(map(str, spec.mechanisms))} among those that are searched "
+            f"({reasons})"
+        )
     times = _recorded(begun) if begun else {}
     image = noise_image(data.dataset.channels, data.size, device_kind(flags.get("accelerator", "auto")))
     failed = _time(host, found, image, spec.latency_budget, times, progress)
