@@ -11,7 +11,7 @@ validation images after training everything for a quarter of the epochs, which s
 Spearman's rank correlation with the true gain is printed for each task.
 
 --small takes fewer mechanisms and one seed. One run takes one folder in FOLDER. Complete runs are skipped,
-and an incomplete one resumes.
+and an incomplete one resumes. Of a task that is not done, the candidates that are trained count.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +52,9 @@ WIDE = ("se", "coord", "cbam", "nonlocal")
 DRAWN = ("search", "cue", "light")
 REAL = {"roads": ("epfl_roads", 20), "polyps": ("polyp_cvc612", 4)}
 """Folder in FOVEATE_DATA and epochs."""
+
+FORMS = ("short", "full")
+AGREEMENT = "one seed with the others"
 
 SIZE = (64, 64)
 FLAGS = {"accelerator": "cpu"}
@@ -89,14 +92,14 @@ class Task:
         """Return the run directory of a "full" or a "short" run."""
         return self.out / form / arm / f"seed{seed}"
 
-    def jobs(self, seed: int) -> list[TrainingJob]:
-        """Return the runs of a seed, the short ones first."""
+    def jobs(self, form: str, seed: int) -> list[TrainingJob]:
+        """Return the runs of a form and a seed, the host first."""
         jobs = []
-        for form, epochs in (("short", self.short), ("full", self.spec.training.epochs)):
-            for arm in ("none", *self.arms):
-                spec = self.spec.run(arm, seed)
-                spec = replace(spec, training=replace(spec.training, epochs=epochs))
-                jobs.append(TrainingJob(spec, self.folder(form, arm, seed), self.data, FLAGS))
+        for arm in ("none", *self.arms):
+            spec = self.spec.run(arm, seed)
+            epochs = self.short if form == "short" else spec.training.epochs
+            spec = replace(spec, training=replace(spec.training, epochs=epochs))
+            jobs.append(TrainingJob(spec, self.folder(form, arm, seed), self.data, FLAGS))
         return jobs
 
     @property
@@ -117,9 +120,22 @@ class Task:
         save(path, {"scores": found, "cpu_seconds": time.process_time() - start})
         print(f"{self.name}: {len(self.arms)} candidates scored", flush=True)
 
-    def is_trained(self, form: str, seed: int) -> bool:
-        """Whether all runs of a form and seed are complete and scored."""
-        return all(_is_scored(self.folder(form, arm, seed)) for arm in ("none", *self.arms))
+    def is_trained(self, arm: str, seed: int) -> bool:
+        """Whether both runs of an arm and seed are complete and scored."""
+        return all(_is_scored(self.folder(form, arm, seed)) for form in FORMS)
+
+    @property
+    def done(self) -> list[int]:
+        """The seeds with which the host and two candidates or more are trained."""
+        return [seed for seed in self.seeds if self.is_trained("none", seed) and len(self._arms_of(seed)) > 1]
+
+    @property
+    def counted(self) -> list[str]:
+        """The candidates that are trained with all of these seeds."""
+        return [arm for arm in self.arms if all(self.is_trained(arm, seed) for seed in self.done)]
+
+    def _arms_of(self, seed: int) -> list[str]:
+        return [arm for arm in self.arms if self.is_trained(arm, seed)]
 
     def gains(self, form: str, seed: int) -> np.ndarray:
         """Return the paired differences from the host: on the test images, of short runs in validation."""
@@ -128,12 +144,7 @@ class Task:
             run = self.folder(form, arm, seed)
             return read_scores(run).miou if form == "full" else Run(run).result.best_score
 
-        return np.array([value(arm) for arm in self.arms]) - value("none")
-
-    @property
-    def done(self) -> list[int]:
-        """The seeds that are trained in both forms."""
-        return [seed for seed in self.seeds if all(self.is_trained(form, seed) for form in ("short", "full"))]
+        return np.array([value(arm) for arm in self.counted]) - value("none")
 
     @cached_property
     def truth(self) -> np.ndarray:
@@ -143,15 +154,17 @@ class Task:
     def correlations(self) -> dict[str, float]:
         """Return the rank correlation of each cheap score with full training."""
         scores = json.loads((self.out / "scores.json").read_text())["scores"]
-        columns = {name: [scores[arm][name] for arm in self.arms] for name in SCORES}
+        columns = {name: [scores[arm][name] for arm in self.counted] for name in SCORES}
         columns["short"] = self.gains("short", self.done[0])
+        found = {name: _rank_correlation(values, self.truth) for name, values in columns.items()}
         if len(self.done) > 1:
             first, *others = (self.gains("full", seed) for seed in self.done)
-            columns["one seed with the others"] = first
-            agreed = float(spearmanr(first, np.mean(others, axis=0)).statistic)
-            found = {name: float(spearmanr(values, self.truth).statistic) for name, values in columns.items()}
-            return found | {"one seed with the others": agreed}
-        return {name: float(spearmanr(values, self.truth).statistic) for name, values in columns.items()}
+            found[AGREEMENT] = _rank_correlation(first, np.mean(others, axis=0))
+        return found
+
+
+def _rank_correlation(values: Sequence[float], truth: Sequence[float]) -> float:
+    return float(spearmanr(values, truth).statistic)
 
 
 def _spec(name: str) -> ComparisonSpec:
@@ -171,27 +184,32 @@ def _is_scored(folder: Path) -> bool:
 
 def train(tasks: Sequence[Task], size: Size, at_once: int) -> None:
     """Train and score what is missing, seed by seed, task by task."""
-    total = sum(2 * (1 + len(task.arms)) for task in tasks) * size.seeds
-    done = sum(_is_scored(job.folder) for task in tasks for seed in task.seeds for job in task.jobs(seed))
-    start, before = time.monotonic(), done
+    jobs = [
+        (task, form, seed, task.jobs(form, seed))
+        for seed in range(size.seeds)
+        for task in tasks
+        for form in FORMS
+    ]
+    total = sum(len(some) for *_, some in jobs)
+    done = before = sum(_is_scored(job.folder) for *_, some in jobs for job in some)
+    start = time.monotonic()
+
+    def finish(task: Task, job: TrainingJob) -> None:
+        nonlocal done
+        Run(job.folder).last_checkpoint.unlink(missing_ok=True)
+        evaluate(job.folder, device="cpu", opened=task.data)
+        done += 1
+        left = (time.monotonic() - start) / (done - before) * (total - done) / 60
+        where = job.folder.relative_to(task.out)
+        print(f"{done} of {total}: {task.name} {where}; {left:.0f} min left", flush=True)
+
     with local_engine(at_once) as engine:
-        for seed in range(size.seeds):
-            for task in tasks:
-
-                def finish(job: TrainingJob, task: Task = task) -> None:
-                    nonlocal done
-                    Run(job.folder).last_checkpoint.unlink(missing_ok=True)
-                    evaluate(job.folder, device="cpu", opened=task.data)
-                    done += 1
-                    left = (time.monotonic() - start) / (done - before) * (total - done) / 60
-                    where = job.folder.relative_to(task.out)
-                    print(f"{done} of {total}: {task.name} {where}; {left:.0f} min left", flush=True)
-
-                jobs = task.jobs(seed)
-                for job in jobs:
-                    if job.is_complete and not _is_scored(job.folder):
-                        finish(job)
-                run_jobs(jobs, engine, finished=finish)
+        for task, form, seed, some in jobs:
+            for job in some:
+                if job.is_complete and not _is_scored(job.folder):
+                    finish(task, job)
+            run_jobs(some, engine, finished=partial(finish, task))
+            if form == "short" and not seed:
                 task.score()
 
 
@@ -201,18 +219,14 @@ def lines(tasks: Sequence[Task]) -> list[str]:
     found: Mapping[str, dict[str, float]] = {task.name: task.correlations() for task in ready}
     if not found:
         return []
-    names = [
-        name
-        for name in (*SCORES, "short", "one seed with the others")
-        if all(name in f for f in found.values())
-    ]
+    names = [name for name in (*SCORES, "short", AGREEMENT) if all(name in f for f in found.values())]
     rows = [
         [
             f"`{task.name}`",
-            str(len(task.arms)),
+            f"{len(task.counted)} of {len(task.arms)}",
             str(len(task.done)),
             f"{100 * task.truth.min():+.1f} to {100 * task.truth.max():+.1f}",
-            task.arms[int(task.truth.argmax())],
+            f"`{task.counted[int(task.truth.argmax())]}`",
             *(f"{found[task.name][name]:+.2f}" for name in names),
         ]
         for task in ready

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -163,3 +163,30 @@ def test_every_attention_is_measured_and_drawn(tmp_path):
     assert all(rate > 0 for row in rows[::2] for rate in row["rates"].values())
     assert (tmp_path / "attention.md").read_text().count("\n| se | 4 |") == 2
     assert (tmp_path / "attention.svg").stat().st_size > 0
+
+
+def test_a_rank_correlation_counts_only_candidates_that_are_trained(benchmark, tmp_path, monkeypatch):
+    place = benchmark("place")
+    monkeypatch.setattr(
+        place, "_spec", lambda name: place.default_comparison(place.open_dataset("synthetic:cue:8"))
+    )
+    task = place.Task("cue", tmp_path, place.SMALL)
+    task.arms = ("a@x", "b@x", "c@x", "d@x")
+    gains = {"none": 0.5, "a@x": 0.6, "b@x": 0.7, "c@x": 0.9}
+    for arm in gains:
+        for form in place.FORMS:
+            folder = task.folder(form, arm, 0)
+            folder.mkdir(parents=True)
+            (folder / "scores.json").write_text("{}")
+    monkeypatch.setattr(place, "read_scores", lambda run: SimpleNamespace(miou=gains[run.parent.name]))
+    monkeypatch.setattr(
+        place, "Run", lambda run: SimpleNamespace(result=SimpleNamespace(best_score=gains[run.parent.name]))
+    )
+    place.save(
+        task.out / "scores.json",
+        {"scores": {arm: dict.fromkeys(place.SCORES, -gains.get(arm, 0)) for arm in task.arms}},
+    )
+    assert task.counted == ["a@x", "b@x", "c@x"]
+    assert task.truth == pytest.approx([0.1, 0.2, 0.4])
+    found = task.correlations()
+    assert (found["trial"], found["short"]) == (pytest.approx(-1), pytest.approx(1))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from foveate.api.place import PlacementResult
 from foveate.errors import UserError
 from foveate.experiments.placing.forecast import PlacementForecast
 from foveate.experiments.placing.place import load_if_finished, place
@@ -145,6 +146,19 @@ def test_the_page_names_every_candidate_and_how_far_it_came(searched):
         assert one.arm in page
     assert "left out by the score" in page
     assert "compared with the host" in page
+
+
+def test_a_search_opens_again_from_its_folder(searched):
+    found = PlacementResult(searched.out)
+    survivor = searched.placement.survivors[0].arm
+    assert list(found.verdicts) == [survivor]
+    assert {row["arm"]: row["verdict"] is not None for row in found.rows()} == {
+        one.arm: one.survived for one in searched.placement.candidates
+    }
+    assert found.report.read_text().count(survivor) >= 2
+    assert repr(found).endswith(str(searched.out))
+    with pytest.raises(UserError, match="no search has finished there"):
+        _ = PlacementResult(searched.out / "round1").placement
 
 
 def test_the_table_has_a_row_for_each_candidate(searched):

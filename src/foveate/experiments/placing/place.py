@@ -58,8 +58,8 @@ def place(
         expected: the forecast, with the number of runs at once; its rounds are those that a new search takes.
         report: called as it goes on.
         command: recorded as the command that made the search.
-        budget: seconds that this call may take. Rounds that would leave too little time for the final
-            comparison are left out, which the result says.
+        budget: seconds that this call may take. Rounds after the first that would leave too little time for
+            the final comparison are left out, which the result says.
         open_engine: opens what trains the runs.
 
     Raises `UserError` for an `out` that cannot be written or is in use, and if all candidates fail;
@@ -169,7 +169,7 @@ def _halve(
         number, one = len(rounds.finished) + 1, rounds.left[0]
         stage = f"round {number}"
         needed = timeline.seconds_of(stage) + timeline.seconds_of(COMPARISON)
-        if end is not None and needed > end - time.monotonic():
+        if rounds.finished and end is not None and needed > end - time.monotonic():
             why = (
                 f"The budget left too little time for round {number} of {len(rounds.planned)} and the "
                 f"comparison, which need about {duration(needed)}: the best {plan.spec.survivors} so far "

@@ -70,9 +70,7 @@ class Rounds:
         return replace(self, finished=(*self.finished, finished))
 
     def cut(self, survivors: int, why: str) -> "Rounds":
-        """Return the rounds without those to go: the best so far are kept."""
-        if not self.finished:
-            return replace(self, entering=self.entering[:survivors], skipped=why)
+        """Return the rounds without those to go, after one or more: the best of the last are kept."""
         *before, last = self.finished
         return replace(self, finished=(*before, replace(last, kept=last.kept[:survivors])), skipped=why)
 

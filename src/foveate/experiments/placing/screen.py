@@ -41,7 +41,7 @@ def score_candidates(
         known: trials that were made before; these arms are not tried again.
         keep: called with all scores so far after each part of the work.
     """
-    host = host.to(device)
+    host, loss = host.to(device), loss.to(device)
     training = training_batches(data, BATCHES, device)
     found: Found = {arm: dict((known or {}).get(arm, {})) for arm in arms}
     with_gradients = bool({"signal", "gradient"} & set(names))
