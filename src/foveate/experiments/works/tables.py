@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 from foveate.experiments.works.network import show_network
@@ -117,14 +118,11 @@ def _cell(plan: WorkPlan, table: Table, shows: str, row: Line, column: _Column) 
         return replace(empty, reason=absent)
     if network := row.network | line.network:
         return replace(empty, ours=show_network(shows, network))
-    key = line.data or row.data
-    data = [column.datum] if column.datum else list(plan.data.get(key or "", ()))
-    if not data:
-        return replace(empty, reason=plan.without(key))
-    cell = replace(empty, data=data[0].heading, stand_in=data[0].stand_in)
-    found = plan.find(line.part or row.part, data[0])
+    found = _find(plan, row, column)
     if isinstance(found, str):
-        return replace(cell, reason=found)
+        return replace(empty, reason=found)
+    datum = found.sweep.datum
+    cell = replace(empty, data=datum.heading, stand_in=datum.stand_in)
     if not found.placed:
         return replace(cell, reason="not begun yet; the same command goes on")
     groups = _groups(found, line.arms or row.arms or ("*",), row.values | line.values)
@@ -137,7 +135,7 @@ def _cell(plan: WorkPlan, table: Table, shows: str, row: Line, column: _Column) 
                 return replace(cell, reason=run.why_not)
     best, tied = _best(groups)
     folders = [run.folder for run in groups[best]]
-    ours = show(aimed(shows, data[0]), folders, [mark for mark in marks[best] if mark])
+    ours = show(aimed(shows, datum), folders, [mark for mark in marks[best] if mark])
     ours = _scaled(ours, percent and _is_score(shows))
     return replace(cell, ours=ours, chosen=tied if len(groups) > 1 else ())
 
@@ -185,6 +183,28 @@ def _mean(row: Line, column: _Column, cells: Sequence[Cell], table: Table) -> Ce
     shown = [each.ours for each in wanted if each.ours]
     mean = sum(each.value for each in shown) / len(shown)
     return replace(cell, ours=Shown(mean, seeds=min(each.seeds for each in shown)))
+
+
+def chosen_runs(plan: WorkPlan, table: Table) -> Iterator[tuple[str, str, Datum, list[Path]]]:
+    """Yield row, column, data and the folders of the runs behind each cell that runs fill."""
+    for row in table.rows:
+        for column in _columns(plan, table):
+            if column.line.mean or row.absent or column.line.absent or row.network or column.line.network:
+                continue
+            found = _find(plan, row, column)
+            if isinstance(found, str):
+                continue
+            groups = _groups(found, column.line.arms or row.arms or ("*",), row.values | column.line.values)
+            if groups and all(run.mark for runs in groups.values() for run in runs):
+                best, _ = _best(groups)
+                yield row.name, column.name, found.sweep.datum, [run.folder for run in groups[best]]
+
+
+def _find(plan: WorkPlan, row: Line, column: _Column) -> WorkRuns | str:
+    """Return the runs of the part and the data of a cell, or why there are none."""
+    key = column.line.data or row.data
+    data = [column.datum] if column.datum else list(plan.data.get(key or "", ()))
+    return plan.find(column.line.part or row.part, data[0]) if data else plan.without(key)
 
 
 def _is_score(shows: str) -> bool:

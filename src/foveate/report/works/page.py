@@ -71,7 +71,9 @@ def _data(plan: WorkPlan) -> list[dict[str, str]]:
 
 def _table(table: Filled) -> dict[str, Any]:
     rows = [{"name": name, "cells": [_cell(cell) for cell in cells]} for name, cells in table.rows]
-    return {"title": title(table), "columns": table.columns, "rows": rows, "note": table.note}
+    published = any(cell.theirs for cell in table.cells)
+    about = {"title": title(table), "columns": table.columns, "note": table.note}
+    return about | {"rows": rows, "published": published}
 
 
 def _cell(cell: Cell) -> dict[str, Any]:
