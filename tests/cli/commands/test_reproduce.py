@@ -6,7 +6,8 @@ import json
 import pytest
 
 from foveate.cli.main import main
-from foveate.experiments.works.find import work_names
+from foveate.experiments.works.find import find_work, work_names
+from foveate.specs.work import load_work
 
 WORKS = work_names()
 
@@ -42,6 +43,9 @@ def test_a_work_runs_from_its_command_to_its_tables(work, outputs):
     page = (out / "index.html").read_text()
     assert "(stand-in)" in page
     assert all(row["theirs"] in page for row in found)
+    drawn = {path.name for path in (out / "figures").iterdir()}
+    assert drawn == set(load_work(find_work(work)).figures)
+    assert page.count('src="data:image/') == page.count("<figure>") > len(drawn)
 
 
 def test_the_same_command_goes_on_and_finds_all_runs_done(outputs, capsys):

@@ -1,6 +1,7 @@
 """What each figure draws is what was recorded: the artists' own numbers, not their pixels."""
 
 import io
+from dataclasses import replace
 
 import matplotlib
 import matplotlib.pyplot
@@ -22,6 +23,7 @@ from foveate.inspection.figures.channel_pairs import channel_pairs
 from foveate.inspection.figures.channels import channels, extremes
 from foveate.inspection.figures.coarse import block_means, coarse_matrix
 from foveate.inspection.figures.cumulative import cumulative, distribution
+from foveate.inspection.figures.gold import gold, gold_map
 from foveate.inspection.figures.grid import grid, received
 from foveate.inspection.figures.landscape import bars, bubbles, scatter, surface
 from foveate.inspection.figures.levels import levels, related, strongest
@@ -308,6 +310,28 @@ def test_channel_pairs_are_a_matrix():
     values = torch.rand(1, 8, 8).softmax(-1)
     (drawn, *_) = images(channel_pairs(recorded_map(ChannelPairsMap(values))))
     assert np.allclose(drawn, 100 * values[0])
+
+
+def test_the_gold_map_relates_the_patches_of_the_truth_class_by_class():
+    truth = np.zeros((8, 8), np.uint8)
+    truth[:, 4:] = 1
+    truth[0, 4:] = 255
+    view = View("scene", IMAGE[:8, :8], replace(VIEW.prediction, mask=truth), truth)
+    found = AcrossLevelsMap(torch.rand(1, 3, 2, 4), (4, 4), (2, 2), torch.tensor([4, 7]), 2, cell=2)
+    recorded = RecordedMap(view, "afma@logits", 0, found, pixels=((3, 0), (3, 7)))
+    expected = np.zeros((2, 3, 2, 2))
+    expected[0, 0, :, 0] = 1  # a patch of class 0, on the left: alike with both patches of the level there
+    expected[1, 1] = [[0, 0.75], [0, 1]]  # a quarter of the upper right is ignored
+    assert np.allclose(gold_map(recorded), expected)
+    assert titles(gold(recorded))[:3] == ["pixel 3,0", "sky", "gold: sky"]
+
+
+def test_without_a_mask_there_is_no_gold_map():
+    view = replace(VIEW, truth=None)
+    found = AcrossLevelsMap(torch.rand(1, 3, 1, 4), (4, 5), (2, 2), torch.tensor([0]), 8, cell=2)
+    page = gold(RecordedMap(view, "afma@logits", 0, found, pixels=((3, 3),)))
+    assert len(titles(page)) == 4  # the patch and three classes
+    assert "there is no gold map" in page.get_supxlabel()
 
 
 def test_levels_show_the_patch_and_similar_patches_by_class():

@@ -37,8 +37,8 @@ def inspect(
         pixels: pixels from which pairwise attention is drawn, as ROW,COLUMN in the images; the centres of the
             image and its quadrants if not given.
         figures: the figures to draw, of panels, channels, spatial, mask, pixels, matrix, smoothing, surface,
-            scatter, bars, bubbles, grid, cumulative, channel_pairs, memory, levels and self; all that apply
-            if not given.
+            scatter, bars, bubbles, grid, cumulative, channel_pairs, memory, levels, gold and self; all that
+            apply if not given.
         limit: at most this many images, evenly spread.
         overwrite: replace existing figures.
         device: cpu or cuda; by default cuda if available.

@@ -27,8 +27,8 @@ def by_class(canvas: Canvas) -> Iterator[Picture]:
         page = new_figure(
             14.0,
             1.3 + 0.32 * len(classes),
-            f"Scores by class: {heading}",
-            "Means over seeds, %. The scores of each image are in per_image.csv of each run.",
+            f"Scores by class, means over seeds, %: {heading}",
+            "",
         )
         for axes, (key, title) in zip(page.subplots(1, len(SHOWN), sharey=True), SHOWN.items(), strict=True):
             style_axes(axes, title)
@@ -44,4 +44,5 @@ def by_class(canvas: Canvas) -> Iterator[Picture]:
         path = canvas.folder / f"{number}.svg"
         with write_whole(path) as file:
             page.savefig(file, format="svg")
-        yield Picture(path, f"class accuracy, precision, F1 and IoU: {heading}")
+        where = "those of each image are in per_image.csv of each run"
+        yield Picture(path, f"class accuracy, precision, F1 and IoU: {heading}; {where}")

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from matplotlib.ticker import MaxNLocator
+
 from foveate.experiments.works.plan import PlacedRun, WorkRuns
 from foveate.files import write_whole
 from foveate.inspection.figures.style import INK, new_figure, plain, style_axes
@@ -37,12 +39,12 @@ def _page(canvas: Canvas, runs: WorkRuns, done: Sequence[PlacedRun]) -> Picture:
     curves = {name: mean_curves(group) for name, group in by_line.items()}
     shown = [key for key in TITLES if any(key in curve for curve in curves.values())]
     about = f"{runs.sweep.part}, {runs.sweep.datum.heading}"
-    height = 3.4 + 0.17 * len(curves)
-    page = new_figure(
-        3.6 * len(shown), height, f"Curves over the epochs: {about}", "Means over seeds and folds."
-    )
+    title = f"Curves over the epochs, means over seeds and folds: {about}"
+    page = new_figure(3.6 * len(shown), 3.4 + 0.17 * len(curves), title, "")
     for axes, key in zip(page.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
         style_axes(axes, TITLES[key], "epoch")
+        axes.ticklabel_format(useOffset=False)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         for number, (name, curve) in enumerate(curves.items()):
             values = curve.get(key, {})
             color = COLORS[number % len(COLORS)]

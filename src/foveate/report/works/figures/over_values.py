@@ -62,9 +62,11 @@ def _value(entry: Entry, option: str) -> float | None:
 
 def _draw(axes: Axes, points: Sequence[tuple[float, Entry]], what: str) -> None:
     """Draw estimates evenly spaced, labelled with their values: the last may be far from the others."""
+    lowest = 0.0 if what == "score" else -1.0
     for place, (_, entry) in enumerate(points):
         estimate = getattr(entry, what)
         if math.isfinite(estimate.low + estimate.high):
-            axes.plot([place, place], [100 * estimate.low, 100 * estimate.high], color=BLUE, linewidth=1.6)
+            ends = 100 * max(lowest, estimate.low), 100 * min(1.0, estimate.high)
+            axes.plot([place, place], ends, color=BLUE, linewidth=1.6)
     axes.plot(range(len(points)), [100 * getattr(entry, what).mean for _, entry in points], "o-", color=INK)
     axes.set_xticks(range(len(points)), [f"{value:g}" for value, _ in points])
