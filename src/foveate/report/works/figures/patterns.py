@@ -62,5 +62,6 @@ def count_patterns(folders: Sequence[Path]) -> Patterns:
     """Return the shares of both patterns over the test images of finished runs."""
     first = 2 * (len(BOUNDS) - 1)
     counted = [errors for _, _, errors in map(read_per_image, folders) if errors is not None]
-    near, near_wrong, far, far_wrong = sum(errors[:, first : first + 4].sum(0) for errors in counted)
+    sums = np.sum([errors[:, first : first + 4].sum(0) for errors in counted], axis=0)
+    near, near_wrong, far, far_wrong = sums
     return Patterns(float(near_wrong / (near + far)), float(far_wrong / (near + far)))
