@@ -66,7 +66,7 @@ def test_attention_below_the_shown_levels_stands_behind_the_module_that_holds_it
 
 def test_the_diagram_is_well_formed_and_marks_the_attention(tree):
     root = ElementTree.fromstring(draw_architecture(tree, "<script>unet</script> & more"))
-    words = [element.text for element in root.iter(f"{SVG}text")]
+    words = [element.text for kind in ("text", "tspan") for element in root.iter(f"{SVG}{kind}")]
     assert words[0] == "<script>unet</script> & more"
     assert {"encoder", "decoder", "cbam@decoder", "0: two_branch(activation=selu)"} <= set(words)
     boxes = [box for box in root.iter(f"{SVG}rect") if box.get("stroke")]
