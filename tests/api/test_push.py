@@ -21,7 +21,7 @@ from foveate.export import export as exporting
 from foveate.export.hub import public_name, shared_files, without_paths
 from foveate.models.checkpoints import load_model, save_model
 from foveate.models.create import create_model
-from foveate.models.hub import is_address
+from foveate.models.hub import is_address, located
 from foveate.models.packed import LIST, listing
 from foveate.plain import to_json
 from foveate.specs.data import DataSpec
@@ -380,6 +380,15 @@ def test_a_run_of_the_hub_is_exported_here(hub, files, tmp_path, monkeypatch):
     ((folder, target, *_),) = asked
     assert (folder / "best.safetensors").is_file()
     assert target == Path("streets.onnx")
+
+
+def test_a_run_of_the_hub_is_scored_and_the_cache_stays_as_it_is(hub, files, run, make, tmp_path):
+    hub.repositories[REPO] = Repository(commits=[files])
+    data, classes = make.pairs("data/images", "data/masks") / "data", {"road": 0, "sky": 255}
+    found = foveate.evaluate(ADDRESS, data, device="cpu", classes=classes)
+    copy = shutil.copytree(run, tmp_path / "copy")
+    assert repr(found) == repr(foveate.evaluate(copy, data, device="cpu", classes=classes))
+    assert {path.name for path in located(ADDRESS).iterdir()} == files.keys()
 
 
 def test_names_of_data_say_nothing_of_the_machine(run):

@@ -1,5 +1,6 @@
 import json
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -14,9 +15,11 @@ import torch
 from PIL import Image
 
 import foveate
-from foveate.api.export import export
+from foveate.api.export import FORMATS, export
+from foveate.api.pack import pack
 from foveate.cli.main import main
 from foveate.errors import UserError
+from foveate.evaluation.evaluate import read_scores
 from foveate.export import export as exporting
 from foveate.export.departs import first_departure
 from foveate.export.forms import COMPILED, EAGER, FORMS, prepare_forms, time_forms
@@ -116,6 +119,24 @@ def test_the_script_of_the_docs_needs_neither_torch_nor_foveate(setting, tmp_pat
     expected = foveate.load(setting.run, "cpu").predict(PHOTO).mask
     assert found.shape == expected.shape
     assert (found != expected).mean() < 0.03  # the script resizes the classes, foveate their probabilities
+
+
+def test_a_file_and_a_packed_run_are_scored_as_the_run(setting, tmp_path, capsys):
+    run = Path(shutil.copytree(setting.run, tmp_path / "run"))
+    files = [setting.exported.path, pack(run, tmp_path / "packed.zip").path, run]
+    expected, *others = (foveate.evaluate(path, setting.data, device="cpu") for path in reversed(files))
+    assert expected.images == 4
+    for found in others:
+        assert found.miou == pytest.approx(expected.miou, abs=1e-3)
+    assert read_scores(run, "scores-data-test.json").miou == expected.miou
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "packed.zip"}
+    for path in files[:2]:
+        assert main(["evaluate", str(path)]) == 2
+        assert f"{path}: does not say which images are its own; name data" in capsys.readouterr().err
+    assert main(["evaluate", str(files[1]), str(setting.data)]) == 0
+    assert f"{files[1]} does not record what mask values stand for" in capsys.readouterr().out
+    assert main(["inspect", str(files[0]), str(setting.data), "--out", str(tmp_path / "figures")]) == 2
+    assert "attention in an exported file cannot be seen" in capsys.readouterr().err
 
 
 def test_threads_share_a_file(setting, openvino_file):
@@ -273,6 +294,35 @@ def test_a_full_disk_leaves_nothing(setting, tmp_path, monkeypatch):
         UserError, match=r"a\.onnx: cannot be written \(No space left on device\); nothing was"
     ):
         export(setting.run, out=tmp_path / "a.onnx", images=setting.data)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("to", "int8", "step"),
+    [
+        ("onnx", False, "write_onnx"),
+        ("onnx", True, "quantise"),
+        ("openvino", False, "write_openvino"),
+        ("torch", False, "write_program"),
+    ],
+)
+def test_a_disk_that_fills_in_mid_file_leaves_nothing(setting, tmp_path, monkeypatch, to, int8, step):
+    program = torch.export.export(torch.nn.Conv2d(3, 8, 64), (torch.zeros(1, 3, 64, 64),))
+    monkeypatch.setattr(exporting, "trace", lambda *words: program)
+    monkeypatch.setattr(exporting, "to_onnx", lambda *words: setting.proto)
+    write, (_, most) = getattr(exporting, step), resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def full(*words: object) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, most))
+        write(*words)
+
+    monkeypatch.setattr(exporting, step, full)
+    target = tmp_path / f"a{FORMATS[to]}"
+    try:
+        with pytest.raises(UserError, match=rf"{target.name}: cannot be written .*; nothing was kept"):
+            export(setting.run, to, target, int8, images=setting.data)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     assert list(tmp_path.iterdir()) == []
 
 

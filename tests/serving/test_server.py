@@ -41,7 +41,12 @@ def chunk(name: bytes, content: bytes) -> bytes:
 def bomb(side: int) -> bytes:
     """A small PNG whose header tells of a large image."""
     header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 10_000))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 10_000))
+        + chunk(b"IEND", b"")
+    )
 
 
 def turned() -> bytes:
@@ -124,6 +129,7 @@ BAD = {
     "half an image": (GOOD["png"][:400], {}, 422, "damaged or truncated"),
     "half a JPEG": (GOOD["jpeg"][:500], {}, 422, "damaged or truncated"),
     "half a TIFF": (GOOD["16-bit TIFF"][:3000], {}, 422, "damaged or truncated"),
+    "rows that are not there": (bomb(150), {}, 422, "fewer rows of pixels than the 150"),
     "text": (b"not an image", {}, 422, "not an image"),
     "an archive": (b"PK\3\4" + b"\0" * 100, {}, 422, "not an image"),
     "a pickled array": (

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foveate.errors import UserError, choose
-from foveate.models.weights_file import find_weights
+from foveate.models.hub import is_address, located
+from foveate.models.packed import opened
+from foveate.models.weights_file import EXPORTED, find_model
 from foveate.specs.bindings import written_names
 from foveate.specs.data import ANY_FOLDER, FolderChoice
 
@@ -26,10 +28,11 @@ def evaluate(
 ) -> "Scores":
     """Score a trained run on its own test images, or on other data with the same classes.
 
-    `foveate evaluate` in Python. The scores are also written into the run.
+    `foveate evaluate` in Python. The scores are also written into the run, if it is a run directory.
 
     Args:
-        run: a run directory.
+        run: a run directory, a packed run (.zip), hf://USER/NAME, or an exported file (.onnx, .xml). An
+            exported file knows no images of its own, and a run of the Hub only those of public data: name others.
         data: other data with classes of the run, all of it unless it has splits. Its masks are read as those
             of training were. Classes may be absent: their scores are NaN. Default: the run's own data.
         split: "test", "val" or "train".
@@ -68,18 +71,20 @@ def score_run(
     classes: Mapping[str, Any] | Sequence[str] | None = None,
 ) -> ScoredRun:
     """Score a run as `evaluate` does; return also what the user should know about the scores."""
-    folder_of_run = find_weights(run).parent
+    path = find_model(located(run))
     check_is_data(run, data)
     from foveate.evaluation.evaluate import score_on
     from foveate.evaluation.scored_data import open_scored
-    from foveate.models.checkpoints import load_model
+    from foveate.prediction.predictor import load
 
     choose(split, ("train", "val", "test"), "split")
-    model = load_model(folder_of_run)
     bound = None if classes is None else written_names(classes)
-    images = open_scored(folder_of_run, model, data, split, size, folder, bound)
-    scores = score_on(images, model, device, progress)
-    return ScoredRun(scores, model.task, tuple(images.notes(scores)))
+    with opened(path if path.suffix.lower() in (".zip", *EXPORTED) else path.parent) as place:
+        model = load(place, "cpu").model
+        images = open_scored(place, model, data, split, size, folder, bound)
+        scores = score_on(images, model, device, progress, keep=not is_address(run))
+        notes = images.notes(scores)
+    return ScoredRun(scores, model.task, tuple(note.replace(str(place), str(run)) for note in notes))
 
 
 def check_is_data(run: str | Path, data: str | Path | None) -> None:

@@ -26,6 +26,8 @@ from foveate.loading.workers import dead_workers_told
 from foveate.models.checkpoints import load_model
 from foveate.models.host import Host
 from foveate.plain import from_json, to_json
+from foveate.prediction.backends.exported import ExportedNetwork
+from foveate.prediction.predictor import Predictor
 from foveate.prediction.views import with_views
 from foveate.specs.data import ANY_FOLDER, FolderChoice
 
@@ -87,25 +89,31 @@ def evaluate(
 
 def score_on(
     images: ScoredData,
-    model: Host,
+    model: Host | ExportedNetwork,
     device: torch.device | str | None = None,
     progress: Progress | None = None,
+    keep: bool = True,
 ) -> Scores:
-    """Score a run's model on opened images, and write the scores into the run, as `evaluate` does."""
+    """Score a run's model on opened images, and write the scores into the run, as `evaluate` does.
+
+    keep: whether they are written; those of an exported file are not.
+    """
     module, split = images.module, images.split
+    network = with_views(model) if isinstance(model, Host) else Predictor(model, device).network
     evaluation = evaluate_model(
-        with_views(model),
+        network,
         module.eval_dataloader(split),
         module.classes,
         module.task,
-        device,
+        device if isinstance(model, Host) else "cpu",
         progress,
         len(images.stems),
     )
     if images.data is not None:
         evaluation = replace(evaluation, scores=over_present(evaluation.scores))
-    about = {"split": split, "data": str(module.spec.source), "size": list(module.size)}
-    _write(images.run, _suffix(split, images.size, images.data), evaluation, about, module.task)
+    if keep and isinstance(model, Host):
+        about = {"split": split, "data": str(module.spec.source), "size": list(module.size)}
+        _write(images.run, _suffix(split, images.size, images.data), evaluation, about, module.task)
     return evaluation.scores
 
 

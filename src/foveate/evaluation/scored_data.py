@@ -12,9 +12,11 @@ from foveate.errors import UserError, choose
 from foveate.evaluation.scores import Scores
 from foveate.loading.module import DataModule
 from foveate.models.host import Host
+from foveate.prediction.backends.exported import ExportedNetwork
 from foveate.prediction.bands import scale_of
 from foveate.specs.bindings import class_names, is_binding, parse_bindings
 from foveate.specs.data import ANY_FOLDER, DataSpec, FolderChoice
+from foveate.specs.run import RunSpec
 from foveate.training.run_directory import Run
 
 
@@ -22,8 +24,8 @@ from foveate.training.run_directory import Run
 class ScoredData:
     """Images to score a run with.
 
-    run: its directory. data, size: as asked for; None for the run's own. module: the opened data. guessed:
-    whether mask values of other data are interpreted anew.
+    run: its directory, or an exported file. data, size: as asked for; None for the run's own. module: the
+    opened data. guessed: whether mask values of other data are interpreted anew.
     """
 
     run: Path
@@ -88,30 +90,42 @@ class ScoredData:
                 f"trained with: expect lower scores on new images. `foveate evaluate {self.run}` scores its "
                 "own test images."
             )
-        own = Run(self.run).splits
-        if self.data is None and own[self.split] == own["val"]:
+        own = Run(self.run).splits if self.data is None else {}
+        if own and own[self.split] == own["val"]:
             return (
                 "The best epoch was chosen on these images too: expect slightly lower scores on new images."
             )
         return ""
 
     def _known_to(self, run: Path) -> set[str]:
-        """Return the scored images that a run has seen before.
+        """Return the scored images that a run has seen before; none if it does not name its images.
 
         Of the run's own data, the images of the split that is asked for are meant to be scored.
         """
-        splits = Run(run).splits
-        if self.data is None and self.run == run:
+        if not Run(run).splits_file.is_file() or (self.data is None and self.run == run):
             return set()
+        splits = Run(run).splits
         chosen = set(splits["val"]) if self.data is not None or self.split != "val" else set()
         if self.data is None and splits[self.split] == splits["val"]:
             chosen = set()  # told by the sentence on the best epoch
         return set(self.stems) & {*splits["train"], *chosen}
 
 
+def trained_classes(model: Host | ExportedNetwork) -> tuple[str, ...]:
+    """Return the names of the classes that a network was trained on; empty if it does not name them."""
+    return (
+        model.facts.classes if isinstance(model, ExportedNetwork) else tuple(model.notes.get("classes", ()))
+    )
+
+
+def recorded_spec(run: Path) -> RunSpec | None:
+    """Return the spec of a run; None for an exported file, and for weights without one."""
+    return Run(run).spec if Run(run).spec_file.is_file() else None
+
+
 def open_scored(
     run: Path,
-    model: Host,
+    model: Host | ExportedNetwork,
     data: str | Path | None = None,
     split: str = "test",
     size: tuple[int, int] | None = None,
@@ -124,15 +138,19 @@ def open_scored(
     model: the run's. Raises `UserError` for an unknown split, and for data with other classes or bands.
     """
     choose(split, ("train", "val", "test"), "split")
-    trained, spec = tuple(model.notes.get("classes", ())), Run(run).spec.data
-    own = data is None and size is None and opened is not None
-    if own and opened.augmented_as(spec).serves(spec, Run(run).splits):
+    exported = isinstance(model, ExportedNetwork)
+    trained, scale = trained_classes(model), model.facts.bands if exported else scale_of(model)
+    recorded = recorded_spec(run)
+    own = data is None and size is None and opened is not None and recorded is not None
+    if own and opened.augmented_as(recorded.data).serves(recorded.data, Run(run).splits):
         module = opened
     else:
-        module = data_of(run, data, size, trained, folder, scale_of(model), classes)
+        shape = size or (model.facts.size if exported else None)
+        module = data_of(run, data, shape, trained, folder, scale, classes)
     check_classes(run, trained or module.classes, module.spec.source, module.classes)
-    check_bands(run, model, module.dataset)
-    told = data is None or classes or any(map(is_binding, spec.classes or ()))
+    check_bands(run, scale, module.dataset)
+    bound = (recorded and recorded.data.classes) or ()
+    told = data is None or classes or any(map(is_binding, bound))
     return ScoredData(run, data, split, size, module, not told and bool(module.dataset.table))
 
 
@@ -156,7 +174,11 @@ def data_of(
     Raises `UserError` if there are no such images, or if they hold a class or a value that the run does not
     know.
     """
-    spec = Run(run).spec
+    recorded = recorded_spec(run)
+    if data is None and not (recorded and Run(run).splits_file.is_file()):
+        raise UserError(f"{run}: does not say which images are its own; name data with the same classes")
+    bands = tuple(number + 1 for number in scale.bands.numbers) if scale else None
+    spec = recorded or RunSpec(DataSpec("", bands=bands))
     data_spec = replace(spec.data, size=size or spec.data.size)
     if data is None:
         return DataModule(data_spec, spec.seed, spec.training.epochs, Run(run).splits, scale=scale)
@@ -208,9 +230,8 @@ def check_classes(run: Path, trained: tuple[str, ...], data: str | Path, classes
         )
 
 
-def check_bands(run: Path, model: Host, data: Dataset) -> None:
+def check_bands(run: Path, scale: BandScale | None, data: Dataset) -> None:
     """Raise `UserError` unless the images of other data have the bands that a run was trained on."""
-    scale = scale_of(model)
     trained, found = scale.bands.of if scale else 0, data.bands.of if data.bands else 0
     if trained != found:
         words = {0: "RGB pictures"}

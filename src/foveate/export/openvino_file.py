@@ -17,7 +17,7 @@ def write_openvino(
 ) -> None:
     """Write `path` (.xml) and its .bin with the metadata and one hash of both; weights stay float32.
 
-    maps: what further outputs hold.
+    maps: what further outputs hold. Raises `OSError` if the files cannot be written.
     """
     openvino = require("openvino", "openvino", f"{path}: an OpenVINO file")
     network = openvino.convert_model(onnx_file)
@@ -26,7 +26,10 @@ def write_openvino(
         network.set_rt_info(value, [SECTION, name])
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as draft:
         xml = Path(draft, path.name)
-        openvino.save_model(network, xml, compress_to_fp16=False)
+        try:
+            openvino.save_model(network, xml, compress_to_fp16=False)
+        except RuntimeError as error:  # its only word of a disk that is full
+            raise OSError(f"OpenVINO says: {str(error).strip().rpartition(chr(10))[2]}") from error
         weights = xml.with_suffix(".bin").read_bytes()
         with write_whole(path.with_suffix(".bin")) as file:
             file.write(weights)

@@ -4,6 +4,7 @@ PyTorch reads them with pickle, which can run code. So `foveate.load` refuses th
 files that this process has just written.
 """
 
+import io
 import json
 from pathlib import Path
 
@@ -18,8 +19,11 @@ from foveate.prediction.facts import Facts
 
 def write_program(program: ExportedProgram, path: Path, facts: Facts) -> None:
     """Write a traced network; the metadata is the extra file `foveate.json`, see `torch.export.load`."""
-    with write_whole(path) as file, quiet():
-        torch.export.save(program, file, extra_files={"foveate.json": json.dumps(facts.metadata())})
+    content = io.BytesIO()  # on a full disk, PyTorch's own writer ends the process
+    with quiet():
+        torch.export.save(program, content, extra_files={"foveate.json": json.dumps(facts.metadata())})
+    with write_whole(path) as file:
+        file.write(content.getbuffer())
 
 
 def read_program(path: Path) -> nn.Module:

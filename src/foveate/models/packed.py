@@ -138,7 +138,7 @@ def opened(path: str | Path, ensembles: bool = False) -> Iterator[Path]:
     ensembles: whether a pack of several runs is accepted; its folder holds `ENSEMBLE` and a packed run each.
 
     Raises `UserError` for a zip file that is damaged, unsafe, changed, no packed run, or several runs where
-    one is needed.
+    one is needed. Errors of the block name the zip file in place of the folder.
     """
     if not is_packed(path):
         yield Path(path)
@@ -156,7 +156,10 @@ def opened(path: str | Path, ensembles: bool = False) -> Iterator[Path]:
         else:
             hashes = read_listing(folder / LIST, str(path))
         _check(Path(path), folder, hashes)
-        yield folder
+        try:
+            yield folder
+        except UserError as error:
+            raise type(error)(str(error).replace(str(folder), str(path))) from error
 
 
 def _check(packed: Path, folder: Path, hashes: Mapping[str, str]) -> None:

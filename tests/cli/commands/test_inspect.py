@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from foveate.api.pack import pack
 from foveate.cli.main import main
 from foveate.models.checkpoints import save_model
 from foveate.models.create import create_model
@@ -44,6 +45,16 @@ def test_it_ends_with_the_page_and_says_how_many(runs, photos, tmp_path, capsys)
     assert f"--out: {out / 'a'} and 1 more of the results are there already" in output
     assert "add --overwrite" in output
     assert main([*argv, "--overwrite", "--figures", "panels"]) == 0
+
+
+def test_a_packed_run_is_inspected_as_the_run(runs, photos, tmp_path, capsys):
+    packed = pack(runs / "se", tmp_path / "se.zip").path
+    argv = ["inspect", str(packed), str(photos), "--out", str(tmp_path / "looks"), "--figures", "panels"]
+    assert main(argv) == 0
+    assert "figures of se@decoder(reduction=4)" in capsys.readouterr().out
+    assert main(["inspect", str(packed), "--out", str(tmp_path / "other")]) == 2
+    assert f"{packed}: does not say which images are its own" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
 
 
 def test_an_image_that_cannot_be_read_is_reported(runs, photos, tmp_path, capsys):

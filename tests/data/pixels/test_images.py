@@ -128,6 +128,36 @@ def test_truncated_file(tmp_path, make, suffix):
         read_image(path)
 
 
+def test_rows_that_the_header_promises_must_be_there(tmp_path, make):
+    rows = np.full((4, 1 + 3 * 5), 7, np.uint8)
+    rows[:, 0] = 0
+    path = tmp_path / "a.png"
+    path.write_bytes(png(5, 4, 8, 2, rows.tobytes()))
+    assert (read_image(path) == 7).all()
+    message = r"a\.png: has fewer rows of pixels than the 6 that its header says; copy it again"
+    for bits, kind in ((8, 2), (8, 0), (4, 0), (16, 0)):
+        path.write_bytes(
+            png(5, 6, bits, kind, rows[:, : 1 + -(-5 * bits * (3 if kind else 1) // 8)].tobytes())
+        )
+        for read in (read_image, read_raw):
+            with pytest.raises(DataError, match=message):
+                read(path)
+        with pytest.raises(DataError, match="fewer rows"):
+            read_image("sent.png", path.read_bytes())
+    make.save("black.png", np.zeros((9, 5, 3), np.uint8))
+    assert not read_image(tmp_path / "black.png").any()
+
+    content = bytearray(make.save("b.tif", make.photo(0)).read_bytes())
+    (first,) = struct.unpack_from("<I", content, 4)
+    (entries,) = struct.unpack_from("<H", content, first)
+    for at in range(first + 2, first + 2 + 12 * entries, 12):
+        if struct.unpack_from("<H", content, at)[0] == 257:  # its height
+            struct.pack_into("<HHII", content, at, 257, 4, 1, 20)
+    (tmp_path / "b.tif").write_bytes(content)
+    with pytest.raises(DataError, match=r"b\.tif: has fewer rows of pixels than the 20"):
+        read_image(tmp_path / "b.tif")
+
+
 def test_damaged_png(tmp_path, make):
     path = make.save("a.png", make.photo(0, (64, 64)))
     data = bytearray(path.read_bytes())

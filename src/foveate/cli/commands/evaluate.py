@@ -25,7 +25,9 @@ def evaluate(
     tested.
 
     Args:
-        run: a run directory; or a folder that holds several, which are then an ensemble.
+        run: a run directory, a packed run (.zip), hf://USER/NAME, or an exported file (.onnx, .xml); or a
+            folder that holds several runs, which are then an ensemble. Scores are also written into a run
+            directory, and into nothing else.
         data: other data with classes of the run; scored whole unless it has splits; the run's
             own data if not given. Masks are read as those of training were. Classes may be absent.
         split: test, val or train.

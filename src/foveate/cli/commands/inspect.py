@@ -30,7 +30,7 @@ def inspect(
     the exit code is then 2.
 
     Args:
-        run: a run directory.
+        run: a run directory, a packed run (.zip), or hf://USER/NAME.
         images: an image, a folder of images, or data with the same classes; the run's own if not given.
         out: the folder for the results.
         split: test, val or train, if the data has splits.

@@ -20,6 +20,7 @@ from foveate.data.pixels.limits import check_pixels, stack, too_large
 from foveate.data.pixels.orientation import orientation
 from foveate.data.pixels.quiet import quiet_decoders
 from foveate.data.pixels.raster import Raster, read_header, read_values
+from foveate.data.pixels.whole import lacks_rows
 from foveate.errors import DataError
 
 RARE = frozenset([".jpe", ".jfif", ".jp2", ".avif", ".pbm"])
@@ -140,6 +141,11 @@ def open_image(path: str | Path, content: bytes | None = None) -> Iterator[Image
             # Alpha is dropped; without this, Pillow would warn when it converts palettes.
             image.info.pop("transparency", None)
             yield image
+            if lacks_rows(image, path, content):
+                raise DataError(
+                    f"{path}: has fewer rows of pixels than the {image.height} that its header says; copy it "
+                    "again or remove it"
+                )
     except DataError:
         raise
     except FileNotFoundError:
