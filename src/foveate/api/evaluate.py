@@ -32,7 +32,7 @@ def evaluate(
 
     Args:
         run: a run directory, a packed run (.zip), hf://USER/NAME, or an exported file (.onnx, .xml). An
-            exported file knows no images of its own, and a run of the Hub only those of public data: name others.
+            exported file knows no images of its own, a run of the Hub only those of public data: name others.
         data: other data with classes of the run, all of it unless it has splits. Its masks are read as those
             of training were. Classes may be absent: their scores are NaN. Default: the run's own data.
         split: "test", "val" or "train".
