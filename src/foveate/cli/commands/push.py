@@ -11,9 +11,9 @@ def push(
 ) -> None:
     """Share a trained run on the Hugging Face Hub, with a model card written from it.
 
-    predict, evaluate, export, serve and foveate.load take hf://USER/NAME in place of the run. Uploaded are the
-    weights (safetensors), the spec, the scores and the verdict of a comparison; no images, no paths, and no
-    names of your own images. It needs a token: `hf auth login`, or HF_TOKEN.
+    predict, evaluate, export, serve and foveate.load take hf://USER/NAME in place of the run. Uploaded are
+    the weights (safetensors), the spec, the scores and the verdict of a comparison; no images, no paths, and
+    no names of your own images. It needs a token: `hf auth login`, or HF_TOKEN.
 
     Args:
         run: a finished run directory, or a packed run (.zip).
