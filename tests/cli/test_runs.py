@@ -100,6 +100,7 @@ def test_fit_says_what_it_read_and_where_the_run_is_and_resumes(run, capsys):
     output = capsys.readouterr().out
     assert "8 train" in output
     assert "fit in memory" in output
+    assert "Random changes in training: light: scale 0.75 to 1.5, flip 0.5, color 0.2." in output
     assert "mIoU" in output
     assert output.splitlines()[-1] == str(run)
 
