@@ -117,6 +117,10 @@ def test_a_fitted_temperature_makes_probabilities_fit_better(runs):
     assert fitted.temperature != 1
     assert fitted.scores.calibration.error < plain.scores.calibration.error
     assert fitted.scores.miou == plain.scores.miou
+    count = len(Run(runs[0]).splits["val"])
+    assert f"The temperature was fitted on {count} of these {count} images" in fitted.notes[-1]
+    assert not any("fitted" in note for note in plain.notes)
+    assert not evaluate_ensemble(runs, temperature="auto").notes
 
 
 def test_a_run_in_the_place_of_data_is_told_of_the_flag(runs, capsys):

@@ -47,6 +47,8 @@ def test_an_ensemble_predicts_the_mean_of_its_runs(runs):
     assert np.allclose(probabilities(*runs), np.mean(apart, axis=0), atol=1e-6)
     weighted = probabilities(*runs, weights=[2, 1, 1])
     assert np.allclose(weighted, np.average(apart, axis=0, weights=[2, 1, 1]), atol=1e-6)
+    large = probabilities(*runs, weights=[1.6e308, 0.8e308, 0.8e308])
+    assert np.allclose(large, weighted, atol=1e-6)
     only = probabilities(*runs, weights=[0, 5, 0])
     assert np.allclose(only, apart[1], atol=1e-6)
 
@@ -122,6 +124,8 @@ def test_runs_that_do_not_go_together_are_told(tmp_path, options, words):
         ({"weights": [1, -1, 1]}, "at least one above 0"),
         ({"weights": [1, float("nan"), 1]}, "at least one above 0"),
         ({"temperature": 0.0}, "--temperature: 0 is none"),
+        ({"temperature": 1e-30}, "--temperature: 1e-30 is none"),
+        ({"temperature": 1e9}, "--temperature: 1e\\+09 is none"),
     ],
 )
 def test_weights_and_temperatures_that_are_none(runs, options, words):
@@ -132,6 +136,8 @@ def test_weights_and_temperatures_that_are_none(runs, options, words):
 def test_a_run_given_twice_is_told(runs):
     with pytest.raises(UserError, match=r"seed0 is given twice; give each run once, and --weights"):
         foveate.load([runs[0], runs[0].parent / "seed1" / ".." / "seed0"])
+    with pytest.raises(UserError, match=r"best\.safetensors is given twice"):
+        foveate.load([runs[0], runs[0] / "best.safetensors"])
 
 
 def test_bands_are_scaled_as_each_run_was_trained(tmp_path):
@@ -172,6 +178,7 @@ def test_what_needs_a_single_run_says_so_of_a_pack(runs, tmp_path, capsys):
         ({"names": ["run-9.zip"]}, "cannot be read"),
         ({"weights": [1.0]}, "cannot be read"),
         ({"temperature": "hot"}, "cannot be read"),
+        ({"temperature": 10**400}, "cannot be read"),
         ({"format": 2}, "an ensemble of format 2, this foveate reads format 1"),
     ],
 )
@@ -187,6 +194,13 @@ def test_a_changed_pack_is_refused(runs, tmp_path, change, words):
         foveate.load(packed)
 
 
+def test_no_pack_is_written_that_cannot_be_read(runs, tmp_path, monkeypatch):
+    monkeypatch.setattr("foveate.prediction.ensemble_file.MOST", 2)
+    with pytest.raises(UserError, match="a packed ensemble holds 2 runs at most, and these are 3"):
+        pack(runs, tmp_path / "all.zip")
+    assert not list(tmp_path.iterdir())
+
+
 def test_predict_takes_several_runs(runs, tmp_path, capsys):
     from PIL import Image
 
@@ -198,7 +212,7 @@ def test_predict_takes_several_runs(runs, tmp_path, capsys):
     assert np.array_equal(mask, foveate.load(runs, "cpu", weights=[2, 1, 1]).predict(IMAGE).mask)
     for flags, said in (
         (["--weights", "1"], "is a single run; name others with --ensemble"),
-        (["--temperature", "hot"], "--temperature: hot is none; give auto, or a number above 0"),
+        (["--temperature", "hot"], "--temperature: hot is none; give auto, or a number from 0.01"),
         (["--ensemble", str(runs[1]), "--check-drift"], "an ensemble has no validation images of its own"),
         (["--ensemble", str(runs[1]), "--check-tiling"], "--check-tiling: is for one run"),
         (["--ensemble", str(tmp_path / "nowhere")], "nowhere: there is no such file or folder"),

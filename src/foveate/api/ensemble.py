@@ -14,6 +14,7 @@ from foveate.specs.data import ANY_FOLDER, FolderChoice
 from foveate.specs.ensemble import FITTED, EnsembleSpec
 
 if TYPE_CHECKING:
+    from foveate.evaluation.scored_data import ScoredData
     from foveate.evaluation.scores import Scores
     from foveate.prediction.ensemble import Ensemble
     from foveate.verdicts.gain import Gain
@@ -105,7 +106,7 @@ def evaluate_ensemble(
         tuple(each.scores for each in found.apart),
         gain,
         _times(ensemble, module.size, module.dataset.channels, device),
-        tuple(images.notes(found.together.scores, paths)),
+        (*images.notes(found.together.scores, paths), *_fitted_on(images, number)),
     )
 
 
@@ -140,16 +141,31 @@ def settled_temperature(
     return fitted_temperature(ensemble, paths, device)
 
 
+def _fitted_on(images: "ScoredData", temperature: float | None) -> tuple[str, ...]:
+    """Return a sentence if a temperature was fitted on images that are scored. temperature: None if fitted."""
+    from foveate.training.run_directory import Run
+
+    if temperature is not None or images.data is not None:
+        return ()
+    shared = set(images.stems) & set(Run(images.run).splits["val"])
+    if not shared:
+        return ()
+    return (
+        f"The temperature was fitted on {len(shared)} of these {len(images.stems)} images: expect a larger "
+        "calibration error on new images.",
+    )
+
+
 def _times(ensemble: "Ensemble", size: tuple[int, int], channels: int, device: str | None) -> float:
     """Return the time of the ensemble for one image, as a multiple of the mean of its networks."""
     import statistics
 
     import torch
 
-    from foveate.evaluation.cost import latency
+    from foveate.evaluation.cost import latency, noise_image
 
     used = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    image = torch.rand(1, channels, *size, generator=torch.Generator().manual_seed(0)).to(used)
+    image = noise_image(channels, size, used)
     networks = {str(number): network for number, network in enumerate(ensemble.networks)}
     times = latency({"": ensemble.to(used).eval(), **networks}, image, repeats=10, warm_up=2)
     whole = times.pop("").median_ms

@@ -33,10 +33,16 @@ def several_runs(paths: Sequence[str | Path]) -> tuple[str, ...]:
         raise UserError("an ensemble needs at least one run")
     seen: set[str] = set()
     for run in runs:
-        place = run if "://" in run else str(Path(run).resolve())
+        place = run if "://" in run else _place(run)
         if place in seen:
             raise UserError(
                 f"--ensemble: {run} is given twice; give each run once, and --weights to count one more"
             )
         seen.add(place)
     return tuple(runs)
+
+
+def _place(run: str) -> str:
+    """Return one name for a run, which may be named by its folder or by its file of weights."""
+    path = Path(run).resolve()
+    return str(path.parent if path.name == WEIGHTS else path)

@@ -20,6 +20,7 @@ from foveate.models.host import Host
 from foveate.prediction.backends.exported import ExportedNetwork
 from foveate.prediction.facts import Facts, facts_of
 from foveate.prediction.views import Views, needs_views
+from foveate.specs.ensemble import EnsembleSpec
 
 Network = Host | ExportedNetwork
 
@@ -46,7 +47,7 @@ class Ensemble(nn.Module):
     Args:
         members: two or more.
         weights: of each, 0 or more; all the same if not given.
-        temperature: above 0; above 1 makes the mean less sure.
+        temperature: 0.01 to 100; above 1 makes the mean less sure.
 
     Raises `UserError` if the members predict other classes, another task, or at another size, and for weights
     and temperatures that are none.
@@ -56,8 +57,7 @@ class Ensemble(nn.Module):
         super().__init__()
         if not members:
             raise UserError("an ensemble needs at least one run")
-        if not 0 < temperature < math.inf:
-            raise UserError(f"--temperature: {temperature:g} is none; give a number above 0, 1 for none")
+        _ = EnsembleSpec(temperature=f"{temperature:g}")  # checks it
         self.names = tuple(member.name for member in members)
         self.weights, self.temperature = _shares(weights, self.names), float(temperature)
         facts = [member.facts for member in members]
@@ -101,7 +101,8 @@ def _shares(weights: Sequence[float], names: Sequence[str]) -> tuple[float, ...]
     if not all(0 <= weight < math.inf for weight in weights) or not any(weights):
         given = " ".join(f"{weight:g}" for weight in weights)
         raise UserError(f"--weights: {given}; give numbers from 0 on, at least one above 0")
-    return tuple(weight / sum(weights) for weight in weights)
+    scaled = [weight / max(weights) for weight in weights]  # sums of very large weights are not finite
+    return tuple(weight / sum(scaled) for weight in scaled)
 
 
 def _check_alike(first: str, facts: Facts, name: str, other: Facts) -> None:

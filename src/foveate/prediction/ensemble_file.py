@@ -32,7 +32,12 @@ class PackedEnsemble:
 def pack_ensemble(
     runs: Sequence[tuple[Path, str]], target: Path, weights: Sequence[float], temperature: float
 ) -> tuple[str, ...]:
-    """Write runs, each with its verdict, to the zip file `target`; return the names of the files in it."""
+    """Write runs, each with its verdict, to the zip file `target`; return the names of the files in it.
+
+    Raises `UserError` for more than `MOST` runs.
+    """
+    if len(runs) > MOST:
+        raise UserError(f"{target}: a packed ensemble holds {MOST} runs at most, and these are {len(runs)}")
     with tempfile.TemporaryDirectory(prefix="foveate-") as folder:
         names = tuple(f"run-{number}.zip" for number in range(1, len(runs) + 1))
         for name, (run, verdict) in zip(names, runs, strict=True):
@@ -63,7 +68,7 @@ def read_ensemble(folder: Path, where: str) -> PackedEnsemble | None:
             if not (whole and plain_names and numbers):
                 raise ValueError("it contradicts itself")
             return found
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise UserError(f"{where}: its {ENSEMBLE} cannot be read ({error}); pack the runs again") from None
     raise UserError(
         f"{where}: an ensemble of format {version!r}, this foveate reads format {FORMAT}; use the version of "

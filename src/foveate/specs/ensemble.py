@@ -8,6 +8,9 @@ from foveate.errors import UserError
 FITTED = "auto"
 """The temperature that is fitted on validation images."""
 
+COLDEST, HOTTEST = 0.01, 100.0
+"""Limits of a temperature: beyond them, the numbers of a computer no longer tell the classes apart."""
+
 
 @dataclass(frozen=True)
 class EnsembleSpec:
@@ -43,8 +46,9 @@ class EnsembleSpec:
             number = float(self.temperature)
         except ValueError:
             number = math.nan
-        if not 0 < number < math.inf:
+        if not COLDEST <= number <= HOTTEST:
             raise UserError(
-                f"--temperature: {self.temperature} is none; give auto, or a number above 0 (1 for none)"
+                f"--temperature: {self.temperature} is none; give auto, or a number from {COLDEST:g} to "
+                f"{HOTTEST:g} (1 for none)"
             )
         return number

@@ -290,6 +290,24 @@ def test_columns_that_say_the_split(labelled, column, cells, parts):
     )
 
 
+def test_several_columns_of_yes_and_no_say_the_splits_together(labelled):
+    said = [("1", "0"), ("0", "1"), ("0", "0"), ("0", "0")]
+    rows = [f"{n:02d}.png,{'ab'[n // 4 % 2]},{','.join(said[n % 4])}" for n in range(12)]
+    for columns, rest in (("is_valid,is_test", "train"), ("is_train,is_test", "val")):
+        layout = read_layout(labelled("\n".join([f"image,label,{columns}", *rows])))[2]
+        first = "val" if rest == "train" else "train"
+        assert {part: len(held) for part, held in layout.parts.items()} == {first: 3, "test": 3, rest: 6}
+        for column in columns.split(","):
+            assert f"{column} says which images are in" in layout.notes[0]
+
+
+def test_columns_that_say_two_splits_of_an_image(labelled):
+    rows = [f"{n:02d}.png,{'ab'[n % 2]},{n // 6},{n // 8}" for n in range(12)]
+    root = labelled("\n".join(["image,label,is_valid,is_test", *rows]))
+    with pytest.raises(DataError, match=r"labels\.csv:10: the columns of splits say is_valid 1, is_test 1"):
+        open_dataset(root)
+
+
 @pytest.mark.parametrize(
     ("column", "cells"), [("test", ["yes", "no"]), ("fold", ["0", "1"]), ("is_train", ["2", "1"])]
 )

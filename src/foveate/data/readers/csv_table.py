@@ -24,7 +24,7 @@ from foveate.data.folders.pair_folders import (
     split_folders,
 )
 from foveate.data.folders.pairing import by_split, read_indexed
-from foveate.data.folders.split_columns import find_split_column
+from foveate.data.folders.split_columns import find_split_columns
 from foveate.data.folders.table import column, is_missing, label_ids, read_table
 from foveate.data.folders.table_files import find_file, image_places, plain_name
 from foveate.data.layout import Layout, reader
@@ -198,7 +198,7 @@ def _rows(path: Path, part: str | None, classes: Sequence[str]) -> tuple[list[Ro
     if not lines:
         raise DataError(f"{path}: names no image; add one row an image")
     image, mask, label = column(columns, IMAGE), column(columns, MASK), column(columns, LABEL)
-    split = find_split_column([key for key in columns if key not in (image, mask, label)], lines)
+    split = find_split_columns([key for key in columns if key not in (image, mask, label)], lines)
     target = mask or label
     rows, faults = [], []
     for line, cells in lines:
@@ -215,12 +215,11 @@ def _rows(path: Path, part: str | None, classes: Sequence[str]) -> tuple[list[Ro
             )
             faults.append(Fault(where, DataError(message)))
         elif split and own is None:
-            message = f"{where}: the split '{cells[split.name]}' is none of {', '.join(SPLITS)}"
-            faults.append(Fault(where, DataError(message)))
+            faults.append(Fault(where, DataError(f"{where}: {split.fault(cells)}")))
         else:
             files = (key and plain_name(path.parent, cells[key]) for key in (image, mask))
             rows.append(Row(where, path.parent, own, *files, label and cells[label], cells))
-    used = [image, target, split and split.name]
+    used = [image, target, *(split.names if split else ())]
     notes = [_columns_note(path, used, [key for key in columns if key not in used])]
     notes += [split.note] if split else []
     notes += [] if lined else [form_of(path).note]
