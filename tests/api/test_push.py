@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -186,10 +187,19 @@ def test_the_card_tells_what_the_run_knows(private_run, tmp_path):
     assert 0 <= low <= 100 * known.miou <= high + 0.05 <= 100.05
     assert "A comparison with several seeds says: se@decoder against none on unet: helps" in text
     assert "The weights: cc-by-4.0." in text
-    assert f'foveate.load("{folder}")' in text
+    assert 'foveate.load("shared")' in text
+    assert str(tmp_path) not in text
     with torch.inference_mode():
         image = torch.rand(1, 3, 32, 64)
         assert torch.equal(foveate.from_pretrained(folder)(image), load_model(private_run)(image))
+
+
+def test_a_run_is_not_saved_over_itself(private_run):
+    before = (private_run / "spec.yaml").read_bytes()
+    for model in (private_run, private_run / "best.safetensors"):
+        with pytest.raises(UserError, match="is the run itself, which needs its own files"):
+            foveate.save_pretrained(model, private_run / ".." / private_run.name, overwrite=True)
+    assert (private_run / "spec.yaml").read_bytes() == before
 
 
 def test_the_card_says_what_is_not_known(tmp_path):
@@ -310,6 +320,16 @@ def test_a_wrong_token_is_told(hub, run, monkeypatch):
         push(run, REPO)
 
 
+def test_a_token_is_never_shown(hub, files, monkeypatch):
+    hub.repositories[REPO] = Repository(private=True, commits=[files])
+    monkeypatch.delenv("HF_TOKEN")
+    for token in ("hf_se\ncret", "hf_se\0cret", "hf_se cret", "hf_sécret"):
+        with pytest.raises(UserError, match="holds blanks or signs that no token has") as told:
+            foveate.from_pretrained(REPO, token=token)
+        assert "cret" not in str(told.value)
+    foveate.from_pretrained(REPO, token=f" {TOKEN}\n")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -394,6 +414,9 @@ def test_a_run_of_the_hub_is_scored_and_the_cache_stays_as_it_is(hub, files, run
 def test_names_of_data_say_nothing_of_the_machine(run):
     spec = RunSpec.load(run / "spec.yaml")
     assert without_paths(spec) == spec
+    own = DataSpec("x", masks="left/masks+/home/ada/right", ignore_outside="C:\\Users\\ada\\view")
+    shared = without_paths(replace(spec, data=own)).data
+    assert (shared.masks, shared.ignore_outside) == ("left/masks+right", "view")
     for source in ("s3://key:word@bucket/set/", "C:\\Users\\ada\\set", "/home/ada/set/", "../set"):
         assert public_name(source) == "set"
     assert is_address("hf:ada/streets")

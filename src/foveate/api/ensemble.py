@@ -142,7 +142,10 @@ def settled_temperature(
 
 
 def _fitted_on(images: "ScoredData", temperature: float | None) -> tuple[str, ...]:
-    """Return a sentence if a temperature was fitted on images that are scored. temperature: None if fitted."""
+    """Return a sentence if a temperature was fitted on images that are scored.
+
+    temperature: as given; None if it was fitted.
+    """
     from foveate.training.run_directory import Run
 
     if temperature is not None or images.data is not None:

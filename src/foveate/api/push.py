@@ -71,7 +71,8 @@ def save_pretrained(
         license: as of `push`.
         overwrite: replace files of the same names.
 
-    Raises `UserError` if files are there already, and if the folder cannot be written to.
+    The card names the folder without its path. Raises `UserError` if files are there already, for the folder
+    of the run itself, and if the folder cannot be written to.
 
     Example:
         foveate.save_pretrained("runs/best", "shared")
@@ -79,14 +80,16 @@ def save_pretrained(
     """
     target = Path(folder)
     if isinstance(model, str | Path):
-        with _shared(model, str(target), license) as files:
+        if find_model(model).resolve().parent == target.resolve():
+            raise UserError(f"{target}: is the run itself, which needs its own files; name another folder")
+        with _shared(model, target.resolve().name, license) as files:
             _write(files, target, overwrite)
         return target
     from foveate.models.checkpoints import save_model
 
     with tempfile.TemporaryDirectory(prefix="foveate-") as draft:
         save_model(model, draft)
-        with _shared(draft, str(target), license) as files:
+        with _shared(draft, target.resolve().name, license) as files:
             _write(files, target, overwrite)
     return target
 

@@ -6,12 +6,13 @@ Paths of this machine, the command line and the names of the user's own images s
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PureWindowsPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from foveate.data.open import is_path
 from foveate.errors import UserError
+from foveate.files import escapes_folder
 from foveate.models.hub import HubRun, asking, hub_api
 from foveate.models.packed import LIST, is_kept, kept_files, listing
 from foveate.specs.run import RunSpec
@@ -82,11 +83,26 @@ def public_name(source: str) -> str:
 
 
 def without_paths(spec: RunSpec) -> RunSpec:
-    """Return a spec that names its data and its weights by their last part alone."""
-    weights = spec.model.encoder_weights
+    """Return a spec that names data, weights and folders outside the data by their last part alone."""
+    weights, data = spec.model.encoder_weights, spec.data
     weights = PurePath(weights).name if weights else weights
-    data = replace(spec.data, source=public_name(spec.data.source))
+    data = replace(
+        data,
+        source=public_name(data.source),
+        masks=data.masks and "+".join(map(_inner_name, data.masks.split("+"))),
+        ignore_outside=data.ignore_outside and _inner_name(data.ignore_outside),
+    )
     return replace(spec, data=data, model=replace(spec.model, encoder_weights=weights))
+
+
+def _inner_name(folder: str) -> str:
+    """Return the name of a folder within the data; of another, its last part.
+
+    >>> _inner_name("masks/left"), _inner_name("/home/ada/masks"), _inner_name("../masks")
+    ('masks/left', 'masks', 'masks')
+    """
+    outside = escapes_folder(folder) or PureWindowsPath(folder).is_absolute()
+    return public_name(folder) if outside else folder
 
 
 def push_files(

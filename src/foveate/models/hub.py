@@ -87,12 +87,12 @@ def fetch(run: HubRun, token: str | None = None) -> Path:
     """Return the folder of a run in the Hub's cache; files that are missing there are downloaded.
 
     token: by default that of HF_TOKEN or of `hf auth login`. With HF_HUB_OFFLINE=1, the cache alone is read.
-    Raises `UserError` if the Hub does not answer or refuses, if there is no such run, or if a file is too
-    large, missing, or another than the list says.
+    Raises `UserError` if the Hub does not answer or refuses, if there is no such run, if a file is too large,
+    missing, or another than the list says, and for a token that cannot be one.
     """
     from huggingface_hub import constants
 
-    offline = constants.HF_HUB_OFFLINE
+    offline, token = constants.HF_HUB_OFFLINE, _checked(token)
     sizes = None if offline else _sizes(run, token)
     listing = _download(run, LIST, run.revision or "main", token)
     names = read_listing(listing, str(run))
@@ -150,6 +150,17 @@ def asking(run: HubRun) -> Iterator[None]:
     finally:
         if shown:
             utils.enable_progress_bars()
+
+
+def _checked(token: str | None) -> str | None:
+    """Return a token without blanks around it; None for none.
+
+    Raises `UserError`, which does not show it, for one that no request can carry: the HTTP library would.
+    """
+    token = (token or "").strip()
+    if not re.fullmatch(r"[!-~]*", token):
+        raise UserError("the token of the Hub holds blanks or signs that no token has; copy it again")
+    return token or None
 
 
 def _refusal(status: int) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from foveate.data.dataset import SPLIT_NAMES, SPLITS, Entry
+from foveate.data.dataset import SPLIT_NAMES, Entry
 from foveate.data.folders.coded import read_labelled
 from foveate.data.folders.delimited import form_of
 from foveate.data.folders.image_tables import IMAGE, LABEL, MASK, tables_in, untold_tables
