@@ -1,3 +1,4 @@
+import gc
 import multiprocessing
 import os
 import signal
@@ -31,6 +32,12 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # A shell starts background jobs deaf to Ctrl-C, and so would be what the tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Keep what is imported and collected, a million objects, out of every later garbage collection."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
