@@ -146,7 +146,7 @@ def _speed(folder: Path) -> Shown:
     if not path.is_file():
         (height, width), model = _size(folder), load_model(folder).eval()
         time = latency({"run": model}, torch.rand(1, 3, height, width), TIMED)["run"]
-        about = f"{height}x{width}, {torch.get_num_threads()} threads of {os.cpu_count()} cores, float32"
+        about = f"{height}x{width}, {torch.get_num_threads()} of {os.cpu_count()} cores, float32"
         measured = {"median": time.median_ms, "low": time.low_ms, "high": time.high_ms, "on": about}
         with write_whole(path, "w") as file:
             json.dump(measured, file)
