@@ -98,3 +98,8 @@ def test_the_command_prints_the_table_and_writes_the_diagram(tmp_path, capsys):
 def test_what_cannot_be_summarised_is_told(argv, words, capsys):
     assert main(["summary", *argv]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_an_option_that_is_an_argument_is_told(capsys):
+    assert main(["summary", "unet", "--options", "{arm: cbam@decoder}"]) == 2
+    assert "'arm' is no option of a host; it is set beside the options" in capsys.readouterr().err

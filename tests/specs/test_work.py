@@ -91,6 +91,21 @@ def table(**keys):
         ({"titel": "A"}, "unknown key 'titel'; did you mean 'title'?"),
         (table(rows=[{"name": "A", "published": ["1"]}]), "row 'A': published has 1 cells for 2 columns"),
         (table(rows=[{"name": "A"}, {"name": "A"}]), "has two of the name 'A' among its rows"),
+        ({"parts": {"unet": {"data": "polyps"}}}, "parts.unet.data is 'polyps'; give a list"),
+        ({"parts": {"../unet": {"data": ["polyps"]}}}, "parts.'../unet' names a folder of the results"),
+        ({"data": {"..": {"title": "P", "place": "p"}}}, "data.'..' names a folder of the results"),
+        (
+            {"scales": {"small": {"data": {"polyps": "cells"}}}},
+            "scales.small.data.polyps is 'cells'; give title",
+        ),
+        (
+            {"scales": {"small": {"parts": {"unet": [1]}}}},
+            "scales.small.parts.unet is [1]; give keys of a sweep",
+        ),
+        (
+            {"scales": {"small": {"parts": {"unet": {"data": ["roas"]}}}}},
+            "unknown data (scales.small.parts.unet) 'roas'; did you mean 'roads'?",
+        ),
         (table(columns=[]), "has none among its columns"),
         (table(rows=[{"name": "A", "part": "fcn"}]), "unknown part (table 'Scores', 'A') 'fcn'"),
         (
@@ -115,6 +130,14 @@ def test_a_file_that_is_no_work_is_told(tmp_path, text, words):
         load_work(path)
     with pytest.raises(UserError, match="there is no such file"):
         load_work(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("key", ["grid", "variants"])
+def test_an_empty_key_of_a_part_is_no_traceback(write, key):
+    path = write(parts={"unet": {**TREE["parts"]["unet"], "data": ["polyps"], key: None}})
+    (sweep,) = load_work(path).sweeps("small")
+    with pytest.raises(UserError, match=key):
+        sweep.spec("photos", [path.parent])
 
 
 def test_a_config_that_is_missing_is_named(tmp_path):

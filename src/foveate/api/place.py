@@ -192,7 +192,7 @@ def place(
 
     plan = make_placement_plan(opened.spec, opened.folder, {"accelerator": accelerator})
     if load_if_finished(opened.folder) is None:
-        expected = expect(plan, at_once, choice, seconds)
+        expected = expect(plan, opened.folder, at_once, choice, seconds)
         run(plan, opened.folder, expected, progress, "", seconds, choice.opener())
     _ = conclude(opened.folder).report
     return PlacementResult(opened.folder)
@@ -229,19 +229,21 @@ def open_placement(
 
 
 def expect(
-    plan: "PlacementPlan", jobs: int | None, choice: EngineChoice, budget: float | None
+    plan: "PlacementPlan", folder: Path, jobs: int | None, choice: EngineChoice, budget: float | None
 ) -> "PlacementForecast":
-    """Return what a search will do and how long it takes, with the number of runs at once."""
+    """Return what a search will do, or what is left of the one in `folder`, how long, and runs at once."""
     from foveate.experiments.job_count import choose_jobs
     from foveate.experiments.placing.forecast import forecast_placement, measure_pace
+    from foveate.experiments.placing.rounds import Rounds
 
-    pace = measure_pace(plan)
-    alone = forecast_placement(pace)
+    pace, begun = measure_pace(plan), Rounds.load(folder)
+    alone = forecast_placement(pace, begun=begun)
     if choice.is_cluster:
-        return replace(forecast_placement(pace, jobs or 1, budget), jobs=jobs or 0)
+        return replace(forecast_placement(pace, jobs or 1, budget, begun), jobs=jobs or 0)
     runs = (plan.spec.survivors + 1) * plan.spec.seeds
     accelerator = plan.trainer_flags.get("accelerator", "auto")
-    return forecast_placement(pace, choose_jobs(jobs, runs, accelerator, lambda: alone.seconds), budget)
+    at_once = choose_jobs(jobs, runs, accelerator, lambda: alone.seconds)
+    return forecast_placement(pace, at_once, budget, begun)
 
 
 def conclude(folder: Path) -> PlacementResult:

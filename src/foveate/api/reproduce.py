@@ -88,9 +88,16 @@ def plan_reproduction(
     choose(scale, SCALES, "scale")
     from foveate.experiments.works.find import find_work, parts_folders
     from foveate.experiments.works.plan import plan_work
+    from foveate.experiments.works.tables import check_tables
+    from foveate.report.works.pictures import check_pictures
 
     path = find_work(work)
     spec = load_work(path)
+    try:
+        check_tables(spec.tables)
+        check_pictures(spec.figures)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
     root = None if data_root is None else Path(data_root)
     if root is not None and not root.is_dir():
         raise UserError(f"--data-root: {root}: there is no such folder; name the one that holds the data")

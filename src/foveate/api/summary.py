@@ -31,7 +31,7 @@ def summary(
     """
     from foveate.inspection.layers import layers_of
     from foveate.models.checkpoints import load_model
-    from foveate.models.create import create_model
+    from foveate.models.create import check_no_arguments, create_model
 
     if depth < 1:
         raise UserError(f"--depth: {depth} levels show nothing; give 1 or more")
@@ -42,6 +42,7 @@ def summary(
         size = size or tuple(model.notes.get("size", SIZE))
         title = f"{network}: {model.config['arm']}" if model.config["arm"] != "none" else str(network)
     else:
+        check_no_arguments(options or {})
         given = {"in_channels": channels, "classes": classes, "arm": arm, "gate": "zero"}
         model = create_model(str(network), encoder, None, **given, **(options or {}))
         named = model.config["encoder_name"]

@@ -1,7 +1,8 @@
 """Build a host by name (segmentation_models_pytorch, torchvision, timm, or a paper's) and attach an arm."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from inspect import signature
 from typing import Any
 
 import timm
@@ -128,6 +129,18 @@ def create_model(
     if pretrained is not None and download is None:
         load_encoder_weights(model, pretrained)
     return attach(model, parse_arm(HOSTS[arch].arm if arm is None else arm), gate)
+
+
+def check_no_arguments(options: Mapping[str, Any]) -> None:
+    """Raise `UserError` for options of a host that are arguments of `create_model`, such as arm.
+
+    >>> check_no_arguments({"arm": "cbam@decoder"})
+    Traceback (most recent call last):
+    foveate.errors.UserError: 'arm' is no option of a host; it is set beside the options
+    """
+    for name in signature(create_model).parameters:
+        if name in options:
+            raise UserError(f"'{name}' is no option of a host; it is set beside the options")
 
 
 def _resolve(arch: str, encoder_name: str, options: dict[str, Any]) -> tuple[str, str]:

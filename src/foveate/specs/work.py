@@ -197,21 +197,48 @@ class WorkSpec:
     unpublished: str = ""
 
     def __post_init__(self):
+        for kind, names in (("data", self.data), ("parts", self.parts)):
+            for name in names:
+                if not re.fullmatch(r"\w[\w.-]*", name):
+                    raise UserError(
+                        f"{kind}.'{name}' names a folder of the results; write letters, digits and _.-"
+                    )
         for name, part in self.parts.items():
             if not isinstance(part, Mapping) or not part.get("data"):
                 raise UserError(f"parts.{name}: names no data; give data: [{', '.join(self.data)}]")
-            for key in part["data"]:
-                choose(key, self.data, f"data (parts.{name})")
+            self._check_data(part["data"], f"parts.{name}")
         for name, scale in self.scales.items():
             choose(name, SCALES, "scale")
             for kind, own, known in (("data", scale.data, self.data), ("parts", scale.parts, self.parts)):
                 for key in own:
                     choose(key, known, f"{kind} (scales.{name})")
+            self._check_changes(scale, f"scales.{name}")
         for table in self.tables:
             for line in (*table.rows, *table.columns):
                 for kind, value, known in (("part", line.part, self.parts), ("data", line.data, self.data)):
                     if value is not None:
                         choose(value, known, f"{kind} (table '{table.title}', '{line.name}')")
+
+    def _check_data(self, keys: Any, where: str) -> None:
+        """Raise `UserError` unless these are keys of the work's data."""
+        if not isinstance(keys, list):
+            raise UserError(f"{where}.data is {keys!r}; give a list, such as [{', '.join(self.data)}]")
+        for key in keys:
+            choose(str(key), self.data, f"data ({where})")
+
+    def _check_changes(self, scale: Scale, where: str) -> None:
+        """Raise `UserError` for changes of parts, and for data, that are no keys with values."""
+        for key, changes in scale.parts.items():
+            if changes is not None and not isinstance(changes, Mapping):
+                raise UserError(
+                    f"{where}.parts.{key} is {changes!r}; give keys of a sweep, or null to leave the part out"
+                )
+            if "data" in (changes or {}):
+                self._check_data(changes["data"], f"{where}.parts.{key}")
+        for key, entries in scale.data.items():
+            for each in _listed(entries):
+                if not isinstance(each, Mapping):
+                    raise UserError(f"{where}.data.{key} is {each!r}; give title, and place, source or made")
 
     def scale(self, name: str) -> Scale:
         """Return a scale. Raise `UserError` for one that the work does not have."""
@@ -224,8 +251,7 @@ class WorkSpec:
             return {key: (dataclasses.replace(datum, key=key),) for key, datum in self.data.items()}
         found = {}
         for key in self.data:
-            entries = given.get(key) or []
-            entries = entries if isinstance(entries, list) else [entries]
+            entries = _listed(given.get(key))
             where = f"scales.{scale}.data.{key}"
             found[key] = tuple(
                 from_plain(Datum, {"stand_in": True, **each, "key": key}, where) for each in entries
@@ -269,10 +295,8 @@ class WorkSweep:
             config = _read_tree(path)
             if arms := config.get("arms"):  # of a comparison, which adds the host by itself
                 config["arms"] = ["none", *(arm for arm in arms if arm != "none")]
-            swept = {
-                *tree.get("grid", {}),
-                *(field for fields in tree.get("variants", ()) for field in fields),
-            }
+            variants = [each for each in _listed(tree.get("variants")) if isinstance(each, Mapping)]
+            swept = {*(tree.get("grid") or ()), *(name for fields in variants for name in fields)}
             kept = {key: value for key, value in config.items() if key not in swept}
             where, tree = f"{where} ({path.name})", kept | tree
         if isinstance(tree.get("judge"), str):
@@ -302,6 +326,11 @@ def load_work(path: Path) -> WorkSpec:
     except UserError as error:
         message = str(error)
         raise UserError(message if message.startswith(str(path)) else f"{path}: {message}") from None
+
+
+def _listed(value: Any) -> list[Any]:
+    """Return one value, or none, as a list; a list as it is."""
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _read_tree(path: Path) -> dict[str, Any]:

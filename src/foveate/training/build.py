@@ -1,13 +1,11 @@
 """Build the model, the loss and the training task of a run from its spec and its data."""
 
-from inspect import signature
-
 import torch
 
 from foveate.data.one_class import is_against_rest
 from foveate.errors import UserError, choose
 from foveate.loading.module import DataModule
-from foveate.models.create import create_model, published_with_one_logit, resolve_encoder
+from foveate.models.create import check_no_arguments, create_model, published_with_one_logit, resolve_encoder
 from foveate.models.host import Host
 from foveate.plain import to_plain
 from foveate.specs.model import ModelSpec
@@ -57,8 +55,7 @@ def seeded_model(
     >>> all(torch.equal(value, arm.state_dict()[name]) for name, value in host.state_dict().items())
     True
     """
-    for name in spec.options.keys() & signature(create_model).parameters.keys():
-        raise UserError(f"'{name}' is no option of a host; it is set beside the options")
+    check_no_arguments(spec.options)
     spec = resolve_encoder(spec)
     torch.manual_seed(seed)
     return create_model(

@@ -90,6 +90,29 @@ def test_what_is_wrong_is_told_before_anything_is_written(words, told, tmp_path,
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            "found:0.002",
+            "found:0.003",
+            "'found:0.003'; objects are counted by size, so there are found:0.0005",
+        ),
+        ("[miou,", "[mio,", "the table 'Eight hosts with and without AFMA': shows is 'mio'"),
+        ("  objects: {}", "  object: {}", "unknown figure of a work 'object'; did you mean 'objects'?"),
+    ],
+)
+def test_what_cannot_be_shown_is_told_before_anything_is_trained(tmp_path, old, new, told, capsys):
+    work = tmp_path / "work.yaml"
+    work.write_text(find_work("afma").read_text().replace(old, new))
+    out = tmp_path / "out"
+    assert main(["reproduce", str(work), "--scale", "smoke", "--out", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert str(work) in error
+    assert told in error
+    assert not out.exists()
+
+
 def test_without_any_data_all_that_is_missing_is_told(tmp_path, capsys):
     assert (
         main(["reproduce", "smooth-attention", "--data-root", str(tmp_path), "--out", str(tmp_path / "o")])

@@ -1,14 +1,15 @@
 """One small search for all tests: stopped by Ctrl-C in its round, and continued."""
 
 import csv
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import pytest
 
 from foveate.api.place import PlacementResult
 from foveate.errors import UserError
-from foveate.experiments.placing.forecast import PlacementForecast
+from foveate.experiments.overheads import Overheads
+from foveate.experiments.placing.forecast import Pace, PlacementForecast, forecast_placement
 from foveate.experiments.placing.place import load_if_finished, place
 from foveate.experiments.placing.placement import Placement, pareto_front
 from foveate.experiments.placing.plan import PlacementPlan, make_placement_plan
@@ -173,6 +174,25 @@ def test_a_budget_that_nothing_fits_names_the_fastest(spec):
         make_placement_plan(
             replace(spec, attention=("nonlocal",), places=("decoder",), latency_budget=1.0), None, CPU
         )
+
+
+def test_validation_images_that_are_the_test_images_are_refused(spec):
+    data = replace(spec.data, split=(80.0, 20.0))
+    with pytest.raises(UserError, match=r"are the test images, too.* such as --split 70/15/15"):
+        make_placement_plan(replace(spec, data=data), None, CPU)
+
+
+def test_a_search_that_goes_on_counts_what_is_left_and_no_budget_refuses_it(searched):
+    pace = Pace(searched.plan, 1.0, Overheads(*[1.0] * len(fields(Overheads))))
+    begun = Rounds.load(searched.out)
+    assert begun is not None
+    expected = forecast_placement(pace, budget=1.0, begun=begun)
+    assert list(expected.stages) == ["comparison"]
+    assert expected.rounds == begun
+    ahead = forecast_placement(pace, budget=1.0, begun=replace(begun, finished=()))
+    assert list(ahead.stages) == ["round 1", "comparison"]
+    with pytest.raises(UserError, match="is too short: the search takes at least"):
+        forecast_placement(pace, budget=1.0)
 
 
 def test_a_host_with_attention_of_its_own_is_refused_unless_it_is_asked_for(spec):

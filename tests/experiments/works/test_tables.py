@@ -9,6 +9,7 @@ from foveate.evaluation.scores import scores
 from foveate.experiments.sweeps.marker import FILE, FORMAT, Mark, fingerprints
 from foveate.experiments.sweeps.plan import PlannedRun, SweepPlan
 from foveate.experiments.works.plan import plan_work
+from foveate.experiments.works.shown import show
 from foveate.experiments.works.tables import fill_tables
 from foveate.plain import from_plain, to_json, to_plain
 from foveate.report.works.cells import as_words, table_lines, write_csv
@@ -170,6 +171,15 @@ def test_stand_ins_are_named_in_the_tables_the_file_and_the_page(planned, tmp_pa
     page = render(plan, tables, [], "foveate reproduce work")
     assert "Cells (stand-in)" in page
     assert "stand-in data, so they are no repetition" in page
+
+
+def test_the_ends_of_a_speed_are_told_to_be_quartiles(tmp_path):
+    about = {"median": 10.0, "low": 8.0, "high": 12.5, "on": "32x32"}
+    (tmp_path / "speed.json").write_text(json.dumps(about))
+    mark = Mark("a", {}, {}, 2, 99, 2.0, "vm", "0", "segmentation", True, {})
+    found = show("fps", [tmp_path], [mark])
+    assert (found.value, found.low, found.high) == (100.0, 80.0, 125.0)
+    assert found.on == "32x32; the interval is that of the quartiles of 10"
 
 
 def test_a_network_that_is_not_trained_has_its_size_in_the_table(planned):

@@ -117,7 +117,7 @@ def place(
         note = weights_note(opened.spec.model, plan.spec.model)
         print("\n".join(["", *([note, ""] if note else []), _candidates(plan)]), flush=True)
         with progress("Timing a few steps of the host"):
-            expected = expect(plan, at_once, engine, seconds)
+            expected = expect(plan, opened.folder, at_once, engine, seconds)
         print(f"\n{_stages(plan, expected)}\n", flush=True)
         if dry_run:
             return

@@ -80,11 +80,17 @@ def measure_pace(plan: PlacementPlan) -> Pace:
     return Pace(plan, step, measure_overheads(final, step))
 
 
-def forecast_placement(pace: Pace, jobs: int = 1, budget: float | None = None) -> PlacementForecast:
+def forecast_placement(
+    pace: Pace, jobs: int = 1, budget: float | None = None, begun: Rounds | None = None
+) -> PlacementForecast:
     """Return the stages of a search with `jobs` runs at once; rounds are shortened to fit into a budget.
 
-    Raises `UserError` for a budget, in seconds, that even the shortest rounds exceed.
+    begun: the rounds of a search that goes on. They stay as they are, and what is finished takes no time.
+
+    Raises `UserError` for a budget, in seconds, that even the shortest rounds of a new search exceed.
     """
+    if begun is not None:
+        return _forecast_rest(pace, jobs, begun)
     expected = _forecast(pace, jobs, 0)
     shrink = 0
     while budget is not None and expected.seconds > budget and shrink < MOST_SHRINK:
@@ -119,14 +125,36 @@ def _forecast(pace: Pace, jobs: int, shrink: int) -> PlacementForecast:
         stages[HOST] = pace.run(short_epochs(spec.training.epochs), 1.0)
         passes = len(arms) if spec.screen == "trial" else 2
         stages[SCORES] = BATCHES * pace.step * passes
-    threads = torch.get_num_threads()
-    for number, one in enumerate(rounds, start=1):
+    stages |= _trained(pace, jobs, arms, rounds, min(spec.survivors, trained))
+    return PlacementForecast(Rounds(arms, rounds), stages, jobs)
+
+
+def _forecast_rest(pace: Pace, jobs: int, begun: Rounds) -> PlacementForecast:
+    survivors = min(pace.plan.spec.survivors, len(begun.arms))
+    stages = _trained(pace, jobs, begun.arms, begun.left, survivors, 1 + len(begun.finished))
+    return PlacementForecast(begun, stages, jobs)
+
+
+def _trained(
+    pace: Pace,
+    jobs: int,
+    arms: Sequence[str],
+    rounds: Sequence[PlannedRound],
+    survivors: int,
+    first: int = 1,
+) -> dict[str, float]:
+    """Return the seconds of rounds, numbered from `first`, and of the comparison.
+
+    arms: those that may take part.
+    """
+    spec, threads = pace.plan.spec, torch.get_num_threads()
+    stages = {}
+    for number, one in enumerate(rounds, start=first):
         runs = (one.entering + 1) * spec.trial_seeds
         stages[f"round {number}"] = pace.round(one, arms) * _share(runs, jobs, threads)
-    survivors = min(spec.survivors, trained)
     runs = (survivors * (1 + spec.placebo) + 1) * spec.seeds
     stages[COMPARISON] = pace.comparison(arms, survivors) * _share(runs, jobs, threads)
-    return PlacementForecast(Rounds(arms, rounds), stages, jobs)
+    return stages
 
 
 def _share(runs: int, jobs: int, threads: int) -> float:

@@ -94,8 +94,9 @@ def make_placement_plan(
     A search that was begun in `out` keeps its splits and what it has measured. progress: called after each
     candidate that was timed.
 
-    Raises `UserError` for invalid data, hosts, mechanisms and places, several devices, an `out` with another
-    search, a host with attention of its own unless `spec.beside_own`, and if no candidate fits the budget.
+    Raises `UserError` for invalid data, hosts, mechanisms and places, several devices, validation images that
+    are also the test images, an `out` with another search, a host with attention of its own unless
+    `spec.beside_own`, and if no candidate fits the budget.
     """
     flags = dict(trainer_flags or {})
     check_one_device(flags.get("devices", 1))
@@ -108,6 +109,7 @@ def make_placement_plan(
     run = spec.host()
     data = DataModule(run.data, spec.first_seed, run.training.epochs, Run(begun).splits if begun else None)
     data.setup()
+    _check_unseen(data)
     host = build_task(run, data).model
     if not spec.beside_own and (own := own_mechanisms(host)):
         raise UserError(
@@ -132,6 +134,17 @@ def make_placement_plan(
     data.decode()
     beyond = tuple(one for one in found if one not in within)
     return PlacementPlan(spec, data, within, beyond, left_out, times, flags)
+
+
+def _check_unseen(data: DataModule) -> None:
+    """Raise `UserError` if the rounds would see the images that the final comparison tests on."""
+    splits = data.dataset.split_table()
+    if splits["val"] == splits["test"]:
+        raise UserError(
+            f"{data.spec.source}: the validation images are the test images, too, so candidates would be "
+            "chosen by the images that the final comparison tests them on. Leave --split and "
+            "--no-val-from-train out, or give three shares, such as --split 70/15/15"
+        )
 
 
 def _time(

@@ -72,6 +72,9 @@ def check_shown(text: str) -> str:
     key = text.partition(":")[0]
     if key not in (*SCORES, *COSTS):
         raise UserError(f"shows is '{text}'; there are {', '.join((*SCORES, *COSTS))}")
+    sizes = [f"found:{high:g}" for high in BOUNDS[1:]]
+    if key == "found" and text not in sizes:
+        raise UserError(f"shows is '{text}'; objects are counted by size, so there are {', '.join(sizes)}")
     return text
 
 
@@ -152,4 +155,4 @@ def _speed(folder: Path) -> Shown:
             json.dump(measured, file)
     measured = json.loads(path.read_text(encoding="utf-8"))
     low, median, high = (1000 / measured[name] for name in ("high", "median", "low"))
-    return Shown(median, low, high, on=measured["on"])
+    return Shown(median, low, high, on=f"{measured['on']}; the interval is that of the quartiles of {TIMED}")

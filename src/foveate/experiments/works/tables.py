@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from foveate.errors import UserError
 from foveate.experiments.works.network import show_network
 from foveate.experiments.works.plan import PlacedRun, WorkPlan, WorkRuns
 from foveate.experiments.works.shown import COSTS, Shown, check_shown, show
@@ -65,6 +66,17 @@ def fill_tables(plan: WorkPlan) -> list[Filled]:
     return [_fill(plan, table, shows) for table in plan.work.tables for shows in table.shows]
 
 
+def check_tables(tables: Sequence[Table]) -> None:
+    """Raise `UserError` for a table of what cannot be shown."""
+    for table in tables:
+        lines = [line.shows for line in (*table.rows, *table.columns) if line.shows]
+        for text in (*table.shows, *lines):
+            try:
+                check_shown(text)
+            except UserError as error:
+                raise UserError(f"the table '{table.title}': {error}") from None
+
+
 @dataclass(frozen=True)
 class _Column:
     """A column with the data that it is about at this scale, None for networks. number: in `published`."""
@@ -113,7 +125,7 @@ def _cell(plan: WorkPlan, table: Table, shows: str, row: Line, column: _Column) 
     digits = next(each for each in (line.digits, row.digits, table.digits) if each is not None)
     percent = next(each for each in (line.percent, row.percent, table.percent) if each is not None)
     empty = Cell(row.name, column.name, "", False, theirs, None, digits=digits)
-    shows = check_shown(line.shows or row.shows or shows)
+    shows = line.shows or row.shows or shows
     if absent := row.absent or line.absent:
         return replace(empty, reason=absent)
     if network := row.network | line.network:

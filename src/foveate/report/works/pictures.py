@@ -53,6 +53,12 @@ def picture_kinds() -> dict[str, Draw]:
     return dict(sorted(_DRAWN.items()))
 
 
+def check_pictures(names: Iterable[str]) -> None:
+    """Raise `UserError` for a figure that is not known."""
+    for name in names:
+        choose(name, picture_kinds(), "figure of a work")
+
+
 def draw_pictures(plan: WorkPlan, tables: list[Filled]) -> tuple[list[Picture], list[str]]:
     """Draw the figures that the file of a work names; return them, and why others could not be drawn.
 
@@ -62,7 +68,7 @@ def draw_pictures(plan: WorkPlan, tables: list[Filled]) -> tuple[list[Picture], 
     drawn: list[Picture] = []
     left_out: list[str] = []
     for name, options in plan.work.figures.items():
-        draw = known[choose(name, known, "figure of a work")]
+        draw = known[name]
         folder = plan.out / FOLDER / name
         folder.mkdir(parents=True, exist_ok=True)
         try:
