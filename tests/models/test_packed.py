@@ -13,6 +13,7 @@ from foveate.errors import UserError
 from foveate.models.checkpoints import save_model
 from foveate.models.create import create_model
 from foveate.models.packed import LIST, opened, pack_run
+from foveate.models.weights_file import run_folder
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +117,9 @@ def test_the_command_packs_a_run_that_predict_takes(run, tmp_path, capsys):
     assert "winner.zip is there already" in capsys.readouterr().err
     assert main(["pack", str(photos)]) == 2
     assert "there is no such checkpoint" in capsys.readouterr().err
+
+
+def test_a_run_stands_for_its_best_weights(tmp_path):
+    assert run_folder(tmp_path / "best.safetensors") == tmp_path
+    with pytest.raises(UserError, match=r"last.safetensors: a run stands for its best.safetensors; name the"):
+        run_folder(tmp_path / "last.safetensors")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from foveate.api.evaluate import check_is_data
 from foveate.errors import UserError, choose
 from foveate.models.several import several_runs
-from foveate.models.weights_file import find_weights
+from foveate.models.weights_file import find_weights, run_folder
 from foveate.specs.bindings import written_names
 from foveate.specs.data import ANY_FOLDER, FolderChoice
 from foveate.specs.ensemble import FITTED, EnsembleSpec
@@ -112,7 +112,7 @@ def evaluate_ensemble(
 
 def run_folders(runs: Sequence[str | Path]) -> list[Path]:
     """Return the run directories that are meant. Raises `UserError` for other paths and fewer than two."""
-    paths = [find_weights(run).parent for run in several_runs(runs)]
+    paths = [run_folder(find_weights(run)) for run in several_runs(runs)]
     if len(paths) < 2:
         raise UserError(f"{paths[0]}: is a single run; an ensemble needs two or more")
     return paths
@@ -163,11 +163,10 @@ def _times(ensemble: "Ensemble", size: tuple[int, int], channels: int, device: s
     """Return the time of the ensemble for one image, as a multiple of the mean of its networks."""
     import statistics
 
-    import torch
-
     from foveate.evaluation.cost import latency, noise_image
+    from foveate.models.device import find_device
 
-    used = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    used = find_device(device)
     image = noise_image(channels, size, used)
     networks = {str(number): network for number, network in enumerate(ensemble.networks)}
     times = latency({"": ensemble.to(used).eval(), **networks}, image, repeats=10, warm_up=2)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from foveate.errors import UserError, choose
 from foveate.models.hub import is_address, located
 from foveate.models.packed import opened
-from foveate.models.weights_file import EXPORTED, find_model
+from foveate.models.weights_file import EXPORTED, find_model, run_folder
 from foveate.specs.bindings import written_names
 from foveate.specs.data import ANY_FOLDER, FolderChoice
 
@@ -79,7 +79,7 @@ def score_run(
 
     choose(split, ("train", "val", "test"), "split")
     bound = None if classes is None else written_names(classes)
-    with opened(path if path.suffix.lower() in (".zip", *EXPORTED) else path.parent) as place:
+    with opened(path if path.suffix.lower() in (".zip", *EXPORTED) else run_folder(path)) as place:
         model = load(place, "cpu").model
         images = open_scored(place, model, data, split, size, folder, bound)
         scores = score_on(images, model, device, progress, keep=not is_address(run))

@@ -8,7 +8,7 @@ from foveate.api.results import check_folder, check_free, make_folder
 from foveate.errors import UserError
 from foveate.models.hub import located
 from foveate.models.packed import is_packed, opened
-from foveate.models.weights_file import EXPORTED, find_model
+from foveate.models.weights_file import EXPORTED, find_model, run_folder
 from foveate.specs.data import ANY_FOLDER, FolderChoice
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def inspect(
     created = not target.exists()
     make_folder(target)
     try:
-        with opened(path if is_packed(path) else path.parent) as place:
+        with opened(path if is_packed(path) else run_folder(path)) as place:
             inspection = draw(place, target, images, split, pixels, figures, limit, device, progress, folder)
         inspection.run = str(run)
     except BaseException:

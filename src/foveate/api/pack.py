@@ -9,7 +9,7 @@ from foveate.api.ensemble import run_folders, settled_temperature
 from foveate.api.results import check_file
 from foveate.errors import UserError
 from foveate.models.several import several_runs
-from foveate.models.weights_file import find_weights
+from foveate.models.weights_file import find_weights, run_folder
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def pack(
     runs = several_runs(given)
     if len(runs) > 1:
         return _pack_several(runs, Path(given[0]), out, overwrite, weights, temperature)
-    folder = find_weights(next(iter(runs))).parent
+    folder = run_folder(find_weights(next(iter(runs))))
     target = Path(out) if out is not None else folder.resolve().with_name(f"{folder.resolve().name}.zip")
     check_file(target, ".zip", overwrite)
     if weights or str(temperature) not in ("1", "1.0"):

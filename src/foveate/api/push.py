@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from foveate.api.results import check_free, make_folder
 from foveate.errors import UserError
-from foveate.models.weights_file import EXPORTED, find_model
+from foveate.models.weights_file import EXPORTED, find_model, run_folder
 
 if TYPE_CHECKING:
     from foveate.export.hub import Pushed
@@ -132,7 +132,7 @@ def _shared(run: str | Path, name: str, license: str | None) -> Iterator[dict[st
     from foveate.report.card import model_card
     from foveate.training.run_directory import Run
 
-    with opened(path if path.suffix.lower() == ".zip" else path.parent) as folder:
+    with opened(path if path.suffix.lower() == ".zip" else run_folder(path)) as folder:
         if Run(folder).spec_file.is_file() and not Run(folder).is_complete:
             raise UserError(
                 f"{run}: the run is not finished; resume it, or wait for its end, and share it then"

@@ -24,6 +24,7 @@ from foveate.files import write_whole
 from foveate.loading.module import DataModule
 from foveate.loading.workers import dead_workers_told
 from foveate.models.checkpoints import load_model
+from foveate.models.device import find_device
 from foveate.models.host import Host
 from foveate.plain import from_json, to_json
 from foveate.prediction.backends.exported import ExportedNetwork
@@ -224,7 +225,7 @@ def _write(run: Path, suffix: str, evaluation: Evaluation, about: dict, task: st
 def inference(model: nn.Module, device: torch.device | str | None):
     """Set a model to evaluation mode on a device, without gradients; then restore its modes and device."""
     before = next((p.device for p in model.parameters()), torch.device("cpu"))
-    target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    target = find_device(device)
     training = {m: m.training for m in model.modules()}
     try:
         with torch.inference_mode():

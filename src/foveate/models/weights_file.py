@@ -30,6 +30,19 @@ def find_weights(path: str | Path, name: str = "best") -> Path:
     return weights
 
 
+def run_folder(weights: Path) -> Path:
+    """Return the run directory of a file of weights.
+
+    Raises `UserError` for weights other than the best: what is read from a run belongs to these.
+    """
+    if weights.name != "best.safetensors":
+        raise UserError(
+            f"{weights}: a run stands for its best.safetensors; name the folder {weights.parent}. foveate "
+            "predict takes other weights, too"
+        )
+    return weights.parent
+
+
 EXPORTED = (".onnx", ".xml")
 """Suffixes of exported files that predict."""
 

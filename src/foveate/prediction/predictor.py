@@ -18,6 +18,7 @@ from torch import Tensor
 from foveate.data.dataset import Pixels
 from foveate.errors import UserError
 from foveate.models.checkpoints import load_model
+from foveate.models.device import find_device
 from foveate.models.host import Host
 from foveate.models.hub import located
 from foveate.models.packed import opened
@@ -43,8 +44,7 @@ class Predictor:
 
     def __init__(self, model: Host | ExportedNetwork | Ensemble, device: torch.device | str | None = None):
         exported = next((module for module in model.modules() if isinstance(module, ExportedNetwork)), None)
-        default = "cuda" if torch.cuda.is_available() and exported is None else "cpu"
-        self.device = torch.device(device or default)
+        self.device = find_device(device if device or exported is None else "cpu")
         if exported is not None and self.device.type != "cpu":
             raise UserError(f"{exported.path}: exported files run on the cpu; leave out --device {device}")
         self.model = model.to(self.device).eval()
