@@ -8,7 +8,7 @@ KINDS = ("cpu", "cuda", "mps", "xpu")
 
 
 def find_device(name: torch.device | str | None = None) -> torch.device:
-    """Return the device of a name, such as "cpu" or "cuda:1"; by default CUDA if there is a GPU, else the CPU.
+    """Return the device of a name, such as "cpu" or "cuda:1"; by default CUDA if there is a GPU, else CPU.
 
     Raises `UserError` for a name that is no device, and for a device that this machine does not have.
 
