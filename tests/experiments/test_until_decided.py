@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from foveate.errors import UserError
+from foveate.experiments import compare as comparing
 from foveate.experiments.compare import compare
 from foveate.experiments.course import Course, Stop
 from foveate.experiments.plan import Forecast, make_plan, note_on_budget
@@ -61,6 +62,20 @@ def test_a_budget_that_is_used_up_ends_after_a_look(spec, tmp_path):
     comparison = compare(short, tmp_path / "c", budget=1e-3)
     assert comparison.findings.looks == (2,)
     assert len(comparison.baseline.seeds) == 2
+
+
+def test_an_arm_that_was_to_go_on_when_the_comparison_ended_keeps_its_seeds(spec, tmp_path, monkeypatch):
+    stops = {2: {"cbam@decoder": Stop(2, "undecidable", 3)}, 3: {}}
+
+    def look_at(plan, out, course, look, *others):
+        return Course(course.looks.take(look), stops[look])
+
+    monkeypatch.setattr(comparing, "look_at", look_at)
+    two = replace(spec, arms=("cbam@decoder", "se@decoder"))
+    comparison = compare(two, tmp_path / "c")
+    seeds = {item.arm: len(item.seeds) for item in comparison.arms}
+    assert seeds == {"cbam@decoder": 2, "se@decoder": 3}
+    assert repr(compare(two, tmp_path / "c")) == repr(comparison)
 
 
 def test_another_margin_is_refused(decided, spec):

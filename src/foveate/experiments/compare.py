@@ -111,7 +111,7 @@ def _take_looks(
 
     Arms that were added to earlier looks get the runs of these looks first.
     """
-    start = time.monotonic()
+    start, before = time.monotonic(), course
 
     def report_stage(stage: str, item: int, items: int) -> None:
         report(ComparisonEvent(stage, item, items))
@@ -127,9 +127,11 @@ def _take_looks(
             break
         train_runs(plan, out, report, engine, course.runs(plan, look), _part_of(plan, look))
         left = None if budget is None else budget - (time.monotonic() - start)
-        course = look_at(plan, out, course, look, left, engine.size, report_stage)
+        before, course = course, look_at(plan, out, course, look, left, engine.size, report_stage)
         course.save(out)
-    return course
+    ended = course.ended(before)
+    ended.save(out)
+    return ended
 
 
 def _part_of(plan: Plan, look: int) -> tuple[float, float]:

@@ -142,6 +142,13 @@ class Course:
                 stopped[arm] = before or Stop(look, "undecidable", reachable)
         return Course(looks, stopped)
 
+    def ended(self, before: "Course") -> "Course":
+        """Return the course if no look follows it. before: the course at its last look.
+
+        An arm that had stopped and was to go on with the next look has no more seeds than it had then.
+        """
+        return replace(self, stopped={**before.stopped, **self.stopped})
+
     def is_over(self, plan: Plan) -> bool:
         """Return whether no look is left, or no arm to look at."""
         return not self.looks_left(plan.spec) or {arm.arm for arm in plan.judged} <= set(self.stopped)
