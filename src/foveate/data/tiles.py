@@ -73,6 +73,15 @@ def _tiles_of(entry: Entry, size: tuple[int, int], tiles: Tiles) -> list[Entry]:
     ]
 
 
+def image_of_tile(name: str) -> str:
+    """Return the name of the image that a tile is cut from.
+
+    >>> image_of_tile("scene_y0_x224")
+    'scene'
+    """
+    return name.rpartition("_y")[0]
+
+
 class TileReader:
     """Reads the tiles of images. read: reads a whole image. Images are kept while their tiles are read."""
 

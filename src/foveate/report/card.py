@@ -8,6 +8,7 @@ from pathlib import Path
 from foveate.data.info import DatasetInfo
 from foveate.data.layout import layout_readers
 from foveate.data.readers.huggingface import PREFIX
+from foveate.data.tiles import image_of_tile
 from foveate.errors import UserError
 from foveate.evaluation.evaluate import read_per_image, read_scores
 from foveate.evaluation.judges import score_words
@@ -40,7 +41,12 @@ class _Card:
         self.title = name.removeprefix("hf://").partition("@")[0].rpartition("/")[2]
         self.spec = self.run.spec if self.run.spec_file.is_file() else None
         self.source = public_name(self.spec.data.source) if self.spec else ""
-        self.scores, self.intervals = _scores(run, self.facts.task)
+        self.scores, self.intervals = _scores(run, self.facts.task, self.tiled)
+
+    @property
+    def tiled(self) -> bool:
+        """Whether the run saw tiles of images."""
+        return self.spec is not None and self.spec.data.tiles is not None
 
     @property
     def segments(self) -> bool:
@@ -179,10 +185,11 @@ class _Card:
                 for one, found in zip(self.scores.classes, classes, strict=True)
             ),
         ]
+        independent = "the images that tiles are cut from" if self.tiled else "images"
         lines = [
             f"On {counted(self.scores.images, 'image')}, in percent. The 95% intervals say how far the "
-            "scores would move on other images of the same kind, with images counted as independent; they do "
-            "not cover another training.",
+            f"scores would move on other images of the same kind, with {independent} counted as independent; "
+            "they do not cover another training.",
             "",
             f"| class | share | {column} | 95% interval |",
             "| --- | --- | --- | --- |",
@@ -237,7 +244,7 @@ class _Card:
 
 
 def _scores(
-    run: Path, task: str
+    run: Path, task: str, tiled: bool
 ) -> tuple[Scores | None, tuple[ScoreInterval, Sequence[ScoreInterval]] | None]:
     """Return the scores on the test images, and their intervals where the counts of each image are there."""
     try:
@@ -245,10 +252,12 @@ def _scores(
     except (UserError, KeyError, TypeError, json.JSONDecodeError):
         return None, None
     try:
-        _, confusions, _ = read_per_image(run)
+        stems, confusions, _ = read_per_image(run)
     except UserError:
         return scores, None
-    return scores, score_intervals(confusions, task)
+    return scores, score_intervals(
+        confusions, task, [image_of_tile(stem) for stem in stems] if tiled else None
+    )
 
 
 def _ends(found: ScoreInterval | None) -> str:

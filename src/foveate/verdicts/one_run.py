@@ -1,5 +1,6 @@
 """Intervals of the scores of one run: by how much they would differ on other images of the same kind."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,12 +23,13 @@ class ScoreInterval:
 
 
 def score_intervals(
-    confusions: Int64[ndarray, "n c c"], task: str
+    confusions: Int64[ndarray, "n c c"], task: str, groups: Sequence[str] | None = None
 ) -> tuple[ScoreInterval, tuple[ScoreInterval, ...]]:
     """Return the mean IoU with the IoU of each class; of labels, the accuracy with the recall of each class.
 
-    confusions: one matrix per image, rows truth, columns prediction. Images count as independent: where
-    several are of one patient or one video, the intervals are too narrow.
+    confusions: one matrix per image, rows truth, columns prediction. groups: the group of each image, such as
+    the scene of a tile; groups count as independent. Without them, images do: where several are of one
+    patient or one video, the intervals are too narrow.
 
     >>> images = np.array([[[4, 1], [0, 3]], [[5, 0], [1, 2]], [[4, 0], [2, 2]]])
     >>> whole, classes = score_intervals(images, "segmentation")
@@ -42,7 +44,10 @@ def score_intervals(
         whole = mean_over_classes(by_class) if task == "segmentation" else accuracy(totals)
         return np.concatenate([whole[..., None], by_class], axis=-1)
 
-    runs = Runs(np.concatenate(counts(confusions), axis=-1)[None], scores)
+    numbers = np.unique(groups, return_inverse=True)[1] if groups else np.arange(len(confusions))
+    sums = np.zeros((max(numbers, default=-1) + 1, size, size), dtype=np.int64)
+    np.add.at(sums, numbers, confusions)
+    runs = Runs(np.concatenate(counts(sums), axis=-1)[None], scores)
     whole, *classes = (_interval(runs, index) for index in range(size + 1))
     return whole, tuple(classes)
 
