@@ -55,7 +55,7 @@ def names(folder: Path) -> set[str]:
 def test_the_runs_own_images_come_with_their_truth_and_every_figure(run, tmp_path):
     found = inspect(run, tmp_path, limit=1)
     ((name, drawings),) = found.drawings.items()
-    pairs = ["pixels", "matrix", "surface", "scatter", "bars", "bubbles", "grid", "cumulative"]
+    pairs = ["pixels", "matrix", "surface", "scatter", "bars", "bubbles", "grid", "cumulative", "smoothing"]
     assert names(tmp_path) == {
         f"{name}/panels.png",
         f"{name}/maps.npz",
@@ -85,7 +85,9 @@ def test_the_numbers_are_those_of_the_mechanisms(run, tmp_path, photos):
     assert meaning["queries"] == [2, 0, 1, 2, 3]
     assert list(found.shape) == meaning["shape"] == [1, 5, 4]
     assert np.array_equal(found[:, 0], found[:, 3])
-    assert set(about["maps"]) == set(arrays.files)
+    beside = {f"{name}-{extra}" for name, map in about["maps"].items() for extra in map.get("beside", [])}
+    assert {*about["maps"], *beside} == set(arrays.files)
+    assert beside == {"smooth@encoder5-1-pairwise-raw"}
     assert pairs.grid == (2, 2)
 
 

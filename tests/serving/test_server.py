@@ -129,7 +129,7 @@ BAD = {
     "half an image": (GOOD["png"][:400], {}, 422, "damaged or truncated"),
     "half a JPEG": (GOOD["jpeg"][:500], {}, 422, "damaged or truncated"),
     "half a TIFF": (GOOD["16-bit TIFF"][:3000], {}, 422, "damaged or truncated"),
-    "rows that are not there": (bomb(150), {}, 422, "fewer rows of pixels than the 150"),
+    "rows that are not there": (bomb(150), {}, 422, "damaged or truncated"),
     "text": (b"not an image", {}, 422, "not an image"),
     "an archive": (b"PK\3\4" + b"\0" * 100, {}, 422, "not an image"),
     "a pickled array": (

@@ -17,7 +17,8 @@ from foveate.inspection.subjects import RecordedMap
 def save_values(folder: Path, maps: Sequence[RecordedMap]) -> None:
     """Write `maps.npz` (float32 arrays, one a map; some kinds have more beside it) and `maps.json`.
 
-    maps.json says of each map what its axes and values mean.
+    maps.json says of each map what its axes and values mean; "beside" names what else was saved of it, as
+    MAP-NAME.
     """
     arrays = {_key(recorded): recorded.map.values[0].float().numpy() for recorded in maps}
     arrays |= {
@@ -48,6 +49,7 @@ def _describe(recorded: RecordedMap) -> dict[str, Any]:
         "shape": list(attention.values.shape[1:]),
         "axes": attention.axes,
         "meaning": attention.meaning,
+        **({"beside": list(attention.beside)} if attention.beside else {}),
         **effect,
         "share_over_the_image": recorded.covers,
         "gate": recorded.gate,
