@@ -96,7 +96,9 @@ def test_a_folder_of_runs_is_scored_as_their_ensemble(runs, capsys):
 def test_images_that_a_run_was_trained_with_are_warned_of(runs, data, tmp_path):
     table = data.dataset.split_table()
     fold = save(tmp_path / "fold", 5, data, train=[*table["test"], *table["val"]], test=table["train"][:3])
-    (note,) = evaluate_ensemble([runs[0], fold]).notes
+    result = evaluate_ensemble([runs[0], fold])
+    (note,) = result.notes
+    assert result.gain.verdict == "no verdict"
     assert (
         f"{len(table['test'])} of these {len(table['test'])} images have names of images that some of" in note
     )
@@ -107,7 +109,9 @@ def test_images_that_a_run_was_trained_with_are_warned_of(runs, data, tmp_path):
         evaluate_ensemble([runs[0], fold], temperature="auto")
     (note,) = evaluate_ensemble(runs, split="val").notes
     assert note.startswith("The best epoch was chosen on these images too")
-    assert not evaluate_ensemble(runs, data="synthetic:20:16x24").notes
+    unseen = evaluate_ensemble(runs, data="synthetic:20:16x24")
+    assert not unseen.notes
+    assert unseen.gain.verdict != "no verdict"
     (note,) = evaluate_ensemble([runs[0], fold], data="synthetic:20:16x24").notes
     assert "scores and gain are too high" in note
 

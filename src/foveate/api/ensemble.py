@@ -1,7 +1,7 @@
 """`foveate.evaluate_ensemble`: what several runs gain by predicting together, and what that costs."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,8 @@ class EnsembleResult:
     """The result of `evaluate_ensemble`.
 
     runs, weights, temperature: of the ensemble. scores: of the ensemble. singles: of each run, on the same
-    images. gain: the paired difference of the ensemble from the mean of its runs, with interval and verdict.
+    images. gain: the paired difference of the ensemble from the mean of its runs, with interval and verdict;
+    no verdict if one of the runs has seen one of the images.
     times: the time for one image as a multiple of the mean time of a single run. notes: sentences that the
     user should know.
     """
@@ -97,6 +98,8 @@ def evaluate_ensemble(
     gain = ensemble_gain(
         found.together, found.apart, module.classes, module.task, images.groups, judge, margin / 100
     )
+    if images.seen_by(paths):
+        gain = replace(gain, verdict="no verdict")
     return EnsembleResult(
         tuple(map(str, paths)),
         ensemble.weights,

@@ -72,17 +72,20 @@ class ScoredData:
             "right values."
         )
 
+    def seen_by(self, runs: Sequence[Path]) -> list[str]:
+        """Return the names of the scored images that one of the runs was trained with or chosen by."""
+        return sorted(set().union(*map(self._known_to, runs)))
+
     def _caution(self, runs: Sequence[Path]) -> str:
         """Return a warning if scores on these images overestimate scores on new images, or ""."""
         if self.data is None and self.split == "train":
             return ""
-        known = [self._known_to(run) for run in (runs or (self.run,))]
-        seen = sorted(set().union(*known))
+        seen = self.seen_by(runs or (self.run,))
         if len(runs) > 1 and seen:
             return (
                 f"{len(seen)} of these {len(self.stems)} images have names of images that some of the "
                 f"{len(runs)} runs were trained with or chosen by, as with folds: scores and gain are too "
-                "high. Score the ensemble on images that none of its runs has seen."
+                "high, and there is no verdict. Score the ensemble on images that none of its runs has seen."
             )
         if self.data is not None and seen:
             return (
