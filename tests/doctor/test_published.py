@@ -1,10 +1,13 @@
 """The doctor reads whatever can be opened, not folders of pairs alone."""
 
+import pickle
+
 import pytest
 from PIL import Image
 
 from foveate.data.open import open_dataset
 from foveate.data.pack import pack
+from foveate.doctor.exam import examine
 from foveate.doctor.facts import as_dataset
 from foveate.doctor.finding import judge
 from foveate.doctor.visit import visit
@@ -26,6 +29,8 @@ def test_every_published_dataset_is_examined_and_can_be_advised_on(name, tmp_pat
     assert (survey.folder.layout, len(survey.exams)) == (name, sum(map(len, truth.values())))
     assert [finding.title for finding in judge(survey) if finding.severity == "error"] == []
     assert choose_size(as_dataset(survey)) == choose_size(open_dataset(root))
+    first, elsewhere = survey.exams[0], pickle.loads(pickle.dumps(survey.folder.read))
+    assert examine(first.part, first.entry, elsewhere, survey.folder.masks).image.digest == first.image.digest
 
 
 def test_images_of_one_file_have_names_of_their_own(tmp_path):

@@ -1,17 +1,22 @@
 """Every image is examined once, in order; missing sources are reported."""
 
 import json
+import pickle
 import threading
 
 import numpy as np
+import psutil
 import pytest
 from scipy import ndimage
 
 from foveate.data.dataset import Entry
 from foveate.doctor import exam as examination
+from foveate.doctor import visit as visiting
+from foveate.doctor.exam import examine
 from foveate.doctor.facts import gather
 from foveate.doctor.finding import checks
 from foveate.doctor.objects import objects
+from foveate.doctor.processes import Processes
 from foveate.doctor.visit import visit
 from foveate.errors import DataError
 
@@ -55,6 +60,41 @@ def test_ctrl_c_ends_the_threads(plant):
     with pytest.raises(KeyboardInterrupt):
         visit(plant.root, advance=stop)
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("faster", ["threads", "processes"])
+def test_what_is_found_does_not_depend_on_where_it_is_examined(plant, monkeypatch, faster):
+    plant.pairs(24)
+    (plant.root / "images/20.png").write_bytes(b"no image")
+    examined_here = []
+    monkeypatch.setattr(
+        visiting, "examine", lambda *each, **known: examined_here.append(each) or examine(*each, **known)
+    )
+    monkeypatch.setattr(visiting, "TRIAL_S", 0.0)
+    monkeypatch.setattr(visiting, "LONG_S", 0.0)
+    monkeypatch.setattr(visiting, "SCALES", 0.0 if faster == "threads" else np.inf)
+    monkeypatch.setattr(visiting.os, "cpu_count", lambda: 2)
+    elsewhere, here = visit(plant.root).exams, len(examined_here)
+    assert here == (24 if faster == "threads" else 10)
+    for exam, alone in zip(elsewhere, visit(plant.root, workers=1).exams, strict=True):
+        assert pickle.dumps(exam) == pickle.dumps(alone)
+
+
+def test_processes_raise_the_errors_of_the_function_and_go_on():
+    with Processes(int, 1) as processes:
+        with pytest.raises(ValueError, match="invalid literal"):
+            processes.map(["1", "x"])
+        assert processes.map(["1", "2"]) == [1, 2]
+
+
+def test_what_a_killed_process_was_given_is_done_here():
+    with Processes(abs, 1) as processes:
+        assert processes.map([-1]) == [1]
+        (child,) = psutil.Process().children()
+        child.kill()
+        child.wait()
+        assert processes.map([-2]) == [2]
+    assert psutil.Process().children() == []
 
 
 @pytest.mark.parametrize(

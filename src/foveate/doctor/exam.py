@@ -106,18 +106,18 @@ def examine(
     if read is not None:
         return _read_by_layout(part, entry, read)
     image_error = mask_error = ""
-    pixels = stored = image = mask = None
+    square = ranks = image = mask = None
     try:
-        pixels, image = _examine_image(entry)
+        square, image = _examine_image(entry)
     except DataError as error:
         image_error = str(error)
     if masks:
         try:
-            stored, mask = _examine_mask(entry.mask, colors)
+            ranks, mask = _examine_mask(entry.mask, colors)
         except DataError as error:
             mask_error = str(error)
     same = image is not None and mask is not None and image.size == mask.size
-    agreement = agree(edges(grey(pixels)), outlines(stored)) if same else None
+    agreement = agree(edges(square), outlines(ranks)) if same else None
     return Exam(part, entry, image, mask, image_error, mask_error, agreement)
 
 
@@ -127,18 +127,20 @@ def grey(pixels: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "side side"]:
     return np.asarray(small)
 
 
-def _examine_image(entry: Entry) -> tuple[UInt8[np.ndarray, "h w 3"], ImageFacts]:
+def _examine_image(entry: Entry) -> tuple[UInt8[np.ndarray, "side side"], ImageFacts]:
     header = read_form(entry.image)
-    pixels = pixels_of(entry)
-    return stretched(pixels), _image_facts(pixels, *header)
+    return _image_facts(pixels_of(entry), *header)
 
 
-def _image_facts(pixels: Pixels, mode: str, file_format: str, exif_orientation: int) -> ImageFacts:
+def _image_facts(
+    pixels: Pixels, mode: str, file_format: str, exif_orientation: int
+) -> tuple[UInt8[np.ndarray, "side side"], ImageFacts]:
+    """Return the image as a grey square, and its measurements."""
     shown = stretched(pixels)
-    small = grey(shown)
-    thumb = np.asarray(Image.fromarray(small).resize(THUMB[::-1], Image.Resampling.BILINEAR))
-    contrast, brightest = float(small.std()), int(shown.max())
-    return ImageFacts(
+    square = grey(shown)
+    thumb = np.asarray(Image.fromarray(square).resize(THUMB[::-1], Image.Resampling.BILINEAR))
+    contrast, brightest = float(square.std()), int(shown.max())
+    facts = ImageFacts(
         pixels.shape[:2],
         mode,
         file_format,
@@ -149,10 +151,11 @@ def _image_facts(pixels: Pixels, mode: str, file_format: str, exif_orientation: 
         thumb,
         None if pixels.dtype == np.uint8 else measure(pixels),
     )
+    return square, facts
 
 
 def _digest(values: np.ndarray) -> bytes:
-    return hashlib.blake2b(np.ascontiguousarray(values), digest_size=16).digest()
+    return hashlib.sha256(np.ascontiguousarray(values)).digest()
 
 
 def _examine_mask(
@@ -171,7 +174,7 @@ def _mask_facts(
     stored: np.ndarray, mode: str, file_format: str, colored: bool
 ) -> tuple[UInt8[np.ndarray, "h w"], MaskFacts]:
     if stored.dtype == np.uint8:
-        counts = np.bincount(stored.ravel(), minlength=256)
+        counts = np.array(Image.fromarray(stored).histogram())
         values = counts.nonzero()[0]
         ranks, counts = stored, counts[values]
         numbers = values
@@ -210,11 +213,13 @@ def _areas(
 
 def _ramps(stored: np.ndarray) -> float:
     changed, between = 0, 0
-    for a in (stored, stored.T):
-        left, middle, right = a[:, :-2], a[:, 1:-1], a[:, 2:]
-        up, down = middle > left, middle < left
-        changed += int((up | down).sum())
-        between += int((up & (right > middle)).sum()) + int((down & (right < middle)).sum())
+    for before, middle, after in (
+        (stored[:, :-2], stored[:, 1:-1], stored[:, 2:]),
+        (stored[:-2], stored[1:-1], stored[2:]),
+    ):
+        up, down = middle > before, middle < before
+        changed += np.count_nonzero(up | down)
+        between += np.count_nonzero((up & (after > middle)) | (down & (after < middle)))
     return between / changed if changed else 0.0
 
 
@@ -225,11 +230,11 @@ def _read_by_layout(part: str, entry: Entry, read: Read) -> Exam:
         header = read_form(entry.image) if own else ("", "", 1)
     except DataError as error:
         return Exam(part, entry, image_error=str(error))
-    image = _image_facts(pixels, *header)
+    square, image = _image_facts(pixels, *header)
     if isinstance(target, int):
         return Exam(part, entry, image)
     ranks, mask = _mask_facts(target, "", "", False)
-    agreement = agree(edges(grey(stretched(pixels))), outlines(ranks))
+    agreement = agree(edges(square), outlines(ranks))
     return Exam(part, entry, image, mask, agreement=agreement)
 
 

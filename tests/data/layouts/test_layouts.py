@@ -1,5 +1,7 @@
 """How folders of all forms are read, and that none is read in a way that is not said."""
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -52,6 +54,7 @@ def test_the_doctor_lists_the_same_images(tmp_path, tree):
     tree.write(tmp_path)
     folder = scan_folder(tmp_path, choice=FolderChoice(**tree.flags))
     assert (folder.layout, len(folder.entries), folder.unpaired) == (tree.layout, tree.images, ())
+    pickle.dumps(folder.read)  # other processes examine large folders
     assert {entry.group for _, entry in folder.entries} == {
         entry.group for entry in entries(open_dataset(tmp_path, **tree.flags))
     }
