@@ -40,6 +40,8 @@ if os.environ.get("FOVEATE_UNCHECKED") != "1":
         @functools.wraps(thing)
         def call(*args: Any, **kwargs: Any) -> Any:
             nonlocal checked
+            if jaxtyping.config.jaxtyping_disable:  # as jaxtyping's own: checks do not trace
+                return thing(*args, **kwargs)
             checked = checked or strict(thing)
             return checked(*args, **kwargs)
 
