@@ -80,7 +80,7 @@ def _examine(named: tuple[str, Entry], **known: Any) -> Exam:
     return examine(*named, **known)
 
 
-def _fastest(function: Callable, items: Sequence) -> Iterator:
+def _fastest(function: Callable, items: Sequence) -> Iterator[Any]:
     """Yield the results in order, computed in the way that is fastest on the first items.
 
     Large images spend their time in decoders, which several threads run side by side. Small images spend it
@@ -108,14 +108,14 @@ def _fastest(function: Callable, items: Sequence) -> Iterator:
         yield from map(function, left)
 
 
-def _in_processes(function: Callable, items: Iterator, count: int) -> Iterator:
+def _in_processes(function: Callable, items: Iterator, count: int) -> Iterator[Any]:
     batches = iter(lambda: list(islice(items, BATCH)), [])
     with Processes(function, count) as processes:
         for results in _parallel(processes.map, batches, count):
             yield from results
 
 
-def _parallel(function: Callable, items: Iterable, workers: int) -> Iterator:
+def _parallel(function: Callable, items: Iterable, workers: int) -> Iterator[Any]:
     """Yield the results in order, computing only a few ahead; cancel pending work on Ctrl-C."""
     pool = ThreadPoolExecutor(workers)
     waiting: deque = deque()
