@@ -11,6 +11,7 @@ from foveate.errors import UserError, choose
 from foveate.files import write_whole
 from foveate.inspection.figures.fonts import use_fonts
 from foveate.inspection.figures.registry import FigureKind, figure_kinds, figures_for
+from foveate.inspection.figures.style import save_figure
 from foveate.inspection.image import inspect_image
 from foveate.inspection.record import attention_of
 from foveate.inspection.sources import Source, evenly_spaced, find_sources
@@ -136,7 +137,7 @@ def _draw(folder: Path, view: View, maps: list[RecordedMap], kinds: Sequence[Fig
         with write_whole(path) as file:
             page = kind.draw(subject)
             use_fonts(page)
-            page.savefig(file, format="png")
+            save_figure(page, file, "png")
         drawings.append(Drawing(path, kind.name, label, kind.summary))
     if maps:
         save_values(folder, maps)

@@ -49,11 +49,11 @@ def test_a_work_runs_from_its_command_to_its_tables(work, outputs):
 
 
 def test_the_same_command_goes_on_and_finds_all_runs_done(outputs, capsys):
-    out = outputs("mssa")
+    out = outputs("reduce-misclassification")
     before = rows(out)
-    assert main(["reproduce", "mssa", "--scale", "smoke", "--out", str(out)]) == 0
+    assert main(["reproduce", out.name, "--scale", "smoke", "--out", str(out)]) == 0
     printed = capsys.readouterr().out
-    assert "4 of 4 runs are done." in printed
+    assert "10 of 10 runs are done." in printed
     assert printed.splitlines()[-1] == str(out / "index.html")
     assert rows(out) == before
 

@@ -24,14 +24,15 @@ def show_network(text: str, network: Mapping[str, Any]) -> Shown:
     92
     """
     built = {key: value for key, value in network.items() if key != "size"}
-    model = create_model(**{"encoder_weights": None, **built})
+    with torch.device("meta"):  # its sizes are wanted, not its weights
+        model = create_model(**{"encoder_weights": None, **built})
     if text == "parameters":
         return Shown(parameters(model) / 1e6)
     if text == "depth":
         return Shown(float(trunk_depth(model)))
     if text == "macs" and "size" in network:
         image = torch.empty(1, 3, *network["size"], device="meta")
-        return Shown(flops(model.to("meta"), image) / 2e9)
+        return Shown(flops(model, image) / 2e9)
     raise UserError(
         f"shows is '{text}', but a network that is not trained has parameters, depth and (at a size) macs"
     )

@@ -1,10 +1,12 @@
 """The common style of figures: layout, colour scale, and axes in the pixel coordinates of the image."""
 
-from typing import Any
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from jaxtyping import Num, UInt8
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
@@ -28,6 +30,14 @@ def new_figure(width: float, height: float, title: str, note: str) -> Figure:
     figure.suptitle(plain(title), x=0.012, ha="left", fontsize=11, fontweight="bold", color=INK)
     figure.supxlabel(plain(note), x=0.012, ha="left", fontsize=8.5, color=SOFT, wrap=True)
     return figure
+
+
+def save_figure(page: Figure, file: BinaryIO, kind: Literal["png", "svg"]) -> None:
+    """Write a figure. `Figure.savefig` would draw it twice, once to find its layout."""
+    if kind == "png":
+        FigureCanvasAgg(page).print_png(file)
+    else:
+        FigureCanvasSVG(page).print_svg(file)
 
 
 def plain(text: str) -> str:

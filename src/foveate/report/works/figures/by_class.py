@@ -7,7 +7,7 @@ import numpy as np
 from foveate.evaluation.evaluate import read_scores
 from foveate.experiments.works.tables import chosen_runs
 from foveate.files import write_whole
-from foveate.inspection.figures.style import new_figure, plain, style_axes
+from foveate.inspection.figures.style import new_figure, plain, save_figure, style_axes
 from foveate.report.works.figures.over_epochs import COLORS
 from foveate.report.works.pictures import Canvas, Picture, picture
 
@@ -43,6 +43,6 @@ def by_class(canvas: Canvas) -> Iterator[Picture]:
         page.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=len(rows), fontsize=8)
         path = canvas.folder / f"{number}.svg"
         with write_whole(path) as file:
-            page.savefig(file, format="svg")
+            save_figure(page, file, "svg")
         where = "those of each image are in per_image.csv of each run"
         yield Picture(path, f"class accuracy, precision, F1 and IoU: {heading}; {where}")

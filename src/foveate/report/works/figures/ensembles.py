@@ -8,7 +8,7 @@ from foveate.evaluation.judges import score_words
 from foveate.evaluation.scored_data import open_scored
 from foveate.experiments.works.plan import PlacedRun, WorkRuns
 from foveate.files import write_whole
-from foveate.inspection.figures.style import BLUE, VERMILION, new_figure, plain, style_axes
+from foveate.inspection.figures.style import BLUE, VERMILION, new_figure, plain, save_figure, style_axes
 from foveate.models.checkpoints import load_model
 from foveate.prediction.ensemble import Ensemble, Member
 from foveate.report import words
@@ -63,7 +63,7 @@ def _page(canvas: Canvas, runs: WorkRuns, gains: dict[str, Gain]) -> Picture:
     page.legend(handles[:2], labels[:2], loc="outside right upper", fontsize=8)
     path = canvas.folder / f"{runs.sweep.part}-{runs.sweep.datum.name}.svg"
     with write_whole(path) as file:
-        page.savefig(file, format="svg")
+        save_figure(page, file, "svg")
     return Picture(path, f"what seeds gain by predicting together: {about}")
 
 

@@ -13,7 +13,8 @@ def inspected(canvas: Canvas) -> Iterator[Picture]:
     """Draw the kinds of figures that the options name.
 
     Options: a list of mappings with `part`, `arms` (a pattern), `figures` (of `foveate inspect`), and as
-    wanted `images` (1). Of each part on each of its data, the first finished run that fits is drawn.
+    wanted `images` (1; always 1 at scale smoke). Of each part on each of its data, the first finished run
+    that fits is drawn.
     """
     for wanted in canvas.options["draw"]:
         for runs in canvas.plan.runs:
@@ -32,7 +33,8 @@ def _first(runs: WorkRuns, pattern: str) -> PlacedRun | None:
 def _drawn(canvas: Canvas, runs: WorkRuns, run: PlacedRun, wanted: dict) -> Iterator[Picture]:
     folder = canvas.folder / runs.sweep.part / runs.sweep.datum.name
     folder.mkdir(parents=True, exist_ok=True)
-    found = inspect(run.folder, folder, figures=wanted["figures"], limit=wanted.get("images", 1))
+    limit = 1 if canvas.plan.scale_name == "smoke" else wanted.get("images", 1)
+    found = inspect(run.folder, folder, figures=wanted["figures"], limit=limit)
     for name, drawings in found.drawings.items():
         for drawing in drawings:
             about = f"{run.cell.arm}, seed {run.cell.seed}, {runs.sweep.datum.heading}, {name}"

@@ -13,7 +13,7 @@ from foveate.evaluation.evaluate import read_per_image
 from foveate.evaluation.ratios import ratio
 from foveate.experiments.works.tables import chosen_runs
 from foveate.files import write_whole
-from foveate.inspection.figures.style import new_figure, style_axes
+from foveate.inspection.figures.style import new_figure, save_figure, style_axes
 from foveate.report.works.figures.over_epochs import COLORS
 from foveate.report.works.pictures import Canvas, Picture, picture
 
@@ -44,7 +44,7 @@ def objects(canvas: Canvas) -> Iterator[Picture]:
             axes.legend(fontsize=7.5, frameon=False)
         path = canvas.folder / f"{number}.svg"
         with write_whole(path) as file:
-            page.savefig(file, format="svg")
+            save_figure(page, file, "svg")
         yield Picture(path, f"objects found by their size, with and without: {heading}")
 
 

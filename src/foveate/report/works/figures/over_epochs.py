@@ -7,7 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from foveate.experiments.works.plan import PlacedRun, WorkRuns
 from foveate.files import write_whole
-from foveate.inspection.figures.style import INK, new_figure, plain, style_axes
+from foveate.inspection.figures.style import INK, new_figure, plain, save_figure, style_axes
 from foveate.report.works.pictures import Canvas, Picture, picture
 from foveate.training.run_directory import Run
 
@@ -54,7 +54,7 @@ def _page(canvas: Canvas, runs: WorkRuns, done: Sequence[PlacedRun]) -> Picture:
     page.legend(*axes.get_legend_handles_labels(), loc="outside lower left", fontsize=7.5, labelcolor=INK)
     path = canvas.folder / f"{runs.sweep.part}-{runs.sweep.datum.name}.svg"
     with write_whole(path) as file:
-        page.savefig(file, format="svg")
+        save_figure(page, file, "svg")
     return Picture(path, f"curves over the epochs: {about}")
 
 

@@ -10,7 +10,7 @@ from foveate.evaluation.judges import score_words
 from foveate.experiments.sweeps.collect import collect
 from foveate.experiments.sweeps.family import Entry
 from foveate.files import write_whole
-from foveate.inspection.figures.style import BLUE, INK, SOFT, new_figure, style_axes
+from foveate.inspection.figures.style import BLUE, INK, SOFT, new_figure, save_figure, style_axes
 from foveate.report.works.pictures import Canvas, Picture, picture
 from foveate.specs.arm import parse_arm
 
@@ -46,7 +46,7 @@ def over_values(canvas: Canvas) -> Iterator[Picture]:
         right.axhline(0, color=SOFT, linewidth=0.8)
         _draw(right, [point for point in points if point[1].difference is not None], "difference")
         with write_whole(path) as file:
-            page.savefig(file, format="svg")
+            save_figure(page, file, "svg")
         yield Picture(path, f"{score} over {option} on {datum.heading}, and the contrast to {reference}")
 
 

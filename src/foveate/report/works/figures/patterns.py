@@ -10,7 +10,7 @@ from foveate.evaluation.error_rates import BOUNDS
 from foveate.evaluation.evaluate import read_per_image
 from foveate.experiments.works.tables import chosen_runs
 from foveate.files import write_whole
-from foveate.inspection.figures.style import BLUE, VERMILION, new_figure, style_axes
+from foveate.inspection.figures.style import BLUE, VERMILION, new_figure, save_figure, style_axes
 from foveate.report.works.pictures import Canvas, Picture, picture
 
 
@@ -54,7 +54,7 @@ def patterns(canvas: Canvas) -> Iterator[Picture]:
         page.legend(*axes.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
         path = canvas.folder / f"{number}.svg"
         with write_whole(path) as file:
-            page.savefig(file, format="svg")
+            save_figure(page, file, "svg")
         yield Picture(path, f"misclassified pixels by pattern, before (A) and after (B, C, D): {heading}")
 
 
