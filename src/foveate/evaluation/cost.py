@@ -188,14 +188,15 @@ def _on_device(model: nn.Module, device: torch.device) -> nn.Module:
 
 
 def _infer(model: nn.Module, image: Tensor) -> None:
-    training = {module: module.training for module in model.modules()}
-    model.eval()
+    training = [module for module in model.modules() if module.training]
+    if training:
+        model.eval()
     try:
         with torch.inference_mode():
             model(image)
     finally:
-        for module, mode in training.items():
-            module.training = mode
+        for module in training:
+            module.training = True
 
 
 def _finish(image: Tensor) -> None:

@@ -157,7 +157,9 @@ def _resolve(arch: str, encoder_name: str, options: dict[str, Any]) -> tuple[str
     elif arch == "fcn_torchvision":
         choose(encoder_name, ("resnet50", "resnet101"), f"encoder of {arch}")
     elif arch == "classifier" or encoder_name.startswith("tu-"):
-        choose(_base(encoder_name.removeprefix("tu-")), timm.list_models(), "timm model")
+        name = _base(encoder_name.removeprefix("tu-"))
+        if not timm.is_model(name):
+            choose(name, timm.list_models(), "timm model")
     elif arch == "dpt":
         raise UserError(f"dpt needs a vision transformer, such as {default}; got '{encoder_name}'")
     else:
