@@ -19,7 +19,7 @@ def test_a_result_has_scores_a_model_and_how_training_went(fitted):
 def test_keywords_reach_the_spec_of_the_run(fitted):
     spec = RunSpec.load(fitted[0].folder / "spec.yaml")
     assert (spec.data.size, spec.data.batch, spec.training.epochs) == ((32, 64), 4, 1)
-    assert (spec.model.encoder, spec.model.arm) == ("mobilenet_v2", "se@decoder(reduction=4)")
+    assert (spec.model.encoder, spec.model.arm) == ("tu-test_resnet", "se@decoder(reduction=4)")
 
 
 def test_repr_is_two_lines(fitted):

@@ -25,7 +25,7 @@ PLACE = (rasterio.transform.from_origin(600_000, 5_000_000, 10, 10), "EPSG:32633
 def run(tmp_path_factory):
     """A run whose network sees at most 8 pixels to each side."""
     torch.manual_seed(0)
-    model = create_model("unet", "resnet18", classes=3, encoder_depth=1, decoder_channels=[8])
+    model = create_model("unet", "tu-test_resnet", classes=3, encoder_depth=1, decoder_channels=[8])
     for module in model.modules():
         if isinstance(module, torch.nn.Conv2d):
             module.weight.data.mul_(1.5)
@@ -66,8 +66,9 @@ def test_bands_are_predicted_in_tiles_as_whole(tmp_path):
     from foveate.data.dataset import BandSet
     from foveate.plain import to_plain
 
-    model = create_model("unet", "resnet18", classes=3, in_channels=2, encoder_depth=1, decoder_channels=[8],
-                         encoder_weights=None)  # fmt: skip
+    model = create_model(
+        "unet", "tu-test_resnet", classes=3, in_channels=2, encoder_depth=1, decoder_channels=[8]
+    )
     scale = BandScale(BandSet(("a", "b"), (3, 1), 4), (0.0, 0.0), (9e3, 9e3), (0.5, 0.5), (0.3, 0.3))
     model.notes = {"bands": to_plain(scale)}
     (tmp_path / "run").mkdir()

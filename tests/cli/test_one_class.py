@@ -14,8 +14,14 @@ from foveate.prediction.predictor import load
 from ..data.published.imitations import IMITATIONS
 
 SMALL = ["--size", "32x32", "--batch", "4", "--epochs", "1", "--workers", "0", "--precision", "32"]
-SMOOTH = [*SMALL, "--arch", "smooth_unet", "--encoder", "mobilenet_v2"]
-UNET = [*SMALL, "--encoder", "mobilenet_v2", "--options", '{"decoder_channels": [16, 8, 8, 8, 8]}']
+SMOOTH = [*SMALL, "--arch", "smooth_unet", "--encoder", "tu-test_resnet"]
+UNET = [
+    *SMALL,
+    "--encoder",
+    "tu-test_resnet",
+    "--options",
+    '{"encoder_depth": 2, "decoder_channels": [16, 8]}',
+]
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from PIL import Image
 from foveate.cli.main import main
 from foveate.files import folder_lock
 
-SMALL = ["--size", "32x48", "--batch", "4", "--encoder", "mobilenet_v2"]
-SMALL += ["--options", "{encoder_depth: 3, decoder_channels: [16, 16, 8]}"]
+SMALL = ["--size", "32x48", "--batch", "4", "--encoder", "tu-test_resnet"]
+SMALL += ["--options", "{encoder_depth: 2, decoder_channels: [16, 8]}"]
 FIT = ["fit", "synthetic:8:32x48", *SMALL, "--epochs", "1", "--precision", "32", "--arm", "se@decoder"]
 
 
@@ -41,6 +41,8 @@ def classifier(tmp_path_factory) -> Path:
     argv = [
         "fit",
         str(root / "data"),
+        "--arch",
+        "test_resnet",
         "--epochs",
         "1",
         "--batch",

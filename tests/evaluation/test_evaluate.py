@@ -26,9 +26,10 @@ from foveate.specs.training import TrainingSpec
 from foveate.training.run import fit
 from foveate.training.run_directory import Run
 
+HOST = ModelSpec("unet", "tu-test_resnet", options={"encoder_depth": 2, "decoder_channels": [8, 8]})
 SPEC = RunSpec(
     DataSpec("synthetic:4", size=(32, 64), batch=2, workers=0),
-    ModelSpec(arch="unet", encoder="resnet18"),
+    HOST,
     TrainingSpec(epochs=1),
 )
 
@@ -123,7 +124,7 @@ def test_progress_counts_images(run):
 def test_other_data_is_scored_whole_and_may_lack_a_class(tmp_path):
     spec = RunSpec(
         DataSpec(str(write_pairs(tmp_path / "own", 6, (0, 1, 2))), size=(32, 32), batch=2, workers=0),
-        ModelSpec(arch="unet", encoder="resnet18"),
+        HOST,
         TrainingSpec(epochs=1),
     )
     run = tmp_path / "run"
@@ -152,7 +153,7 @@ def test_255_keeps_the_meaning_that_it_had_in_training(tmp_path):
     own = write_pairs(tmp_path / "own", 6, (0, 1, 255))
     spec = DataSpec(str(own), size=(32, 32), batch=2, workers=0)
     run = tmp_path / "run"
-    fit(RunSpec(spec, ModelSpec(arch="unet", encoder="resnet18"), TrainingSpec(epochs=1)), run)
+    fit(RunSpec(spec, HOST, TrainingSpec(epochs=1)), run)
     assert Run(run).spec.data.classes == ("background=0", "foreground=1", "ignore=255")
     assert load(run).facts.table == Run(run).spec.data.classes
     found = evaluate(run, data=write_pairs(tmp_path / "new", 3, (0, 255)))
@@ -165,7 +166,7 @@ def test_a_run_that_does_not_record_its_values_says_that_they_are_guessed(tmp_pa
     own = write_pairs(tmp_path / "own", 6, (0, 1, 255))
     spec = DataSpec(str(own), size=(32, 32), batch=2, workers=0)
     run = tmp_path / "run"
-    fit(RunSpec(spec, ModelSpec(arch="unet", encoder="resnet18"), TrainingSpec(epochs=1)), run)
+    fit(RunSpec(spec, HOST, TrainingSpec(epochs=1)), run)
     older = Run(run).spec
     Run(run).write_spec(replace(older, data=replace(older.data, classes=None)))
     new = write_pairs(tmp_path / "new", 3, (0, 255))
@@ -292,7 +293,7 @@ def test_a_classifier_is_scored_and_predicts_labels(tmp_path):
     root = write_classes(tmp_path / "animals", ("cat", "dog"))
     spec = RunSpec(
         DataSpec(str(root), size=(32, 32), batch=2, workers=0),
-        ModelSpec(arch="classifier", encoder="resnet18"),
+        ModelSpec(arch="classifier", encoder="test_resnet"),
         TrainingSpec(epochs=1),
     )
     run = tmp_path / "run"

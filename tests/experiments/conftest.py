@@ -39,10 +39,10 @@ class Continued:
 
 @pytest.fixture(scope="session")
 def small_spec() -> ComparisonSpec:
-    options = {"encoder_depth": 3, "decoder_channels": [16, 16, 8]}
+    options = {"encoder_depth": 2, "decoder_channels": [16, 8]}
     return ComparisonSpec(
         DataSpec("synthetic:8:32x48", size=(32, 48), batch=4),
-        ModelSpec("unet", "mobilenet_v2", gate="none", options=options),
+        ModelSpec("unet", "tu-test_resnet", gate="none", options=options),
         TrainingSpec(epochs=1, lr=0.01, precision="32"),
         arms=("cbam@decoder", "none"),
         placebo=True,

@@ -102,7 +102,7 @@ def test_a_run_knows_the_verdict_on_its_arm(continued, tmp_path):
     }
     verdict = continued.comparison.result("cbam@decoder").verdict
     said = verdict_on(by_arm["cbam@decoder"])
-    assert said.startswith("cbam@decoder against none on unet with mobilenet_v2 ")
+    assert said.startswith("cbam@decoder against none on unet with tu-test_resnet ")
     assert f": {verdict}, " in said
     assert verdict_on(by_arm["none"]) == ""
     assert verdict_on(tmp_path / "a" / "b" / "c") == ""
@@ -204,7 +204,7 @@ def test_ctrl_c_keeps_the_training_so_far(small_spec, tmp_path):
         (("cbam@decodr",), "did you mean 'decoder'"),
         (("cbam@decoder(ratio=3)",), "ratio"),
         (("cbam@decoder", "se@"), "expected a place"),
-        (("placebo@decoder", "cbam@encoder3"), "no other arm sits at decoder"),
+        (("placebo@decoder", "cbam@encoder2"), "no other arm sits at decoder"),
     ],
 )
 def test_wrong_arms_raise_before_anything_is_written(small_spec, tmp_path, arms, words):

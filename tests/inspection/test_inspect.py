@@ -33,7 +33,7 @@ PHOTO = np.random.default_rng(0).integers(0, 255, (90, 70, 3), dtype=np.uint8)
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("inspect") / "run"
-    model = ModelSpec(arm="smooth@encoder5+cbam@decoder", options=SMALL)
+    model = ModelSpec("unet", "tu-test_resnet", arm="smooth@encoder5+cbam@decoder", options=SMALL)
     data = DataSpec("synthetic:6:64x64", size=(64, 64), batch=3)
     fit(RunSpec(data, model, TrainingSpec(epochs=1, precision="32")), folder)
     return folder
@@ -121,12 +121,14 @@ def test_wrong_arguments_raise_and_write_nothing(about, words, run, tmp_path, ph
 
 
 def test_a_model_without_attention_has_a_view_and_no_maps():
-    view, maps = inspect_image(Predictor(create_model("unet", classes=3, **SMALL), "cpu"), "photo", PHOTO)
+    view, maps = inspect_image(
+        Predictor(create_model("unet", "tu-test_resnet", classes=3, **SMALL), "cpu"), "photo", PHOTO
+    )
     assert (view.size, view.prediction.mask.shape, maps) == ((90, 70), (90, 70), [])
 
 
 def test_maps_of_a_padded_image_cover_more_than_the_image():
-    model = create_model("unet", classes=3, arm="se@encoder2+cbam@logits", **SMALL)
+    model = create_model("unet", "tu-test_resnet", classes=3, arm="se@encoder2+cbam@logits", **SMALL)
     _, maps = inspect_image(Predictor(model, "cpu"), "photo", PHOTO)
     covers = {(recorded.label, recorded.map.kind): recorded.covers for recorded in maps}
     assert covers["se@encoder2", "channel"] == (90 / 96, 70 / 96)
@@ -135,7 +137,9 @@ def test_maps_of_a_padded_image_cover_more_than_the_image():
 
 
 def test_patches_across_levels_cover_the_part_of_the_image_they_were_cut_from():
-    model = create_model("unet", classes=3, arm="afma@logits(level=1,patch_size=4)", **SMALL)
+    model = create_model(
+        "unet", "tu-test_resnet", classes=3, arm="afma@logits(level=1,patch_size=4)", **SMALL
+    )
     _, (recorded,) = inspect_image(
         Predictor(model, "cpu"), "photo", PHOTO[:, :54], pixels=[(10, 10), (89, 53)]
     )

@@ -14,7 +14,7 @@ def small_spec() -> Callable[..., RunSpec]:
     """`small_spec(epochs=2, ...)`: a run of three steps an epoch on twelve small images, seconds of work."""
     spec = RunSpec(
         DataSpec("synthetic:12", size=(32, 64), batch=4),
-        ModelSpec("unet", "mobilenet_v2", options={"decoder_channels": [8, 8, 8, 8, 8]}),
+        ModelSpec("unet", "tu-test_resnet", options={"encoder_depth": 2, "decoder_channels": [8, 8]}),
         TrainingSpec(epochs=2, precision="32"),
     )
 

@@ -48,7 +48,7 @@ def run(data, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "run"
     spec = RunSpec(
         DataSpec(str(data), size=(32, 32), batch=2, rotation=20.0),
-        ModelSpec("unet", "mobilenet_v2", "none", arm="se@decoder"),
+        ModelSpec("unet", "tu-test_resnet", "none", arm="se@decoder"),
         TrainingSpec(epochs=1),
     )
     fit(spec, out)
@@ -116,7 +116,7 @@ def test_values_of_any_size_can_be_recorded(run):
 
 def test_arms_are_compared_on_bands_with_a_report(data, tmp_path):
     out = tmp_path / "comparison"
-    small = {"size": (32, 32), "batch": 4, "encoder": "mobilenet_v2", "encoder_weights": "none"}
+    small = {"size": (32, 32), "batch": 4, "encoder": "tu-test_resnet", "encoder_weights": "none"}
     compare(data, ["none", "se@decoder"], seeds=2, epochs=1, folds=0, out=out, jobs=1, **small)
     assert (out / "report.html").is_file()
     with np.load(out / "gallery.npz", allow_pickle=False) as gallery:

@@ -29,7 +29,7 @@ def test_a_killed_run_ends_with_the_same_bits(small_spec, begin, tmp_path):
     # DeepLabV3+ has dropout, so that the random generators matter; bf16 where that pays; AFMA has a loss of
     # its own.
     arm = "cbam@decoder+afma@logits(level=1,patch_size=4)"
-    model = ModelSpec("deeplabv3plus", "mobilenet_v2", arm=arm, options={"decoder_channels": 16})
+    model = ModelSpec("deeplabv3plus", "tu-test_resnet", arm=arm, options={"decoder_channels": 16})
     spec = replace(small_spec(epochs=3, precision="auto"), model=model)
     killed, undisturbed = Run(tmp_path / "killed"), Run(tmp_path / "undisturbed")
     child = begin(KILLED_IN_MID_EPOCH, spec=spec, out=killed.folder, threads=torch.get_num_threads())
@@ -189,7 +189,8 @@ sys.exit(main(words))
 
 def test_a_run_that_a_batch_system_ends_is_kept_and_goes_on(begin, tmp_path):
     out = tmp_path / "run"
-    options = ["--size", "32x64", "--batch", "4", "--epochs", "3", "--encoder", "mobilenet_v2"]
+    options = ["--size", "32x64", "--batch", "4", "--epochs", "3", "--encoder", "tu-test_resnet"]
+    options += ["--options", "{encoder_depth: 2, decoder_channels: [8, 8]}"]
     words = ["fit", "synthetic:12", *options, "--out", str(out)]
     child = begin(TERMINATED_IN_MID_EPOCH, words=words)
     child.join()

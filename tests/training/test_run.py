@@ -113,8 +113,8 @@ def test_arms_of_one_seed_begin_alike(small_spec, tmp_path):
 
 
 def test_another_seed_draws_other_weights():
-    weights = [seeded_model(ModelSpec("unet", "mobilenet_v2"), 2, seed).state_dict() for seed in (0, 1)]
-    name = "network.encoder.features.0.0.weight"
+    weights = [seeded_model(ModelSpec("unet", "tu-test_resnet"), 2, seed).state_dict() for seed in (0, 1)]
+    name = "network.encoder.model.conv1.0.weight"
     assert not torch.equal(weights[0][name], weights[1][name])
 
 
@@ -341,7 +341,7 @@ def test_bce_of_one_logit_agrees_with_pytorch():
     [("smooth_unet", ("Car",), 1), ("smooth_unet", None, 11), ("unet", ("Car",), 2)],
 )
 def test_one_class_has_one_logit_if_the_published_network_has_one(arch, classes, logits):
-    spec = RunSpec(DataSpec("synthetic:4", classes=classes), ModelSpec(arch, "mobilenet_v2"))
+    spec = RunSpec(DataSpec("synthetic:4", classes=classes), ModelSpec(arch, "tu-test_resnet"))
     task = build_task(spec, DataModule(spec.data))
     assert task.model.network.segmentation_head[0].out_channels == logits
     assert task.model.eval()(torch.rand(1, 3, 32, 32)).shape[1] == len(task.model.notes["classes"])
@@ -356,7 +356,7 @@ def test_loss_for_masks_is_refused_for_labels(tmp_path):
             picture.save(tmp_path / "data" / label / f"{label}{i}.png")
     spec = RunSpec(
         DataSpec(str(tmp_path / "data"), size=(32, 32), batch=4),
-        ModelSpec("classifier", "resnet18", options={"stem": "small"}),
+        ModelSpec("classifier", "test_resnet"),
         TrainingSpec(epochs=1, class_weights="inverse_sqrt"),
     )
     with pytest.raises(UserError, match="unknown loss for classification 'dice'"):

@@ -19,6 +19,6 @@ def run(tmp_path_factory) -> Path:
                 path = root / "data" / split / kind / f"{number}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(pixels).save(path)
-    settings = {"size": SIZE, "encoder": "resnet18", "encoder_weights": "none", "batch": 2}
+    settings = {"size": SIZE, "encoder": "tu-test_resnet", "encoder_weights": "none", "batch": 2}
     foveate.fit(root / "data", arm="se@decoder", epochs=1, out=root / "a", accelerator="cpu", **settings)
     return root / "a"

@@ -21,11 +21,11 @@ FLAGS = [
         "--precision",
         "32",
         "--options",
-        "{encoder_depth: 3, decoder_channels: [16, 16, 8]}",
+        "{encoder_depth: 2, decoder_channels: [16, 8]}",
         "--arch",
         "unet",
         "--encoder",
-        "mobilenet_v2",
+        "tu-test_resnet",
     ),
 ]
 
@@ -70,7 +70,7 @@ def stopped(begin, tmp_path_factory) -> Stopped:
 def test_the_plan_is_printed_before_training(stopped):
     output = stopped.stdout
     assert "8 train" in output
-    host = "unet with mobilenet_v2 (decoder_channels 16,16,8; encoder_depth 3)"
+    host = "unet with tu-test_resnet (decoder_channels 16,8; encoder_depth 2)"
     assert f"{host} at 32x48, 2 seeds of each arm:\n  none\n  se@decoder(reduction=4)\n" in output
     assert "4 runs of 2 epochs: about" in output
     assert "points is detected four times out of five" in output

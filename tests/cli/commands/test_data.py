@@ -3,6 +3,8 @@ from safetensors.torch import load_file
 
 from foveate.cli.main import main
 
+HOST = ["--encoder", "tu-test_resnet", "--options", "{encoder_depth: 2, decoder_channels: [16, 8]}"]
+
 
 def output(capsys, *words: str) -> str:
     assert main(["data", *words]) == 0
@@ -44,7 +46,7 @@ def test_a_run_on_shards_is_bit_for_bit_the_run_on_what_was_packed(tmp_path, cap
     assert "14 images in 3 shards" in output(capsys, "pack", source, "--out", shards)
     for data, run in ((source, "a"), (shards, "b")):
         flags = ["--epochs", "1", "--size", "32x48", "--batch", "4", "--out", str(tmp_path / run)]
-        assert main(["fit", data, *flags]) == 0
+        assert main(["fit", data, *HOST, *flags]) == 0
     one, other = (load_file(tmp_path / run / "best.safetensors") for run in ("a", "b"))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)

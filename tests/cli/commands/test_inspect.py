@@ -17,7 +17,7 @@ def runs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     for name, arm in (("se", "se@decoder(reduction=4)"), ("none", "none")):
         (folder / name).mkdir()
-        model = create_model("unet", classes=2, arm=arm, decoder_channels=[16, 16, 8, 8, 8])
+        model = create_model("unet", "tu-test_resnet", classes=2, arm=arm, decoder_channels=[16, 16, 8, 8, 8])
         save_model(model, folder / name)
     return folder
 

@@ -1,6 +1,10 @@
+from functools import partial
+
 import pytest
 
 from foveate.cli.main import main
+from foveate.evaluation.slowdown import slowdown
+from foveate.experiments.placing import plan as planning
 
 DATA = "synthetic:search:8/4/4:16x16"
 
@@ -31,7 +35,10 @@ def test_wrong_flags_are_told_in_one_sentence(flags, words, capsys, tmp_path, mo
 
 def test_a_dry_run_lists_candidates_and_stages_and_writes_nothing(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(planning, "slowdown", partial(slowdown, seconds=0.0))
     flags = [
+        "--encoder",
+        "tu-test_resnet",
         "--attention",
         "simam",
         "--places",

@@ -39,7 +39,7 @@ TREE = {
     "epochs": 12,
     "precision": "32",
     "arch": "unet",
-    "encoder": "mobilenet_v2",
+    "encoder": "tu-test_resnet",
     "encoder_weights": "none",
     "options": {"encoder_depth": 2, "decoder_channels": [16, 8]},
     "arms": ["none", "se@decoder"],

@@ -68,7 +68,11 @@ def test_a_classifier_has_places_too():
 
 @pytest.mark.parametrize(
     ("arch", "encoder", "own"),
-    [("smooth_unet", "auto", "smooth@encoder5"), ("unet", "mit_b0", "Attention"), ("unet", "resnet18", "")],
+    [
+        ("smooth_unet", "auto", "smooth@encoder5"),
+        ("unet", "mit_b0", "Attention"),
+        ("unet", "tu-test_resnet", ""),
+    ],
 )
 def test_attention_of_the_hosts_own_is_named(arch, encoder, own):
     assert own_mechanisms(create_model(arch, encoder, None, arm="none")) == own

@@ -1,14 +1,18 @@
 """One small search for all tests: stopped by Ctrl-C in its round, and continued."""
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from foveate.api.place import PlacementResult
 from foveate.errors import UserError
+from foveate.evaluation.slowdown import slowdown
 from foveate.experiments.overheads import Overheads
+from foveate.experiments.placing import plan as planning
 from foveate.experiments.placing.forecast import Pace, PlacementForecast, forecast_placement
 from foveate.experiments.placing.place import load_if_finished, place
 from foveate.experiments.placing.placement import Placement, pareto_front
@@ -53,6 +57,14 @@ class Searched:
     stop: str
     placement: Placement
     comparison: Comparison
+
+
+@pytest.fixture(scope="module", autouse=True)
+def timed_briefly() -> Iterator[None]:
+    """Candidates are timed in as few turns as it takes: the results are used and kept as any others."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(planning, "slowdown", partial(slowdown, seconds=0.0))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -24,9 +24,9 @@ TREE = {
     "epochs": 2,
     "precision": "32",
     "arch": "unet",
-    "encoder": "mobilenet_v2",
+    "encoder": "tu-test_resnet",
     "encoder_weights": "none",
-    "options": {"encoder_depth": 3, "decoder_channels": [16, 16, 8]},
+    "options": {"encoder_depth": 2, "decoder_channels": [16, 8]},
     "arms": ["none", "se@decoder"],
     "grid": {"lr": [0.01, 1e30]},
 }
