@@ -9,6 +9,7 @@ from foveate.errors import UserError
 from foveate.experiments import compare as comparing
 from foveate.experiments.compare import compare
 from foveate.experiments.course import Course, Stop
+from foveate.experiments.looking import note_on_next_look
 from foveate.experiments.plan import Forecast, make_plan, note_on_budget
 from foveate.verdicts.looks import LookPlan, Looks
 from foveate.verdicts.outlook import can_decide, half_width_with
@@ -30,11 +31,12 @@ def decided(spec, tmp_path_factory):
     return out, compare(spec, out, events.append), events
 
 
-def test_seeds_are_added_one_look_at_a_time(decided):
+def test_seeds_are_added_one_look_at_a_time(decided, spec):
     out, comparison, events = decided
     looks = json.loads((out / "looks.json").read_text())["looks"]["plans"]
     assert looks == [{"planned": [2, 3], "taken": list(comparison.findings.looks)}]
     assert comparison.findings.looks[0] == 2
+    assert note_on_next_look(make_plan(spec, out), out, jobs=1) == ""
     trained = list(dict.fromkeys((e.seed, e.arm) for e in events if e.stage == "train"))
     assert trained[:4] == [(0, "none"), (0, "cbam@decoder"), (1, "none"), (1, "cbam@decoder")]
     shares = [event.share for event in events if event.stage == "train"]
@@ -58,10 +60,12 @@ def test_the_same_call_returns_what_is_finished_and_arms_and_contrasts_can_be_ad
 
 
 def test_a_budget_that_is_used_up_ends_after_a_look(spec, tmp_path):
-    short = replace(spec, training=replace(spec.training, epochs=1), margin=0.0011)
+    short = replace(spec, training=replace(spec.training, epochs=1), margin=3, max_seeds=9)
     comparison = compare(short, tmp_path / "c", budget=1e-3)
     assert comparison.findings.looks == (2,)
     assert len(comparison.baseline.seeds) == 2
+    note = note_on_next_look(make_plan(short, tmp_path / "c"), tmp_path / "c", jobs=1)
+    assert "The next look, at 3 seeds, takes about" in note
 
 
 def test_an_arm_that_was_to_go_on_when_the_comparison_ended_keeps_its_seeds(spec, tmp_path, monkeypatch):

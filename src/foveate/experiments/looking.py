@@ -7,6 +7,7 @@ from statistics import mean
 
 import numpy as np
 
+from foveate.durations import duration
 from foveate.evaluation.evaluate import evaluate, read_per_image
 from foveate.experiments.arms import PlannedArm
 from foveate.experiments.course import Course
@@ -82,6 +83,19 @@ def look_at(
     if rounds < 1:
         return after  # the budget ends here, which says nothing about the arms
     return course.after(plan, look, contrasts, min(plan.spec.max_seeds, look + rounds))
+
+
+def note_on_next_look(plan: Plan, out: Path, jobs: int) -> str:
+    """Return what the next look would take if the budget ended before it; "" if the comparison is over."""
+    course = Course.open(plan.spec, out)
+    if course.is_over(plan):
+        return ""
+    look = course.looks_left(plan.spec)[0]
+    needed = duration(seconds_of_look(plan, out, course, look, jobs))
+    return (
+        f"The budget ended before every arm was decided. The next look, at {look} seeds, takes about "
+        f"{needed}: the same command with a budget longer than that goes on."
+    )
 
 
 def seconds_of_look(plan: Plan, out: Path, course: Course, look: int, jobs: int) -> float:

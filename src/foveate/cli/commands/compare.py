@@ -109,6 +109,7 @@ def compare(
     with progress("Opening the data"):
         opened = open_comparison(settings, arms, placebo, seeds, epochs, seed, out, folds, **question)
     from foveate.experiments.compare import jobs_for, load_if_finished
+    from foveate.experiments.looking import note_on_next_look
     from foveate.experiments.plan import forecast, make_plan, note_on_budget
 
     folder = opened.folder
@@ -142,6 +143,8 @@ def compare(
     short = note_on_budget(seconds, expected) if seconds else ""
     print(f"\n{expected.describe()}\n{short}".rstrip() + "\n", flush=True)
     _run(plan, folder, at_once, seconds, engine)
+    if seconds and (note := note_on_next_look(plan, folder, max(1, at_once))):
+        print(f"\n{note}\n", flush=True)
     _conclude(folder)
     if control:
         _run_control(plan, folder, at_once)
