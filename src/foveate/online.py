@@ -4,11 +4,21 @@ import ssl
 import threading
 from http.client import HTTPException
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 from urllib.request import build_opener, getproxies
 
 REACH_SECONDS = 3.0
 _FAILING_STATUS = (403, 407, 429, 500, 502, 503, 504)
+
+
+def without_password(address: str) -> str:
+    """Return an address without the user and the password in it.
+
+    >>> without_password("https://ada:secret@hub.example.org:8080/api")
+    'https://hub.example.org:8080/api'
+    """
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def unreachable_reason(url: str, seconds: float | None = None) -> str | None:
@@ -27,7 +37,7 @@ def unreachable_reason(url: str, seconds: float | None = None) -> str | None:
     def probe() -> None:
         try:
             # GET, as signed URLs forbid HEAD; the body is not read.
-            build_opener().open(url, timeout=timeout).close()
+            build_opener().open(without_password(url), timeout=timeout).close()
             reasons.append("")
         except HTTPError as error:
             reasons.append(f"{host} cannot be reached ({error})" if error.code in _FAILING_STATUS else "")

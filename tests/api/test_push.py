@@ -314,6 +314,16 @@ def test_a_hub_that_does_not_answer(hub, run, capsys, monkeypatch, tmp_path):
     )
 
 
+@pytest.mark.parametrize("port", ["", ":1"])
+def test_a_password_in_the_address_of_the_hub_is_never_shown(hub, run, monkeypatch, port):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "ENDPOINT", f"http://ada:secret@127.0.0.1{port}")
+    with pytest.raises(UserError, match=r"the Hugging Face Hub \(http://127\.0\.0\.1") as told:
+        push(run, REPO)
+    assert "secret" not in str(told.value)
+
+
 def test_a_wrong_token_is_told(hub, run, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_eve")
     with pytest.raises(UserError, match=r"the Hub does not let you in: .*the token is wrong"):

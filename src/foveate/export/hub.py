@@ -15,6 +15,7 @@ from foveate.errors import UserError
 from foveate.files import escapes_folder
 from foveate.models.hub import HubRun, asking, hub_api
 from foveate.models.packed import LIST, is_kept, kept_files, listing
+from foveate.online import without_password
 from foveate.specs.run import RunSpec
 
 if TYPE_CHECKING:
@@ -141,7 +142,9 @@ def push_files(
     except UserError as error:
         rest = "nothing in it was changed" if info else "the repository was made and is empty"
         raise UserError(f"{error}; {rest}") from None
-    return Pushed(run, f"{api.endpoint}/{run.repo}", made.oid, bool(info.private if info else private))
+    return Pushed(
+        run, f"{without_password(api.endpoint)}/{run.repo}", made.oid, bool(info.private if info else private)
+    )
 
 
 def _existing(api: "HfApi", run: HubRun) -> "ModelInfo | None":

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from foveate.errors import UserError
 from foveate.files import make_cache
 from foveate.models.packed import LARGEST, LIST, is_as_listed, read_listing
-from foveate.online import unreachable_reason
+from foveate.online import unreachable_reason, without_password
 from foveate.waiting import report_progress
 
 if TYPE_CHECKING:
@@ -117,14 +117,16 @@ def hub_api(token: str | None = None) -> "HfApi":
     endpoint = constants.ENDPOINT
     reason = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else unreachable_reason(endpoint)
     if reason:
-        raise UserError(f"the Hugging Face Hub ({endpoint}) is out of reach: {reason}; try again later")
+        raise UserError(
+            f"the Hugging Face Hub ({without_password(endpoint)}) is out of reach: {reason}; try again later"
+        )
     return HfApi(endpoint, token)
 
 
 @contextmanager
 def asking(run: HubRun) -> Iterator[None]:
     """Inside the block the Hub's library is called; what it raises becomes a `UserError` of one sentence."""
-    from huggingface_hub import errors, utils
+    from huggingface_hub import constants, errors, utils
 
     shown = not utils.are_progress_bars_disabled()
     utils.disable_progress_bars()  # progress goes through `waiting`; a server's standard error is its log
@@ -146,6 +148,7 @@ def asking(run: HubRun) -> Iterator[None]:
         Exception
     ) as error:  # the kinds of its HTTP library, of the disk, and of answers that it cannot read
         first, _, _ = str(error).strip().partition("\n")
+        first = first.replace(constants.ENDPOINT, without_password(constants.ENDPOINT))
         raise UserError(f"{run}: the transfer failed ({first or type(error).__name__}); try again") from None
     finally:
         if shown:
