@@ -313,7 +313,7 @@ def test_a_disk_that_fills_in_mid_file_leaves_nothing(setting, tmp_path, monkeyp
     write, (_, most) = getattr(exporting, step), resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def full(*words: object) -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, most))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, most))
         write(*words)
 
     monkeypatch.setattr(exporting, step, full)
@@ -351,7 +351,7 @@ def test_a_fixed_shape_with_maps_and_in_pytorch(setting, tmp_path):
     assert program.parity.difference < 1e-4
 
 
-def test_a_module_that_cannot_be_traced_is_named():
+def test_a_module_that_cannot_be_traced_is_named(shallow):
     class Counting(torch.nn.Module):
         def forward(self, x):
             return x * int(x.sum())

@@ -12,6 +12,9 @@ from torch import nn
 import foveate
 from foveate.export.graph import open_example, parse_shape, trace
 from foveate.export.onnx_file import to_onnx
+from foveate.models.attaching.attach import attach
+
+from .small import small_host
 
 
 def session_of(program: torch.export.ExportedProgram, folder: Path) -> onnxruntime.InferenceSession:
@@ -34,9 +37,9 @@ def test_adaptive_pools_keep_their_function_at_any_size(tmp_path, untyped):
 
 
 def test_mechanisms_of_patches_and_windows_export_for_any_size(tmp_path, untyped):
-    torch.manual_seed(0)
-    arm = "afma@logits(level=2,patch_size=4)+swin_window@decoder"
-    model = foveate.create_model("mssa", classes=3, arm=arm, gate="none").eval()
+    model = attach(
+        small_host(classes=2), "afma@logits(level=2,patch_size=4)+swin_window@decoder", gate="none"
+    )
     session = session_of(trace(model, open_example(model)), tmp_path)
     for shape in ((1, 3, 40, 72), (3, 3, 57, 51)):
         image = torch.rand(shape)

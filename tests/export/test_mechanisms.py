@@ -1,4 +1,7 @@
-"""Every attention is written to ONNX with an open batch size, and ONNX Runtime computes the same."""
+"""Every attention is written to ONNX with an open batch size, and ONNX Runtime computes the same.
+
+AFMA, which sees more than a feature map, is exported in `test_graph`.
+"""
 
 import onnxruntime
 import torch
@@ -6,7 +9,6 @@ from torch import nn
 
 from foveate.attention.registry import attention_names, is_refiner
 from foveate.models.attaching.attach import attach, attention_parameters
-from foveate.models.create import create_model
 
 LARGER = {"residual"}  # a trunk of several strides, which takes larger maps
 
@@ -33,11 +35,3 @@ def test_all_gates_and_pairwise_attentions(untyped, tmp_path):
         if name in attention_parameters(model):
             nn.init.normal_(parameter, 0.3, 0.1)  # gates of their own are open
     same_in_onnx(model, (16, 24), tmp_path)
-
-
-def test_afma(untyped, tmp_path):
-    torch.manual_seed(0)
-    options = {"encoder_depth": 2, "decoder_channels": [8, 8]}
-    arm = "afma@logits(level=2,patch_size=4)"
-    model = create_model("unet", "mobilenet_v2", classes=2, arm=arm, gate="none", **options)
-    same_in_onnx(model, (64, 64), tmp_path)

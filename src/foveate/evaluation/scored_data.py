@@ -148,7 +148,8 @@ def open_scored(
     if own and opened.augmented_as(recorded.data).serves(recorded.data, Run(run).splits):
         module = opened
     else:
-        shape = size or (model.facts.size if exported else None)
+        trained_at = model.facts.size if exported else model.notes.get("size")
+        shape = size or (tuple(trained_at) if trained_at and recorded is None else None)
         module = data_of(run, data, shape, trained, folder, scale, classes)
     check_classes(run, trained or module.classes, module.spec.source, module.classes)
     check_bands(run, scale, module.dataset)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from foveate.errors import UserError
-from foveate.export.pools import DECOMPOSITIONS
+from foveate.export.pools import AnySize
 from foveate.models.host import Host
 
 Shape = tuple[int, int, int, int]
@@ -43,9 +43,8 @@ def trace(model: nn.Module, example: Tensor, fixed: bool = False) -> ExportedPro
     """
     shapes = None if fixed else ({0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC},)
     try:
-        with quiet(), torch.no_grad():
-            program = torch.export.export(model, (example,), dynamic_shapes=shapes, strict=False)
-            return program.run_decompositions(dict(DECOMPOSITIONS))
+        with quiet(), torch.no_grad(), AnySize():
+            return torch.export.export(model, (example,), dynamic_shapes=shapes, strict=False)
     except Exception as error:  # tracing runs the model's own code, which may raise anything
         reason = str(error).strip().partition("\n")[0]
         where = _module_at(model, error.__traceback__)

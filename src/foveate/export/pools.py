@@ -6,10 +6,15 @@ window i of `bins` over n positions runs from floor(i n / bins) to ceil((i + 1) 
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from foveate.errors import UserError
 
 
 def windows(length: int, bins: int) -> Bool[Tensor, "bins n"]:
@@ -31,17 +36,17 @@ def adaptive_average(x: Float[Tensor, "*b h w"], size: Sequence[int]) -> Float[T
     >>> torch.allclose(adaptive_average(x, (3, 2)), expected)
     True
     """
+    if tuple(size) == (1, 1):
+        return x.mean((-2, -1), keepdim=True)
     rows, columns = (_shares(n, bins).to(x) for n, bins in zip(x.shape[-2:], size, strict=True))
     return rows @ (x @ columns.mT)
 
 
-def adaptive_max(
-    x: Float[Tensor, "*b h w"], size: Sequence[int]
-) -> tuple[Float[Tensor, "*b rows columns"], None]:
-    """Compute the values of `F.adaptive_max_pool2d(x, size)`, first along rows and then along columns.
+def adaptive_max(x: Float[Tensor, "*b h w"], size: Sequence[int]) -> Float[Tensor, "*b rows columns"]:
+    """Compute `F.adaptive_max_pool2d(x, size)`, first along rows and then along columns.
 
     >>> x = torch.rand(1, 2, 7, 5)
-    >>> torch.equal(adaptive_max(x, (3, 2))[0], torch.nn.functional.adaptive_max_pool2d(x, (3, 2)))
+    >>> torch.equal(adaptive_max(x, (3, 2)), torch.nn.functional.adaptive_max_pool2d(x, (3, 2)))
     True
     """
     rows, columns = (windows(n, bins).to(x.device) for n, bins in zip(x.shape[-2:], size, strict=True))
@@ -49,14 +54,35 @@ def adaptive_max(
     along = [x.masked_fill(~inside, lowest).amax(-1) for inside in columns.unbind()]
     high = torch.stack(along, -1)
     tall = [high.masked_fill(~inside[:, None], lowest).amax(-2) for inside in rows.unbind()]
-    return torch.stack(tall, -2), None
+    return torch.stack(tall, -2)
 
 
-DECOMPOSITIONS: dict[Callable, Callable] = {
-    torch.ops.aten.adaptive_avg_pool2d.default: adaptive_average,
-    torch.ops.aten.adaptive_max_pool2d.default: adaptive_max,
-}
-"""By operator, what an exported graph computes in its place."""
+class AnySize(TorchFunctionMode):
+    """Inside this context, adaptive pools of two dimensions are computed in the forms above."""
+
+    def __torch_function__(
+        self, func: Callable, types: Sequence[type], args: tuple = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func is F.adaptive_avg_pool2d or func is torch._C._nn.adaptive_avg_pool2d:
+            return self._average(*args, **(kwargs or {}))
+        if func is F.adaptive_max_pool2d:
+            return self._max(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+    def _average(self, input: Tensor, output_size: int | Sequence[int | None]) -> Tensor:
+        return adaptive_average(input, _sides(input, output_size))
+
+    def _max(
+        self, input: Tensor, output_size: int | Sequence[int | None], return_indices: bool = False
+    ) -> Tensor:
+        if return_indices:
+            raise UserError("positions of an adaptive maximum cannot be exported for images of any size")
+        return adaptive_max(input, _sides(input, output_size))
+
+
+def _sides(x: Tensor, size: int | Sequence[int | None]) -> tuple[int, ...]:
+    sides = (size, size) if isinstance(size, int) else size
+    return tuple(n if side is None else side for side, n in zip(sides, x.shape[-2:], strict=True))
 
 
 def _shares(length: int, bins: int) -> Float[Tensor, "bins n"]:
