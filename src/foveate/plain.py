@@ -14,7 +14,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+import yaml
+
 from foveate.errors import UserError, choose
+
+
+def read_yaml(text: str) -> Any:
+    """Read YAML of plain types; raise `yaml.YAMLError`.
+
+    libyaml reads it, if it is there, ten times as fast as Python. Errors are Python's, which name the line
+    that is at fault.
+
+    >>> read_yaml("size: [192, 256]")
+    {'size': [192, 256]}
+    """
+    try:
+        return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError:
+        return yaml.safe_load(text)
 
 
 def to_plain(value: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from foveate.errors import UserError, nearest
+from foveate.plain import read_yaml
 
 Adapt = Callable[[str, dict[str, Any], Mapping[str, str]], dict[str, Any]]
 """Returns the flags of a command from a file of another command's.
@@ -38,7 +39,7 @@ def read_config(
     invalid YAML, and for names that are not `known`.
     """
     try:
-        tree = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        tree = read_yaml(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"--config: {path}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -7,7 +7,7 @@ import yaml
 
 from foveate.errors import UserError
 from foveate.files import write_whole
-from foveate.plain import from_plain, to_plain
+from foveate.plain import from_plain, read_yaml, to_plain
 from foveate.specs.arm import Arm, parse_named_arm
 from foveate.specs.data import DataSpec
 from foveate.specs.folds import fold_of
@@ -203,7 +203,7 @@ class ComparisonSpec:
     def from_yaml(cls, text: str, where: str = "the comparison spec") -> "ComparisonSpec":
         """Read the output of `to_yaml`; missing keys get their defaults. `where` names the file in errors."""
         try:
-            return from_plain(cls, yaml.safe_load(text))
+            return from_plain(cls, read_yaml(text))
         except yaml.YAMLError as error:
             raise UserError(f"{where} is not valid YAML: {error}") from error
         except UserError as error:

@@ -10,7 +10,7 @@ import yaml
 
 from foveate.errors import UserError
 from foveate.files import write_whole
-from foveate.plain import from_plain, to_plain
+from foveate.plain import from_plain, read_yaml, to_plain
 from foveate.specs.arm import Head, parse_arm
 from foveate.specs.comparison import ComparisonSpec
 from foveate.specs.data import DataSpec
@@ -139,7 +139,7 @@ class PlacementSpec:
     def load(cls, path: Path) -> "PlacementSpec":
         """Read what `save` wrote. Raises `UserError` that names the file and the key."""
         try:
-            return from_plain(cls, yaml.safe_load(path.read_text(encoding="utf-8")))
+            return from_plain(cls, read_yaml(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             raise UserError(f"{path}: there is no such file") from None
         except yaml.YAMLError as error:

@@ -9,7 +9,7 @@ import yaml
 
 from foveate.errors import UserError
 from foveate.files import write_whole
-from foveate.plain import flatten, from_plain, to_plain
+from foveate.plain import flatten, from_plain, read_yaml, to_plain
 from foveate.specs.arm import parse_arm
 from foveate.specs.data import DataSpec
 from foveate.specs.model import ModelSpec
@@ -101,7 +101,7 @@ class RunSpec:
     def from_yaml(cls, text: str, where: str = "") -> "RunSpec":
         """Read the YAML of `to_yaml`; missing keys take their defaults. where: the file, for errors."""
         try:
-            tree = yaml.safe_load(text)
+            tree = read_yaml(text)
         except yaml.YAMLError as error:
             raise UserError(f"{where or 'the run spec'} is not valid YAML: {error}") from error
         try:

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from foveate.errors import UserError, choose
-from foveate.plain import from_plain
+from foveate.plain import from_plain, read_yaml
 from foveate.specs.arm import parse_named_arm
 from foveate.specs.data import DataSpec
 from foveate.specs.model import ModelSpec
@@ -180,7 +180,7 @@ class SweepSpec:
     def load(cls, path: Path) -> "SweepSpec":
         """Read a YAML file. Raises `UserError` that names the file and the key."""
         try:
-            return cls.from_tree(yaml.safe_load(Path(path).read_text(encoding="utf-8")), str(path))
+            return cls.from_tree(read_yaml(Path(path).read_text(encoding="utf-8")), str(path))
         except (FileNotFoundError, IsADirectoryError):
             raise UserError(f"{path}: there is no such file; a sweep is a YAML file") from None
         except UnicodeDecodeError:

@@ -14,7 +14,7 @@ import yaml
 
 from foveate.errors import UserError, choose
 from foveate.files import escapes_folder
-from foveate.plain import from_plain
+from foveate.plain import from_plain, read_yaml
 from foveate.specs.sweep import SweepSpec
 
 SCALES = ("paper", "small", "smoke")
@@ -335,7 +335,7 @@ def _listed(value: Any) -> list[Any]:
 
 def _read_tree(path: Path) -> dict[str, Any]:
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = read_yaml(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, IsADirectoryError):
         raise UserError(f"{path}: there is no such file") from None
     except UnicodeDecodeError:
