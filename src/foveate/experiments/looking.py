@@ -43,7 +43,7 @@ def score_runs(
         folder = plan.folder(out, arm, seed)
         scores = folder / "scores.json"
         if not scores.is_file() or scores.stat().st_mtime_ns < Run(folder).result_file.stat().st_mtime_ns:
-            evaluate(folder)
+            evaluate(folder, opened=plan.module(seed))
         stems[seed], confusions.setdefault(arm.arm, {})[seed], run_errors = read_per_image(folder)
         if run_errors is not None:
             errors.setdefault(arm.arm, {})[seed] = run_errors

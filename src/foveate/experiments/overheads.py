@@ -60,7 +60,7 @@ def measure_overheads(plan: "Plan", step: float) -> Overheads:
         except Interrupted as stop:
             raise KeyboardInterrupt from stop
         whole = time.perf_counter() - start
-        score = _seconds(lambda: evaluate(folder))
+        score = _seconds(lambda: evaluate(folder, opened=plan.data))
         model = load_model(folder)
         measured = {"none": with_views(model)}
         channels = plan.data.dataset.channels
