@@ -71,6 +71,15 @@ def attention_class(name: str) -> "type[nn.Module]":
     return _classes[name]
 
 
+def imported_classes() -> "dict[type[nn.Module], str]":
+    """Return the names of the classes that are imported: no model has modules of any other.
+
+    >>> imported_classes()[attention_class("se")]
+    'se'
+    """
+    return {cls: name for name, cls in sorted(_classes.items())}
+
+
 def attention_options(name: str) -> dict[str, object]:
     """Return the options of a mechanism with their defaults.
 

@@ -10,7 +10,7 @@ from jaxtyping import Int64
 from torch import Tensor, nn
 
 from foveate.attention.maps import AttentionMap
-from foveate.attention.registry import attention_class, attention_names
+from foveate.attention.registry import imported_classes
 from foveate.errors import UserError
 from foveate.inspection.own_attention import own_attention, watch_own_attention
 from foveate.models.attaching.attach import attached
@@ -103,7 +103,7 @@ def mechanisms(model: nn.Module) -> dict[str, nn.Module]:
     ['se@1']
     """
     modules = attached(model)
-    names = {attention_class(name): name for name in attention_names()}
+    names = imported_classes()
     searched = ["attached"]
     for path, module in model.named_modules():
         if type(module) in names and not any(path == p or path.startswith(f"{p}.") for p in searched):
