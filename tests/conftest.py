@@ -99,12 +99,14 @@ def begin() -> Callable[..., BaseProcess]:
 
     Its parent is a server that has imported what trains and done nothing else. So it starts in milliseconds
     where a new interpreter imports for seconds, and it knows nothing of what the tests here have computed.
+    Its own processes start as those of a user's process do, and not each by a new server.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["foveate.cli.commands.compare", "foveate.experiments.compare"])
 
     def start(code: str, **names: object) -> BaseProcess:
-        process = context.Process(target=exec, args=(code, names))
+        usual = "import multiprocessing; multiprocessing.set_start_method(None, force=True)\n"
+        process = context.Process(target=exec, args=(usual + code, names))
         process.start()
         return process
 
