@@ -75,8 +75,9 @@ def test_predict_writes_masks_of_0_and_1(run, fire, tmp_path):
 
 
 def test_inspect_draws_the_class(run, tmp_path):
-    assert main(["inspect", str(run), "--limit", "1", "--out", str(tmp_path / "seen")]) == 0
-    assert (tmp_path / "seen/index.html").is_file()
+    out = tmp_path / "seen"
+    assert main(["inspect", str(run), "--limit", "1", "--figures", "panels", "--out", str(out)]) == 0
+    assert (out / "index.html").is_file()
 
 
 @pytest.mark.parametrize(

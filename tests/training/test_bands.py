@@ -22,6 +22,8 @@ from foveate.specs.run import RunSpec
 from foveate.specs.training import TrainingSpec
 from foveate.training.run import fit
 
+OPTIONS = {"encoder_depth": 2, "decoder_channels": [8, 8]}
+
 
 def write(root, bands: int, count: int = 8):
     (root / "images").mkdir(parents=True), (root / "masks").mkdir()
@@ -48,7 +50,7 @@ def run(data, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "run"
     spec = RunSpec(
         DataSpec(str(data), size=(32, 32), batch=2, rotation=20.0),
-        ModelSpec("unet", "tu-test_resnet", "none", arm="se@decoder"),
+        ModelSpec("unet", "tu-test_resnet", "none", arm="se@decoder", options=OPTIONS),
         TrainingSpec(epochs=1),
     )
     fit(spec, out)
@@ -117,7 +119,8 @@ def test_values_of_any_size_can_be_recorded(run):
 def test_arms_are_compared_on_bands_with_a_report(data, tmp_path):
     out = tmp_path / "comparison"
     small = {"size": (32, 32), "batch": 4, "encoder": "tu-test_resnet", "encoder_weights": "none"}
-    compare(data, ["none", "se@decoder"], seeds=2, epochs=1, folds=0, out=out, jobs=1, **small)
+    small |= {"options": OPTIONS, "seeds": 2, "epochs": 1, "folds": 0}
+    compare(data, ["none", "se@decoder"], out=out, jobs=1, **small)
     assert (out / "report.html").is_file()
     with np.load(out / "gallery.npz", allow_pickle=False) as gallery:
         assert gallery["0/image"].shape == (32, 32, 3)
