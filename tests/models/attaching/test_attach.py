@@ -21,7 +21,14 @@ ALIKE = {"attention92", "attention236_cifar", "attention452_cifar"}  # they only
 
 def small_unet(arm="none", **options):
     torch.manual_seed(0)
+    options["decoder_channels"] = [16, 16, 8, 8, 8]
     return create_model("unet", "mobilenet_v2", classes=3, arm=arm, **options)
+
+
+@pytest.fixture(scope="module")
+def shared_unet():
+    """For tests that leave the model as it was, or take out again what they attach."""
+    return small_unet()
 
 
 def opened(model):
@@ -72,8 +79,8 @@ def test_mechanisms_with_a_gate_of_their_own_get_no_second_one():
 
 
 @pytest.mark.parametrize("place", find_places(small_unet()))
-def test_every_place_matters(place):
-    model, image = small_unet().eval(), torch.rand(1, 3, 64, 64)
+def test_every_place_matters(shared_unet, place):
+    model, image = shared_unet.eval(), torch.rand(1, 3, 32, 32)
     before = model(image)
     assert not torch.equal(attach(model, f"se@{place}(reduction=4)", gate="none")(image), before)
     assert torch.equal(detach(model)(image), before)
@@ -144,7 +151,10 @@ def saved_and_loaded(model):
 
 def test_compiles_in_one_graph_and_exports(monkeypatch):
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # runtime checks do not trace
-    model = opened(small_unet("cbam@decoder+se@skip3+eca@encoder4")).eval()
+    torch.manual_seed(0)
+    shallow = {"encoder_depth": 2, "decoder_channels": [16, 8]}
+    model = create_model("unet", "resnet18", arm="cbam@decoder+se@skip1+eca@encoder2", **shallow)
+    model = opened(model).eval()
     image = torch.rand(2, 3, 32, 64)
     compiled = torch.compile(model, backend="eager", fullgraph=True)
     assert torch.equal(compiled(image), model(image))
@@ -192,8 +202,8 @@ def test_a_second_arm_needs_a_detach_first():
         ("se@encoder.features.3+se@encoder.features.*", "zero", "'se@encoder.features.3' is meant twice"),
     ],
 )
-def test_a_wrong_arm_is_told_and_leaves_the_model_alone(arm, gate, words):
-    model = small_unet()
+def test_a_wrong_arm_is_told_and_leaves_the_model_alone(shared_unet, arm, gate, words):
+    model = shared_unet
     with pytest.raises(UserError, match=words):
         attach(model, arm, gate)
     assert hooks_on(model) == 0
@@ -208,9 +218,9 @@ def test_a_model_with_an_attribute_of_that_name_is_refused():
 
 
 @pytest.mark.parametrize("option", ["channels", "name"])
-def test_what_an_arm_cannot_choose_is_an_unknown_option(option):
+def test_what_an_arm_cannot_choose_is_an_unknown_option(shared_unet, option):
     with pytest.raises(UserError, match=f"unknown se option '{option}'"):
-        small_unet(f"se@decoder({option}=8)")
+        attach(shared_unet, f"se@decoder({option}=8)")
 
 
 def sequence() -> tuple[nn.Sequential, torch.Tensor]:

@@ -19,7 +19,8 @@ SMALL = {"decoder_channels": [16, 16, 8, 8, 8]}
 
 def unet(arm="afma@logits(level=2,patch_size=3)", **options):
     torch.manual_seed(0)
-    return create_model("unet", "resnet18", classes=3, arm=arm, **SMALL, **options)
+    shallow = {"encoder_depth": 3, "decoder_channels": [16, 8, 8]}
+    return create_model("unet", "mobilenet_v2", classes=3, arm=arm, **shallow, **options)
 
 
 def batch(height=64, width=64, images=2):
@@ -178,7 +179,10 @@ def test_copies_refine_by_themselves(copied):
 
 def test_compiles_in_one_graph_and_exports(monkeypatch):
     monkeypatch.setattr("jaxtyping.config.jaxtyping_disable", True)  # runtime checks do not trace
-    model, (image, _) = unet(gate="none").eval(), batch()
+    shallow = {"encoder_depth": 2, "decoder_channels": [8, 8]}
+    arm = "afma@logits(level=2,patch_size=3)"
+    model = create_model("unet", "resnet18", classes=2, arm=arm, gate="none", **shallow).eval()
+    image, _ = batch()
     with torch.no_grad():
         compiled = torch.compile(model, backend="eager", fullgraph=True)
         torch.testing.assert_close(compiled(image), model(image))

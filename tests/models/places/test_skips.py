@@ -188,7 +188,10 @@ def test_copies_have_gates_of_their_own(copied):
 
 def test_compiles_in_one_graph_and_exports(monkeypatch):
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # runtime checks do not trace
-    model, image = build(gate="none").eval(), photo()
+    shallow = {"encoder_depth": 3, "decoder_channels": [16, 8, 8]}  # two skips
+    torch.manual_seed(0)
+    model = create_model("unet", "resnet18", arm="gate@skips", gate="none", **shallow).eval()
+    image = photo()
     compiled = torch.compile(model, backend="eager", fullgraph=True)
     assert torch.equal(compiled(image), model(image))
     program = torch.export.export(model, (image,))
