@@ -9,10 +9,11 @@ from PIL import Image
 
 from foveate.data.pixels.masks import MaskCodec
 from foveate.errors import DataError, UserError
+from foveate.experiments import plan as planning
 from foveate.experiments.briefing import one_group_note
 from foveate.experiments.compare import compare
 from foveate.experiments.looking import score_runs
-from foveate.experiments.overheads import measure_overheads
+from foveate.experiments.overheads import Overheads, measure_overheads
 from foveate.experiments.plan import forecast, make_plan
 from foveate.specs.comparison import ComparisonSpec
 from foveate.specs.data import DataSpec
@@ -121,7 +122,9 @@ def test_several_devices_are_refused(small_spec, tmp_path):
     assert make_plan(small_spec, trainer_flags={"devices": [1]}).trainer_flags == {"devices": [1]}
 
 
-def test_every_crop_counts_for_its_share_of_the_epochs(small_spec):
+def test_every_crop_counts_for_its_share_of_the_epochs(small_spec, monkeypatch):
+    monkeypatch.setattr(planning, "measure_overheads", lambda plan, step: Overheads(0.0, 0.0, 0.0, 0.0))
+
     def seconds(schedule):
         data = replace(small_spec.data, size=(256, 256), crop=(32, 32), crop_schedule=schedule, workers=0)
         training = replace(small_spec.training, epochs=2)
