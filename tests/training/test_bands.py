@@ -85,7 +85,7 @@ def test_evaluation_prediction_and_inspection_see_what_training_saw(run, data, t
         torch.from_numpy(values.astype(np.int32)),
     ):
         assert np.array_equal(predictor.predict(same).mask, found)
-    drawn = inspect(run, tmp_path / "looks", path, device="cpu")
+    drawn = inspect(run, tmp_path / "looks", path, figures=["panels"], device="cpu")
     assert (tmp_path / "looks" / path.stem / "panels.png").is_file()
     assert not drawn.left_out
 
