@@ -6,7 +6,6 @@ comes from the parent and the interpreters it has started, through pipes without
 
 import os
 import pickle
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -14,15 +13,13 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
 
-_PROGRAM = "from foveate.doctor.processes import work; work()"
-
 
 class Processes:
     """`count` interpreters that apply a function to lists of items; a context manager.
 
     The function is pickled once for each interpreter; so are every item and every result. Threads may share
     it: each takes an interpreter that is idle. The interpreters end with the block, and when this process is
-    killed. They ignore Ctrl-C, which a terminal sends to all processes.
+    killed. They are in a session of their own, because a terminal sends Ctrl-C to all processes of its own.
 
     >>> with Processes(abs, 1) as processes:
     ...     processes.map([-1, 2])
@@ -33,10 +30,14 @@ class Processes:
         self._function = function
         self._idle: SimpleQueue[subprocess.Popen] = SimpleQueue()
         one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-        command = [sys.executable, "-P", "-c", _PROGRAM]
+        program = f"import sys; sys.path[:] = {sys.path!r}; from foveate.doctor.processes import work; work()"
         self._started = [
             subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **one_thread}
+                [sys.executable, "-P", "-c", program],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**os.environ, **one_thread},
+                start_new_session=True,
             )
             for _ in range(count)
         ]
@@ -76,10 +77,9 @@ class Processes:
 
 def work() -> None:
     """Take a function and lists of items from standard input, until it ends; answer with lists of results."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr
-    with suppress(EOFError):
+    with suppress(EOFError, BrokenPipeError):  # the parent has ended
         function = pickle.load(source)
         while True:
             items = pickle.load(source)
