@@ -87,6 +87,13 @@ def test_processes_raise_the_errors_of_the_function_and_go_on():
         assert processes.map(["1", "2"]) == [1, 2]
 
 
+def test_a_function_that_no_other_process_can_have_is_called_here(capfd):
+    with Processes(lambda number: -number, 1) as processes:
+        assert processes.map([1, 2]) == [-1, -2]
+        assert processes.map([3]) == [-3]
+    assert capfd.readouterr().err == ""
+
+
 def test_what_a_killed_process_was_given_is_done_here():
     others = set(psutil.Process().children())
     with Processes(abs, 1) as processes:

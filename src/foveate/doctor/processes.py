@@ -56,7 +56,8 @@ class Processes:
     def map(self, items: Sequence) -> list:
         """Return the function's result for each item. Errors of the function are raised here.
 
-        If the interpreter has died, for lack of memory, say, the items are left to this process.
+        If the interpreter has died, for lack of memory, say, or cannot be given the function, this process
+        does the work.
         """
         process = self._idle.get()
         try:
@@ -66,7 +67,8 @@ class Processes:
             pickle.dump(items, process.stdin)
             process.stdin.flush()
             answer = pickle.load(process.stdout)
-        except (OSError, EOFError, pickle.UnpicklingError):
+        except (OSError, EOFError, pickle.PickleError, AttributeError, TypeError):
+            process.kill()  # whatever it was sent, it must not take what comes next for something else
             return list(map(self._function, items))
         finally:
             self._idle.put(process)
@@ -79,8 +81,11 @@ def work() -> None:
     """Take a function and lists of items from standard input, until it ends; answer with lists of results."""
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr
-    with suppress(EOFError, BrokenPipeError):  # the parent has ended
+    try:
         function = pickle.load(source)
+    except Exception:  # it is of a module that is not found here, or was not sent whole
+        return
+    with suppress(EOFError, BrokenPipeError):  # the parent has ended
         while True:
             items = pickle.load(source)
             answer: Any
