@@ -76,7 +76,7 @@ def test_predict_writes_masks_of_0_and_1(run, fire, tmp_path):
 
 def test_inspect_draws_the_class(run, tmp_path):
     out = tmp_path / "seen"
-    assert main(["inspect", str(run), "--limit", "1", "--figures", "panels", "--out", str(out)]) == 0
+    assert main(["inspect", str(run), "--limit", "1", "--out", str(out)]) == 0
     assert (out / "index.html").is_file()
 
 

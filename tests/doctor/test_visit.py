@@ -72,7 +72,7 @@ def test_what_is_found_does_not_depend_on_where_it_is_examined(plant, monkeypatc
     )
     monkeypatch.setattr(visiting, "TRIAL_S", 0.0)
     monkeypatch.setattr(visiting, "LONG_S", 0.0)
-    monkeypatch.setattr(visiting, "SCALES", 0.0 if faster == "threads" else np.inf)
+    monkeypatch.setattr(visiting, "THREADS_GAIN", 0.0 if faster == "threads" else np.inf)
     monkeypatch.setattr(visiting.os, "cpu_count", lambda: 2)
     elsewhere, here = visit(plant.root).exams, len(examined_here)
     assert here == (24 if faster == "threads" else 10)

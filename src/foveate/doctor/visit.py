@@ -23,7 +23,7 @@ Advance = Callable[[int, int], None]
 TRIAL_S = 0.25
 """Seconds for which images are examined on one thread, to compare it with several."""
 
-SCALES = 1.3
+THREADS_GAIN = 1.3
 """Several threads are used if they are so many times as fast as one."""
 
 LONG_S = 5.0
@@ -100,7 +100,7 @@ def _fastest(function: Callable, items: Sequence) -> Iterator[Any]:
     start = time.perf_counter()
     yield from _parallel(function, trial, cores)
     threads_s = (time.perf_counter() - start) / max(len(trial), 1)
-    if threads_s * SCALES < alone_s:
+    if threads_s * THREADS_GAIN < alone_s:
         yield from _parallel(function, left, cores)
     elif cores > 1 and alone_s * (len(items) - 1 - alone - len(trial)) > LONG_S:
         yield from _in_processes(function, left, cores)
