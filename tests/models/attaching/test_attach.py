@@ -15,14 +15,11 @@ from foveate.models.names import host_names
 from foveate.models.places.find import find_places
 from foveate.models.places.skips import WITH_SKIPS
 
-ENCODERS = {"fcbformer": "tu-pvt_v2_b0"}
-ALIKE = {"attention92", "attention236_cifar", "attention452_cifar"}  # they only have more modules
+from ..small import ALIKE, SMALL, small
 
 
 def small_unet(arm="none", **options):
-    torch.manual_seed(0)
-    options["decoder_channels"] = [16, 16, 8, 8, 8]
-    return create_model("unet", "mobilenet_v2", classes=3, arm=arm, **options)
+    return small("unet", classes=3, arm=arm, **options)
 
 
 @pytest.fixture(scope="module")
@@ -46,15 +43,14 @@ def hooks_on(model):
 
 @pytest.mark.parametrize("arch", sorted(set(host_names()) - ALIKE))
 def test_at_step_0_every_host_computes_bit_for_bit_what_it_computed(arch):
-    torch.manual_seed(0)
-    model = create_model(arch, ENCODERS.get(arch, "auto"), classes=3, arm="none")
+    model = small(arch, classes=3, arm="none")
     other = copy.deepcopy(model)
     mechanisms = ("cbam", "scse", "se", "eca", "placebo")
     places = enumerate(find_places(model))
     arm = "+".join(f"{mechanisms[index % len(mechanisms)]}@{place}" for index, place in places)
     attach(other, arm)
     assert ("@skips." in arm) == (arch in WITH_SKIPS)
-    image = torch.rand(2, 3, 64, 64)
+    image = torch.rand(2, 3, 32, 64)
     for training in (True, False):
         outputs = []
         for network in (model.train(training), other.train(training)):
@@ -105,7 +101,7 @@ def test_arms_of_one_seed_share_the_hosts_weights_and_what_is_drawn_next():
     drawn = []
     for arm in ("none", "cbam@decoder", "smooth@encoder5+se@skip2"):
         torch.manual_seed(5)
-        model = create_model("unet", "mobilenet_v2", arm=arm)
+        model = create_model("unet", arm=arm, **SMALL["unet"])
         drawn.append((detach(model).state_dict(), torch.rand(3)))
     for state, after in drawn[1:]:
         assert torch.equal(after, drawn[0][1])
@@ -151,10 +147,8 @@ def saved_and_loaded(model):
 
 def test_compiles_in_one_graph_and_exports(monkeypatch):
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # runtime checks do not trace
-    torch.manual_seed(0)
     shallow = {"encoder_depth": 2, "decoder_channels": [16, 8]}
-    model = create_model("unet", "resnet18", arm="cbam@decoder+se@skip1+eca@encoder2", **shallow)
-    model = opened(model).eval()
+    model = opened(small_unet("cbam@decoder+se@skip1+eca@encoder2", **shallow)).eval()
     image = torch.rand(2, 3, 32, 64)
     compiled = torch.compile(model, backend="eager", fullgraph=True)
     assert torch.equal(compiled(image), model(image))
@@ -163,15 +157,15 @@ def test_compiles_in_one_graph_and_exports(monkeypatch):
 
 
 def test_names_are_those_of_the_host_and_of_the_child_attached():
-    host, model = small_unet(), small_unet("cbam@decoder+se@encoder.features.3")
+    host, model = small_unet(), small_unet("cbam@decoder+se@encoder.model.layer2")
     names = list(model.state_dict())
     assert [name for name in names if not name.startswith("attached.")] == list(host.state_dict())
-    assert list(attached(model)) == ["cbam@decoder", "se@encoder.features.3"]
+    assert list(attached(model)) == ["cbam@decoder", "se@encoder.model.layer2"]
     assert {name.split(".")[1] for name in attention_parameters(model)} == {
         "cbam_decoder",
-        "se_encoder_features_3",
+        "se_encoder_model_layer2",
     }
-    assert model.config["arm"] == "cbam@decoder+se@encoder.features.3"
+    assert model.config["arm"] == "cbam@decoder+se@encoder.model.layer2"
     assert detach(model).config["arm"] == "none"
     assert attached(model) == {}
     assert attention_parameters(model) == ()
@@ -198,8 +192,12 @@ def test_a_second_arm_needs_a_detach_first():
         ("cbam@decodr", "zero", "unknown place 'decodr'; did you mean 'decoder'"),
         ("cbam@decoder(ratio=3)", "zero", "unknown cbam option 'ratio'. There are: "),
         ("cbam@decoder", "open", "unknown gate 'open'"),
-        ("se@features.3+se@encoder.features.3", "zero", "unknown place 'features.3'"),
-        ("se@encoder.features.3+se@encoder.features.*", "zero", "'se@encoder.features.3' is meant twice"),
+        ("se@model.layer2+se@encoder.model.layer2", "zero", "unknown place 'model.layer2'"),
+        (
+            "se@encoder.model.layer2+se@encoder.model.layer?",
+            "zero",
+            "'se@encoder.model.layer2' is meant twice",
+        ),
     ],
 )
 def test_a_wrong_arm_is_told_and_leaves_the_model_alone(shared_unet, arm, gate, words):
@@ -233,9 +231,7 @@ def test_a_list_of_arms_is_one_arm():
     attach(model, ["se@0(reduction=1)", "eca@1+simam@2", "none"], example=image)
     assert list(attached(model)) == ["se@0", "eca@1", "simam@2"]
     assert attach(detach(model), [], example=image) is model
-    assert create_model("unet", "resnet18", arm=["eca@decoder", "eca@skip1"]).config["arm"] == (
-        "eca@decoder+eca@skip1"
-    )
+    assert small_unet(["eca@decoder", "eca@skip1"]).config["arm"] == "eca@decoder+eca@skip1"
 
 
 def test_a_sequential_keeps_its_length_and_its_items():

@@ -12,15 +12,19 @@ from foveate.errors import UserError
 from foveate.inspection.record import record
 from foveate.models.attaching.attach import attach, attached, attention_parameters, detach
 from foveate.models.attaching.refiners import forward_with_auxiliary
-from foveate.models.create import create_model
 
-SMALL = {"decoder_channels": [16, 16, 8, 8, 8]}
+from ..small import small
+
+CHANNELS = [16, 16, 8, 8, 8]
 
 
 def unet(arm="afma@logits(level=2,patch_size=3)", **options):
-    torch.manual_seed(0)
     shallow = {"encoder_depth": 3, "decoder_channels": [16, 8, 8]}
-    return create_model("unet", "mobilenet_v2", classes=3, arm=arm, **shallow, **options)
+    return small("unet", classes=3, arm=arm, **shallow | options)
+
+
+def smp_unet():
+    return smp.Unet("tu-test_resnet", encoder_weights=None, classes=3, decoder_channels=CHANNELS)
 
 
 def batch(height=64, width=64, images=2):
@@ -107,7 +111,7 @@ class Scored(nn.Module):
 
     def __init__(self):
         super().__init__()
-        unet = smp.Unet("resnet18", encoder_weights=None, classes=3, **SMALL)
+        unet = smp_unet()
         self.encoder, self.decoder = unet.encoder, unet.decoder
         self.segmentation_head = unet.segmentation_head
 
@@ -179,9 +183,7 @@ def test_copies_refine_by_themselves(copied):
 
 def test_compiles_in_one_graph_and_exports(monkeypatch):
     monkeypatch.setattr("jaxtyping.config.jaxtyping_disable", True)  # runtime checks do not trace
-    shallow = {"encoder_depth": 2, "decoder_channels": [8, 8]}
-    arm = "afma@logits(level=2,patch_size=3)"
-    model = create_model("unet", "resnet18", classes=2, arm=arm, gate="none", **shallow).eval()
+    model = unet(gate="none", encoder_depth=2, decoder_channels=[8, 8]).eval()
     image, _ = batch()
     with torch.no_grad():
         compiled = torch.compile(model, backend="eager", fullgraph=True)
@@ -219,13 +221,12 @@ def test_its_map_is_recorded_at_five_patches():
 )
 def test_what_a_refiner_cannot_see_is_told(arch, arm, words):
     with pytest.raises(UserError, match=words):
-        create_model(arch, "resnet18", arm=arm)
+        small(arch, arm=arm)
 
 
 def test_other_libraries_models_can_be_refined_where_their_levels_are_known():
     image, mask = batch()
-    model = smp.Unet("resnet18", encoder_weights=None, classes=3, decoder_channels=SMALL["decoder_channels"])
-    attach(model.eval(), "afma@logits(level=1,patch_size=4)", gate="none", example=image)
+    model = attach(smp_unet().eval(), "afma@logits(level=1,patch_size=4)", gate="none", example=image)
     logits, losses = forward_with_auxiliary(model, image, mask)
     assert torch.equal(logits, model(image))
     assert list(losses) == ["afma@logits"]
@@ -236,23 +237,13 @@ def test_other_libraries_models_can_be_refined_where_their_levels_are_known():
         attach(plain, "afma@logits", example=image)
 
 
-HOSTS = {
-    "pspnet": {"psp_out_channels": 32},
-    "deeplabv3": {"decoder_channels": 16},
-    "unet": SMALL,
-    "unetplusplus": SMALL,
-    "manet": SMALL,
-    "fpn": {"decoder_pyramid_channels": 32, "decoder_segmentation_channels": 32},
-    "pan": {"decoder_channels": 16},
-    "linknet": {},
-}
+HOSTS = ["pspnet", "deeplabv3", "unet", "unetplusplus", "manet", "fpn", "pan", "linknet"]
 
 
 @pytest.mark.parametrize("arch", HOSTS)
 def test_trains_on_each_published_host(arch):
     """Loss and auxiliary loss fall, the gate moves, and the auxiliary loss reaches what it should."""
-    torch.manual_seed(0)
-    model = create_model(arch, "resnet18", classes=3, arm="afma@logits(level=2,patch_size=4)", **HOSTS[arch])
+    model = small(arch, classes=3, arm="afma@logits(level=2,patch_size=4)")
     mask = torch.zeros(2, 64, 64, dtype=torch.int64)
     mask[:, 8:40, 12:60], mask[0, 30:, :20] = 1, 2
     image = torch.rand(2, 3, 64, 64) / 4 + torch.eye(3)[mask].movedim(-1, 1) / 2
@@ -262,7 +253,7 @@ def test_trains_on_each_published_host(arch):
     reached = {name for name, parameter in model.named_parameters() if parameter.grad is not None}
     reached = {name for name in reached if model.get_parameter(name).grad.any()}
     own = {name for name in attention_parameters(model) if not name.endswith("gate")}
-    stages = ("network.encoder.conv1.", "network.encoder.bn1.", "network.encoder.layer1.")
+    stages = tuple(f"network.encoder.model.{name}." for name in ("conv1", "bn1", "layer1"))
     assert reached == own | {name for name, _ in model.named_parameters() if name.startswith(stages)}
 
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)

@@ -19,19 +19,15 @@ from foveate.inspection.image import inspect_image
 from foveate.inspection.record import record
 from foveate.models.attaching.attach import attach, attached, attention_parameters, detach, gate_parameters
 from foveate.models.checkpoints import load_model, save_model
-from foveate.models.create import create_model
 from foveate.models.places.find import describe_places, find_places
 from foveate.models.places.skips import WITH_SKIPS
 from foveate.prediction.predictor import Predictor
 
-SMALL = {"decoder_channels": [16, 16, 8, 8, 8]}
-OPTIONS = {"unet": SMALL, "unetplusplus": SMALL, "manet": SMALL}
+from ..small import small
 
 
-def build(arm="gate@skips", gate="zero", arch="unet"):
-    torch.manual_seed(0)
-    encoder = "auto" if arch == "mssa" else "mobilenet_v2"
-    return create_model(arch, encoder, classes=3, arm=arm, gate=gate, **OPTIONS.get(arch, {}))
+def build(arm="gate@skips", gate="zero", arch="unet", **options):
+    return small(arch, classes=3, arm=arm, gate=gate, **options)
 
 
 def photo(height=32, width=64):
@@ -123,8 +119,8 @@ def test_a_few_steps_move_every_gate_of_every_host(arch):
 
 def test_places_tell_what_the_decoder_joins():
     rows = {row[0]: row[1:] for row in describe_places(build("none"))}
-    assert rows["skips.4"] == (96, 16, "input of network.decoder.blocks.0, beside 1280 channels at stride 32")
-    assert rows["skips.1"] == (16, 2, "input of network.decoder.blocks.3, beside 8 channels at stride 4")
+    assert rows["skips.4"] == (192, 16, "input of network.decoder.blocks.0, beside 96 channels at stride 32")
+    assert rows["skips.1"] == (32, 2, "input of network.decoder.blocks.3, beside 8 channels at stride 4")
     nested = find_places(build("none", arch="unetplusplus"))
     assert [name for name in nested if name.startswith("skips.3")] == ["skips.3.1", "skips.3.2"]
     assert nested["skips.1.3"].module == "network.decoder.blocks.x_1_3"
@@ -189,8 +185,7 @@ def test_copies_have_gates_of_their_own(copied):
 def test_compiles_in_one_graph_and_exports(monkeypatch):
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # runtime checks do not trace
     shallow = {"encoder_depth": 3, "decoder_channels": [16, 8, 8]}  # two skips
-    torch.manual_seed(0)
-    model = create_model("unet", "resnet18", arm="gate@skips", gate="none", **shallow).eval()
+    model = build(gate="none", **shallow).eval()
     image = photo()
     compiled = torch.compile(model, backend="eager", fullgraph=True)
     assert torch.equal(compiled(image), model(image))
