@@ -31,7 +31,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "fcbformer": {"encoder_name": "tu-pvt_v2_b0"},
     "fcn": RESNET,
     "fcn_torchvision": {},
-    "fpn": RESNET | {"decoder_pyramid_channels": 16, "decoder_segmentation_channels": 32},
+    "fpn": RESNET | {"decoder_pyramid_channels": 16, "decoder_segmentation_channels": 64},
     "linknet": RESNET,
     "manet": DECODER,
     "mssa": {},
@@ -49,7 +49,7 @@ ALIKE = {"attention92", "attention236_cifar", "attention452_cifar"}
 """Hosts that differ from another in the numbers and sizes of their modules only."""
 
 
-def small(arch: str, /, **arguments: Any) -> Host:
+def small(arch: str, **arguments: Any) -> Host:
     """The small variant of a host, of seed 0, with its residual branches open, which timm's start closed."""
     torch.manual_seed(0)
     model = create_model(arch, **SMALL[arch] | arguments)

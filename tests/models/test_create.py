@@ -12,14 +12,18 @@ from foveate.models.hosts.registry import HOSTS
 from foveate.models.names import SMP_HOSTS, encoder_names, host_names
 from foveate.specs.model import ModelSpec
 
-ENCODERS = {"fcbformer": "tu-pvt_v2_b0"}
-ALIKE = {"attention92", "attention236_cifar", "attention452_cifar"}  # they only have more modules
+from .small import ALIKE, SMALL, small
 
 
 @functools.cache
-def host(arch, encoder=None, **options):
-    torch.manual_seed(0)
-    return create_model(arch, encoder or ENCODERS.get(arch, "auto"), **options).eval()
+def host(arch, **options):
+    return small(arch, **options).eval()
+
+
+def config_of(arch, encoder="auto", **options):
+    """The config of a host of any size, which is not computed with."""
+    with torch.device("meta"):
+        return create_model(arch, encoder, **options).config
 
 
 @pytest.mark.parametrize("size", [(97, 131), (20, 30)])
@@ -43,7 +47,7 @@ def test_images_may_have_other_channels_than_rgb(arch, channels):
 
 
 def test_the_image_is_normalised_inside_and_padded_with_the_mean_colour():
-    model, inputs = host("unet"), []
+    model, inputs = host("unet", encoder_name="resnet18"), []
     handle = model.network.register_forward_pre_hook(lambda module, args: inputs.append(args[0]))
     image = torch.rand(1, 3, 30, 40)
     model(image)
@@ -56,19 +60,16 @@ def test_the_image_is_normalised_inside_and_padded_with_the_mean_colour():
 
 
 def test_normalisation_is_the_encoders_and_fits_its_channels():
-    assert host("unet", "tu-vgg11").config["mean"] == [0.485, 0.456, 0.406]
+    assert config_of("unet", "tu-vgg11")["mean"] == [0.485, 0.456, 0.406]
     name = "vit_tiny_patch16_224"
-    assert host("dpt").config["mean"] == list(timm.get_pretrained_cfg(name).mean) == [0.5, 0.5, 0.5]
-    assert host("unet", in_channels=1).config["mean"] == [pytest.approx(0.449)]
-    assert host("unet", in_channels=4).config["std"] == [0.229, 0.224, 0.225, 0.229]
+    assert config_of("dpt")["mean"] == list(timm.get_pretrained_cfg(name).mean) == [0.5, 0.5, 0.5]
+    assert config_of("unet", in_channels=1)["mean"] == [pytest.approx(0.449)]
+    assert config_of("unet", in_channels=4)["std"] == [0.229, 0.224, 0.225, 0.229]
 
 
 def test_the_bare_name_of_a_timm_model_is_a_classifier():
     for arch in ("resnet18", "timm/resnet18"):
-        assert (
-            create_model(arch).config | {"arch": "classifier", "encoder_name": "resnet18"}
-            == host("classifier").config
-        )
+        assert config_of(arch) | {"arch": "classifier", "encoder_name": "resnet18"} == config_of("classifier")
 
 
 def test_a_small_stem_keeps_the_detail_of_small_images():
@@ -174,14 +175,14 @@ def test_values_that_options_cannot_have_raise_a_clear_error(arguments, words):
 
 @pytest.mark.parametrize("arch", ["deeplabv3", "pan"])
 def test_training_on_a_batch_of_one_says_what_to_do(arch):
-    model = create_model(arch, "resnet18")
+    model = small(arch)
     with pytest.raises(UserError, match="use a batch of two or more"):
         model(torch.rand(1, 3, 16, 16))
     assert model(torch.rand(2, 3, 64, 64)).shape == (2, 2, 64, 64)
 
 
 def test_names_are_those_that_can_be_built():
-    assert set(host_names()) == set(HOSTS)
+    assert set(host_names()) == set(HOSTS) == set(SMALL)
     assert set(SMP_HOSTS) == set(smp.MODEL_ARCHITECTURES_MAPPING)
     assert set(encoder_names()) == set(smp.encoders.get_encoder_names())
 
@@ -220,7 +221,7 @@ def test_weights_that_are_named_stay():
 
 @pytest.mark.parametrize(("arch", "arm"), [("unet", "cbam@decoder"), ("deeplabv3plus", "coord@encoder5")])
 def test_attention_takes_long_odd_and_tiny_images(arch, arm):
-    model = create_model(arch, "resnet18", classes=2, arm=arm).eval()
+    model = small(arch, classes=2, arm=arm).eval()
     for size in ((35, 53), (80, 27), (1, 1)):
         with torch.no_grad():
             assert model(torch.rand(1, 3, *size)).shape == (1, 2, *size)

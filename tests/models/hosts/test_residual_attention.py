@@ -11,6 +11,8 @@ from foveate.inspection.record import record
 from foveate.models.attaching.attach import attached
 from foveate.models.create import create_model
 
+from ..small import small
+
 
 @functools.cache
 def on_meta(arch, classes, **options):
@@ -77,7 +79,7 @@ def test_the_tutorials_units_project_x_itself_and_its_masks_take_the_nearest_pos
 
 
 def test_the_tutorials_network_takes_any_size():
-    network = create_model("attention115", classes=5, modules=[1, 0, 0]).network.eval()
+    network = small("attention115", classes=5, modules=[1, 0, 0]).network.eval()
     with torch.no_grad():
         assert network(torch.rand(1, 3, 37, 30)).shape == (1, 5)
 
@@ -115,19 +117,23 @@ def test_options_are_those_of_the_attention_module_and_the_depths_of_its_masks()
 
 
 @pytest.mark.parametrize(
-    ("arch", "arm"),
+    ("arch", "depths", "arm"),
     [
         (
             "attention56",
+            [3, 2, 1],
             "residual@encoder2(depth=3)+residual@encoder3(depth=2)+residual@encoder4(depth=1)",
         ),
-        ("attention92_cifar", "residual@stages.0(depth=2)+residual@stages.1(depth=2)+residual@stages.2"),
+        (
+            "attention92_cifar",
+            [2, 2, 1],
+            "residual@stages.0(depth=2)+residual@stages.1(depth=2)+residual@stages.2",
+        ),
     ],
 )
-def test_the_modules_can_be_an_arm_of_the_trunk_without_them(arch, arm):
-    torch.manual_seed(0)
-    whole = create_model(arch, classes=3, modules=[1, 1, 1]).eval()
-    parts = create_model(arch, classes=3, modules=[0, 0, 0], arm=arm, gate="none").eval()
+def test_the_modules_can_be_an_arm_of_the_trunk_without_them(arch, depths, arm):
+    whole = small(arch, classes=3, depths=depths).eval()
+    parts = small(arch, classes=3, depths=depths, modules=[0, 0, 0], arm=arm, gate="none").eval()
     own = dict(whole.network.named_parameters())
     for name, parameter in parts.network.named_parameters():
         parameter.data.copy_(own[name])

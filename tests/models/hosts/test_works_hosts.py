@@ -5,23 +5,23 @@ import torch
 
 from foveate.models.attaching.attach import attach, attention_parameters
 from foveate.models.checkpoints import load_model, save_model
-from foveate.models.create import create_model
+
+from ..small import small
 
 HOSTS = {
     "smooth_unet": {"arch": "smooth_unet"},
-    "fcn 8s": {"arch": "fcn", "encoder_name": "mobilenet_v2"},
+    "fcn 8s": {"arch": "fcn"},
     "fcn 32s": {"arch": "fcn", "head": "32s", "hidden": 16},
-    "fcbformer": {"arch": "fcbformer", "encoder_name": "tu-pvt_v2_b0"},
+    "fcbformer": {"arch": "fcbformer"},
     "mssa as drawn": {"arch": "mssa"},
-    "mssa as coded": {"arch": "mssa", "form": "as_coded"},
-    "attention56": {"arch": "attention56", "depths": [1, 1, 1]},
-    "attention92_cifar": {"arch": "attention92_cifar", "mask": "spatial"},
+    "mssa as coded": {"arch": "mssa", "encoder_name": "resnet18", "form": "as_coded"},
+    "attention56": {"arch": "attention56"},
+    "attention92_cifar": {"arch": "attention92_cifar", "modules": [2, 2, 2], "mask": "spatial"},
 }
 
 
 def build(name, **options):
-    torch.manual_seed(0)
-    return create_model(**HOSTS[name], **options)
+    return small(**HOSTS[name] | options)
 
 
 @pytest.mark.parametrize("channels", [1, 4])
