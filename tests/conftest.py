@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 import gc
 import inspect
@@ -13,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import jaxtyping
 import numpy as np
@@ -48,6 +49,8 @@ if os.environ.get("FOVEATE_UNCHECKED") != "1":
         return call
 
     def names_arrays(annotation: Any) -> bool:
+        if get_origin(annotation) is Literal:
+            return False
         if inspect.isclass(annotation) and issubclass(annotation, jaxtyping.AbstractArray):
             return True
         parts = annotation if isinstance(annotation, list) else get_args(annotation)
@@ -57,6 +60,10 @@ if os.environ.get("FOVEATE_UNCHECKED") != "1":
         """As jaxtyping's, which spends 20 microseconds on each call even where there is no shape to check."""
 
         def decorate(thing: Any) -> Any:
+            if inspect.isclass(thing):
+                if dataclasses.is_dataclass(thing) and "__init__" in vars(thing):
+                    thing.__init__ = decorate(thing.__init__)
+                return thing
             plain = isinstance(thing, FunctionType) and not any(
                 map(names_arrays, thing.__annotations__.values())
             )
