@@ -20,6 +20,7 @@ from foveate.models.places.find import find_places
 from foveate.models.places.place import Place
 
 FOUR = {"depths": (1, 1, 1, 1)}
+FOUR_LAYERS = {"layers": (1, 1, 1, 1)}
 HEADS = {"num_heads": (1, 2, 4, 8)}
 SMALL_VIT = {"depth": 3, "embed_dim": 48, "num_heads": 3}
 
@@ -34,8 +35,12 @@ FAMILIES = {
     "convmixer": ("ConvMixer", {"dim": 32, "depth": 3}, 56),
     "convnext": ("test_convnext", {}, 64),
     "cpubone": ("cpubone_nano", {}, 64),
-    "crossvit": ("crossvit_tiny_240", {}, 240),
-    "csatv2": ("csatv2", {}, 128),
+    "crossvit": ("crossvit_tiny_240", {"depth": [[1, 1, 0]] * 3}, 240),
+    "csatv2": (
+        "csatv2",
+        {"dims": (16, 24, 32, 64), "depths": (1, 1, 2, 2), "transformer_depths": (0, 0, 1, 1)},
+        128,
+    ),
     "cspnet": ("cs3darknet_focus_s", {}, 64),
     "cspnext": ("cspnext_tiny", {}, 64),
     "davit": ("davit_tiny", {**FOUR, **HEADS, "embed_dims": (16, 32, 64, 128)}, 64),
@@ -45,7 +50,11 @@ FAMILIES = {
     "dla": ("dla46x_c", {}, 64),
     "dpn": ("dpn48b", {}, 64),
     "edgenext": ("edgenext_xx_small", {}, 64),
-    "efficientformer": ("efficientformer_l1", {}, 224),
+    "efficientformer": (
+        "efficientformer_l1",
+        {"depths": (1, 1, 1, 2), "embed_dims": (16, 24, 32, 64)},
+        224,
+    ),
     "efficientformer_v2": ("efficientformerv2_s0", {"img_size": 64}, 64),
     "efficientnet": ("test_efficientnet", {}, 64),
     "efficientvim": ("efficientvim_m1", {}, 64),
@@ -67,7 +76,7 @@ FAMILIES = {
     "inception_next": ("inception_next_atto", {}, 64),
     "inception_resnet_v2": ("inception_resnet_v2", {}, 128),
     "inception_v3": ("inception_v3", {}, 128),
-    "inception_v4": ("inception_v4", {}, 128),
+    "inception_v4": ("inception_v4", {}, 80),
     "lcnetv2": ("lcnetv2_small", {}, 64),
     "levit": ("levit_128s", {}, 224),
     "lowformer": ("lowformer_b0", {}, 64),
@@ -76,7 +85,7 @@ FAMILIES = {
     "metaformer": ("MetaFormer", {**FOUR, "dims": (16, 32, 64, 128)}, 64),
     "mlp_mixer": ("MlpMixer", {"img_size": 64, "num_blocks": 3, "embed_dim": 32}, 64),
     "mobilenetv3": ("mobilenetv3_small_050", {}, 64),
-    "mobilenetv5": ("mobilenetv5_base", {"channel_multiplier": 0.25}, 64),
+    "mobilenetv5": ("mobilenetv5_base", {"channel_multiplier": 0.1}, 64),
     "mobilevit": ("mobilevit_xxs", {}, 64),
     "mvitv2": ("mvitv2_tiny", {"img_size": (64, 64)}, 64),
     "naflexvit": ("naflexvit_base_patch16_parfac_gap", {**SMALL_VIT}, 64),
@@ -98,10 +107,14 @@ FAMILIES = {
     "pnasnet": ("pnasnet5large", {}, 64),
     "pvt_v2": ("pvt_v2_b0", {**FOUR}, 64),
     "qwen3_vit": ("qwen3_vit_88m", {**SMALL_VIT}, 64),
-    "rdnet": ("rdnet_tiny", {}, 64),
+    "rdnet": (
+        "rdnet_tiny",
+        {"num_blocks_list": [1] * 7, "num_init_features": 32, "growth_rates": [16] * 7},
+        64,
+    ),
     "regnet": ("regnetx_002", {}, 64),
     "repghost": ("repghostnet_050", {}, 64),
-    "repvit": ("repvit_m1", {}, 64),
+    "repvit": ("repvit_m1", {"depth": (1, 1, 2, 1), "embed_dim": (16, 24, 32, 64)}, 64),
     "res2net": ("res2next50", {"layers": (1, 1, 1, 1)}, 64),
     "resnest": ("resnest14d", {}, 64),
     "resnet": ("test_resnet", {}, 64),
@@ -111,7 +124,7 @@ FAMILIES = {
     "senet": ("legacy_seresnet18", {}, 64),
     "sequencer": ("sequencer2d_s", {"img_size": 56, "layers": (1, 1, 1, 1)}, 56),
     "shvit": ("shvit_s1", {}, 128),
-    "sknet": ("skresnet18", {}, 64),
+    "sknet": ("skresnet18", {**FOUR_LAYERS}, 64),
     "starnet": ("starnet_s050", {}, 64),
     "swiftformer": ("swiftformer_xs", {}, 64),
     "swin_transformer": (
@@ -131,7 +144,7 @@ FAMILIES = {
     ),
     "tiny_vit": ("tiny_vit_5m_224", {**HEADS, "embed_dims": (16, 32, 64, 128)}, 64),
     "tnt": ("tnt_s_legacy_patch16_224", {"img_size": 64, "depth": 3}, 64),
-    "tresnet": ("tresnet_m", {}, 64),
+    "tresnet": ("tresnet_m", {**FOUR_LAYERS, "width_factor": 0.25}, 64),
     "twins": ("twins_svt_small", {"img_size": 64, "depths": (2, 2, 2, 2)}, 64),
     "vgg": ("VGG", {"cfg": [8, "M", 16, "M", 24, 24, "M", 32, 32, "M", 32, 32, "M"]}, 64),
     "visformer": ("visformer_tiny", {"img_size": 64}, 64),
@@ -144,12 +157,18 @@ FAMILIES = {
         64,
     ),
     "vitamin": ("vitamin_small_224", {"img_size": 64, "depth": 3}, 64),
-    "volo": ("volo_d1_224", {"img_size": 64}, 64),
+    "volo": (
+        "VOLO",
+        {**FOUR_LAYERS, "embed_dims": (24, 48, 48, 48), "num_heads": (1, 2, 2, 2), "img_size": 64},
+        64,
+    ),
     "vovnet": ("ese_vovnet19b_slim_dw", {}, 64),
     "xception": ("legacy_xception", {}, 64),
     "xception_aligned": ("xception41p", {}, 64),
     "xcit": ("xcit_nano_12_p8_224", {"img_size": 64, "depth": 2}, 64),
 }
+# Blocks that timm repeats without an option for how often.
+REPEATED = {"inception_resnet_v2": ("repeat", "repeat_1", "repeat_2")}
 # Features that timm lists and does not give: the name of TResNet's first is empty.
 NOT_GIVEN = {"tresnet": {1}}
 
@@ -163,6 +182,8 @@ def built(family: str) -> tuple[nn.Module, int]:
     torch.manual_seed(0)
     build = getattr(importlib.import_module(f"timm.models.{family}"), name)
     model = build(**{"num_classes": 4, **options}).eval()
+    for part in REPEATED.get(family, ()):
+        setattr(model, part, getattr(model, part)[:1])
     for parameter in model.parameters():  # heads that start at 0 would let no gradient through
         if parameter.ndim == 2 and not parameter.any():
             nn.init.normal_(parameter, std=0.02)
