@@ -11,6 +11,8 @@ from foveate.models.attaching.attach import attach, attached, detach
 from foveate.models.create import create_model
 from foveate.models.places.find import describe_places, find_places
 
+from ..small import small
+
 SKIPS = {"skip1", "skip2", "skip3", "skip4"}
 JOINED = {"skips.1", "skips.2", "skips.3", "skips.4"}
 ENCODERS = {"encoder1", "encoder2", "encoder3", "encoder4", "encoder5"}
@@ -20,7 +22,8 @@ BOTH = {"decoder", "logits"}
 @functools.cache
 def host(arch: str, encoder: str) -> nn.Module:
     torch.manual_seed(0)
-    return create_model(arch, encoder, classes=3).eval()
+    narrow = {"decoder_channels": [32, 16, 16, 16, 16]} if arch == "unet" else {}
+    return create_model(arch, encoder, classes=3, **narrow).eval()
 
 
 @pytest.mark.parametrize(
@@ -94,9 +97,9 @@ def test_dotted_names_and_patterns_mean_submodules():
 
 
 def test_a_model_of_smp_itself_has_its_places_too():
-    model = smp.Unet("resnet18", encoder_weights=None).eval()
+    model = smp.Unet("tu-test_resnet", encoder_weights=None).eval()
     places = find_places(model, example=torch.rand(1, 3, 64, 64))
-    assert places["encoder4"].module == "encoder.layer3"
+    assert places["encoder4"].module == "encoder.model.layer3"
     assert places["logits"].channels == 1
 
 
@@ -186,7 +189,7 @@ def test_places_are_found_without_gradients_and_in_frozen_models():
 
 
 def test_probing_leaves_no_trace():
-    model = create_model("unet", "resnet18")
+    model = small("unet")
     model.network.encoder.eval()
     state = {name: value.clone() for name, value in model.state_dict().items()}
     modes = [module.training for module in model.modules()]
