@@ -1,6 +1,6 @@
 """Every attention is written to ONNX with an open batch size, and ONNX Runtime computes the same.
 
-AFMA, which sees more than a feature map, is exported in `test_graph`.
+AFMA, which sees more than a feature map, and the windows are exported for any size as well in `test_graph`.
 """
 
 import onnxruntime
@@ -11,6 +11,7 @@ from foveate.attention.registry import attention_names, is_refiner
 from foveate.models.attaching.attach import attach, attention_parameters
 
 LARGER = {"residual"}  # a trunk of several strides, which takes larger maps
+ANY_SIZE = {"swin_window"}
 
 
 def same_in_onnx(model: nn.Module, size: tuple[int, int], folder) -> None:
@@ -27,7 +28,7 @@ def same_in_onnx(model: nn.Module, size: tuple[int, int], folder) -> None:
 
 def test_all_gates_and_pairwise_attentions(untyped, tmp_path):
     torch.manual_seed(0)
-    names = [name for name in attention_names() if not is_refiner(name) and name not in LARGER]
+    names = [name for name in attention_names() if not is_refiner(name) and name not in LARGER | ANY_SIZE]
     model = nn.Sequential(*(nn.Conv2d(3 if not n else 16, 16, 3, padding=1) for n in range(len(names))))
     arm = [f"{name}@{number}" for number, name in enumerate(names)]
     attach(model, arm, gate="none", example=torch.rand(1, 3, 16, 24))
