@@ -13,11 +13,13 @@ formed:
 """
 
 import math
+from functools import reduce
 
 import torch
 from einops import rearrange
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
+from torch.nn import functional as F
 from torch.utils.flop_counter import register_flop_formula
 
 from foveate.attention.kernels.products import product
@@ -113,10 +115,11 @@ def by_rows(
 ) -> Bool[Tensor, "b n"]:
     """Decide by whole rows of attention, a few lines of the grid at a time."""
     grid = rearrange(q, "b (h w) c -> b h w c", h=height)
+    if torch.compiler.is_exporting():  # a graph for any size has no loop
+        return _apart(_attention(grid, k), threshold).flatten(1)
     differs = torch.zeros(grid.shape[:3], dtype=torch.bool, device=q.device)
     for block in _blocks(height, grid[:, 0, :, 0].numel() * k.shape[1]):
-        a = (grid[:, block].flatten(1, 2) @ k.mT).softmax(-1).unflatten(1, (-1, grid.shape[2]))
-        _mark(differs[:, block], a, threshold)
+        differs[:, block] |= _apart(_attention(grid[:, block], k), threshold)
     return differs.flatten(1)
 
 
@@ -145,20 +148,25 @@ def by_largest(
     return differs
 
 
-def _mark(differs: Bool[Tensor, "b h w"], a: Float[Tensor, "b h w n"], threshold: float) -> None:
-    """Mark both positions of every neighbouring pair whose rows differ by more than the threshold."""
-    every, (height, width) = slice(None), differs.shape[1:]
+def _attention(grid: Float[Tensor, "b h w c"], k: Float[Tensor, "b n c"]) -> Float[Tensor, "b h w n"]:
+    return (grid.flatten(1, 2) @ k.mT).softmax(-1).unflatten(1, grid.shape[1:3])
+
+
+def _apart(a: Float[Tensor, "b h w n"], threshold: float) -> Bool[Tensor, "b h w"]:
+    """Return both positions of every neighbouring pair whose rows differ by more than the threshold."""
+    height, width = a.shape[1:3]
+    found = []
     for down, right in DIRECTIONS:
-        first = (every, slice(0, height - down), slice(max(0, -right), width - max(0, right)))
-        second = (every, slice(down, height), slice(max(0, right), width + min(0, right)))
-        apart = (a[first] - a[second]).abs_().amax(-1) > threshold
-        differs[first] |= apart
-        differs[second] |= apart
+        left, more = max(0, -right), max(0, right)
+        first = a[:, : height - down, left : width - more]
+        second = a[:, down:, more : width - left]
+        apart = (first - second).abs_().amax(-1) > threshold
+        # Padded, not written into slices: ONNX turns each such write into transposes and scatters.
+        found += [F.pad(apart, (left, more, 0, down)), F.pad(apart, (more, left, down, 0))]
+    return reduce(torch.logical_or, found)
 
 
 def _blocks(height: int, values: int) -> list[slice]:
     """Return blocks of grid lines of `values` numbers each; a block ends with the first line of the next."""
-    if torch.compiler.is_exporting():  # a graph for any size has no loop
-        return [slice(None)]
     lines = max(1, CHUNK // values)
     return [slice(top, top + lines + 1) for top in range(0, height, lines)]
