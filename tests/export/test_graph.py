@@ -8,11 +8,13 @@ import onnxruntime
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 import foveate
 from foveate.export.graph import open_example, parse_shape, trace
 from foveate.export.onnx_file import to_onnx
 from foveate.models.attaching.attach import attach
+from foveate.models.host import Host
 
 from .small import small_host
 
@@ -22,18 +24,50 @@ def session_of(program: torch.export.ExportedProgram, folder: Path) -> onnxrunti
     return onnxruntime.InferenceSession(folder / "a.onnx")
 
 
-def test_adaptive_pools_keep_their_function_at_any_size(tmp_path, untyped):
+class Decoder(nn.Module):
+    """Enlarges a map twice: to the size of two skips, and to that of the image."""
+
+    def __init__(self):
+        super().__init__()
+        self.down, self.deep = (nn.Conv2d(n, 4, 3, stride=2, padding=1) for n in (3, 4))
+        self.join, self.last = nn.Conv2d(12, 5, 3, padding=1, bias=False), nn.Conv2d(5, 2, 3, padding=1)
+
+    def forward(self, x):
+        fine = self.down(x)
+        joined = self.join(torch.cat([enlarged(self.deep(fine), fine), fine, -fine], 1))
+        return self.last(enlarged(joined, x))
+
+
+def enlarged(x: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    return F.interpolate(x, size=like.shape[-2:], mode="nearest")
+
+
+def test_pools_and_decoders_keep_their_function_at_any_size(tmp_path, untyped):
     pools = [nn.AdaptiveAvgPool2d((2, 3)), nn.AdaptiveMaxPool2d((3, 2)), nn.AdaptiveAvgPool2d(1)]
 
-    class Pooled(nn.Module):
-        def forward(self, x):
-            return torch.cat([pool(x).flatten(1) for pool in pools], 1)
+    class Network(nn.Module):
+        multiple = smallest = 4
 
-    session = session_of(trace(Pooled(), torch.rand(2, 3, 17, 23)), tmp_path)
+        def __init__(self):
+            super().__init__()
+            self.decoder = Decoder()
+
+        def forward(self, x):
+            bottom, right = (Host._missing(self, n) for n in x.shape[-2:])
+            decoded = self.decoder(F.pad(x, (0, right, 0, bottom)))
+            return torch.cat([pool(x).flatten(1) for pool in pools] + [decoded.flatten(1)], 1)
+
+    torch.manual_seed(0)
+    network = Network().eval()
+    session = session_of(trace(network, torch.rand(2, 3, 17, 23)), tmp_path)
+    operators = [node.op_type for node in onnx.load(tmp_path / "a.onnx").graph.node]
+    assert "Resize" not in operators
+    assert operators.count("DepthToSpace") == 2
     for shape in ((1, 3, 8, 30), (3, 3, 6, 7), (2, 3, 2, 3)):
         image = torch.randn(shape)
         (found,) = session.run(None, {"image": image.numpy()})
-        np.testing.assert_allclose(found, Pooled()(image), atol=1e-5)
+        with torch.inference_mode():
+            np.testing.assert_allclose(found, network(image), atol=1e-5)
 
 
 def test_mechanisms_of_patches_and_windows_export_for_any_size(tmp_path, untyped):

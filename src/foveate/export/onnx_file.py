@@ -10,6 +10,7 @@ from torch.export import ExportedProgram
 
 from foveate.errors import UserError
 from foveate.export.graph import quiet
+from foveate.export.subpixel import merge_enlarging
 from foveate.files import write_whole
 from foveate.prediction.facts import Facts
 from foveate.prediction.seal import BLANK, seal
@@ -35,7 +36,8 @@ def to_onnx(
 ) -> "ModelProto":
     """Translate a traced network. outputs: names of its outputs, in order.
 
-    The nodes keep the names of the submodules that they come from, see `departs`. Raises `UserError` for an
+    Enlargements are merged with the convolutions behind them, see `subpixel`. The nodes keep the names of the
+    submodules that they come from, see `departs`. Raises `UserError` for an
     operator that ONNX does not have.
     """
     try:
@@ -53,6 +55,7 @@ def to_onnx(
     except torch.onnx.errors.OnnxExporterError as error:
         reason = (str(error.__cause__ or error)).strip().partition("\n")[0]
         raise UserError(f"the network cannot be translated to ONNX: {reason}") from error
+    merge_enlarging(exported.model)
     return exported.model_proto
 
 

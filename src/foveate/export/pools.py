@@ -1,8 +1,11 @@
-"""Adaptive pools for graphs that take images of any size.
+"""Adaptive pools and resizing for graphs that take images of any size.
 
 PyTorch unrolls an adaptive pool into the windows of the size that it was traced with; such a graph fails, or
 computes something else, at other sizes. These forms compute the same windows from the size of the input:
 window i of `bins` over n positions runs from floor(i n / bins) to ceil((i + 1) n / bins).
+
+Decoders resize a map to the size of a skip. Where this size is twice the map's for every size of the image,
+the graph resizes by the constant 2: the size is not computed, and runtimes know the factor.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +14,7 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.fx.experimental.symbolic_shapes import statically_known_true
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
@@ -58,7 +62,7 @@ def adaptive_max(x: Float[Tensor, "*b h w"], size: Sequence[int]) -> Float[Tenso
 
 
 class AnySize(TorchFunctionMode):
-    """Inside this context, adaptive pools of two dimensions are computed in the forms above."""
+    """Inside this context, adaptive pools of two dimensions and resizing have the forms above."""
 
     def __torch_function__(
         self, func: Callable, types: Sequence[type], args: tuple = (), kwargs: dict[str, Any] | None = None
@@ -67,6 +71,8 @@ class AnySize(TorchFunctionMode):
             return self._average(*args, **(kwargs or {}))
         if func is F.adaptive_max_pool2d:
             return self._max(*args, **(kwargs or {}))
+        if func is F.interpolate:
+            return _resize(*args, **(kwargs or {}))
         return func(*args, **(kwargs or {}))
 
     def _average(self, input: Tensor, output_size: int | Sequence[int | None]) -> Tensor:
@@ -78,6 +84,20 @@ class AnySize(TorchFunctionMode):
         if return_indices:
             raise UserError("positions of an adaptive maximum cannot be exported for images of any size")
         return adaptive_max(input, _sides(input, output_size))
+
+
+def _resize(
+    input: Tensor,
+    size: int | Sequence[int] | None = None,
+    scale_factor: float | Sequence[float] | None = None,
+    mode: str = "nearest",
+    **others: Any,
+) -> Tensor:
+    if mode == "nearest" and isinstance(size, Sequence) and input.ndim == 4:
+        lengths = zip(size, input.shape[2:], strict=True)
+        if all(statically_known_true(new == 2 * old) for new, old in lengths):
+            size, scale_factor = None, 2.0
+    return F.interpolate(input, size, scale_factor, mode, **others)
 
 
 def _sides(x: Tensor, size: int | Sequence[int | None]) -> tuple[int, ...]:

@@ -115,7 +115,9 @@ class Host(nn.Module):
     def _missing(self, length: int) -> int:
         # Without negative numbers, whose quotients ONNX rounds the other way.
         multiples = (length + self.multiple - 1) // self.multiple * self.multiple
-        return torch.sym_max(self.smallest, multiples) - length
+        if self.smallest > self.multiple:
+            multiples = torch.sym_max(self.smallest, multiples)
+        return multiples - length
 
     def _run(self, x: Tensor) -> Any:
         try:

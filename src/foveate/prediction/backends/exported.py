@@ -41,7 +41,7 @@ class ExportedNetwork(nn.Module):
                 )
         count = self.shape[0] or len(image)
         parts = [self._run(part.numpy(), count) for part in image.float().cpu().split(count)]
-        return torch.from_numpy(np.concatenate(parts))
+        return torch.from_numpy(parts[0] if len(parts) == 1 else np.concatenate(parts))
 
     def _run(self, images: np.ndarray, count: int) -> np.ndarray:
         missing = count - len(images)
