@@ -6,8 +6,7 @@ a few milliseconds for company. See Crankshaw et al., Clipper (NSDI 2017), secti
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,27 +32,20 @@ class Waiting:
 
 
 class Batcher:
-    """Computes images in batches, one batch at a time, on a thread of `executor`.
+    """Computes images in batches, one batch at a time.
 
-    compute: from images `b c h w` to one result an image. most: images of a batch. wait: seconds. on_batch:
+    compute: from images of one size to one result an image. most: images of a batch. wait: seconds. on_batch:
     called with the number of images and the seconds of each batch. `seconds_an_image`: of the last batch.
     """
 
     def __init__(
         self,
-        compute: Callable[[Tensor], Sequence[Any]],
-        executor: Executor,
+        compute: Callable[[Sequence[Tensor]], Awaitable[Sequence[Any]]],
         most: int,
         wait: float,
         on_batch: Callable[[int, float], None] = lambda count, seconds: None,
     ):
-        self.compute, self.executor, self.most, self.wait, self.on_batch = (
-            compute,
-            executor,
-            most,
-            wait,
-            on_batch,
-        )
+        self.compute, self.most, self.wait, self.on_batch = compute, most, wait, on_batch
         self.waiting: list[Waiting] = []
         self.arrived = asyncio.Event()
         self.worker: asyncio.Task | None = None
@@ -114,9 +106,9 @@ class Batcher:
         return max(1, min(self.most, MOST_PIXELS // item.image[0, 0].numel()))
 
     async def _run(self, batch: list[Waiting]) -> None:
-        images, start = torch.cat([item.image for item in batch]), time.monotonic()
+        start = time.monotonic()
         try:
-            results = await asyncio.get_running_loop().run_in_executor(self.executor, self.compute, images)
+            results = await self.compute([item.image for item in batch])
         except Exception as error:
             for item in batch:
                 if not item.answer.done():

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from foveate.data.dataset import Pixels
-from foveate.prediction.assemble import Prediction, assemble
+from foveate.prediction.assemble import assemble
 from foveate.prediction.predictor import Predictor
 from foveate.serving.answers import ANSWERS
 from foveate.serving.batching import Batcher
 from foveate.serving.drift_window import DriftWindow
+from foveate.serving.lanes import Lanes
 from foveate.serving.metrics import Metrics
 from foveate.serving.picture import decode
 from foveate.serving.refusal import Refusal
@@ -37,10 +39,9 @@ class Service:
         watched = len(baseline) >= FEWEST and spec.drift_window > 0
         self.window = DriftWindow(baseline, spec.drift_window, self.metrics) if watched else None
         self.readers = ThreadPoolExecutor(_READERS, "reader")
-        self.computer = ThreadPoolExecutor(1, "network")
-        self.batcher = Batcher(
-            self._compute, self.computer, spec.batch, spec.wait_ms / 1e3, self.metrics.batch
-        )
+        threads = torch.get_num_threads()
+        self.lanes = Lanes(self._compute, threads, threads if predictor.device.type == "cpu" else 1)
+        self.batcher = Batcher(self.lanes, spec.batch, spec.wait_ms / 1e3, self.metrics.batch)
         self.in_work = 0
         self.ready = False
 
@@ -57,8 +58,8 @@ class Service:
         """Stop the threads; every request must have been answered."""
         self.ready = False
         await self.batcher.close()
-        for pool in (self.readers, self.computer):
-            pool.shutdown(cancel_futures=True)
+        self.lanes.close()
+        self.readers.shutdown(cancel_futures=True)
 
     async def answer(self, content: bytes, kind: str) -> bytes:
         """Return the prediction of an image as the media type `kind` (see `ANSWERS`).
@@ -85,20 +86,22 @@ class Service:
     async def _answer(self, content: bytes, kind: str) -> bytes:
         run = asyncio.get_running_loop().run_in_executor
         most = int(self.spec.max_megapixels * 1e6)
-        pixels = await run(self.readers, decode, self.predictor, content, most)
-        prediction = await self._prediction(pixels)
-        return await run(self.readers, ANSWERS[kind], self.predictor, pixels, prediction)
-
-    async def _prediction(self, pixels: Pixels) -> Prediction:
-        run = asyncio.get_running_loop().run_in_executor
-        image = await run(self.readers, self.predictor.prepared, pixels)
-        size = (pixels.shape[0], pixels.shape[1])
+        pixels, image = await run(self.readers, self._read, content, most)
         p, changes = await self.batcher.submit(image)
         if self.window is not None:
+            size = (pixels.shape[0], pixels.shape[1])
             signs = await run(self.readers, signs_of, image, p, size, self.predictor.classes, changes)
             if full := self.window.add(signs):
                 run(self.readers, self.window.judge, full)
-        return await run(self.readers, assemble, self.predictor.facts, p, size)
+        return await run(self.readers, self._write, pixels, p, kind)
+
+    def _read(self, content: bytes, most: int) -> tuple[Pixels, Tensor]:
+        pixels = decode(self.predictor, content, most)
+        return pixels, self.predictor.prepared(pixels)
+
+    def _write(self, pixels: Pixels, p: Tensor, kind: str) -> bytes:
+        prediction = assemble(self.predictor.facts, p, (pixels.shape[0], pixels.shape[1]))
+        return ANSWERS[kind](self.predictor, pixels, prediction)
 
     def _compute(self, batch: Tensor) -> list[Watched]:
         if self.window is not None:

@@ -1,5 +1,6 @@
 """How much each attention of a network changes the features that it sees."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -18,8 +19,8 @@ def record_changes(model: nn.Module) -> Iterator[Changes]:
     """Record the relative change |output - input| / |input| of each attention, image by image.
 
     By label, such as "cbam@decoder": one tensor a forward pass inside the block. A module whose output has
-    another shape than its input, and a model without attention, are not recorded. Records the passes of all
-    threads: give the model to one thread at a time.
+    another shape than its input, and a model without attention, are not recorded. Records the passes of the
+    thread that calls it; other threads may use the model at the same time.
 
     >>> from foveate.models.attaching.attach import attach
     >>> model = nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU())
@@ -39,8 +40,12 @@ def record_changes(model: nn.Module) -> Iterator[Changes]:
 
 
 def _hook(passes: list[Tensor]) -> Any:
+    recording = threading.get_ident()
+
     @torch.no_grad()
     def hook(module: nn.Module, args: tuple, output: Any) -> None:
+        if threading.get_ident() != recording:
+            return
         before = args[0]
         if isinstance(output, Tensor) and isinstance(before, Tensor) and output.shape == before.shape:
             change = (output - before).flatten(1).norm(dim=1)

@@ -15,10 +15,7 @@ Watched = tuple[Tensor, dict[str, float]]
 
 
 def watched_batch(predictor: Predictor, batch: Float[Tensor, "b c h w"]) -> list[Watched]:
-    """Return what `predictor.probabilities` returns, image by image, with the changes by attention.
-
-    One thread at a time may call it.
-    """
+    """Return what `predictor.probabilities` returns, image by image, with the changes by attention."""
     with record_changes(predictor.model) as changes:
         probabilities = predictor.probabilities(batch)
     # Views at several scales split a batch, so that a pass may hold other images.
