@@ -1,20 +1,25 @@
-"""Load a server: python benchmarks/serving.py [RUN] [--requests 5000] [--rounds 5] [--size 64x64]
+"""Load a server: python benchmarks/serving.py [RUN] [--sizes 64x64 128x128 256x256] [--requests 5000]
 
 A real server on loopback, in a process of its own, three times:
 
 - mixed: 200 requests from 16 clients, good ones beside truncated, wrong, huge, slow and empty ones. Each good
   one must equal `predict`, each bad one must be a 4xx with a sentence; then p50, p95 and requests a second.
-- batches: requests from 16 clients to a server that batches and to one with --batch 1, in turn in each round;
-  and, if LitServe is installed, to LitServe with the same network, batch and wait.
-- memory: many requests to one server; resident memory after each tenth.
+- batches: at each size, the same requests from 16 light clients (clients.py) to a server with --batch 1, to
+  one with --batch 8 and, if it is installed, to LitServe with the same network, batch and wait: with one
+  worker of all threads, and with a worker of one thread for each core. In turn in each round; the servers
+  whose turn it is not are stopped.
+- memory: many requests to one server; resident memory after each tenth, p95 and requests a second.
 
-Without RUN, a U-Net with a ResNet-18 and random weights. Both servers and clients share the machine.
+Without RUN, a U-Net with a ResNet-18 and random weights; --onnx exports it first. Server and clients share
+the machine. For LitServe, python -m venv lit && lit/bin/pip install -e '.[serve,export]' httpx litserve, then
+run this with lit/bin/python. There, all servers have uvloop, which litserve brings.
 """
 
 import argparse
 import contextlib
 import io
 import os
+import signal
 import socket
 import statistics
 import subprocess
@@ -23,60 +28,47 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
 import numpy as np
+import psutil
 from PIL import Image
 
 import measuring
+from clients import Load, ask_at_once, form_request
 from foveate.models.checkpoints import save_model
 from foveate.models.create import create_model
 from foveate.prediction.predictor import Predictor, load
 
 CLIENTS = 16
 MIXED = 200
-LITSERVE = """
-import sys, io
-import litserve
-from foveate.prediction.predictor import load
-from foveate.serving.answers import mask_answer
-from foveate.prediction.assemble import assemble
-import torch
+CORES = os.cpu_count() or 1
+ONE_BY_ONE = "one by one (--batch 1)"
 
-class Served(litserve.LitAPI):
-    def setup(self, device):
-        self.predictor = load(sys.argv[1], "cpu")
-    def decode_request(self, request):
-        pixels = self.predictor.read_content(request["image"].file.read(), "image")
-        return self.predictor.prepared(pixels), pixels
-    def batch(self, inputs):
-        return torch.cat([image for image, _ in inputs]), [pixels for _, pixels in inputs]
-    def predict(self, batch):
-        return list(zip(self.predictor.probabilities(batch[0]), batch[1]))
-    def unbatch(self, output):
-        return output
-    def encode_response(self, output):
-        p, pixels = output
-        mask = assemble(self.predictor.facts, p, pixels.shape[:2])
-        return {"png": mask_answer(self.predictor, pixels, mask).hex()}
-
-api = Served(max_batch_size=8, batch_timeout=0.005)
-litserve.LitServer(api, accelerator="cpu", workers_per_device=1).run(port=int(sys.argv[2]), log_level="error")
-"""
+Size = tuple[int, int]
 
 
-def random_run(folder: Path, size: tuple[int, int]) -> Path:
-    """Write a run with random weights."""
+def random_run(folder: Path, size: Size, onnx: bool) -> Path:
+    """Write a run with random weights, or that run as an ONNX file."""
     model = create_model("unet", "resnet18", classes=4)
     model.notes = {"classes": ["a", "b", "c", "d"], "size": list(size)}
-    folder.mkdir()
-    save_model(model, folder)
-    return folder
+    folder.mkdir(parents=True)
+    if not onnx:
+        save_model(model, folder)
+        return folder
+    from foveate.export.graph import open_example, trace
+    from foveate.export.onnx_file import to_onnx, write_onnx
+    from foveate.prediction.facts import facts_of
+
+    file = folder / "network.onnx"
+    write_onnx(to_onnx(trace(model, open_example(model))), file, facts_of(model))
+    return file
 
 
-def photo(seed: int, side: tuple[int, int]) -> Image.Image:
+def photo(seed: int, side: Size) -> Image.Image:
     """Return a blurred random image."""
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize(side[::-1], Image.Resampling.BICUBIC)
@@ -94,45 +86,85 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+@dataclass
+class Server:
+    """A server in a process group of its own, and what its clients saw in each round."""
+
+    port: int
+    process: psutil.Popen
+    loads: list[Load] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def signal(self, number: signal.Signals) -> None:
+        os.killpg(self.process.pid, number)
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU seconds of all its processes."""
+        processes = [self.process, *self.process.children(recursive=True)]
+        return sum(sum(process.cpu_times()[:2]) for process in processes)
+
+    def load(self, requests: list[bytes], count: int) -> None:
+        """Let it run, load it, and stop it: some servers compute while they wait."""
+        self.signal(signal.SIGCONT)
+        before = self.cpu_seconds()
+        self.loads.append(ask_at_once(self.port, requests, count, CLIENTS))
+        self.cpu.append((self.cpu_seconds() - before) / count)
+        self.signal(signal.SIGSTOP)
+
+    def images_a_batch(self) -> str:
+        """Return the mean from its metrics; "" if it has none."""
+        self.signal(signal.SIGCONT)
+        answer = httpx.get(f"{self.url}/metrics", trust_env=False)
+        if not answer.is_success:
+            return ""
+        values = dict(line.rsplit(" ", 1) for line in answer.text.splitlines() if line[0] != "#")
+        total, count = (float(values[f"foveate_batch_images_{name}"]) for name in ("sum", "count"))
+        return f"{total / count:.1f}"
+
+
 @contextlib.contextmanager
-def server(command: list[str], port: int) -> Iterator[tuple[str, int]]:
-    """Run a server, and give its address and process id once it answers."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
+def running(*command: str, port: int) -> Iterator[Server]:
+    """Run a server, and give it once it answers."""
+    process = psutil.Popen(
+        [sys.executable, *command],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    server = Server(port, process)
     try:
         while True:
             if process.poll() is not None:
-                raise SystemExit(f"{' '.join(command)[:200]} ended with {process.returncode}")
+                raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
             with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{url}/health", trust_env=False).status_code == 200:
+                if httpx.get(f"{server.url}/health", trust_env=False).status_code == 200:
                     break
             time.sleep(0.1)
-        yield url, process.pid
+        yield server
     finally:
+        server.signal(signal.SIGCONT)
         process.terminate()
         process.wait()
+        with contextlib.suppress(ProcessLookupError):  # LitServe leaves its workers behind
+            server.signal(signal.SIGKILL)
 
 
-def foveate(run: Path, *flags: str) -> contextlib.AbstractContextManager[tuple[str, int]]:
+def foveate(run: Path, *flags: str) -> contextlib.AbstractContextManager[Server]:
     port = free_port()
-    command = [sys.executable, "-m", "foveate", "serve", str(run), "--port", str(port), "--device", "cpu"]
-    return server([*command, "--drift-window", "0", *flags], port)
+    command = ["-m", "foveate", "serve", str(run), "--port", str(port), "--device", "cpu"]
+    return running(*command, "--drift-window", "0", *flags, port=port)
 
 
-def at_once(ask: Callable[[httpx.Client, int], float], url: str, count: int) -> tuple[list[float], float]:
-    """Return the seconds of each of `count` requests from all clients, and of all together."""
-
-    def client(first: int) -> list[float]:
-        with httpx.Client(base_url=url, timeout=120, trust_env=False) as session:
-            return [ask(session, number) for number in range(first, count, CLIENTS)]
-
-    start = time.perf_counter()
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        seconds = [value for values in pool.map(client, range(CLIENTS)) for value in values]
-    return seconds, time.perf_counter() - start
+def litserve(run: Path, workers: int) -> contextlib.AbstractContextManager[Server]:
+    port, file = free_port(), Path(__file__).with_name("litserve_server.py")
+    return running(str(file), str(run), str(port), "8", str(workers), port=port)
 
 
-def mixed(run: Path, predictor: Predictor, side: tuple[int, int]) -> list[list[str]]:
+def mixed(run: Path, predictor: Predictor, side: Size) -> list[list[str]]:
     """Return the rows of the table of mixed requests."""
     good = {
         "PNG": encoded(photo(0, side)),
@@ -180,8 +212,11 @@ def mixed(run: Path, predictor: Predictor, side: tuple[int, int]) -> list[list[s
 
     os.environ["FOVEATE_TOKEN"] = "right"
     try:
-        with foveate(run, "--timeout", "10") as (url, _):
-            seconds, wall = at_once(ask, url, MIXED)
+        with foveate(run, "--timeout", "10") as server, ThreadPoolExecutor(CLIENTS) as pool:
+            start = time.perf_counter()
+            parts = pool.map(lambda first: _ask_all(ask, server.url, first), range(CLIENTS))
+            seconds = [value for part in parts for value in part]
+            wall = time.perf_counter() - start
     finally:
         del os.environ["FOVEATE_TOKEN"]
     answered = sorted(value for value in seconds if value == value)
@@ -189,6 +224,11 @@ def mixed(run: Path, predictor: Predictor, side: tuple[int, int]) -> list[list[s
     rows = [[name, str(n), str(right), str(pixels)] for name, (n, right, pixels) in tally.items()]
     print(f"good requests: p50 {p50:.0f} ms, p95 {p95:.0f} ms; {MIXED / wall:.1f} requests a second in all")
     return rows
+
+
+def _ask_all(ask: Callable[[httpx.Client, int], float], url: str, first: int) -> list[float]:
+    with httpx.Client(base_url=url, timeout=120, trust_env=False) as session:
+        return [ask(session, number) for number in range(first, MIXED, CLIENTS)]
 
 
 def _drip(url: httpx.URL) -> bool:
@@ -200,87 +240,102 @@ def _drip(url: httpx.URL) -> bool:
         return slow.recv(4096).startswith(b"HTTP/1.1 408 ")
 
 
-def throughput(run: Path, side: tuple[int, int], rounds: int, count: int) -> list[list[str]]:
+def throughput(run: Path, side: Size, rounds: int, count: int) -> list[list[str]]:
     """Return the rows of the table of servers, each loaded once in every round."""
-    images = [encoded(photo(seed, side)) for seed in range(8)]
-
-    def raw(session: httpx.Client, number: int) -> float:
-        start = time.perf_counter()
-        answer = session.post("/predict", content=images[number % 8], headers={"Accept": "image/png"})
-        answer.raise_for_status()
-        return time.perf_counter() - start
-
-    def form(session: httpx.Client, number: int) -> float:
-        start = time.perf_counter()
-        session.post("/predict", files={"image": images[number % 8]}).raise_for_status()
-        return time.perf_counter() - start
-
-    with contextlib.ExitStack() as running:
-        contenders = {
-            "one by one (--batch 1)": (raw, running.enter_context(foveate(run, "--batch", "1"))[0]),
-            "batches (--batch 8)": (raw, running.enter_context(foveate(run, "--batch", "8"))[0]),
+    requests = [form_request(encoded(photo(seed, side))) for seed in range(8)]
+    with contextlib.ExitStack() as stack:
+        servers = {
+            ONE_BY_ONE: stack.enter_context(foveate(run, "--batch", "1")),
+            f"one image a core (--batch {CORES})": stack.enter_context(foveate(run, "--batch", str(CORES))),
+            "batches (--batch 8)": stack.enter_context(foveate(run, "--batch", "8")),
         }
         if find_spec("litserve"):
-            port = free_port()
-            lit = server([sys.executable, "-c", LITSERVE, str(run), str(port)], port)
-            contenders["LitServe, batch 8"] = (form, running.enter_context(lit)[0])
-        walls = measuring.in_turn(
-            {
-                name: lambda ask=ask, url=url: at_once(ask, url, count)
-                for name, (ask, url) in contenders.items()
-            },
+            for workers in sorted({1, CORES}):
+                name = f"LitServe, batch 8, {workers} worker{'s' * (workers > 1)}"
+                servers[name] = stack.enter_context(litserve(run, workers))
+        for server in servers.values():
+            server.signal(signal.SIGSTOP)
+        measuring.in_turn(
+            {name: lambda server=server: server.load(requests, count) for name, server in servers.items()},
             rounds,
         )
-        latencies = {name: at_once(ask, url, count)[0] for name, (ask, url) in contenders.items()}
-    base = walls["one by one (--batch 1)"]
-    rows = []
-    for name, seconds in walls.items():
-        low, middle, high = measuring.quartiles([b / s for b, s in zip(base, seconds, strict=True)])
-        p95 = 1e3 * statistics.quantiles(latencies[name], n=20)[-1]
-        rate = count / statistics.median(seconds)
-        rows.append([name, f"{rate:.1f}", f"{p95:.0f}", f"{middle:.2f}", f"{low:.2f} to {high:.2f}"])
-    return rows
+        batches = {name: server.images_a_batch() for name, server in servers.items()}
+    base = [load.rate for load in servers[ONE_BY_ONE].loads[1:]]  # the first round warms up
+    return [
+        [f"{side[0]}x{side[1]}", name, *_figures(server, base), batches[name]]
+        for name, server in servers.items()
+    ]
 
 
-def memory(run: Path, side: tuple[int, int], count: int) -> list[float]:
-    """Return the resident memory of a server in MB after each tenth of `count` requests."""
+def _figures(server: Server, base: list[float]) -> list[str]:
+    loads = server.loads[1:]
+    ratios = measuring.ratios([load.rate for load in loads], base)
+    low, rate, high = measuring.quartiles([load.rate for load in loads])
+    p50, p95 = (1e3 * statistics.median(load.percentile(n) for load in loads) for n in (50, 95))
+    return [
+        f"{rate:.1f} ({low:.1f} to {high:.1f})",
+        f"{ratios[1]:.2f} ({ratios[0]:.2f} to {ratios[2]:.2f})",
+        f"{p50:.0f}",
+        f"{p95:.0f}",
+        f"{1e3 * statistics.median(server.cpu[1:]):.1f}",
+    ]
+
+
+def memory(run: Path, side: Size, count: int) -> tuple[list[float], Load]:
+    """Return the resident memory of a server in MB after each tenth of `count` requests, and all of these."""
     images = [encoded(photo(seed, (side[0] + seed, side[1]))) for seed in range(8)]
-    resident = []
-    with foveate(run) as (url, pid):
+    requests = [form_request(image) for image in images]
+    resident: list[float] = []
+    with foveate(run) as server:
+        loads = []
         for _ in range(10):
-            at_once(
-                lambda s, n: s.post("/predict", content=images[n % 8]).elapsed.total_seconds(),
-                url,
-                count // 10,
-            )
-            status = Path(f"/proc/{pid}/status").read_text()
-            resident.append(int(status.split("VmRSS:")[1].split()[0]) / 1024)
-    return resident
+            loads.append(ask_at_once(server.port, requests, count // 10, CLIENTS))
+            resident.append(server.process.memory_info().rss / 2**20)
+    latencies = [seconds for load in loads for seconds in load.latencies]
+    return resident, Load(latencies, sum(load.wall for load in loads))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", nargs="?", type=Path, help="a run; by default one with random weights")
-    parser.add_argument(
-        "--size", default="64x64", help="height and width that the random network predicts at"
-    )
-    parser.add_argument("--requests", type=int, default=5000, help="requests of the memory test")
+    parser.add_argument("--sizes", nargs="+", default=["64x64"], help="of the images: height x width")
+    parser.add_argument("--onnx", action="store_true", help="serve the random network as an ONNX file")
+    parser.add_argument("--requests", type=int, default=5000, help="requests of the memory test; 0: none")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--load", type=int, default=160, help="requests a round")
+    parser.add_argument("--load", type=int, default=160, help="requests a round; fewer above 64x64")
     given = parser.parse_args()
-    height, width = map(int, given.size.split("x"))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the servers end with this program
+    sizes = [(int(h), int(w)) for h, w in (size.split("x") for size in given.sizes)]
     print(measuring.setting_line(measuring.machine(threads=int(os.environ.get("OMP_NUM_THREADS", 0)))))
     with tempfile.TemporaryDirectory() as folder:
-        run = given.run or random_run(Path(folder, "run"), (height, width))
-        predictor = load(run, "cpu")
-        side = predictor.size or (height, width)
-        rows = mixed(run, predictor, side)
-        print("\n".join(measuring.table(["requests", "sent", "answered right", "pixels that differ"], rows)))
-        rows = throughput(run, side, given.rounds, given.load)
-        head = ["server", "requests a second", "p95 in ms", "times one by one", "quartiles"]
-        print("\n".join(["", *measuring.table(head, rows)]))
-        resident = memory(run, side, given.requests)
-        print(f"\nresident MB over {given.requests} requests: {', '.join(f'{mb:.0f}' for mb in resident)}")
+        runs = {
+            size: given.run or random_run(Path(folder, f"{size[0]}x{size[1]}"), size, given.onnx)
+            for size in sizes
+        }
+        if given.requests:
+            rows = mixed(runs[sizes[0]], load(runs[sizes[0]], "cpu"), sizes[0])
+            head = ["requests", "sent", "answered right", "pixels that differ"]
+            print("\n".join(measuring.table(head, rows)))
+        rows = []
+        for size, run in runs.items():
+            count = max(2 * CLIENTS, round(given.load * 64 * 64 / (size[0] * size[1])))
+            rows += throughput(run, size, given.rounds, count)
+        head = [
+            "size",
+            "server",
+            "requests a second",
+            "times one by one",
+            "p50 ms",
+            "p95 ms",
+            "CPU ms a request",
+        ]
+        print("\n".join(["", *measuring.table([*head, "images a batch"], rows)]))
+        if given.requests:
+            resident, done = memory(runs[sizes[0]], sizes[0], given.requests)
+            print(
+                f"\nresident MB over {given.requests} requests: {', '.join(f'{mb:.0f}' for mb in resident)}"
+            )
+            print(f"p95 {1e3 * done.percentile(95):.0f} ms, {done.rate:.1f} requests a second")
 
 
 if __name__ == "__main__":
