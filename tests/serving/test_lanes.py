@@ -60,7 +60,16 @@ def test_a_batch_fails_once_no_thread_computes_any_more():
             raise ValueError("the first image fails")
         threading.Event().wait(0.05)
         ended.append(len(images))
+        raise ValueError("so do the others")
 
-    with pytest.raises(ValueError, match="the first image fails"):
-        computed(compute, IMAGES)
-    assert ended == [3]
+    lanes = Lanes(compute, 2, 2)
+
+    async def failed():
+        with pytest.raises(ValueError, match="the first image fails"):
+            await lanes(IMAGES)
+        return list(ended)
+
+    try:
+        assert asyncio.run(failed()) == [3]
+    finally:
+        lanes.close()

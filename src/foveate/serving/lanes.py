@@ -36,6 +36,8 @@ class Lanes:
         bounds = [len(images) * number // parts for number in range(parts + 1)]
         work = [run(pool, self._part, images[a:b], threads) for a, b in itertools.pairwise(bounds)]
         await asyncio.wait(work)
+        if errors := [error for part in work if (error := part.exception())]:
+            raise errors[0]
         return [result for part in work for result in part.result()]
 
     def close(self) -> None:
