@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from dataclasses import asdict, replace
 
@@ -12,7 +13,7 @@ from foveate.api.predict import predict
 from foveate.data.pixels.images import read_image
 from foveate.errors import UserError
 from foveate.evaluation.errors import boundary_counts
-from foveate.evaluation.evaluate import evaluate, evaluate_model, read_per_image, read_scores
+from foveate.evaluation.evaluate import evaluate, evaluate_model, is_scored, read_per_image, read_scores
 from foveate.evaluation.scored_data import absent_note, data_of
 from foveate.evaluation.scores import scores
 from foveate.loading.module import DataModule
@@ -103,6 +104,17 @@ def test_files_hold_what_was_returned(run):
     assert str(asdict(read_scores(run))) == str(asdict(found))
     about = json.loads((run / "scores.json").read_text())
     assert (about["split"], about["size"], about["data"]) == ("test", [32, 64], "synthetic:4")
+
+
+def test_whether_scores_are_of_the_present_result_does_not_depend_on_clocks(run):
+    assert not is_scored(run)
+    evaluate(run)
+    result = Run(run).result_file
+    os.utime(result, ns=(2**62, 2**62))  # written by a machine whose clock is ahead
+    assert is_scored(run)
+    result.write_text(result.read_text().replace('"best_epoch": 1', '"best_epoch": 2'))
+    os.utime(result, ns=(1, 1))
+    assert not is_scored(run)
 
 
 def test_other_splits_sizes_and_data_have_own_file_names(run):

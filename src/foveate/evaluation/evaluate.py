@@ -31,6 +31,7 @@ from foveate.prediction.backends.exported import ExportedNetwork
 from foveate.prediction.predictor import Predictor
 from foveate.prediction.views import with_views
 from foveate.specs.data import ANY_FOLDER, FolderChoice
+from foveate.training.run_directory import Run
 
 Progress = Callable[[int, int], None]
 
@@ -114,6 +115,7 @@ def score_on(
         evaluation = replace(evaluation, scores=over_present(evaluation.scores))
     if keep and isinstance(model, Host):
         about = {"split": split, "data": str(module.spec.source), "size": list(module.size)}
+        about["result"] = Run(images.run).result_print
         _write(images.run, _suffix(split, images.size, images.data), evaluation, about, module.task)
     return evaluation.scores
 
@@ -177,6 +179,12 @@ class Tally:
             result, calibration=self._calibration.result(), **(errors.result() if errors else {})
         )
         return Evaluation(result, tuple(self.stems), matrices, errors.per_image() if errors else None)
+
+
+def is_scored(run: str | Path) -> bool:
+    """Whether the scores on the run's own test images are there, and of the weights that it has now."""
+    path = Path(run) / "scores.json"
+    return path.is_file() and json.loads(path.read_text()).get("result") == Run(run).result_print
 
 
 def read_scores(run: str | Path, name: str = "scores.json") -> Scores:

@@ -8,7 +8,7 @@ from statistics import mean
 import numpy as np
 
 from foveate.durations import duration
-from foveate.evaluation.evaluate import evaluate, read_per_image
+from foveate.evaluation.evaluate import evaluate, is_scored, read_per_image
 from foveate.experiments.arms import PlannedArm
 from foveate.experiments.course import Course
 from foveate.experiments.openings import closed_arms, openings_of
@@ -35,14 +35,13 @@ class ScoredRuns:
 def score_runs(
     plan: Plan, out: Path, runs: Sequence[tuple[PlannedArm, int]], report: ReportStage
 ) -> ScoredRuns:
-    """Evaluate the runs that have no scores newer than their result, and read the scores of all."""
+    """Evaluate the runs that have no scores of their result, and read the scores of all."""
     confusions: ByRun = {}
     errors: ByRun = {}
     stems: dict[int, tuple[str, ...]] = {}
     for done, (arm, seed) in enumerate(runs, start=1):
         folder = plan.folder(out, arm, seed)
-        scores = folder / "scores.json"
-        if not scores.is_file() or scores.stat().st_mtime_ns < Run(folder).result_file.stat().st_mtime_ns:
+        if not is_scored(folder):
             evaluate(folder, opened=plan.module(seed))
         stems[seed], confusions.setdefault(arm.arm, {})[seed], run_errors = read_per_image(folder)
         if run_errors is not None:

@@ -15,6 +15,7 @@ tb/                TensorBoard's event files, if TensorBoard is installed
 """
 
 import csv
+import hashlib
 import io
 import json
 import math
@@ -133,6 +134,14 @@ class Run:
         Raises `UserError` if the run was never complete.
         """
         return RunResult(folder=self.folder, **_read_json(self.result_file))
+
+    @property
+    def result_print(self) -> str:
+        """A fingerprint of the result: another one if the run went on. Times of files, which other machines
+        may have set by other clocks, do not tell that. "" for a run that was never complete."""
+        if not self.result_file.is_file():
+            return ""
+        return hashlib.sha256(self.result_file.read_bytes()).hexdigest()
 
     def metrics(self) -> list[dict[str, float]]:
         """Return the rows of metrics.csv: epoch, step, lr, losses, accuracies, validation scores, seconds.
