@@ -1,10 +1,13 @@
 """The size of networks that are built and not trained: parameters, and the depth of the trunk."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from foveate.errors import UserError
 from foveate.evaluation.cost import flops, parameters
@@ -23,9 +26,7 @@ def show_network(text: str, network: Mapping[str, Any]) -> Shown:
     >>> int(show_network("depth", {"arch": "attention92_cifar", "classes": 10}).value)
     92
     """
-    built = {key: value for key, value in network.items() if key != "size"}
-    with torch.device("meta"):  # its sizes are wanted, not its weights
-        model = create_model(**{"encoder_weights": None, **built})
+    model = _without_weights(json.dumps({key: value for key, value in network.items() if key != "size"}))
     if text == "parameters":
         return Shown(parameters(model) / 1e6)
     if text == "depth":
@@ -47,3 +48,24 @@ def trunk_depth(model: nn.Module) -> int:
         isinstance(module, nn.Conv2d | nn.Linear) and not any(part in name for part in BESIDE_THE_TRUNK)
         for name, module in model.named_modules()
     )
+
+
+@cache
+def _without_weights(network: str) -> nn.Module:
+    """Return a network that has sizes only. network: arguments of `create_model`, as JSON."""
+    with torch.device("meta"), _Undrawn():
+        return create_model(**{"encoder_weights": None, **json.loads(network)})
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves out the drawing of random weights, which takes milliseconds a layer on the meta device."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        drawn = func in (Tensor.normal_, Tensor.uniform_)
+        return args[0] if drawn else func(*args, **(kwargs or {}))
