@@ -57,25 +57,57 @@ def things(tmp_path_factory):
         for number, values in enumerate(draw.integers(0, 2, pixels, dtype=np.uint8)):
             Image.fromarray(values).save(folder / "photos" / name / f"{number}.png")
     (folder / "run").mkdir()
-    save_model(foveate.create_model("unet", "resnet18"), folder / "run")
+    save_model(foveate.create_model("unet", "tu-test_resnet"), folder / "run")
     return folder
+
+
+COMMANDS = """
+import contextlib, os, sys
+from foveate.cli.main import main
+
+def after(commands, watched):
+    found = []
+    for argv in commands:
+        with contextlib.redirect_stdout(sys.stderr):
+            code = main(argv)
+        found.append((code, [name for name in watched if name in sys.modules]))
+    return found
+"""
 
 
 def modules_after(folder: Path, commands: list[list[str]], watched: tuple[str, ...]) -> list[tuple]:
     """What commands return, in turn in one interpreter, and which of the watched modules are loaded then."""
-    return ast.literal_eval(
-        run_python(
-            "import contextlib, os, sys\n"
-            "from foveate.cli.main import main\n"
-            f"os.chdir({str(folder)!r})\n"
-            "found = []\n"
-            f"for argv in {commands!r}:\n"
-            "    with contextlib.redirect_stdout(sys.stderr):\n"
-            "        code = main(argv)\n"
-            f"    found.append((code, [name for name in {watched!r} if name in sys.modules]))\n"
-            "print(found)"
-        )
+    code = f"{COMMANDS}\nos.chdir({str(folder)!r})\nprint(after({commands!r}, {watched!r}))"
+    return ast.literal_eval(run_python(code))
+
+
+WRONG_TYPES = """
+import foveate, numpy
+from foveate.prediction.predictor import Predictor
+
+predict = Predictor(foveate.create_model("unet", "tu-test_resnet"), "cpu").predict
+empty = numpy.zeros((0, 4, 3), numpy.uint8)
+words = []
+for call in (lambda: foveate.attach("hi", "se@0"), lambda: predict([1]), lambda: predict(empty)):
+    try:
+        call()
+    except foveate.UserError as error:
+        words.append(str(error))
+"""
+
+
+@pytest.fixture(scope="module")
+def with_networks(things):
+    """What one interpreter tells that lists places, predicts, meets wrong types, and imports what scores."""
+    commands = [["list", "places"], ["predict", "run", "photos/images/0.png", "--out", "out"]]
+    code = (
+        f"{COMMANDS}\nos.chdir({str(things)!r})\n"
+        f"predicted = after({commands!r}, {(*TRAINING, *OTHERS, 'foveate.training')!r})\n{WRONG_TYPES}\n"
+        "import foveate.evaluation.evaluate, foveate.inspection.inspect, foveate.report.page\n"
+        f"scoring = [name for name in {(*TRAINING, 'pandas', 'datasets')!r} if name in sys.modules]\n"
+        "print(dict(predicted=predicted, words=words, scoring=scoring))"
     )
+    return ast.literal_eval(run_python(code))
 
 
 def test_lists_and_errors_load_no_network(things):
@@ -110,17 +142,12 @@ def test_the_doctor_loads_pytorch_only_for_a_gpu(things):
     assert loaded == []
 
 
-def test_places_and_predictions_load_no_training(things):
-    commands = [["list", "places"], ["predict", "run", "photos/images/0.png", "--out", "out"]]
-    assert modules_after(things, commands, (*TRAINING, *OTHERS, "foveate.training")) == [(0, []), (0, [])]
+def test_places_and_predictions_load_no_training(with_networks):
+    assert with_networks["predicted"] == [(0, []), (0, [])]
 
 
-def test_only_training_loads_lightning():
-    output = run_python(
-        "import sys, foveate.evaluation.evaluate, foveate.inspection.inspect, foveate.report.page\n"
-        f"print([m for m in {(*TRAINING, 'pandas', 'datasets')!r} if m in sys.modules])"
-    )
-    assert output.strip() == "[]"
+def test_only_training_loads_lightning(with_networks):
+    assert with_networks["scoring"] == []
 
 
 @pytest.mark.parametrize("name", foveate.__all__)
@@ -130,22 +157,11 @@ def test_every_public_name_resolves_and_is_documented(name):
     assert set(dir(foveate)) == {*foveate.__all__, "__version__"}
 
 
-def test_wrong_types_give_user_errors():
-    output = run_python(
-        "import foveate, numpy\n"
-        "from foveate.prediction.predictor import Predictor\n"
-        "predict = Predictor(foveate.create_model('unet'), 'cpu').predict\n"
-        "empty = numpy.zeros((0, 4, 3), numpy.uint8)\n"
-        "calls = lambda: foveate.attach('hi', 'se@0'), lambda: predict([1]), lambda: predict(empty)\n"
-        "for call in calls:\n"
-        "    try:\n"
-        "        call()\n"
-        "    except foveate.UserError as error:\n"
-        "        print(error)"
-    ).splitlines()
-    assert output[0] == "attention is attached to an nn.Module, and 'hi' is a str"
-    assert output[1].startswith("list is not an image; give a path, a PIL image, an array or a tensor")
-    assert output[2] == "the array: an array of shape (0, 4, 3) holds no pixels; give one of at least 1x1"
+def test_wrong_types_give_user_errors(with_networks):
+    attached, listed, emptied = with_networks["words"]
+    assert attached == "attention is attached to an nn.Module, and 'hi' is a str"
+    assert listed.startswith("list is not an image; give a path, a PIL image, an array or a tensor")
+    assert emptied == "the array: an array of shape (0, 4, 3) holds no pixels; give one of at least 1x1"
 
 
 def test_an_unknown_name_lists_the_public_names():
