@@ -16,7 +16,7 @@ from foveate.prediction.tiled import predict_tiles
 from foveate.prediction.tiling import Tiling
 
 DISTANCES = (0, 16, 64, 256)
-"""Pixels from the nearest seam at which ranges of distances begin."""
+"""Pixels from the nearest seam at which ranges of distances begin, if no others are asked for."""
 
 TOLERANCE = 1e-3
 """Share of pixels that tiles may change, for a proposal."""
@@ -26,7 +26,7 @@ TOLERANCE = 1e-3
 class Seams:
     """The pixels that a tiling changes. changed: their share of all.
 
-    by_distance: their share among the pixels of each range in `DISTANCES`; None for a range without pixels.
+    by_distance: their share among the pixels of each range of distances; None for a range without pixels.
     """
 
     tiling: Tiling
@@ -34,11 +34,16 @@ class Seams:
     by_distance: tuple[float | None, ...]
 
 
-def compare_tilings(predictor: Predictor, pixels: Pixels, tilings: Sequence[Tiling]) -> list[Seams]:
-    """Predict an image whole and in tiles, both at its own scale, and count the pixels that differ."""
+def compare_tilings(
+    predictor: Predictor, pixels: Pixels, tilings: Sequence[Tiling], distances: Sequence[int] = DISTANCES
+) -> list[Seams]:
+    """Predict an image whole and in tiles, both at its own scale, and count the pixels that differ.
+
+    distances: pixels from the nearest seam at which ranges begin.
+    """
     batch = prepare(pixels, None, predictor.facts.bands).to(predictor.device)
     whole = predictor.probabilities(batch)[0].cpu().numpy().argmax(0).astype(np.uint8)
-    return [_seams(tiling, whole, _tiled(predictor, pixels, tiling)) for tiling in tilings]
+    return [_seams(tiling, whole, _tiled(predictor, pixels, tiling), distances) for tiling in tilings]
 
 
 def propose(seams: Sequence[Seams]) -> Seams:
@@ -60,11 +65,16 @@ def _tiled(predictor: Predictor, pixels: Pixels, tiling: Tiling) -> UInt8[np.nda
         return np.concatenate([part.mask for part in parts])
 
 
-def _seams(tiling: Tiling, whole: UInt8[np.ndarray, "h w"], tiled: UInt8[np.ndarray, "h w"]) -> Seams:
+def _seams(
+    tiling: Tiling,
+    whole: UInt8[np.ndarray, "h w"],
+    tiled: UInt8[np.ndarray, "h w"],
+    distances: Sequence[int],
+) -> Seams:
     differs = whole != tiled
     distance = _distance(tiling, whole.shape)
     shares = []
-    for begin, end in pairwise((*DISTANCES, np.inf)):
+    for begin, end in pairwise((*distances, np.inf)):
         there = differs[(distance >= begin) & (distance < end)]
         shares.append(float(there.mean()) if there.size else None)
     return Seams(tiling, float(differs.mean()), tuple(shares))

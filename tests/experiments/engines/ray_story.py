@@ -1,4 +1,6 @@
-"""Sweeps on a real Ray cluster of two nodes on this machine, one of which is killed while it trains.
+"""Sweeps and a comparison on a real Ray cluster of two nodes on this machine.
+
+One node is killed while it trains, and so is the command that compares.
 
     python ray_story.py OUT DATA
 
@@ -12,6 +14,7 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -24,6 +27,7 @@ import torch
 from ray.cluster_utils import Cluster
 
 from foveate.api.sweep import open_sweep, read_sweep
+from foveate.cli.main import main as command
 from foveate.experiments.engines.here import Here
 from foveate.experiments.engines.ray_cluster import RayCluster
 from foveate.experiments.jobs import TrainingJob, run_jobs
@@ -128,12 +132,32 @@ def sweep_without_the_data(engine: RayCluster, out: Path, folder: Path) -> list[
     return [f"{type(error).__name__}: {error}" for error in board.failed.values()]
 
 
+def compare_with_a_killed_driver(address: str, out: Path) -> dict[str, object]:
+    """Compare on Ray by the command, which is killed in its first run and given again, and here."""
+    words = ["compare", "synthetic:8:32x48", "--arms", "se@decoder", "--seeds", "2", "--epochs", "3"]
+    words += ["--batch", "2", "--precision", "32", "--encoder", "tu-test_resnet", "--encoder-weights", "none"]
+    words += ["--options", "{encoder_depth: 2, decoder_channels: [16, 8]}"]
+    on_ray = [*words, "--engine", "ray", "--address", address, "--out", str(out / "compared/ray")]
+    driver = subprocess.Popen([sys.executable, "-m", "foveate", *on_ray], stdout=subprocess.DEVNULL)
+    begun = []
+    while not begun and driver.poll() is None:
+        with suppress(subprocess.TimeoutExpired):
+            driver.wait(0.1)
+        begun = list(out.glob("compared/ray/runs/*/*/metrics.csv"))
+    driver.kill()
+    driver.wait()
+    codes = [command(on_ray), command([*words, "--jobs", "1", "--out", str(out / "compared/here")])]
+    return {"begun_before_the_kill": len(begun), "codes": codes}
+
+
 def main(out: Path, folder: Path) -> None:
     torch.set_num_threads(1)  # as many as a task on Ray has: bits depend on it
-    with cluster() as (address, second), RayCluster(address) as engine:
-        story = sweep_with_a_killed_node(engine, second, out)
-        run_with_opened_data(engine, out)
-        story["absent"] = sweep_without_the_data(engine, out, folder)
+    with cluster() as (address, second):
+        with RayCluster(address) as engine:
+            story = sweep_with_a_killed_node(engine, second, out)
+            run_with_opened_data(engine, out)
+            story["absent"] = sweep_without_the_data(engine, out, folder)
+        story["compared"] = compare_with_a_killed_driver(address, out)
     opened = [Run(out / "opened" / name) for name in ("ray", "here")]
     story["splits"] = [run.splits for run in opened]
     (out / "story.json").write_text(json.dumps(story | {"host": socket.gethostname()}))

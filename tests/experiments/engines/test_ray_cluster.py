@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from foveate.experiments.result import load_comparison
+
 pytest.importorskip("ray")
 
 SCRIPT = Path(__file__).with_name("ray_story.py")
@@ -63,3 +65,17 @@ def test_a_run_with_opened_data_and_its_splits_is_sent_without_them(story):
 def test_a_machine_without_the_data_is_named(story):
     (error,) = story.absent
     assert error.startswith(f"DataError: on {story.host}: {story.data}")
+
+
+def test_a_command_that_is_killed_and_given_again_compares_as_one_without_ray(story):
+    assert story.compared == {"begun_before_the_kill": 1, "codes": [0, 0]}
+    folders = [story.out / "compared" / name for name in ("ray", "here")]
+    runs = [sorted(path.relative_to(folder) for path in folder.glob("runs/*/*")) for folder in folders]
+    assert len(runs[0]) == 4
+    assert runs[0] == runs[1]
+    for run in runs[0]:
+        on_ray, here = (folder / run / "best.safetensors" for folder in folders)
+        assert on_ray.read_bytes() == here.read_bytes()
+    on_ray, here = (load_comparison(folder) for folder in folders)
+    assert str(on_ray.contenders) == str(here.contenders)
+    assert on_ray.result("se@decoder").verdict == here.result("se@decoder").verdict
