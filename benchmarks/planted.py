@@ -43,7 +43,7 @@ from foveate.training.build import build_task
 from foveate.training.opening import GATE
 from foveate.training.run import fit
 from foveate.training.run_directory import Run
-from foveate.verdicts.comparison import compare_arms
+from foveate.verdicts.comparison import CountedRuns, Question, compare_arms
 from measuring import machine, replace_section, setting_line, table
 
 SEEDS = 3
@@ -175,8 +175,8 @@ class Pool:
             name: {k: self.trained[contender][seed].confusions for k, seed in enumerate(seeds)}
             for name, (contender, seeds) in zip(names, seeds_by_contender, strict=True)
         }
-        placebos = {names[-2]: names[-1]} if placebo else None
-        findings = compare_arms(runs, self.data.classes, self.data.task, placebos=placebos)
+        question = Question(placebos={names[-2]: names[-1]} if placebo else {})
+        findings = compare_arms(CountedRuns(runs, self.data.classes, self.data.task), question)
         return [str(findings[name].verdict) for name in names[1:]]
 
     def with_placebo(self, arm: str, triple: Sequence[int]) -> list[str]:

@@ -30,8 +30,8 @@ import numpy as np
 from numpy import ndarray
 from scipy import optimize, special, stats
 
-from foveate.verdicts.comparison import differences_at_look, differences_over_looks, in_common
 from foveate.verdicts.looks import LookPlan, Looks
+from foveate.verdicts.over_looks import differences_at_look, differences_over_looks, in_common
 from foveate.verdicts.samples import Runs, TestImages, runs_of
 from foveate.verdicts.seed_variance import FEWEST_DF, PRIOR_DF
 from foveate.verdicts.statistics import (

@@ -1,6 +1,6 @@
 """Measure what tiles change in the masks of a host without attention, and with four mechanisms.
 
-    python benchmarks/tiling.py DATA [--weights FILE] [--size 400x400] [--crop 192x192] [--epochs 15]
+    python benchmarks/tiling.py DATA [--weights FILE] [--size 400x400] [--crop 192x192] [--epochs 8]
         [--runs runs/tiling] [--page docs/predicting.md] [--picture docs/images/tiling.svg]
 
 Trains a small U-Net for each arm on crops of the images of DATA, as one does for images that are too large.
@@ -147,7 +147,7 @@ def main() -> None:
     parser.add_argument("--weights", default="none", help="of the encoder, MobileNetV2")
     parser.add_argument("--size", default="400x400", help="of the images, height x width")
     parser.add_argument("--crop", default="192x192", help="what is trained on, height x width")
-    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--runs", type=Path, default=Path("runs/tiling"))
     parser.add_argument("--page", type=Path, help="replace the tables in this page, between its two comments")
     parser.add_argument("--picture", type=Path, help="an SVG file to draw")

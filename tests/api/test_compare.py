@@ -5,7 +5,7 @@ import pytest
 
 import foveate
 from foveate.report.words import MARKS
-from foveate.verdicts.comparison import Contrast
+from foveate.verdicts.findings import Contrast
 
 ARM = "se@decoder(reduction=4)"
 

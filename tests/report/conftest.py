@@ -11,7 +11,7 @@ from foveate.evaluation.ratios import mean_over_classes
 from foveate.evaluation.scores import counts, iou
 from foveate.experiments.gallery import Exhibit, Panel, save_gallery
 from foveate.experiments.result import Comparison, Contender, CurvePoint, OpeningPoint
-from foveate.verdicts.comparison import compare_arms
+from foveate.verdicts.comparison import CountedRuns, Question, compare_arms
 
 CLASSES = (
     "sky",
@@ -97,7 +97,8 @@ def draw_comparison(
     if placebos is None:
         placebos = dict(zip(list(skills)[1::2], list(skills)[2::2], strict=True))
     errors = {arm: {seed: _errors(rng, skill) for seed in by_arm[arm]} for arm, skill in skills.items()}
-    findings = compare_arms(runs, CLASSES, placebos=placebos, costs=costs, errors=errors, **question)
+    counted = CountedRuns(runs, CLASSES, errors=errors, images=question.pop("images", None))
+    findings = compare_arms(counted, Question(placebos=placebos, **question), costs)
     called = dict(zip(skills, names, strict=False))
     contenders = tuple(_contender(arm, runs[arm], placebos, called.get(arm, "")) for arm in skills)
     return Comparison(

@@ -7,7 +7,8 @@ import pytest
 from foveate.errors import UserError
 from foveate.evaluation.cost import Cost
 from foveate.evaluation.scores import scores
-from foveate.verdicts.comparison import Findings, compare_arms, paired_difference
+from foveate.verdicts.comparison import CountedRuns, Question, compare_arms, paired_difference
+from foveate.verdicts.findings import Findings
 from foveate.verdicts.looks import LookPlan, Looks
 from foveate.verdicts.samples import TestImages
 from foveate.verdicts.statistics import IntervalEstimate
@@ -17,6 +18,10 @@ CLASSES = ("road", "car", "pole")
 COST = Cost(
     parameters=1000, flops=10**6, latency_ms=10.0, latency_low_ms=9.0, latency_high_ms=11.0, memory_bytes=10
 )
+
+
+def compare(runs, classes=CLASSES, task="segmentation", errors=None, images=None, costs=None, **asked):
+    return compare_arms(CountedRuns(runs, classes, task, errors, images), Question(**asked), costs)
 
 
 def draw(accuracy, seed, images=12, truth_seed=0):
@@ -42,7 +47,7 @@ def runs():
 
 
 def test_verdicts(runs):
-    result = compare_arms(runs, CLASSES, placebos={"cbam@decoder": "placebo@decoder"})
+    result = compare(runs, CLASSES, placebos={"cbam@decoder": "placebo@decoder"})
     assert {r.arm: r.verdict for r in result.arms} == {
         "none": None,
         "cbam@decoder": "helps",
@@ -58,7 +63,7 @@ def test_verdicts(runs):
 
 
 def test_the_score_is_the_mean_over_seeds_of_the_dataset_wide_miou(runs):
-    result = compare_arms(runs, CLASSES)
+    result = compare(runs, CLASSES)
     expected = [scores(c.sum(0), CLASSES) for c in runs["se@decoder"].values()]
     assert result["se@decoder"].score.mean == pytest.approx(np.mean([s.miou for s in expected]))
     per_class = np.mean([s.iou for s in expected], axis=0)
@@ -75,7 +80,7 @@ def test_classification_compares_accuracy_and_recall(runs):
         arm: {s: np.where(np.isin(np.arange(60) % 12, bad)[:, None, None], wrong, right) for s in (0, 1)}
         for arm, bad in arms.items()
     }
-    result = compare_arms(runs, CLASSES, task="classification")
+    result = compare(runs, CLASSES, task="classification")
     assert result.judge == "accuracy"
     assert result["eca@4"].score.mean == pytest.approx(55 / 60)
     assert result["eca@4"].difference.mean == pytest.approx(5 / 60)
@@ -95,7 +100,7 @@ def test_kinds_of_error_are_compared_over_all_images(runs):
         "none": {seed: errors(np.arange(12) % 2, 20) for seed in range(3)},
         "cbam@decoder": {seed: errors(1 + np.arange(12) % 2, 15 + seed) for seed in range(3)},
     }
-    result = compare_arms(two, CLASSES, errors=error_counts)
+    result = compare(two, CLASSES, errors=error_counts)
     small, boundary, near = result["cbam@decoder"].errors
     assert [detail.name for detail in (small, boundary, near)] == [
         "objects found, 0 to 0.05% of the image",
@@ -108,19 +113,19 @@ def test_kinds_of_error_are_compared_over_all_images(runs):
     assert boundary.score == (0.75 + 0.5) / 2
     assert near.difference.mean == pytest.approx(-0.04)
     assert -0.07 < near.difference.low < -0.04 < near.difference.high < -0.01
-    assert compare_arms(two, CLASSES)["cbam@decoder"].errors == ()
+    assert compare(two, CLASSES)["cbam@decoder"].errors == ()
 
 
 def test_arms_are_paired_on_the_seeds_they_share(runs):
     del runs["cbam@decoder"][0]
-    result = compare_arms(runs, CLASSES)
+    result = compare(runs, CLASSES)
     assert result["cbam@decoder"].seeds == (1, 2)
     assert result["cbam@decoder"].difference.seeds == 2
     assert result["se@decoder"].difference.seeds == 3
 
 
 def test_one_seed_has_no_verdict(runs):
-    result = compare_arms({arm: {0: by_seed[0]} for arm, by_seed in runs.items()}, CLASSES)
+    result = compare({arm: {0: by_seed[0]} for arm, by_seed in runs.items()}, CLASSES)
     assert result["cbam@decoder"].verdict == "no verdict"
     assert np.isnan(result["cbam@decoder"].difference.p)
 
@@ -141,27 +146,27 @@ def test_a_class_in_a_single_image_has_a_difference_but_no_interval(runs):
     for by_seed in rare.values():
         for c in by_seed.values():
             c[1:, 2] = 0
-    pole = compare_arms(rare, CLASSES)["cbam@decoder"].measures["iou"][2]
+    pole = compare(rare, CLASSES)["cbam@decoder"].measures["iou"][2]
     assert np.isfinite(pole.difference.mean)
     assert np.isnan(pole.difference.low)
 
 
 def test_json_round_trip(runs):
     costs = dict.fromkeys(runs, COST)
-    result = compare_arms(runs, CLASSES, placebos={"se@decoder": "placebo@decoder"}, costs=costs)
+    result = compare(runs, CLASSES, placebos={"se@decoder": "placebo@decoder"}, costs=costs)
     text = json.dumps(result.to_json(), allow_nan=False)
     assert repr(Findings.from_json(json.loads(text))) == repr(result)
 
 
 def test_an_interval_within_the_margin_is_no_difference(runs):
-    result = compare_arms(runs, CLASSES, margin=0.2)
+    result = compare(runs, CLASSES, margin=0.2)
     assert {r.verdict for r in result.arms[1:]} == {"no difference"}
     assert result.margin == 0.2
 
 
 def test_a_placebo_does_not_count_in_the_family(runs):
-    alone = compare_arms(runs, CLASSES)["se@decoder"]
-    beside = compare_arms(runs, CLASSES, placebos={"cbam@decoder": "placebo@decoder"})
+    alone = compare(runs, CLASSES)["se@decoder"]
+    beside = compare(runs, CLASSES, placebos={"cbam@decoder": "placebo@decoder"})
     se, cbam = beside["se@decoder"], beside["cbam@decoder"]
     assert se.difference.p == alone.difference.p
     assert max(se.p_holm, cbam.p_holm) <= 2 * max(se.difference.p, cbam.difference.p)
@@ -170,11 +175,11 @@ def test_a_placebo_does_not_count_in_the_family(runs):
 
 
 def test_another_reference_and_contrasts(runs):
-    result = compare_arms(runs, CLASSES, baseline="se@decoder", contrasts=[("cbam@decoder", "none")])
+    result = compare(runs, CLASSES, baseline="se@decoder", contrasts=[("cbam@decoder", "none")])
     assert result.arms[0].arm == "se@decoder"
     assert result["none"].verdict == "helps"
     (contrast,) = result.contrasts
-    plain = compare_arms(runs, CLASSES)["cbam@decoder"]
+    plain = compare(runs, CLASSES)["cbam@decoder"]
     assert (contrast.arm, contrast.reference, contrast.verdict) == ("cbam@decoder", "none", "helps")
     assert contrast.difference.mean == pytest.approx(plain.difference.mean)
     family = [r.difference.p for r in result.arms[1:]] + [contrast.difference.p]
@@ -182,20 +187,20 @@ def test_another_reference_and_contrasts(runs):
 
 
 def test_another_judge(runs):
-    result = compare_arms(runs, CLASSES, judge="recall:pole")
+    result = compare(runs, CLASSES, judge="recall:pole")
     expected = [scores(c.sum(0), CLASSES).classes[2].recall for c in runs["cbam@decoder"].values()]
     assert result["cbam@decoder"].score.mean == pytest.approx(np.mean(expected))
     assert result.judge == "recall:pole"
 
 
 def test_an_arm_that_could_not_open_is_not_tested(runs):
-    result = compare_arms(runs, CLASSES, closed={"cbam@decoder"})
+    result = compare(runs, CLASSES, closed={"cbam@decoder"})
     assert result["cbam@decoder"].verdict == "not tested"
     assert result["se@decoder"].verdict == "hurts"
 
 
 def test_every_measure_of_a_class(runs):
-    measures = compare_arms(runs, CLASSES)["se@decoder"].measures
+    measures = compare(runs, CLASSES)["se@decoder"].measures
     expected = [scores(c.sum(0), CLASSES).classes[1] for c in runs["se@decoder"].values()]
     for measure in ("iou", "dice", "precision", "recall"):
         assert measures[measure][1].score == pytest.approx(np.mean([getattr(s, measure) for s in expected]))
@@ -210,13 +215,13 @@ def test_more_looks_cost_and_a_decision_stands(runs):
     }
     once = Looks.once(3).take(3)
     twice = once.plan((5,)).take(5)
-    first = compare_arms(runs, CLASSES, looks=once)["cbam@decoder"]
-    later = compare_arms(more, CLASSES, looks=twice)["cbam@decoder"]
+    first = compare(runs, CLASSES, looks=once)["cbam@decoder"]
+    later = compare(more, CLASSES, looks=twice)["cbam@decoder"]
     assert (first.verdict, later.verdict) == ("helps", "helps")
     assert later.difference.low >= first.difference.low - 1e-3
     assert later.difference.p <= first.difference.p * 1.1
     planned = Looks((LookPlan((3, 4, 5)),)).take(3)
-    wider = compare_arms(runs, CLASSES, looks=planned)["cbam@decoder"].difference
+    wider = compare(runs, CLASSES, looks=planned)["cbam@decoder"].difference
     assert wider.high - wider.low > first.difference.high - first.difference.low
 
 
@@ -224,23 +229,23 @@ def test_seeds_that_test_other_images_are_pooled(runs):
     halves = {arm: {s: c[s % 2 :: 2] for s, c in by_seed.items()} for arm, by_seed in runs.items()}
     names = [f"{number:02d}" for number in range(12)]
     images = TestImages({s: names[s % 2 :: 2] for s in range(3)})
-    result = compare_arms(halves, CLASSES, images=images)
+    result = compare(halves, CLASSES, images=images)
     assert (result.images, result.groups) == (12, 12)
     assert result["cbam@decoder"].verdict == "helps"
     grouped = TestImages(images.by_seed, {name: name[1] for name in names})
-    with_groups = compare_arms(halves, CLASSES, images=grouped)
+    with_groups = compare(halves, CLASSES, images=grouped)
     assert (with_groups.images, with_groups.groups) == (12, 10)
 
 
 def test_a_missing_baseline_is_refused(runs):
     with pytest.raises(UserError, match=r"there are no runs of 'host', only of none.*train 'host' too"):
-        compare_arms(runs, CLASSES, baseline="host")
+        compare(runs, CLASSES, baseline="host")
 
 
 def test_arms_without_a_shared_seed_are_refused(runs):
     runs["se@decoder"] = {7: runs["se@decoder"][0]}
     with pytest.raises(UserError, match=r"'se@decoder' and 'none' have no seed in common.*the same seeds"):
-        compare_arms(runs, CLASSES)
+        compare(runs, CLASSES)
 
 
 def test_other_images_are_refused(runs):
@@ -249,17 +254,17 @@ def test_other_images_are_refused(runs):
         UserError,
         match=r"'se@decoder' seed 1 was scored on other images .*than 'none' seed 0.*same, unchanged",
     ):
-        compare_arms(runs, CLASSES)
+        compare(runs, CLASSES)
 
 
 def test_another_number_of_images_for_one_seed_is_refused(runs):
     runs["none"][2] = draw(0.8, 2, images=11)
     with pytest.raises(UserError, match="'none' seed 2 was scored on other images"):
-        compare_arms(runs, CLASSES)
+        compare(runs, CLASSES)
 
 
 def test_seed_differences_are_the_differences_of_the_scores_of_each_seed(runs):
-    result = compare_arms(runs, CLASSES)
+    result = compare(runs, CLASSES)
     assert result["none"].seed_differences == ()
     for arm in result.arms[1:]:
         own, host = (

@@ -14,7 +14,7 @@ from foveate.experiments.briefing import folds_note
 from foveate.experiments.convergence import only_class, still_rising
 from foveate.experiments.course import Course
 from foveate.experiments.gallery import save_gallery
-from foveate.experiments.looking import ReportStage, ScoredRuns, score_runs
+from foveate.experiments.looking import ReportStage, question_of, score_runs
 from foveate.experiments.openings import closed_arms, openings_of, travel
 from foveate.experiments.pick import pick_exhibits
 from foveate.experiments.plan import Plan
@@ -23,7 +23,8 @@ from foveate.models.checkpoints import load_model
 from foveate.prediction.views import with_views
 from foveate.training.environment import environment_words
 from foveate.training.run_directory import Run
-from foveate.verdicts.comparison import Findings, compare_arms
+from foveate.verdicts.comparison import CountedRuns, compare_arms
+from foveate.verdicts.findings import Findings
 
 SCORES = ("miou", "dice", "accuracy", "mean_accuracy", "precision", "recall")
 
@@ -42,7 +43,7 @@ def conclude(plan: Plan, out: Path, course: Course, command: str, report: Report
 
 
 def _findings(
-    plan: Plan, out: Path, course: Course, scored: ScoredRuns, closed: set[str], report: ReportStage
+    plan: Plan, out: Path, course: Course, scored: CountedRuns, closed: set[str], report: ReportStage
 ) -> Findings:
     """Measure the cost of every arm, with the weights of the first seed, and compare the arms."""
     first = plan.spec.first_seed
@@ -56,21 +57,7 @@ def _findings(
         device=device,
         progress=lambda arm: report("cost", next(numbers), len(models)),
     )
-    return compare_arms(
-        scored.confusions,
-        plan.data.classes,
-        plan.data.task,
-        plan.spec.reference_arm,
-        {arm: placebo.arm for placebo in plan.arms for arm in placebo.beside},
-        costs_by_arm,
-        scored.errors or None,
-        judge=plan.spec.judge,
-        margin=plan.spec.margin / 100,
-        images=scored.images,
-        looks=course.looks,
-        contrasts=plan.spec.contrast_pairs,
-        closed=closed,
-    )
+    return compare_arms(scored, question_of(plan, course.looks, closed), costs_by_arm)
 
 
 def _comparison(
@@ -80,7 +67,7 @@ def _comparison(
     command: str,
     findings: Findings,
     openings: tuple[OpeningPoint, ...],
-    scored: ScoredRuns,
+    scored: CountedRuns,
 ) -> Comparison:
     spec, data = plan.spec, plan.data
     runs = [Run(plan.folder(out, arm, seed)) for arm, seed in course.runs(plan, course.last)]

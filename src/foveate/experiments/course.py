@@ -15,7 +15,7 @@ from foveate.experiments.plan import Plan
 from foveate.files import write_whole
 from foveate.plain import from_plain, to_plain
 from foveate.specs.comparison import ComparisonSpec
-from foveate.verdicts.comparison import Contrast
+from foveate.verdicts.findings import Contrast
 from foveate.verdicts.looks import LookPlan, Looks
 from foveate.verdicts.outlook import can_decide
 from foveate.verdicts.verdict import DECIDED

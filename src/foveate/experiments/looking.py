@@ -1,7 +1,6 @@
 """Look at a comparison: score its runs, judge its arms, and see which of them need more seeds."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from statistics import mean
 
@@ -14,7 +13,8 @@ from foveate.experiments.course import Course
 from foveate.experiments.openings import closed_arms, openings_of
 from foveate.experiments.plan import Plan
 from foveate.training.run_directory import Run
-from foveate.verdicts.comparison import judge_arms
+from foveate.verdicts.comparison import CountedRuns, Question, judge_arms
+from foveate.verdicts.looks import Looks
 from foveate.verdicts.samples import TestImages
 
 ReportStage = Callable[[str, int, int], None]
@@ -23,18 +23,9 @@ ByRun = dict[str, dict[int, np.ndarray]]
 """An array with one row for each test image, by arm and seed."""
 
 
-@dataclass(frozen=True)
-class ScoredRuns:
-    """What the scores of runs rest on: per-image counts by arm and seed, and the test images of each seed."""
-
-    confusions: ByRun
-    errors: ByRun
-    images: TestImages
-
-
 def score_runs(
     plan: Plan, out: Path, runs: Sequence[tuple[PlannedArm, int]], report: ReportStage
-) -> ScoredRuns:
+) -> CountedRuns:
     """Evaluate the runs that have no scores of their result, and read the scores of all."""
     confusions: ByRun = {}
     errors: ByRun = {}
@@ -47,7 +38,21 @@ def score_runs(
         if run_errors is not None:
             errors.setdefault(arm.arm, {})[seed] = run_errors
         report("score", done, len(runs))
-    return ScoredRuns(confusions, errors, TestImages(stems, plan.groups))
+    images = TestImages(stems, plan.groups)
+    return CountedRuns(confusions, plan.data.classes, plan.data.task, errors or None, images)
+
+
+def question_of(plan: Plan, looks: Looks, closed: Collection[str]) -> Question:
+    """Return what a comparison asks of its runs. closed: arms whose attention could not open."""
+    return Question(
+        baseline=plan.spec.reference_arm,
+        placebos={arm: placebo.arm for placebo in plan.arms for arm in placebo.beside},
+        judge=plan.spec.judge,
+        margin=plan.spec.margin / 100,
+        looks=looks,
+        contrasts=plan.spec.contrast_pairs,
+        closed=closed,
+    )
 
 
 def look_at(
@@ -61,20 +66,8 @@ def look_at(
         return course.after(plan, look, (), look)
     runs = course.runs(plan, look)
     scored = score_runs(plan, out, runs, report)
-    contrasts = judge_arms(
-        scored.confusions,
-        plan.data.classes,
-        plan.data.task,
-        plan.spec.reference_arm,
-        {arm: placebo.arm for placebo in plan.arms for arm in placebo.beside},
-        scored.errors or None,
-        judge=plan.spec.judge,
-        margin=plan.spec.margin / 100,
-        images=scored.images,
-        looks=course.looks.take(look),
-        contrasts=plan.spec.contrast_pairs,
-        closed=closed_arms(plan, openings_of(plan, out, runs)),
-    )
+    closed = closed_arms(plan, openings_of(plan, out, runs))
+    contrasts = judge_arms(scored, question_of(plan, course.looks.take(look), closed))
     after = course.after(plan, look, contrasts, plan.spec.max_seeds)
     if seconds is None or after.is_over(plan):
         return after

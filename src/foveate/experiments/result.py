@@ -12,7 +12,7 @@ from typing import Any
 from foveate.errors import UserError
 from foveate.files import write_whole
 from foveate.plain import from_json, to_json
-from foveate.verdicts.comparison import ArmResult, Findings
+from foveate.verdicts.findings import ArmResult, Findings
 
 FORMAT = 3
 

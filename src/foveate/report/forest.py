@@ -9,7 +9,7 @@ from foveate.report import words
 from foveate.report.scales import Scale, fit_scale
 from foveate.report.tables import change_cell, compared
 from foveate.report.view import View, contrast_views, css_color, has_many_arms
-from foveate.verdicts.comparison import ArmResult, Contrast
+from foveate.verdicts.findings import ArmResult, Contrast
 from foveate.verdicts.statistics import IntervalEstimate
 
 

@@ -6,7 +6,7 @@ from foveate.evaluation.cost import Cost
 from foveate.experiments.result import Comparison, Contender
 from foveate.report import words
 from foveate.report.openings import opening_sentence
-from foveate.verdicts.comparison import ArmResult, Contrast
+from foveate.verdicts.findings import ArmResult, Contrast
 from foveate.verdicts.statistics import ALPHA, IntervalEstimate
 
 

@@ -9,7 +9,7 @@ from foveate.experiments.result import Comparison, Contender
 from foveate.report import words
 from foveate.report.sentences import contrast_sentences, verdict_sentences
 from foveate.specs.arm import parse_arm
-from foveate.verdicts.comparison import ArmResult, Contrast
+from foveate.verdicts.findings import ArmResult, Contrast
 
 ARM_COLORS = 6
 MANY = 7

@@ -17,7 +17,7 @@ from foveate.experiments.sweeps.marker import Mark, read_mark
 from foveate.experiments.sweeps.plan import load_cells, load_sweep, read_looks
 from foveate.specs.arm import parse_named_arm
 from foveate.specs.sweep import Cell, SweepSpec
-from foveate.verdicts.comparison import compare_arms
+from foveate.verdicts.comparison import CountedRuns, Question, compare_arms
 from foveate.verdicts.looks import Looks
 from foveate.verdicts.samples import TestImages
 from foveate.verdicts.statistics import IntervalEstimate, holm
@@ -108,16 +108,11 @@ def _entries_of_group(
     all_marks = [mark for found in marks.values() for mark in found]
     groups = {name: group for mark in all_marks for name, group in mark.groups.items()}
     looks = read_looks(out, spec.units) if spec.units > 1 else Looks.once(2).take(2)
+    classes = [scored.name for scored in read_scores(out / "runs" / _digest_of(by_subject, runs)).classes]
+    baseline = reference if reference in runs else next(iter(runs))
     findings = compare_arms(
-        runs,
-        [scored.name for scored in read_scores(out / "runs" / _digest_of(by_subject, runs)).classes],
-        all_marks[0].task,
-        reference if reference in runs else next(iter(runs)),
-        errors=errors or None,
-        judge=spec.judge,
-        margin=spec.margin / 100,
-        images=TestImages(stems, groups),
-        looks=looks,
+        CountedRuns(runs, classes, all_marks[0].task, errors or None, TestImages(stems, groups)),
+        Question(baseline, judge=spec.judge, margin=spec.margin / 100, looks=looks),
     )
     for result in findings.arms:
         _, cell = by_subject[result.arm][0]
