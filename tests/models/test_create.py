@@ -181,6 +181,12 @@ def test_training_on_a_batch_of_one_says_what_to_do(arch):
     assert model(torch.rand(2, 3, 64, 64)).shape == (2, 2, 64, 64)
 
 
+def test_an_image_too_small_for_a_normalisation_is_told_in_prediction_too():
+    model = small("fpn", decoder_segmentation_channels=32).eval()  # as many groups as channels
+    with pytest.raises(UserError, match=r"^with an input of 32x32 a normalisation .*; use larger images$"):
+        model(torch.rand(1, 3, 32, 32))
+
+
 def test_names_are_those_that_can_be_built():
     assert set(host_names()) == set(HOSTS) == set(SMALL)
     assert set(SMP_HOSTS) == set(smp.MODEL_ARCHITECTURES_MAPPING)

@@ -30,7 +30,8 @@ class Host(nn.Module):
 
     Raises `UserError` for an image of another rank or number of channels. In training it also raises if the
     batch is one image and a batch normalisation gets one value per channel, as in the pooled branches of
-    DeepLabV3 and PAN or for an image no larger than the stride: use a batch of two or more.
+    DeepLabV3 and PAN or for an image no larger than the stride: use a batch of two or more. In prediction it
+    raises if a group normalisation gets one value per group.
     """
 
     mean: Tensor
@@ -125,10 +126,11 @@ class Host(nn.Module):
         except ValueError as error:
             if "more than 1 value per channel" not in str(error):
                 raise
+            here = "cannot train on a batch of one image here: " if self.training else ""
+            more = "a batch of two or more, or " if self.training else ""
             raise UserError(
-                "cannot train on a batch of one image here: with an input of "
-                f"{x.shape[-2]}x{x.shape[-1]} a batch normalisation gets one value per channel; "
-                "use a batch of two or more, or larger images"
+                f"{here}with an input of {x.shape[-2]}x{x.shape[-1]} a normalisation of the network gets a "
+                f"single value; use {more}larger images"
             ) from error
 
 
