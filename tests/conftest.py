@@ -25,7 +25,7 @@ from PIL import Image
 # Every annotated shape and type is checked in the tests, and there alone; an int passes for a float. The
 # hook takes its checker by name. FOVEATE_UNCHECKED=1 leaves it out, to see whether the checks are what fails.
 if os.environ.get("FOVEATE_UNCHECKED") != "1":
-    strict = beartype(conf=BeartypeConf(is_pep484_tower=True))
+    strict = beartype(conf=BeartypeConf(is_pep484_tower=True, violation_type=TypeError))
     with_shapes = jaxtyping.jaxtyped
 
     def check(thing: Any) -> Any:
