@@ -2,11 +2,12 @@
 
     python benchmarks/large_image.py --width 20000 --height 20000 --classes 11
 
-What is held at a time depends on the width, the tiles and the classes, not on the height: two rows of tiles
-(--height 1792) show the peak in a tenth of the time. Makes a tiled TIFF (Deflate) of random blocks, an
-untrained U-Net with ResNet-18, and runs `foveate predict`. With --narrow the U-Net is so small that a laptop
-computes the whole image; what is read, kept and written is the same. Prints the peak of its resident memory,
-as the operating system counts it, files mapped into memory included.
+What is held at a time depends on the width, the tiles and the classes: two rows of tiles (--height 1792) show
+it in a tenth of the time. The process grows further with the height, because freed memory leaves holes:
+measure the whole height, too. Makes a tiled TIFF (Deflate) of random blocks, an untrained U-Net with
+ResNet-18, and runs `foveate predict`. With --narrow the U-Net is so small that a laptop computes the whole
+image; what is read, kept and written is the same. Prints the peak of its resident memory, as the operating
+system counts it, files mapped into memory included.
 """
 
 import argparse

@@ -5,7 +5,6 @@ tiles, the network's activations for one tile, and the class probabilities of th
 share.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -50,24 +49,25 @@ def predict_tiles(
     height, width = size
     spans, columns = tiling.spans(height), tiling.spans(width)
     window = _Window(parts, size, where)
-    shared: deque[Probabilities] = deque()
+    shared, rows_above = np.empty((0, 0, 0), np.float32), 0
     for number in range(_continued(spans, first), len(spans)):
         span = spans[number]
         following = spans[number + 1].start if number + 1 < len(spans) else height
         pixels = window.rows(span.seen, min(span.seen + tiling.tile, height))
         mask = np.empty((following - span.start, width), np.uint8)
-        kept: deque[Probabilities] = deque()
         strips = _strips(predictor, pixels, span, columns, width, tiling)
         for place, (column, p) in enumerate(strips):
-            if shared:  # of the row of tiles above, let go strip by strip
-                above = shared.popleft()
-                _pass_on(above, p[:, : above.shape[1]], tiling.rise()[:, None])
             right = column + p.shape[2]
+            if not shared.size:  # one array for the whole image: small ones, freed in turn, leave holes
+                shared = np.empty((len(p), tiling.overlap, width), np.float32)
+            if rows_above:
+                above = shared[:, :rows_above, column:right]
+                _pass_on(above, p[:, :rows_above], tiling.rise()[:, None])
             mask[:, column:right] = p[:, : following - span.start].argmax(0)
-            kept.append(p[:, following - span.start :].copy())
+            shared[:, : span.stop - following, column:right] = p[:, following - span.start :]
             if progress is not None:
                 progress(number * len(columns) + place + 1, len(spans) * len(columns))
-        shared = kept
+        rows_above = span.stop - following
         if span.start >= first:
             yield MaskRows(span.start, mask)
     window.finish()
