@@ -115,7 +115,7 @@ def score_on(
         evaluation = replace(evaluation, scores=over_present(evaluation.scores))
     if keep and isinstance(model, Host):
         about = {"split": split, "data": str(module.spec.source), "size": list(module.size)}
-        about["result"] = Run(images.run).result_print
+        about["result"] = Run(images.run).result_fingerprint
         _write(images.run, _suffix(split, images.size, images.data), evaluation, about, module.task)
     return evaluation.scores
 
@@ -184,7 +184,7 @@ class Tally:
 def is_scored(run: str | Path) -> bool:
     """Whether the scores on the run's own test images are there, and of the weights that it has now."""
     path = Path(run) / "scores.json"
-    return path.is_file() and json.loads(path.read_text()).get("result") == Run(run).result_print
+    return path.is_file() and json.loads(path.read_text()).get("result") == Run(run).result_fingerprint
 
 
 def read_scores(run: str | Path, name: str = "scores.json") -> Scores:

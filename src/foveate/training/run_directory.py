@@ -136,9 +136,11 @@ class Run:
         return RunResult(folder=self.folder, **_read_json(self.result_file))
 
     @property
-    def result_print(self) -> str:
-        """A fingerprint of the result: another one if the run went on. Times of files, which other machines
-        may have set by other clocks, do not tell that. "" for a run that was never complete."""
+    def result_fingerprint(self) -> str:
+        """The SHA-256 of result.json, another one if the run went on; "" for a run that was never complete.
+
+        Times of files do not tell whether it went on: machines may have set them by clocks that differ.
+        """
         if not self.result_file.is_file():
             return ""
         return hashlib.sha256(self.result_file.read_bytes()).hexdigest()
