@@ -115,6 +115,8 @@ def test_whether_scores_are_of_the_present_result_does_not_depend_on_clocks(run)
     result.write_text(result.read_text().replace('"best_epoch": 1', '"best_epoch": 2'))
     os.utime(result, ns=(1, 1))
     assert not is_scored(run)
+    (run / "scores.json").write_text("{")
+    assert not is_scored(run)
 
 
 def test_other_splits_sizes_and_data_have_own_file_names(run):

@@ -183,8 +183,11 @@ class Tally:
 
 def is_scored(run: str | Path) -> bool:
     """Whether the scores on the run's own test images are there, and of the weights that it has now."""
-    path = Path(run) / "scores.json"
-    return path.is_file() and json.loads(path.read_text()).get("result") == Run(run).result_fingerprint
+    try:
+        found = json.loads((Path(run) / "scores.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # there are none, or the file is damaged
+        return False
+    return found.get("result") == Run(run).result_fingerprint
 
 
 def read_scores(run: str | Path, name: str = "scores.json") -> Scores:
